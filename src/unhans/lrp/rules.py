@@ -1,0 +1,179 @@
+"""The rules: how the relevance of a linear layer's outputs goes to its inputs.
+
+Notation of METHODS §1 and [003] ch. 2: z_ij = x_i w_ij, z_j = Σ_i z_ij + b_j, z = L(x; w) + b. Every rule is
+written with L and its transpose Lᵀ (the gradient of L to x), so it holds for dense layers, every convolution and
+average pooling alike. A bias is a neuron that keeps its share.
+
+Denominators: a quotient whose denominator is zero is zero, so a dead unit passes nothing on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Transpose = Callable[[Tensor], Tensor]
+Part = tuple[Tensor, Transpose]
+
+
+@dataclass(frozen=True)
+class LinearCall:
+    """One call z = L(x; w) + b of a linear layer; `non_negative` says that x ≥ 0 is known from the graph."""
+
+    function: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    x: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    non_negative: bool = False
+
+    def apply(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Part:
+        """Return L(x; weight) + bias and the transpose Lᵀ(·; weight)."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            z = self.function(leaf, weight, bias)
+        return z.detach(), lambda seed: torch.autograd.grad(z, leaf, seed)[0]
+
+    def whole(self) -> Part:
+        """Return z and R ↦ Σ_j z_ij R_j."""
+        z, transpose = self.apply(self.x, self.weight, self.bias)
+        return z, lambda share: self.x * transpose(share)
+
+    def positive(self) -> Part:
+        """Return z⁺ = Σ_i (x_i w_ij)⁺ + b_j⁺ and R ↦ Σ_j z⁺_ij R_j."""
+        return self._signed(lambda t: t.clamp(min=0), lambda t: t.clamp(max=0))
+
+    def negative(self) -> Part:
+        """Return z⁻ = Σ_i (x_i w_ij)⁻ + b_j⁻ and R ↦ Σ_j z⁻_ij R_j."""
+        return self._signed(lambda t: t.clamp(max=0), lambda t: t.clamp(min=0))
+
+    def _signed(self, same: Transpose, other: Transpose) -> Part:
+        """Pair positive inputs with one sign of the weights and negative inputs with the other."""
+        bias = None if self.bias is None else same(self.bias)
+        up = self.x if self.non_negative else self.x.clamp(min=0)
+        z, transpose = self.apply(up, same(self.weight), bias)
+        if self.non_negative:
+            return z, lambda share: up * transpose(share)
+        down = self.x.clamp(max=0)
+        z_down, transpose_down = self.apply(down, other(self.weight))
+        return z + z_down, lambda share: up * transpose(share) + down * transpose_down(share)
+
+
+class Rule(Protocol):
+    """A rule takes one call of a linear layer and the relevance of its outputs to the relevance of its inputs."""
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:
+        """Return the relevance of `call.x`, of its shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class Epsilon:
+    """ε: z_ij / (z_j + ε sign z_j) R_j with sign 0 = +1 ([003] eq. for ε; ε = 0 is rule 0)."""
+
+    epsilon: float = 1e-6
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        z, back = call.whole()
+        return back(divide(relevance, z + self.epsilon * torch.where(z < 0, -1.0, 1.0).to(z.dtype)))
+
+
+@dataclass(frozen=True)
+class AlphaBeta:
+    """αβ: (α z⁺_ij/z⁺_j + β z⁻_ij/z⁻_j) R_j with α + β = 1, α ≥ 1, β ≤ 0; biases belong to z⁺ and z⁻.
+
+    Where one of the two sums is empty the other one takes the whole R_j, so that relevance is conserved; for
+    β = 0 (z⁺) an output without positive contributions passes nothing on.
+    """
+
+    alpha: float = 2.0
+    beta: float = -1.0
+
+    def __post_init__(self) -> None:
+        if abs(self.alpha + self.beta - 1) > 1e-9 or self.alpha < 1:
+            raise ValueError(f"AlphaBeta expects α + β = 1 with α ≥ 1 ≥ 0 ≥ β, got α={self.alpha}, β={self.beta}.")
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        z_up, back_up = call.positive()
+        if self.beta == 0:
+            return back_up(divide(relevance, z_up))
+        z_down, back_down = call.negative()
+        alpha = torch.where(negligible(z_down), 1.0, self.alpha).to(z_up.dtype)
+        beta = torch.where(negligible(z_up), 1.0, self.beta).to(z_up.dtype)
+        return back_up(divide(alpha * relevance, z_up)) + back_down(divide(beta * relevance, z_down))
+
+
+def ZPlus() -> AlphaBeta:  # noqa: N802
+    """Return z⁺: αβ with α = 1, β = 0; for signed inputs x⁺w⁺ + x⁻w⁻."""
+    return AlphaBeta(1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """γ: contributions of the output's own sign count 1 + γ times (generalised to signed inputs by output sign).
+
+    For z_j ≥ 0: (z_ij + γ z⁺_ij) / (z_j + γ z⁺_j) R_j; for z_j < 0 with z⁻. On non-negative inputs and outputs it
+    is the rule with weights w + γ w⁺ (Montavon et al. 2019, "LRP: an overview").
+    """
+
+    gamma: float = 0.25
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        (z, back), (z_up, back_up), (z_down, back_down) = call.whole(), call.positive(), call.negative()
+        zero = relevance.new_zeros(())
+        up = divide(torch.where(z >= 0, relevance, zero), z + self.gamma * z_up)
+        down = divide(torch.where(z < 0, relevance, zero), z + self.gamma * z_down)
+        return back(up + down) + self.gamma * (back_up(up) + back_down(down))
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Flat ♭: R_j / (number of inputs of j); independent of weights and input ([003] §2.3)."""
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        count, transpose = call.apply(torch.ones_like(call.x), torch.ones_like(call.weight))
+        return transpose(divide(relevance, count))
+
+
+@dataclass(frozen=True)
+class WSquare:
+    """w²: w_ij² / Σ_i' w_i'j² R_j; independent of the input ([003] §2.3)."""
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        z, transpose = call.apply(torch.ones_like(call.x), call.weight.square())
+        return transpose(divide(relevance, z))
+
+
+@dataclass(frozen=True)
+class ZBox:
+    """z^B: (x_i w_ij − l_i w⁺_ij − h_i w⁻_ij) / Σ_i(·) R_j for inputs in the box [low, high] (METHODS §1)."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= 0 <= self.high or self.low == self.high:
+            raise ValueError(f"ZBox expects low ≤ 0 ≤ high and low < high, got low={self.low}, high={self.high}.")
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        x, low, high = call.x, torch.full_like(call.x, self.low), torch.full_like(call.x, self.high)
+        z, back = call.apply(x, call.weight)
+        z_low, back_low = call.apply(low, call.weight.clamp(min=0))
+        z_high, back_high = call.apply(high, call.weight.clamp(max=0))
+        share = divide(relevance, z - z_low - z_high)
+        return x * back(share) - low * back_low(share) - high * back_high(share)
+
+
+def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Return the quotient, and zero where the denominator is zero."""
+    zero = negligible(denominator)
+    return (numerator / denominator.masked_fill(zero, 1.0)).masked_fill(zero, 0.0)
+
+
+def negligible(z: Tensor) -> Tensor:
+    """Tell where z is zero, or so near the smallest normal number that a quotient would overflow."""
+    finfo = torch.finfo(z.dtype)
+    return z.abs() <= finfo.tiny / finfo.eps
