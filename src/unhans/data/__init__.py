@@ -1,1 +1,28 @@
+"""Images with a stable index and path, as Lightning data modules."""
 
+from unhans.data.collection import Collection
+from unhans.data.dataset import ImageDataset
+from unhans.data.digits import Digits
+from unhans.data.folder import ImageFolder
+from unhans.data.module import ImageData
+from unhans.data.npz import Npz
+from unhans.data.picture import UnreadableImageError
+from unhans.data.sample import Batch, Sample, collate
+from unhans.data.source import Arrays, Files
+from unhans.data.torchvision_data import TorchvisionData
+
+__all__ = [
+    "Arrays",
+    "Batch",
+    "Collection",
+    "Digits",
+    "Files",
+    "ImageData",
+    "ImageDataset",
+    "ImageFolder",
+    "Npz",
+    "Sample",
+    "TorchvisionData",
+    "UnreadableImageError",
+    "collate",
+]

@@ -1,0 +1,115 @@
+"""Images with their index, with or without a planted artifact."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import ImageOps
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from unhans.artifacts import Artifact
+from unhans.data.collection import Collection
+from unhans.data.picture import Resize, UnreadableImageError, resize, to_tensor
+from unhans.data.sample import Sample
+
+OnCorrupt = Literal["skip", "raise"]
+Split = Literal["train", "val"]
+
+
+class ImageDataset(Dataset[Sample | None]):
+    """Reads, resizes, flips, plants the artifact and normalises one image at a time.
+
+    An item is None where its file cannot be read and on_corrupt is "skip"; `unreadable` (n,) then says so, in
+    the memory that loader processes share. `epoch` lies there as well: with the seed and the index it decides a
+    flip, so that nothing is drawn from a random state and a resumed run sees what the uninterrupted one saw.
+    Attributes: labels (n,) int64, paths, carriers (n,) bool, classes, mean and std (3,), unreadable, epoch.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        image_size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        resize: Resize = "squash",
+        flip: bool = False,
+        seed: int = 0,
+        artifact: Artifact | None = None,
+        split: Split = "train",
+        on_corrupt: OnCorrupt = "skip",
+    ) -> None:
+        self.images, self.labels, self.classes = collection.images, collection.labels, collection.classes
+        self.image_size, self.resize, self.flip, self.seed = image_size, resize, flip, seed
+        self.mean, self.std = torch.tensor(list(mean)), torch.tensor(list(std))
+        self.artifact, self.on_corrupt = artifact, on_corrupt
+        nobody = np.zeros(len(self), dtype=bool)
+        self.carriers = nobody if artifact is None else artifact.carriers(self.labels, self.classes, split)
+        self.unreadable = torch.zeros(len(self), dtype=torch.bool).share_memory_()
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def paths(self) -> list[str]:
+        """The path, or a stable name, of each image."""
+        return self.images.paths
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Sample | None:
+        """Return one sample, or None where its file cannot be read and is to be skipped."""
+        index = range(len(self))[index]
+        try:
+            image = self._pixels(index, mirrored=self._mirrored(index))
+        except UnreadableImageError:
+            if self.on_corrupt == "raise":
+                raise
+            self.unreadable[index] = True
+            return None
+        return Sample(self._normalised(self._planted(image, index)), int(self.labels[index]), index)
+
+    def plain(self, index: int) -> Tensor:
+        """Return the image as a person sees it: (3, H, W) in [0, 1], not flipped, with its planted artifact.
+
+        Raises UnreadableImageError where its file cannot be read.
+        """
+        return self._planted(self._pixels(index), index)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return images (…, 3, H, W) in [0, 1] as the network sees them: (x − mean) / std."""
+        return (images - _column(self.mean, images)) / _column(self.std, images)
+
+    def denormalise(self, batch: Tensor) -> Tensor:
+        """Return normalised images (…, 3, H, W) in [0, 1]."""
+        return (batch * _column(self.std, batch) + _column(self.mean, batch)).clamp(0, 1)
+
+    def without_augmentation(self) -> ImageDataset:
+        """Return the same images, never flipped; nothing is copied."""
+        view = copy.copy(self)
+        view.flip = False
+        return view
+
+    def _pixels(self, index: int, mirrored: bool = False) -> Tensor:
+        picture = resize(self.images.read(index), self.image_size, self.resize)
+        return to_tensor(ImageOps.mirror(picture) if mirrored else picture)
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        """Do what normalise does, in NumPy: torch's threads would wait for each other at every single image."""
+        mean, std = self.mean.numpy()[:, None, None], self.std.numpy()[:, None, None]
+        return torch.from_numpy((image.numpy() - mean) / std)
+
+    def _planted(self, image: Tensor, index: int) -> Tensor:
+        if self.artifact is None or not self.carriers[index]:
+            return image
+        return self.artifact.paste(image, index)
+
+    def _mirrored(self, index: int) -> bool:
+        return self.flip and bool(np.random.default_rng([self.seed, int(self.epoch), index]).random() < 0.5)
+
+
+def _column(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like)[:, None, None]

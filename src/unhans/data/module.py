@@ -1,0 +1,183 @@
+"""The base of all data modules: from labelled images to loaders."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from unhans.artifacts import Artifact
+from unhans.data.collection import Collection
+from unhans.data.dataset import ImageDataset, OnCorrupt, Split
+from unhans.data.picture import Resize, UnreadableImageError
+from unhans.data.sample import Batch, collate
+from unhans.data.shuffle import EpochShuffle
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_log = logging.getLogger(__name__)
+
+
+class ImageData(pl.LightningDataModule, ABC):
+    """Labelled images, split, limited and with an artifact in some; subclasses say where they come from.
+
+    image_size: pixels of the square a network sees. val_share: share of each class for validation where the data
+    has no validation part. classes: names of those to use, in this order; None is all. max_per_class(_val): at
+    most so many images per class. resize: "squash", or "crop" to the central square. flip: training images are
+    mirrored at random. on_corrupt: "skip" reports an unreadable file once and leaves it out, "raise" stops.
+    mean, std: per channel, of images in [0, 1].
+    After setup(): train_set, val_set, classes (names), num_classes.
+    Raises ValueError for a number out of range, an unknown class, fewer than two classes, a class without
+    training images; a class without validation images is a warning.
+    """
+
+    train_set: ImageDataset
+    val_set: ImageDataset
+    classes: list[str]
+
+    def __init__(
+        self,
+        image_size: int = 224,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        val_share: float = 0.2,
+        seed: int = 0,
+        classes: Sequence[str] | None = None,
+        max_per_class: int | None = None,
+        max_per_class_val: int | None = None,
+        resize: Resize = "squash",
+        flip: bool = False,
+        on_corrupt: OnCorrupt = "skip",
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        artifact: Artifact | None = None,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.batch_size, self.num_workers = image_size, batch_size, num_workers
+        self.val_share, self.seed = val_share, seed
+        self.chosen = None if classes is None else [str(name) for name in classes]
+        self.max_per_class, self.max_per_class_val = max_per_class, max_per_class_val
+        self.resize, self.flip, self.on_corrupt = resize, flip, on_corrupt
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.artifact = artifact
+        self._reported: set[str] = set()
+        _check(self)
+
+    @abstractmethod
+    def load(self) -> tuple[Collection, Collection | None]:
+        """Return all training images, and all validation images of the same classes where the data has them."""
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, after setup()."""
+        return len(self.classes)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Make the data sets, once."""
+        if hasattr(self, "train_set"):
+            return
+        train, val = self.load()
+        if val is None:
+            train, val = train.split(self.val_share, self.seed)
+        names = self.chosen or train.classes
+        train = self._readable(train.of_classes(names).at_most(self.max_per_class, self.seed))
+        val = self._readable(val.of_classes(names).at_most(self.max_per_class_val, self.seed))
+        _check_classes(train, val)
+        if self.artifact is not None:
+            self.artifact.layer(0, self.image_size)  # one that does not fit must stop the run now
+        self.train_set, self.val_set = self._dataset(train, "train"), self._dataset(val, "val")
+        self.classes = names
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return all training images in a new order each epoch."""
+        return self._loader(self.train_set, EpochShuffle(self.train_set, self.seed))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return all validation images in their order."""
+        return self._loader(self.val_set)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Report what loader processes could not read; Lightning calls this in the main process."""
+        self.report_unreadable()
+        return batch
+
+    def teardown(self, stage: str) -> None:
+        """Report what was found unreadable after the last batch."""
+        self.report_unreadable()
+
+    def report_unreadable(self) -> None:
+        """Log each path that could not be read and was not reported before."""
+        for dataset in (self.train_set, self.val_set):
+            self._report(dataset.paths[index] for index in dataset.unreadable.nonzero().flatten().tolist())
+
+    def _report(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if path not in self._reported:
+                self._reported.add(path)
+                _log.warning("an image that cannot be read is skipped: %s", path)
+
+    def _readable(self, collection: Collection) -> Collection:
+        readable = collection.images.readable()
+        broken = [collection.images.paths[index] for index in np.flatnonzero(~readable)]
+        if broken and self.on_corrupt == "raise":
+            raise UnreadableImageError(f"an image file must be readable, got {broken[0]} (data.on_corrupt is raise)")
+        self._report(broken)
+        return collection.take(np.flatnonzero(readable))
+
+    def _dataset(self, collection: Collection, split: Split) -> ImageDataset:
+        return ImageDataset(
+            collection,
+            image_size=self.image_size,
+            mean=self.mean,
+            std=self.std,
+            resize=self.resize,
+            flip=self.flip and split == "train",
+            seed=self.seed,
+            artifact=self.artifact,
+            split=split,
+            on_corrupt=self.on_corrupt,
+        )
+
+    def _loader(self, dataset: ImageDataset, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            generator=torch.Generator().manual_seed(self.seed),  # else a loader draws from the global state
+        )
+
+
+def _check(data: ImageData) -> None:
+    least = {"image_size": 1, "batch_size": 1, "num_workers": 0, "seed": 0, "max_per_class": 1, "max_per_class_val": 1}
+    for name, bound in least.items():
+        value = getattr(data, name)
+        if value is not None and value < bound:
+            raise ValueError(f"data.{name} must be {bound} or more, got {value}")
+    for name, allowed in {"resize": get_args(Resize), "on_corrupt": get_args(OnCorrupt)}.items():
+        if getattr(data, name) not in allowed:
+            raise ValueError(f"data.{name} must be one of {', '.join(allowed)}, got {getattr(data, name)!r}")
+    if not 0 < data.val_share < 1:
+        raise ValueError(f"data.val_share must lie between 0 and 1, got {data.val_share}")
+    if len(data.mean) != 3 or len(data.std) != 3 or min(data.std) <= 0:
+        raise ValueError(
+            f"data.mean and data.std must be three numbers each, std above 0, got {data.mean} and {data.std}"
+        )
+
+
+def _check_classes(train: Collection, val: Collection) -> None:
+    if len(train.classes) < 2:
+        raise ValueError(f"training needs at least two classes, got {len(train.classes)}: {', '.join(train.classes)}")
+    for name, n_train, n_val in zip(train.classes, train.counts(), val.counts(), strict=True):
+        if n_train == 0:
+            raise ValueError(f"each class needs training images, got none that can be read for {name!r}")
+        if n_val == 0:
+            _log.warning("class %r has no validation images: its validation accuracy says nothing", name)

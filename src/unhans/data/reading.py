@@ -1,0 +1,93 @@
+"""Reading samples of any map-style data set: ours, a `Subset`, torchvision's, or a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+
+def labels_of(dataset: Dataset) -> NDArray[np.int64]:
+    """Return the label of every sample (n,), −1 where a sample cannot be read.
+
+    Taken from `labels` or `targets` where the data set has them; otherwise every sample is read once.
+    """
+    if isinstance(dataset, Subset):
+        return labels_of(dataset.dataset)[np.asarray(dataset.indices)]
+    for name in ("labels", "targets"):
+        if hasattr(dataset, name):
+            return np.asarray(getattr(dataset, name), dtype=np.int64)
+    items = (dataset[index] for index in range(len(dataset)))  # type: ignore[arg-type]
+    return np.array([-1 if item is None else int(item[1]) for item in items], dtype=np.int64)
+
+
+def names_of(dataset: Dataset, labels: NDArray[np.int64]) -> dict[int, str]:
+    """Return the name of every class that occurs, in the order of the labels; the number where there is no name."""
+    classes = getattr(origin(dataset), "classes", None)
+    present = [int(label) for label in np.unique(labels) if label >= 0]
+    return {label: str(classes[label]) if classes and label < len(classes) else str(label) for label in present}
+
+
+def paths_of(dataset: Dataset) -> list[str]:
+    """Return the path of every sample, or its index where the data set knows no paths."""
+    if isinstance(dataset, Subset):
+        paths = paths_of(dataset.dataset)
+        return [paths[index] for index in dataset.indices]
+    if hasattr(dataset, "paths"):
+        return [str(path) for path in dataset.paths]
+    if hasattr(dataset, "samples"):  # torchvision's folders
+        return [str(path) for path, *_ in dataset.samples]
+    return [str(index) for index in range(len(dataset))]  # type: ignore[arg-type]
+
+
+def carriers_of(dataset: Dataset) -> NDArray[np.bool_]:
+    """Return which samples are known to carry a planted artifact (n,); all False where nothing is known."""
+    if isinstance(dataset, Subset):
+        return carriers_of(dataset.dataset)[np.asarray(dataset.indices)]
+    carriers = getattr(dataset, "carriers", None)
+    return np.zeros(len(dataset), dtype=bool) if carriers is None else np.asarray(carriers)  # type: ignore[arg-type]
+
+
+def without_augmentation(dataset: Dataset) -> Dataset:
+    """Return the data set without its random transforms, where it can tell them apart."""
+    return dataset.without_augmentation() if hasattr(dataset, "without_augmentation") else dataset
+
+
+def choose(labels: NDArray[np.int64], per_class: int | None, seed: int) -> dict[int, NDArray[np.int64]]:
+    """Return at most `per_class` sample indices of every class, ascending, drawn by the seed."""
+    chosen = {}
+    for label in np.unique(labels[labels >= 0]):
+        members = np.flatnonzero(labels == label)
+        order = np.random.default_rng([seed, int(label)]).permutation(members)
+        chosen[int(label)] = np.sort(order[:per_class])
+    return chosen
+
+
+def read(dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
+    """Return the images (n, C, H, W) that can be read, and their indices (n,)."""
+    items: list[tuple[int, Any]] = [(int(index), dataset[int(index)]) for index in indices]
+    kept = [(index, item[0]) for index, item in items if item is not None]
+    images = torch.stack([image for _, image in kept]) if kept else torch.empty(0, 3, 0, 0)
+    return images, np.array([index for index, _ in kept], dtype=np.int64)
+
+
+def displayed(dataset: Dataset, images: Tensor) -> Tensor:
+    """Return images (n, 3, H, W) in [0, 1] to look at; without a known normalisation each is stretched to it."""
+    base = origin(dataset)
+    if hasattr(base, "denormalise"):
+        return base.denormalise(images)
+    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+    shown = (images - low) / (high - low).clamp(min=1e-12)
+    return shown.expand(-1, 3, -1, -1) if shown.shape[1] == 1 else shown[:, :3]
+
+
+def origin(dataset: Dataset) -> Any:
+    """Return the data set under any number of `Subset`s."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return dataset

@@ -1,0 +1,114 @@
+"""The LightningModule: any network, trained to tell classes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics.classification import MulticlassAccuracy
+
+from unhans.models.networks import load_state
+
+
+class Classifier(pl.LightningModule):
+    """Trains a network with cross-entropy and reports accuracy overall and per class.
+
+    Args:
+        model: a network from images (n, 3, H, W) to logits (n, C).
+        classes: the C class names.
+        optimizer: from parameters to an optimizer.
+        scheduler: from an optimizer to a learning-rate scheduler, stepped each epoch; None for a constant rate.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        classes: Sequence[str],
+        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        scheduler: Callable[[Optimizer], Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.classes = list(classes)
+        self.optimizer, self.scheduler = optimizer, scheduler
+        number = len(self.classes)
+        self.train_accuracy = MulticlassAccuracy(number, average="micro")
+        self.val_accuracy = MulticlassAccuracy(number, average="micro")
+        self.val_class_accuracy = MulticlassAccuracy(number, average="none")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (n, C)."""
+        return self.model(images)
+
+    def on_train_epoch_start(self) -> None:
+        """Keep the batch norm of frozen layers in evaluation mode."""
+        for module in self.model.modules():
+            own = list(module.parameters(recurse=False))
+            if own and not any(parameter.requires_grad for parameter in own):
+                module.eval()
+
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor | None:
+        """Return the cross-entropy of the batch; a batch without a readable image is skipped."""
+        images, labels = batch[0], batch[1]
+        if not len(images):
+            return None
+        logits = self(images)
+        loss = F.cross_entropy(logits, labels)
+        self.train_accuracy(logits, labels)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
+        self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        """Count what the network gets right."""
+        images, labels = batch[0], batch[1]
+        if not len(images):
+            return
+        logits = self(images)
+        self.val_accuracy(logits, labels)
+        self.val_class_accuracy.update(logits, labels)
+        self.log("val/loss", F.cross_entropy(logits, labels), batch_size=len(images))
+        self.log("val/accuracy", self.val_accuracy, prog_bar=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the accuracy of every class."""
+        if self.val_class_accuracy.update_called:
+            per_class = self.val_class_accuracy.compute().tolist()
+            names = (f"val/accuracy/{name}" for name in self.classes)
+            self.log_dict(dict(zip(names, per_class, strict=True)))
+        self.val_class_accuracy.reset()
+
+    def configure_optimizers(self) -> Any:
+        """Return the configured optimizer over what is trainable, and the scheduler."""
+        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        if self.scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.scheduler(optimizer)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write the class names beside the weights, so that a checkpoint tells what its outputs mean."""
+        checkpoint["classes"] = self.classes
+
+
+def load_weights(classifier: Classifier, path: str | Path) -> None:
+    """Load the weights of a checkpoint into a classifier of the same architecture and classes.
+
+    Raises ValueError in one sentence for a file that is no checkpoint, other classes, or another architecture.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"ckpt expects a checkpoint file, but {path} does not exist.")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        state, classes = checkpoint["state_dict"], checkpoint.get("classes")
+    except Exception as error:  # a truncated, foreign or unsafe file raises many things
+        raise ValueError(f"ckpt expects a checkpoint of this program, but {path} is none ({error}).") from error
+    if classes is not None and classes != classifier.classes:
+        raise ValueError(f"ckpt={path} was trained on the classes {classes}, the data has {classifier.classes}.")
+    weights = {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
+    load_state(classifier.model, weights, f"ckpt={path}")

@@ -1,0 +1,60 @@
+import inspect
+from pathlib import Path
+
+import hydra
+import pytest
+import unhans.conf
+from hydra.utils import get_object, instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+
+from unhans.artifacts import Artifact
+from unhans.data import ImageData
+
+CONF = Path(unhans.conf.__file__).parent
+DATA, ARTIFACT = (sorted((CONF / group).glob("*.yaml")) for group in ("data", "artifact"))
+KINDS = [path for path in ARTIFACT if "_target_" in OmegaConf.load(path)]  # others are none and deltas
+
+
+def parameters(kind):
+    names = set()
+    for base in kind.__mro__:
+        if base in (ImageData, Artifact) or kind is base:
+            names |= set(inspect.signature(base.__init__).parameters) - {"self", "options", "artifact"}
+    return names
+
+
+@pytest.mark.parametrize("path", DATA + KINDS, ids=lambda path: path.stem)
+def test_each_file_sets_every_parameter(path):
+    config = OmegaConf.load(path)
+    assert set(config) - {"_target_"} == parameters(get_object(config._target_))
+
+
+@pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
+@pytest.mark.parametrize("artifact", ARTIFACT, ids=lambda path: path.stem)
+def test_each_file_composes_and_instantiates(path, artifact, tmp_path):
+    Image.new("RGBA", (4, 4), "red").save(tmp_path / "patch.png")
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose(overrides=[f"+data={path.stem}", f"+artifact={artifact.stem}"])
+    for node, name, value in ((cfg.data, "root", tmp_path), (cfg.data, "path", tmp_path), (cfg.artifact, "target", 0)):
+        if OmegaConf.is_missing(node, name):
+            node[name] = str(value) if name != "target" else value
+    if OmegaConf.is_missing(cfg.artifact, "file"):
+        cfg.artifact.file = str(tmp_path / "patch.png")
+    data = instantiate(cfg.data, artifact=instantiate(cfg.artifact) if cfg.artifact else None)
+    assert isinstance(data, ImageData)
+    assert (data.artifact is None) == (artifact.stem == "none")
+
+
+def test_the_files_are_these():
+    names = ["cifar10", "digits", "fashion_mnist", "image_folder", "imagenet", "imagenette", "mnist", "npz"]
+    assert [path.stem for path in DATA] == names
+    assert [path.stem for path in KINDS] == ["border", "patch", "rounded_corners", "stripe", "watermark"]
+
+
+def test_default_files_hold_the_defaults_of_the_classes():
+    for path in KINDS:
+        config = OmegaConf.to_container(OmegaConf.load(path))
+        defaults = inspect.signature(get_object(config.pop("_target_")).__init__).parameters
+        for name, value in config.items():
+            assert value == "???" or value == defaults[name].default, f"{path.stem}.{name}"
