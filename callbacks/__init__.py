@@ -1,1 +1,10 @@
-"""Lightning callbacks."""
+"""Lightning callbacks: audits that are invisible to the training they watch.
+
+>>> from unhans.callbacks import HeatmapEvolution, SpRAyAudit
+>>> callbacks = [HeatmapEvolution(network="model"), SpRAyAudit(network="model")]
+"""
+
+from unhans.callbacks.heatmap_evolution import HeatmapEvolution
+from unhans.callbacks.spray_audit import SpRAyAudit
+
+__all__ = ["HeatmapEvolution", "SpRAyAudit"]

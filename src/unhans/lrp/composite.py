@@ -81,10 +81,16 @@ def resolve(composite: str | Rule | Composite) -> Composite:
         return composite_by_name(composite)
     if callable(composite):
         return [(kind, composite) for kind in KINDS]
+    if not isinstance(composite, Sequence) or not all(map(_is_entry, composite)):
+        raise ValueError(f"composite expects a name, a rule or a list of (pattern, rule), got {composite!r}.")
     unknown = [pattern for pattern, _ in composite if pattern not in PATTERNS]
     if unknown:
         raise ValueError(f"A composite's pattern is one of {', '.join(PATTERNS)}, got {unknown[0]!r}.")
     return list(composite)
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, Sequence) and len(entry) == 2 and callable(entry[1])
 
 
 def rule_for(composite: Composite, kind: str, *, first: bool, name: str) -> Rule:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from unhans.lrp.composite import Composite, resolve
-from unhans.lrp.graph import Plan, trace
+from unhans.lrp.graph import TRACING, Plan, trace
 from unhans.lrp.rules import Rule
 
 HALF = (torch.float16, torch.bfloat16)
@@ -60,6 +60,7 @@ class LRP:
     def explain(self, inputs: Tensor, target: int | Tensor | None = None) -> Explanation:
         """Return the relevance as `attribute` does, and the logits."""
         with ExitStack() as stack:
+            stack.enter_context(TRACING)
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.no_grad())
             stack.enter_context(torch.autocast(inputs.device.type, enabled=False))
@@ -67,7 +68,7 @@ class LRP:
             values = forward(self._plan, x.to(self._dtype(x)))
             logits = values[self._plan.output]
             relevance = backward(self._plan, values, start_relevance(logits, target))
-            return Explanation(relevance.to(inputs.dtype), logits)
+            return Explanation(relevance.to(inputs.dtype) if inputs.is_floating_point() else relevance, logits)
 
     def _dtype(self, inputs: Tensor) -> torch.dtype:
         """The wider of the inputs' and the parameters' types, at least float32."""
@@ -84,7 +85,12 @@ def start_relevance(logits: Tensor, target: int | Tensor | None) -> Tensor:
     n, classes = logits.shape
     if target is None and classes > 1:
         raise ValueError(f"target: expected a class or (n,) classes for a model with {classes} outputs, got None.")
-    index = torch.as_tensor(0 if target is None else target, device=logits.device).long().expand(n)
+    index = torch.as_tensor(0 if target is None else target, device=logits.device)
+    if index.is_floating_point() or index.shape not in ((), (n,)):
+        raise ValueError(
+            f"target: expected a class or ({n},) classes as integers, got {index.dtype} of shape {tuple(index.shape)}."
+        )
+    index = index.long().expand(n)
     if n and not 0 <= int(index.min()) <= int(index.max()) < classes:
         raise ValueError(f"target: expected classes 0 to {classes - 1}, got {int(index.min())} to {int(index.max())}.")
     return torch.zeros_like(logits).scatter(1, index[:, None], logits.gather(1, index[:, None]))

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Literal
 
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor, fx, nn
 
 from unhans.lrp import vocabulary as known
 from unhans.lrp.composite import Composite, rule_for
+from unhans.lrp.mutation import out_of_place
 from unhans.lrp.operations import (
     Linear,
     Operation,
@@ -30,18 +33,16 @@ from unhans.lrp.operations import (
     WinnerTakesAll,
     averaging,
     batch_norm_parameters,
+    layer_parameters,
     scaled,
 )
 from unhans.lrp.view import eval_view
+from unhans.lrp.vocabulary import UnsupportedModelError
 
-TRACING = threading.Lock()  # torch.fx patches torch.nn.Module for the time of a trace
+TRACING = threading.Lock()  # torch.fx patches torch.nn.Module, in all threads, for the time of a trace
 
 
 Sign = Literal["any", "kept", "non_negative"]
-
-
-class UnsupportedModelError(ValueError):
-    """The model cannot be explained as it is: it cannot be traced, or has an operation without a rule."""
 
 
 @dataclass(frozen=True)
@@ -77,24 +78,43 @@ def trace(model: nn.Module, composite: Composite) -> Plan:
     Raises UnsupportedModelError naming what `torch.fx` cannot trace or what has no rule.
     """
     view, name = eval_view(model), type(model).__name__
+    graph = _graph(view, name)
+    out_of_place(graph, view)
+    nodes = _needed(graph, name)
+    builder = _Builder(view)
+    steps = builder.steps_of(nodes)
+    builder.check_output(nodes[-1])
+    return Plan(nodes[0], nodes[-1], tuple(_with_rules(steps, composite)))
+
+
+def _graph(view: nn.Module, name: str) -> fx.Graph:
+    """The traced graph of the view; torch.fx reads the forward of the class and cannot see one set on an instance."""
+    for path, module in view.named_modules():
+        if "forward" in vars(module):
+            raise UnsupportedModelError(f"LRP cannot read the forward that was set on the instance {path or name!r}.")
     try:
         with TRACING:
-            graph = Tracer().trace(view)
+            return Tracer().trace(view)
     except Exception as error:  # whatever the model's own code raises on a symbolic input
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise UnsupportedModelError(f"LRP needs torch.fx, which cannot trace {name}: {reason}.") from error
-    nodes = _needed(graph, name)
-    steps = _Builder(view).steps_of(nodes)
-    return Plan(nodes[0], nodes[-1], tuple(_with_rules(steps, composite)))
+        reason = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
+        raise UnsupportedModelError(
+            f"LRP needs torch.fx, which cannot trace {name}{_place(error)}: {reason}."
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    """The last line of the model's own code in the traceback."""
+    elsewhere = (str(Path(torch.__file__).parent / "_")[:-1], __file__)
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(elsewhere)]
+    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].line})" if frames else ""
 
 
 def _needed(graph: fx.Graph, name: str) -> list[fx.Node]:
     """The input first, then the nodes that the output depends on, in order."""
     result = next(node for node in graph.nodes if node.op == "output").args[0]
     if not isinstance(result, fx.Node):
-        raise UnsupportedModelError(
-            f"LRP expects {name} to return one tensor of logits, got a {type(result).__name__}."
-        )
+        kind = type(result).__name__.removeprefix("immutable_")  # torch.fx has its own dict and list
+        raise UnsupportedModelError(f"LRP expects {name} to return one tensor of logits, got a {kind}.")
     needed = {result}
     for node in reversed(graph.nodes):
         if node in needed:
@@ -117,13 +137,25 @@ class _Builder:
     def steps_of(self, nodes: Sequence[fx.Node]) -> Iterable[Step]:
         for node in nodes[1:]:
             module = self.modules.get(str(node.target)) if node.op == "call_module" else None
-            if isinstance(module, known.BATCH_NORMS):
+            if type(module) in known.BATCH_NORMS:
                 self._add_batch_norm(node, module)
             else:
                 target = known.OUT_OF_PLACE.get(node.target, node.target) if module is None else type(module)
                 operation = self._function(node, target) if module is None else self._module(node, module)
                 self.steps[node] = Step(node, tuple(node.all_input_nodes), operation, _sign(node, target, operation))
         return self.steps.values()
+
+    def check_output(self, node: fx.Node) -> None:
+        """Refuse an output that is no logit: a probability loses the sign, a constant owes the input nothing."""
+        target = type(self.modules[node.target]) if node.op == "call_module" else node.target
+        if target in known.PROBABILITIES:
+            raise UnsupportedModelError(
+                f"LRP expects logits, got probabilities from {known.described(target)} at {node.name!r}."
+            )
+        if self._is_value(node):
+            raise UnsupportedModelError(
+                f"LRP expects logits that depend on the input, got a constant at {node.name!r}."
+            )
 
     def _add_batch_norm(self, node: fx.Node, norm: nn.Module) -> None:
         """Fold the norm where it alone follows a dense or convolutional layer; elsewhere it is linear itself."""
@@ -141,9 +173,9 @@ class _Builder:
     def _module(self, node: fx.Node, module: nn.Module) -> Operation:
         kind, name, call = type(module), str(node.target), Template(node, module)
         if kind in known.CONVOLUTIONS:
-            return Linear("convolution", name, module._conv_forward, lambda: (module.weight, module.bias))
+            return Linear("convolution", name, module._conv_forward, partial(layer_parameters, module))
         if kind is nn.Linear:
-            return Linear("dense", name, F.linear, lambda: (module.weight, module.bias))
+            return Linear("dense", name, F.linear, partial(layer_parameters, module))
         if kind in known.MAX_POOLS:
             return _max_pool(call, known.MAX_POOLS[kind], vars(module))
         return self._shared(node, kind, call)
@@ -153,16 +185,22 @@ class _Builder:
         if node.op == "get_attr":
             return Value(partial(_attribute, self.view, str(target)))
         call = Template(node, _method(target) if isinstance(target, str) else target)
-        if target in known.SHAPES or all(self._is_value(arg) for arg in node.all_input_nodes):
+        if known.is_shape(node) or all(self._is_value(arg) for arg in node.all_input_nodes):
             return Value(call)
         if target in known.DROPOUT_FUNCTIONS:
             return Passing(lambda x, *_: x)
         if target in known.MAX_POOLS:
             return _max_pool(call, known.MAX_POOLS[target], _pool_arguments(node))
-        factors = [arg for arg in node.all_input_nodes if not self._is_value(arg)]
-        if target in known.SUMS or (target in known.PRODUCTS and len(factors) == 1 == node.args.count(factors[0])):
+        if target is getattr:  # x.mT, x.data: named as users write it
+            target = str(node.args[1])
+        if target in known.SUMS or (target in known.PRODUCTS and self._has_one_factor(node, target)):
             return Proportional(call)
         return self._shared(node, target, call)
+
+    def _has_one_factor(self, node: fx.Node, target: Any) -> bool:
+        """Tell a product with a constant, linear in its one activation, which is no divisor."""
+        factors = [arg for arg in node.args if isinstance(arg, fx.Node) and not self._is_value(arg)]
+        return len(factors) == 1 and not node.kwargs and (target not in known.QUOTIENTS or node.args[0] is factors[0])
 
     def _shared(self, node: fx.Node, target: Any, call: Template) -> Operation:
         """The operations that are modules, functions and methods alike."""
@@ -226,6 +264,8 @@ def _max_pool(call: Template, dims: int, arguments: dict[str, Any]) -> Operation
         raise UnsupportedModelError(f"LRP has no rule for max pooling that returns indices, at {call.node.name!r}.")
     kernel = arguments["kernel_size"]
     stride = arguments.get("stride")
+    if call.node.all_input_nodes[1:]:
+        raise UnsupportedModelError(f"LRP expects a constant window of the max pooling at {call.node.name!r}.")
     sizes = (
         kernel,
         kernel if stride in (None, []) else stride,

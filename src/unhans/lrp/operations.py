@@ -61,21 +61,26 @@ class Value:
 
 @dataclass(frozen=True)
 class Linear:
-    """A dense, convolutional, average-pooling or batch-norm layer; its rule comes from the composite."""
+    """A dense, convolutional, average-pooling or batch-norm layer; its rule comes from the composite.
+
+    The function takes x, weight and bias, then the values of the node's further inputs (a window read from a shape).
+    """
 
     kind: str
     name: str
-    function: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    function: Callable[..., Tensor]
     parameters: Callable[[], Parameters]
     rule: Rule = ZERO
     non_negative: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return self.function(x, *self._parameters(x.dtype))
+    def forward(self, x: Tensor, *sizes: Any) -> Tensor:  # noqa: D102
+        return self.function(x, *self._parameters(x.dtype), *sizes)
 
-    def relevance(self, inputs: Sequence[Tensor], output: Tensor, relevance: Tensor) -> Shares:  # noqa: D102
-        weight, bias = self._parameters(inputs[0].dtype)
-        return [self.rule(LinearCall(self.function, inputs[0], weight, bias, self.non_negative), relevance)]
+    def relevance(self, inputs: Sequence[Any], output: Tensor, relevance: Tensor) -> Shares:  # noqa: D102
+        x, *sizes = inputs
+        weight, bias = self._parameters(x.dtype)
+        call = LinearCall(lambda x, w, b: self.function(x, w, b, *sizes), x, weight, bias, self.non_negative)
+        return [self.rule(call, relevance), *[None] * len(sizes)]
 
     def _parameters(self, dtype: torch.dtype) -> Parameters:
         weight, bias = self.parameters()
@@ -194,14 +199,26 @@ def scaled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x * weight.view(shape) + (0 if bias is None else bias.view(shape))
 
 
-def averaging(name: str, function: Callable[[Tensor], Tensor]) -> Linear:
+def averaging(name: str, function: Callable[..., Tensor]) -> Linear:
     """Return average pooling as a linear layer whose one weight is 1."""
-    return Linear("average_pool", name, lambda x, weight, _: function(x) * weight, lambda: (torch.ones(()), None))
+
+    def average(x: Tensor, weight: Tensor, _: None, *sizes: Any) -> Tensor:
+        return function(x, *sizes) * weight
+
+    return Linear("average_pool", name, average, lambda: (torch.ones(()), None))
+
+
+def layer_parameters(layer: nn.Module) -> Parameters:
+    """Return weight and bias, after the hooks that compute them (weight norm, spectral norm, pruning)."""
+    for hook in layer._forward_pre_hooks.values():
+        hook(layer, ())
+    return layer.weight, layer.bias
 
 
 def batch_norm_parameters(norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Return scale γ/√(σ² + ε) and shift β − μ·scale of a batch norm in evaluation mode."""
-    scale = torch.rsqrt(norm.running_var + norm.eps)
+    wide = torch.promote_types(norm.running_var.dtype, torch.float32)
+    scale = torch.rsqrt(norm.running_var.to(wide) + norm.eps)
     if norm.weight is not None:
         scale = scale * norm.weight
     shift = -norm.running_mean * scale

@@ -6,9 +6,11 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 M = TypeVar("M", bound=nn.Module)
 
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 HOOKS = ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs")
 
 
@@ -16,8 +18,8 @@ def eval_view(model: nn.Module) -> nn.Module:
     """Return the model in evaluation mode as new modules that share every parameter and buffer.
 
     Nothing of the live model is written: flags differ only in the view, the view has no forward or backward
-    hooks, and its activations work out of place, because LRP needs what they read. `torch.compile`, `DataParallel` and
-    `DistributedDataParallel` are looked through.
+    hooks but those that compute weights. `torch.compile`, `DataParallel`, `DistributedDataParallel` and
+    `AveragedModel` are looked through.
     """
     return _view(unwrapped(model), {})
 
@@ -26,7 +28,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     """Return the network inside compiled and parallel wrappers (on a compiled graph hooks are ignored)."""
     while True:
         inner = getattr(model, "_orig_mod", None)
-        if inner is None and isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if inner is None and isinstance(model, WRAPPERS):
             inner = model.module
         if inner is None:
             return model
@@ -44,8 +46,6 @@ def _view(module: M, seen: dict[nn.Module, nn.Module]) -> M:
     state["_forward_pre_hooks"] = _weight_hooks(module)
     state["_compiled_call_impl"] = None
     state["training"] = False
-    if "inplace" in state:
-        state["inplace"] = False
     state["_modules"] = {
         name: None if child is None else _view(unwrapped(child), seen) for name, child in module._modules.items()
     }

@@ -1,0 +1,173 @@
+"""What all audits share: when they run, on which network and samples, and what happens when one fails."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
+from torch.utils.data import Dataset
+
+from unhans.attribution import Attribution, Relevance
+from unhans.callbacks.invisible import invisible
+from unhans.data import reading
+
+LOG = logging.getLogger("unhans")
+SHARDED = ("fsdp", "deepspeed", "modelparallel")
+
+
+class Audit(pl.Callback):
+    """Base of the audits: every n epochs, on fixed samples, invisible to training (laws 2, 3, 5).
+
+    Args:
+        network: name of the network inside the LightningModule, "" for the module itself.
+        dataset: "train" or "val" for the trainer's own, or a data set of (image, label, …) items.
+        every_n_epochs: audit after every n-th epoch.
+        attribution: how to explain; LRP `epsilon_plus_flat` by default.
+        batch_size: images explained at once.
+        folder: where figures and tables go; by default beside the trainer's other files.
+        on_error: "log" keeps training when an audit fails, "raise" stops it.
+        seed: draws the samples.
+    """
+
+    def __init__(
+        self,
+        network: str = "model",
+        dataset: Literal["train", "val"] | Dataset = "train",
+        every_n_epochs: int = 1,
+        attribution: Attribution | None = None,
+        batch_size: int = 32,
+        folder: str | Path | None = None,
+        on_error: Literal["log", "raise"] = "log",
+        seed: int = 0,
+    ) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"every_n_epochs expects 1 or more, got {every_n_epochs}.")
+        if on_error not in ("log", "raise"):
+            raise ValueError(f"on_error expects 'log' or 'raise', got {on_error!r}.")
+        if isinstance(dataset, str) and dataset not in ("train", "val"):
+            raise ValueError(f"dataset expects 'train', 'val' or a data set, got {dataset!r}.")
+        self.network, self.source, self.every_n_epochs = network, dataset, every_n_epochs
+        self.attribution = attribution or Relevance()
+        self.batch_size, self.folder, self.on_error, self.seed = batch_size, folder, on_error, seed
+        self.failures = 0
+        self.audit_seconds = 0.0
+        self.training_seconds = 0.0
+        self._indices: dict[int, NDArray[np.int64]] = {}
+        self._epoch_began = 0.0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse now what could not be audited later."""
+        if any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
+            name = type(trainer.strategy).__name__
+            raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
+        try:
+            self.attribution.of(network_of(pl_module, self.network))
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from error
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Fix the samples; those of a resumed run are in its checkpoint."""
+        with invisible(pl_module):
+            self.dataset = self._dataset(trainer)
+            self.labels = reading.labels_of(self.dataset)
+            self.classes = reading.names_of(self.dataset, self.labels)
+            self._indices = self._indices or self.choose()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self._epoch_began = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Audit on the first process; the others wait."""
+        self.training_seconds += time.perf_counter() - self._epoch_began
+        if (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        if trainer.is_global_zero:
+            self._run(trainer, pl_module)
+        trainer.strategy.barrier(type(self).__name__)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the fixed samples and the clocks."""
+        indices = {label: torch.from_numpy(index) for label, index in self._indices.items()}
+        return {
+            "indices": indices,
+            "failures": self.failures,
+            "audit_seconds": self.audit_seconds,
+            "training_seconds": self.training_seconds,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the samples of the interrupted run."""
+        self._indices = {label: index.numpy() for label, index in state_dict["indices"].items()}
+        self.failures = state_dict["failures"]
+        self.audit_seconds, self.training_seconds = state_dict["audit_seconds"], state_dict["training_seconds"]
+
+    def choose(self) -> dict[int, NDArray[np.int64]]:
+        """Return the indices of the audited samples per class."""
+        raise NotImplementedError
+
+    def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
+        """Explain, analyse, write and log."""
+        raise NotImplementedError
+
+    def _run(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Law 3: a failure is logged with its trace and counted, and training goes on."""
+        began = time.perf_counter()
+        try:
+            with invisible(pl_module):
+                self.audit(trainer, network_of(pl_module, self.network))
+        except Exception:
+            self.failures += 1
+            if self.on_error == "raise":
+                raise
+            LOG.exception("%s failed after epoch %d; training goes on.", type(self).__name__, trainer.current_epoch)
+        finally:
+            self.audit_seconds += time.perf_counter() - began
+
+    def _dataset(self, trainer: pl.Trainer) -> Dataset:
+        """The data set to audit, without its random transforms where it can tell them apart."""
+        dataset = self.source
+        if isinstance(dataset, str):
+            loader = trainer.train_dataloader if dataset == "train" else trainer.val_dataloaders
+            loader = loader[0] if isinstance(loader, (list, tuple)) and loader else loader
+            dataset = getattr(loader, "dataset", None)
+        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+            kind = type(dataset).__name__
+            raise MisconfigurationException(
+                f"{type(self).__name__} expects a map-style data set of (image, label, …) for {self.source!r}, got {kind}; "
+                "give one as dataset=."
+            )
+        return reading.without_augmentation(dataset)
+
+    def _folder(self, trainer: pl.Trainer, name: str) -> Path:
+        folder = Path(self.folder or Path(trainer.default_root_dir) / name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def network_of(pl_module: pl.LightningModule, name: str) -> nn.Module:
+    """Return the network of that (dotted) name inside the module; "" is the module itself."""
+    network: Any = pl_module
+    for part in filter(None, name.split(".")):
+        network = getattr(network, part, None)
+    if not isinstance(network, nn.Module):
+        children = ", ".join(repr(child) for child, _ in pl_module.named_children()) or "no modules"
+        raise ValueError(f"network={name!r} names no module of {type(pl_module).__name__}, which has {children}.")
+    return network
+
+
+def tell(trainer: pl.Trainer, text: str) -> None:
+    """Print a line above the progress bar."""
+    bar = trainer.progress_bar_callback
+    if bar is not None and hasattr(bar, "print"):
+        bar.print(text)
+    else:
+        print(text)

@@ -1,0 +1,185 @@
+"""SpRAy while the model trains: which class is recognised for the wrong reason?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
+
+from unhans.callbacks.audit import LOG, Audit, tell
+from unhans.data import reading
+from unhans.report import AuditPages, Say, log_epoch, progress
+from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
+
+
+LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
+
+
+class SpRAyAudit(Audit):
+    """Clusters the heatmaps of every class after each n-th epoch and ranks the classes by suspicion.
+
+    For every class it logs τ, λ₂, the eigengap, the spectrum, the 2-D map with its clusters and a gallery of the most
+    striking cluster; then the ranking. All of it is on disk as well, under `folder/epoch_NNN`. The rule that makes a
+    class suspicious is `unhans.spray.judge`.
+
+    Args:
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
+        classes: names of the classes to audit; None is all.
+        samples_per_class: size of the fixed audit subset of each class; None is all of them.
+        spray: how heatmaps are clustered.
+        control: run the same analysis on the raw images (METHODS §2): a class that stands out there too has a cluster
+            in its data, used by the model or not.
+        max_share: the audits' largest share of training time; classes then take turns. The first class may overshoot
+            it, later audits make up for it.
+
+    >>> SpRAyAudit(network="model", samples_per_class=100).every_n_epochs
+    1
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        classes: Sequence[str] | None = None,
+        samples_per_class: int | None = 300,
+        spray: SpRAy | None = None,
+        control: bool = True,
+        max_share: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if max_share is not None and not 0 < max_share < 1:
+            raise ValueError(f"max_share expects a share between 0 and 1, or None, got {max_share}.")
+        if samples_per_class is not None and samples_per_class < 2:
+            raise ValueError(f"samples_per_class expects 2 or more, or None for all, got {samples_per_class}.")
+        self.chosen, self.samples_per_class = classes, samples_per_class
+        self.spray = spray or SpRAy(normalisation="max")
+        self.control, self.max_share = control, max_share
+        self.ranking: list[Suspicion] = []
+        self.clusters: dict[int, NDArray[np.int64]] = {}
+        self._latest: dict[int, Suspicion] = {}
+        self._controls: dict[int, SpRAy | None] = {}
+        self._turn = 0
+        self._cost = 0.0  # seconds of the last class
+
+    def choose(self) -> dict[int, NDArray[np.int64]]:
+        """Draw the audit subset; raises for an unknown class name or when no class is large enough."""
+        unknown = set(self.chosen or ()) - set(self.classes.values())
+        if unknown:
+            known = ", ".join(self.classes.values())
+            raise MisconfigurationException(f"SpRAyAudit: classes expects names among {known}, got {sorted(unknown)[0]!r}.")
+        subsets = reading.choose(self.labels, self.samples_per_class, self.seed)
+        subsets = {label: index for label, index in subsets.items() if not self.chosen or self.classes[label] in self.chosen}
+        for label, index in subsets.items():
+            if len(index) <= self.spray.n_neighbors:
+                LOG.warning(
+                    "class %r has %d samples to audit; SpRAy expects more than n_neighbors=%d, so it is left out.",
+                    self.classes[label], len(index), self.spray.n_neighbors,
+                )  # fmt: skip
+        large = {label: index for label, index in subsets.items() if len(index) > self.spray.n_neighbors}
+        if not large:
+            raise MisconfigurationException(
+                f"SpRAyAudit needs a class with more than n_neighbors={self.spray.n_neighbors} samples, there is none."
+            )
+        return large
+
+    def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
+        """Audit the classes whose turn it is, then rank, write and log."""
+        began = time.perf_counter()
+        pages = AuditPages(
+            self._folder(trainer, "audit") / f"epoch_{trainer.current_epoch:03d}",
+            reading.paths_of(self.dataset),
+            self.classes,
+            f"after epoch {trainer.current_epoch} · {self.attribution.description}",
+        )
+        device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
+        auditor = Auditor(self.attribution.of(network), self.spray, self.batch_size, device)
+        order = self._order()
+        done = self._audit_in_turn(trainer, auditor, pages, order, began)
+        self._turn = (self._turn + done) % len(order)
+        self.ranking = ranked(self._latest.values())
+        pages.finish(self.ranking)
+        seconds = time.perf_counter() - began
+        self._log(trainer, pages, seconds)
+        tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in order[done:]]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the fixed samples, the clocks and whose turn it is."""
+        return super().state_dict() | {"turn": self._turn, "cost": self._cost}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the interrupted run stood."""
+        super().load_state_dict(state_dict)
+        self._turn, self._cost = state_dict["turn"], state_dict["cost"]
+
+    def _order(self) -> list[int]:
+        """All audited classes, beginning with the one whose turn it is."""
+        labels = sorted(self._indices)
+        return labels[self._turn :] + labels[: self._turn]
+
+    def _audit_in_turn(
+        self, trainer: pl.Trainer, auditor: Auditor, pages: AuditPages, order: list[int], began: float
+    ) -> int:
+        """Audit classes until all are done or the share of training time is spent; return how many."""
+        samples = sum(len(self._indices[label]) for label in order)
+        with progress(samples, trainer.progress_bar_callback is not None) as say:
+            for done, label in enumerate(order):
+                if time.perf_counter() - began + self._cost > self._allowance():
+                    return done
+                start = time.perf_counter()
+                self._audit_class(auditor, pages, label, say)
+                self._cost = time.perf_counter() - start
+        return len(order)
+
+    def _audit_class(self, auditor: Auditor, pages: AuditPages, label: int, say: Say) -> None:
+        """Audit one class; one that cannot be clustered is reported and the others go on (law 3)."""
+        name = self.classes[label]
+        say(f"audit: class {name}", 0)
+        images, index = reading.read(self.dataset, self._indices[label])
+        try:
+            if self.control and label not in self._controls:
+                self._controls[label] = auditor.control_of(images)
+            control = self._controls.get(label)
+            found = auditor.audit(images, index, label, name, control, lambda n: say(f"audit: class {name}", n))
+        except ValueError:
+            if self.on_error == "raise":
+                raise
+            self.failures += 1
+            LOG.exception("class %r could not be audited; the others go on.", name)
+            return
+        self._latest[label] = judge(found)
+        self.clusters[label] = found.index if found.cluster is None else found.index[found.cluster.members]
+        pages.add(found, reading.displayed(self.dataset, images), self._latest[label])
+
+    def _allowance(self) -> float:
+        """Seconds that this audit may take so that all audits keep within their share."""
+        if self.max_share is None:
+            return float("inf")
+        return self.max_share / (1 - self.max_share) * self.training_seconds - self.audit_seconds
+
+    def _share(self, seconds: float) -> float:
+        audits = self.audit_seconds + seconds
+        return audits / (audits + self.training_seconds)
+
+    def _log(self, trainer: pl.Trainer, pages: AuditPages, seconds: float) -> None:
+        """Log everything in one call (law 6)."""
+        scalars = {"audit/seconds": seconds, "audit/share": self._share(seconds), "audit/failures": float(self.failures)}
+        for found in self.ranking:
+            scalars |= {f"audit/{found.name}/{key}": float(getattr(found, key)) for key in LOGGED}
+        log_epoch(
+            trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, pages.figures, pages.tables
+        )
+
+    def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
+        """One line for the terminal: what was found, what it cost and what is left for the next audit."""
+        suspects = [f"{found.name} (λ₂ {found.lambda_2:.3f}, τ {found.tau:.2f})" for found in self.ranking if found.suspicious]
+        return (
+            f"epoch {trainer.current_epoch}: SpRAy audit of {len(self._indices) - len(left)} classes in {seconds:.1f} s "
+            f"({self._share(seconds):.0%} of training time so far); suspicious: {', '.join(suspects) or 'none'}"
+            + (f"; left for the next audit: {', '.join(left)}" if left else "")
+        )

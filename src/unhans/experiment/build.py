@@ -1,0 +1,52 @@
+"""Building data, network and callbacks from a configuration."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import nn
+
+from unhans.data import ImageData
+from unhans.experiment.check import ConfigurationError
+from unhans.models import Classifier
+
+
+def build(node: DictConfig | None, **arguments: Any) -> Any:
+    """Instantiate a node, or None where it is empty; what its target refuses is raised as it was said."""
+    if not node or "_target_" not in node:
+        return None
+    try:
+        return instantiate(node, _convert_="all", **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, (ValueError, OSError, ImportError)):
+            raise error.__cause__ from None
+        raise ConfigurationError(str(error).replace("\n", " ")) from error
+
+
+def build_data(cfg: DictConfig) -> ImageData:
+    """Return the data module, set up, with its planted artifact."""
+    data = build(cfg.data, artifact=build(cfg.get("artifact")))
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        data.prepare_data()  # downloads, once per machine
+    data.setup()
+    return data
+
+
+def build_network(cfg: DictConfig, data: ImageData) -> nn.Module:
+    """Return the network for the data's classes."""
+    return build(cfg.model, num_classes=data.num_classes)
+
+
+def build_classifier(cfg: DictConfig, data: ImageData) -> Classifier:
+    """Return the LightningModule that trains the network."""
+    return Classifier(build_network(cfg, data), data.classes, build(cfg.optimizer), build(cfg.scheduler))
+
+
+def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    """Return the callbacks in the order of the configuration."""
+    return [build(node) for node in (cfg.callbacks or {}).values() if node]

@@ -1,0 +1,83 @@
+"""What is known because the artifact was planted: did the audit find it, and does the model use it?"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import Tensor
+
+from unhans.artifacts import flip_effect
+from unhans.callbacks import SpRAyAudit
+from unhans.data import ImageData, ImageDataset
+from unhans.models import Classifier
+
+BATCH = 64
+MOST = 500  # images of other classes that the artifact is pasted on
+
+
+def planted_recovery(audit: SpRAyAudit, data: ImageData, console: Console) -> dict[str, float]:
+    """Hold the striking cluster of the planted class against the images that really carry the artifact."""
+    target = data.artifact.target_index(data.classes)
+    name = data.classes[target]
+    place = next((i for i, found in enumerate(audit.ranking, 1) if found.label == target), None)
+    if place is None:
+        console.print(f"The planted class {name!r} has not been audited.")
+        return {}
+    carriers = data.train_set.carriers
+    cluster, audited = audit.clusters[target], audit.audited(target)
+    hits = carriers[cluster].sum()
+    precision, recall = hits / max(1, len(cluster)), hits / max(1, carriers[audited].sum())
+    console.print(
+        f"The planted class {name!r} ranks {_ordinal(place)} of {len(audit.ranking)}; its most striking cluster holds "
+        f"{len(cluster)} images, {precision:.0%} of them with the artifact ({recall:.0%} of all that carry it)."
+    )
+    return {"planted/rank": float(place), "planted/precision": float(precision), "planted/recall": float(recall)}
+
+
+def planted_effect(classifier: Classifier, data: ImageData, console: Console) -> dict[str, float]:
+    """Paste the planted artifact on validation images of the other classes and measure the change."""
+    target = data.artifact.target_index(data.classes)
+    usable = ~data.val_set.carriers & ~data.val_set.unreadable.numpy()
+    others = np.flatnonzero(usable & (data.val_set.labels != target))
+    others = np.random.default_rng(0).permutation(others)[:MOST]
+    if not len(others):
+        return {}
+    before, after = _probabilities(classifier, data.val_set, others)
+    effect = flip_effect(before, after, target)
+    low, high = effect.share_interval
+    console.print(
+        f"Pasted on {effect.n} validation images of other classes, the artifact turns {effect.share:.0%} "
+        f"[{low:.0%}, {high:.0%}] into {data.classes[target]!r} (95 % interval)."
+    )
+    return {"planted/flipped": effect.share, "planted/delta_p": effect.probability}
+
+
+def _probabilities(
+    classifier: Classifier, dataset: ImageDataset, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Class probabilities (n, C) without and with the artifact."""
+    flags = classifier.training
+    classifier.eval()
+    before, after = [], []
+    try:
+        with torch.no_grad():
+            for start in range(0, len(indices), BATCH):
+                plain = [(int(i), dataset.plain(int(i))) for i in indices[start : start + BATCH]]
+                pasted = [dataset.artifact.paste(image, index) for index, image in plain]
+                before.append(_softmax(classifier, dataset, [image for _, image in plain]))
+                after.append(_softmax(classifier, dataset, pasted))
+    finally:
+        classifier.train(flags)
+    return np.concatenate(before), np.concatenate(after)
+
+
+def _softmax(classifier: Classifier, dataset: ImageDataset, images: list[Tensor]) -> NDArray[np.float64]:
+    batch = dataset.normalise(torch.stack(images)).to(classifier.device)
+    return classifier(batch).double().softmax(1).cpu().numpy()
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

@@ -1,0 +1,51 @@
+"""One sentence for every error that a command can meet."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+NO_KEY = re.compile(r"Could not override '([^']+)'")
+NO_OPTION = re.compile(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*(.*)", re.DOTALL)
+
+
+def sentence(error: Exception, config_name: str) -> str:
+    """Return what went wrong in one sentence, naming the thing, what was expected and what was got."""
+    text = str(error).strip()
+    if isinstance(error, HydraException):
+        return _of_hydra(text, config_name)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return text or type(error).__name__
+
+
+def _of_hydra(text: str, config_name: str) -> str:
+    """Hydra's message without its internals, with a near name where one was misspelt."""
+    if key := NO_KEY.search(text):
+        return _unknown_key(key[1], config_name)
+    if option := NO_OPTION.search(text):
+        group, name, choices = option[1], option[2], option[3].split("Config search")[0].split()
+        return f"{group}={name} is no choice{_near(name, choices)}; {group} is one of {', '.join(choices)}."
+    return text.split("\n")[0]
+
+
+def _unknown_key(key: str, config_name: str) -> str:
+    """Look the key's neighbours up in the default configuration."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("unhans.conf", version_base="1.3"):
+        cfg = compose(config_name)
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent, throw_on_missing=False, throw_on_resolution_failure=False) if parent else cfg
+    known = [str(option) for option in node if not str(option).startswith("_")] if isinstance(node, DictConfig) else []
+    takes = f"; {parent or 'the configuration'} has {', '.join(known)}" if known else ""
+    return f"{key} is not an option{_near(name, known)}{takes} (add a new one with +{key}=…)."
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {near[0]}?" if near else ""

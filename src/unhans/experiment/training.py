@@ -1,0 +1,103 @@
+"""One training run, audited, concluded and closed in every case."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from unhans.callbacks import SpRAyAudit
+from unhans.data import ImageData
+from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
+from unhans.experiment.check import ConfigurationError, check
+from unhans.experiment.planted import planted_effect, planted_recovery
+from unhans.models import Classifier
+from unhans.report import finish, ranking_table
+from unhans.store import replacing
+
+CONSOLE = Console()
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """Train, audit and conclude; return the numbers that a sweep may optimise.
+
+    The logger's run is closed in every case, with a failing exit code after an exception or an interruption.
+    """
+    began = time.perf_counter()
+    check(cfg)
+    check_audit(cfg)
+    out = _prepare(cfg)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = build_data(cfg)
+    classifier = build_classifier(cfg, data)
+    callbacks = build_callbacks(cfg)
+    logger = build(cfg.logger) or False
+    failed = 1
+    try:
+        trainer = build(cfg.trainer, callbacks=callbacks, logger=logger)
+        _introduce(cfg, data, classifier)
+        trainer.fit(classifier, datamodule=data, ckpt_path=cfg.ckpt)
+        numbers = conclude(trainer, classifier, data, out) if trainer.is_global_zero else {}
+        failed = 0
+        CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
+        return numbers
+    finally:
+        finish([logger] if logger else [], failed)
+
+
+def check_audit(cfg: DictConfig) -> None:
+    """Refuse combinations that no signature can tell."""
+    audit = (cfg.callbacks or {}).get("spray_audit")
+    samples, neighbours = (audit or {}).get("samples_per_class"), cfg.spray.n_neighbors
+    if samples is not None and samples <= neighbours:
+        raise ConfigurationError(
+            f"callbacks.spray_audit.samples_per_class={samples} must be larger than spray.n_neighbors={neighbours}."
+        )
+    if cfg.ckpt is not None and not Path(cfg.ckpt).is_file():
+        raise ConfigurationError(f"ckpt expects a checkpoint file, but {cfg.ckpt} does not exist.")
+
+
+def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: Path) -> dict[str, float]:
+    """Print the last ranking and, where the artifact was planted, whether the audit found it and what it does."""
+    numbers = {key: float(value) for key, value in trainer.callback_metrics.items() if "accuracy/" not in key}
+    audit = next((callback for callback in trainer.callbacks if isinstance(callback, SpRAyAudit)), None)
+    if audit is not None and audit.ranking:
+        CONSOLE.print(ranking_table(audit.ranking))
+    if data.artifact is not None:
+        if audit is not None and audit.ranking:
+            numbers |= planted_recovery(audit, data, CONSOLE)
+        numbers |= planted_effect(classifier, data, CONSOLE)
+    if audit is not None and audit.failures:
+        CONSOLE.print(f"[red]{audit.failures} audits failed; see the messages above.[/]")
+    with replacing(out / "results.json") as part:
+        part.write_text(json.dumps(numbers, indent=2))
+    return numbers
+
+
+def _prepare(cfg: DictConfig) -> Path:
+    """Make the run's folder and write the configuration there; analyze.py finds it beside the checkpoints."""
+    out = Path(cfg.out)
+    with replacing(out / "config.yaml") as part:
+        part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    return out
+
+
+def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier) -> None:
+    """Say in two lines what is about to happen."""
+    parameters = sum(p.numel() for p in classifier.model.parameters())
+    CONSOLE.print(
+        f"Training {type(classifier.model).__name__} ({parameters:,} parameters) on {len(data.train_set):,} images of "
+        f"{data.num_classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}."
+    )
+    carriers = int(data.train_set.carriers.sum())
+    if carriers:
+        target = data.classes[data.artifact.target_index(data.classes)]
+        kind = type(data.artifact).__name__.lower()
+        CONSOLE.print(f"A {kind} is planted on {carriers} training images of class {target!r}: will the audit find it?")
+
+

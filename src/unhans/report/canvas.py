@@ -1,0 +1,75 @@
+"""The sheet that figures are drawn on, without pyplot: no global state, safe in any thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+ALARM = "#c8102e"
+INK = "#1f2933"
+QUIET = "#7b8794"
+REST = "#c3cad2"
+BLUE = "#2a5b8c"
+
+TEXT = {"fontsize": 8, "color": INK, "parse_math": False}  # a class name may hold a dollar sign
+
+
+def page(width: float, height: float) -> Figure:
+    """Make an empty white figure of so many inches with a canvas of its own."""
+    figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def picture(image: Any) -> NDArray[np.uint8]:
+    """Turn one image in [0, 1], (3 or 1, H, W), (H, W, 3 or 1) or (H, W), into RGB (H, W, 3) uint8.
+
+    Raises:
+        ValueError: the shape is another, or a value is NaN or lies outside of [0, 1].
+    """
+    array = np.asarray(image.detach().cpu() if isinstance(image, torch.Tensor) else image, dtype=np.float32)
+    array = array[None] if array.ndim == 2 else array
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        array = array.transpose(1, 2, 0)
+    if array.ndim != 3 or array.shape[2] not in (1, 3):
+        raise ValueError(f"An image must have the shape (3, H, W) or (H, W, 3); got {array.shape}.")
+    if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):
+        raise ValueError(f"Images must lie in [0, 1]; got values from {array.min():g} to {array.max():g}.")
+    return np.rint(255 * np.broadcast_to(array.clip(0, 1), (*array.shape[:2], 3))).astype(np.uint8)
+
+
+def blank(axes: Axes, width: float, height: float) -> Axes:
+    """Turn axes into a bare surface `width` × `height` with square units and its origin at the top left."""
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.set_aspect("equal", anchor="NW")
+    axes.axis("off")
+    return axes
+
+
+def place(axes: Axes, image: NDArray[np.uint8], left: float, top: float) -> None:
+    """Draw an RGB image into the unit square at (left, top), keeping its proportions."""
+    height, width = (side / max(image.shape[:2]) for side in image.shape[:2])
+    x, y = left + (1 - width) / 2, top + (1 - height) / 2
+    limits = axes.axis()  # imshow changes them
+    axes.imshow(image, extent=(x, x + width, y + height, y))
+    axes.axis(limits)
+
+
+def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> Text:
+    """Write plain text at (x, y); `style` as for matplotlib's Text."""
+    return axes.text(x, y, text, **(TEXT | style))
+
+
+def shorten(name: str, length: int) -> str:
+    """Cut a name to at most so many characters, the last of them an ellipsis."""
+    return name if len(name) <= length else name[: length - 1].rstrip() + "…"

@@ -1,0 +1,113 @@
+"""One door to every Lightning logger: what an audit logs arrives whole, once per epoch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+Pictures = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
+
+MOST_IMAGES = 108  # per key and step; W&B drops what is more
+
+
+@rank_zero_only
+def log_epoch(
+    loggers: Sequence[Logger],
+    epoch: int,
+    step: int,
+    scalars: Mapping[str, float],
+    figures: Mapping[str, Pictures] | None = None,
+    tables: Mapping[str, Rows] | None = None,
+) -> None:
+    """Send all that one audit found to every logger, in one call each.
+
+    W&B gets scalars, figures and tables in a single row, with `epoch` (the axis of their charts) and
+    `trainer/global_step` in it and no step of its own: W&B drops media that come with a step older than the last.
+    TensorBoard gets scalars and figures, any other logger the scalars.
+
+    Args:
+        loggers: a trainer's `loggers`.
+        epoch: the epoch after which the audit took place.
+        step: the trainer's `global_step`.
+        scalars: value by key, such as `audit/tau/3`.
+        figures: picture file or files by key; more than 108 go on under `key/2`, `key/3` and so on.
+        tables: columns and rows by key.
+    """
+    numbers = {**scalars, "epoch": epoch}
+    pages = _pages(figures or {})
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            _log_wandb(logger, numbers, pages, tables or {}, step)
+            continue
+        logger.log_metrics(numbers, step)
+        if isinstance(logger, TensorBoardLogger):
+            _tensorboard_images(logger, pages, step)
+        logger.save()  # the CSV logger keeps rows in memory, where a killed run would lose them
+
+
+@rank_zero_only
+def finish(loggers: Sequence[Logger], exit_code: int = 0) -> None:
+    """Close every logger; a W&B run ends with this exit code, so that a failed run is not shown as finished.
+
+    Lightning leaves a W&B run open after training, and the next job of the same process would log into it.
+    """
+    try:
+        for logger in loggers:
+            logger.finalize("success" if exit_code == 0 else "failed")
+    finally:
+        if any(isinstance(logger, WandbLogger) for logger in loggers):
+            _finish_wandb(exit_code)
+
+
+def _finish_wandb(exit_code: int) -> None:
+    import wandb
+
+    if wandb.run is not None:
+        wandb.finish(exit_code=exit_code)
+
+
+def _pages(figures: Mapping[str, Pictures]) -> dict[str, list[Path]]:
+    pages = {}
+    for key, files in figures.items():
+        paths = [Path(files)] if isinstance(files, str | os.PathLike) else [Path(file) for file in files]
+        for start in range(0, len(paths), MOST_IMAGES):
+            name = key if start == 0 else f"{key}/{start // MOST_IMAGES + 1}"
+            pages[name] = paths[start : start + MOST_IMAGES]
+    return pages
+
+
+def _log_wandb(
+    logger: WandbLogger,
+    numbers: Mapping[str, float],
+    pages: Mapping[str, Sequence[Path]],
+    tables: Mapping[str, Rows],
+    step: int,
+) -> None:
+    import wandb
+
+    for key in numbers:
+        if key != "epoch":
+            logger.experiment.define_metric(key, step_metric="epoch")
+    images = {key: [wandb.Image(str(path), caption=path.stem) for path in paths] for key, paths in pages.items()}
+    rows = {
+        key: wandb.Table(columns=list(columns), data=list(map(list, data))) for key, (columns, data) in tables.items()
+    }
+    logger.log_metrics({**numbers, **images, **rows}, step)
+
+
+def _tensorboard_images(logger: TensorBoardLogger, pages: Mapping[str, Sequence[Path]], step: int) -> None:
+    for key, paths in pages.items():
+        for path in paths:
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            name = key if len(paths) == 1 else f"{key}/{path.stem}"
+            logger.experiment.add_image(name, pixels, step, dataformats="HWC")
+    logger.experiment.flush()

@@ -1,0 +1,59 @@
+"""The files of one audit: a page and a data file per class, the ranking, and the samples to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from unhans.report.figures import class_figure, ranking_figure
+from unhans.report.tables import RANKING_COLUMNS, write_ranking, write_suspects
+from unhans.spray import ClassAudit, Suspicion
+from unhans.store import file_stem, save_audit, write_figure
+
+
+class AuditPages:
+    """Writes what one audit found, class by class, each file whole or not at all (law 4).
+
+    Args:
+        folder: where the files go; made when the first is written.
+        paths: the path of every sample of the audited data set, by index.
+        classes: the name of every class, by label.
+        subtitle: a line on every page: the epoch and what its heatmaps mean.
+
+    Attributes:
+        figures: the pages written so far, by the key under which they are logged.
+        tables: columns and rows of the ranking and the suspects, once finished.
+    """
+
+    def __init__(self, folder: Path, paths: Sequence[str], classes: Mapping[int, str], subtitle: str) -> None:
+        self.folder, self.paths, self.subtitle = folder, paths, subtitle
+        self.classes = [classes.get(label, str(label)) for label in range(max(classes) + 1)]
+        self.figures: dict[str, Path] = {}
+        self.tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {}
+        self._suspects: list[ClassAudit] = []
+
+    def add(self, audit: ClassAudit, images: Tensor, suspicion: Suspicion) -> None:
+        """Write the page and the data of one class; images: (n, 3, H, W) in [0, 1]."""
+        stem = self.folder / file_stem(audit.label, audit.name)
+        save_audit(stem.with_suffix(".h5"), audit)
+        page = stem.with_suffix(".jpg")
+        figure = class_figure(audit, images.numpy(), self.classes, suspicion=suspicion, subtitle=self.subtitle)
+        write_figure(page, figure)
+        self.figures[f"audit/{audit.name}"] = page
+        if suspicion.suspicious:
+            self._suspects.append(replace(audit, heatmaps=audit.heatmaps[:0]))  # they are on disk and large
+
+    def finish(self, ranking: Sequence[Suspicion]) -> None:
+        """Write the ranking over all classes and the list of suspicious samples."""
+        write_ranking(self.folder / "ranking.csv", ranking)
+        write_suspects(self.folder / "suspects.csv", ranking, self._suspects, self.classes, self.paths.__getitem__)
+        write_figure(self.folder / "ranking.png", ranking_figure(ranking))
+        self.figures["audit/ranking"] = self.folder / "ranking.png"
+        self.tables["audit/ranking"] = (
+            RANKING_COLUMNS,
+            [[getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking],
+        )

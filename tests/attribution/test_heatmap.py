@@ -1,0 +1,94 @@
+"""Heatmaps as pictures."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import colormaps
+
+from unhans.attribution.heatmap import colorize, scale, sum_channels
+
+KINDS = [np.asarray, torch.as_tensor]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_channels_are_summed_with_their_signs(kind):
+    relevance = np.zeros((2, 3, 1, 2), np.float32)
+    relevance[1, :, 0, 1] = 5, -7, 1
+    assert sum_channels(kind(relevance)).tolist() == [[[0, 0]], [[0, -1]]]
+
+
+def test_relevance_without_channels_is_refused():
+    with pytest.raises(ValueError, match=r"\(n, C, H, W\); got \(2, 4, 4\)"):
+        sum_channels(np.zeros((2, 4, 4)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("joint", [False, True])
+def test_scale_divides_by_the_largest_absolute_relevance(kind, joint):
+    maps = np.random.default_rng(0).normal(size=(5, 4, 6)).astype(np.float32)
+    maps[2] *= 1e-30
+    scaled = np.asarray(scale(kind(maps), joint))
+    for i in range(5):
+        largest = max(abs(value) for value in (maps if joint else maps[i]).ravel())
+        np.testing.assert_allclose(scaled[i], maps[i] / largest, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_map_of_zeros_stays_zero(kind, joint):
+    maps = np.zeros((2, 3, 3), np.float32)
+    assert not np.asarray(scale(kind(maps), joint)).any()
+    maps[1, 0, 0] = -4
+    scaled = np.asarray(scale(kind(maps), joint))
+    assert not scaled[0].any()
+    assert scaled[1, 0, 0] == -1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_relevance_that_is_not_finite_is_refused(kind, value):
+    maps = np.ones((3, 2, 2), np.float32)
+    maps[1, 0, 1] = value
+    with pytest.raises(ValueError, match="must be finite"):
+        scale(kind(maps))
+
+
+def test_scale_leaves_its_input_alone():
+    maps = np.full((1, 2, 2), 3.0)
+    scale(maps)
+    assert (maps == 3).all()
+
+
+def test_hot_cold_is_black_at_zero_hot_above_and_cold_below():
+    colours = colorize(np.array([[-1, -0.5, 0, 0.5, 1]]))
+    assert colours.dtype == np.uint8
+    assert colours[0].tolist() == [[0, 255, 255], [0, 0, 255], [0, 0, 0], [255, 0, 0], [255, 255, 0]]
+
+
+def test_seismic_is_that_of_matplotlib():
+    values = np.linspace(-1, 1, 511).reshape(7, 73)
+    theirs = 255 * colormaps["seismic"](values / 2 + 0.5)[..., :3]
+    assert np.abs(colorize(values, "seismic") - theirs).max() < 4  # theirs has 256 steps
+
+
+@pytest.mark.parametrize("cmap", ["hot-cold", "seismic"])
+def test_more_relevance_is_never_the_same_colour(cmap):
+    colours = colorize(np.linspace(-1, 1, 200).reshape(1, -1), cmap)[0]
+    assert len(np.unique(colours, axis=0)) == 200
+
+
+def test_tensors_are_coloured_like_arrays():
+    maps = torch.linspace(-1, 1, 24).reshape(2, 3, 4).requires_grad_()
+    assert (colorize(maps) == colorize(maps.detach().numpy())).all()
+    assert colorize(maps).shape == (2, 3, 4, 3)
+
+
+@pytest.mark.parametrize("value", [1.5, -3, np.nan])
+def test_maps_that_were_not_scaled_are_refused(value):
+    with pytest.raises(ValueError, match=r"scaled to \[-1, 1\]"):
+        colorize(np.array([[0, value]]))
+
+
+def test_an_unknown_colour_map_is_refused():
+    with pytest.raises(ValueError, match="hot-cold, seismic; got 'jet'"):
+        colorize(np.zeros((2, 2)), "jet")

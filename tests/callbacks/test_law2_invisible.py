@@ -1,0 +1,97 @@
+"""Law 2: final weights are bit-identical with and without the audits."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from callbacks_training import TheirModule, small_audits, train
+from pytorch_lightning.callbacks import EMAWeightAveraging
+from torch import nn
+
+from unhans.callbacks.invisible import invisible
+
+CASES = {
+    "plain": ({}, {}, list),
+    "accumulation": ({}, {"accumulate_grad_batches": 3}, list),
+    "bf16-mixed": ({}, {"precision": "bf16-mixed"}, list),
+    "compiled": ({"compiled": True}, {}, list),
+    "frozen batch norm": ({"frozen": True}, {}, list),
+    "EMA": ({}, {}, lambda: [EMAWeightAveraging(decay=0.9)]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_weights_are_bit_identical(case, tmp_path):
+    module_options, trainer_options, more = CASES[case]
+    torch.manual_seed(1)
+    plain = TheirModule(**module_options)
+    torch.manual_seed(1)
+    audited = TheirModule(**module_options)
+    train(plain, more(), tmp_path / "plain", **trainer_options)
+    callbacks = small_audits(tmp_path / "audits")
+    train(audited, [*more(), *callbacks], tmp_path / "audited", **trainer_options)
+    assert callbacks[1].ranking
+    assert len(callbacks[0].epochs) == 2
+    assert_identical(plain.state_dict(), audited.state_dict())
+
+
+def assert_identical(one, other):
+    assert one.keys() == other.keys()
+    different = [key for key in one if not torch.equal(one[key], other[key])]
+    assert not different
+
+
+def test_two_processes(tmp_path):
+    script = tmp_path / "ddp.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys, torch
+            sys.path.insert(0, {str(__file__.rsplit("/", 1)[0])!r})
+            from pathlib import Path
+            from callbacks_training import TheirModule, small_audits, train
+            folder = Path({str(tmp_path)!r})
+            audits = small_audits(folder) if sys.argv[1] == "audited" else []
+            torch.manual_seed(1)
+            module = TheirModule()
+            train(module, audits, folder, devices=2, strategy="ddp")
+            if module.global_rank == 0:
+                torch.save(module.state_dict(), folder / (sys.argv[1] + ".pt"))
+                assert not audits or audits[1].ranking
+            """
+        )
+    )
+    for mode in ("plain", "audited"):
+        done = subprocess.run([sys.executable, script, mode], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert_identical(*[torch.load(tmp_path / f"{mode}.pt", weights_only=True) for mode in ("plain", "audited")])
+
+
+def test_everything_is_put_back_after_an_exception():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(), nn.BatchNorm1d(2))
+    model[2].eval()
+    model[0].weight.requires_grad_(False)
+    before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    with pytest.raises(KeyError), invisible(model):
+        model.eval().requires_grad_(True)
+        random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
+        raise KeyError
+    assert [m.training for m in model.modules()] == [True, True, True, False]
+    assert [p.requires_grad for p in model.parameters()] == [False, True, True, True]
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_gradients_can_be_taken_inside():
+    model = nn.Linear(2, 1)
+    with torch.inference_mode(), torch.autocast("cpu"), invisible(model):
+        output = model(torch.ones(1, 2))
+        assert output.dtype == torch.float32
+        torch.autograd.grad(output.sum(), model.weight)

@@ -1,0 +1,47 @@
+"""Small audits and rankings to report on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from unhans.spray.audit import ClassAudit, Cluster
+from unhans.spray.estimator import SpRAy
+
+
+@pytest.fixture(scope="session")
+def audit() -> ClassAudit:
+    """Return 40 samples of class 1, of which the last 15 share a corner; label 1 has rank 2 in samples 0 and 30."""
+    random = np.random.default_rng(0)
+    maps = random.normal(size=(40, 8, 8)).astype(np.float32)
+    maps[25:, 6:, 6:] += 20
+    spray = SpRAy(n_clusters=[2], projection=None).fit(maps)
+    spray.projection_ = random.normal(size=(40, 2))
+    control = SpRAy(n_clusters=[2], projection=None).fit(random.normal(size=(40, 9)))
+    prediction, rank = np.ones(40, np.int64), np.zeros(40, np.int64)
+    prediction[[0, 30]], rank[[0, 30]] = 0, 2
+    cluster = Cluster(k=2, label=1, members=np.arange(40) >= 25, normalised_cut=0.1)
+    return ClassAudit(1, "cats & $dogs$", np.arange(100, 140), maps, prediction, rank, spray, cluster, control)
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """Return an image for each of the audit's samples."""
+    return np.random.default_rng(1).random((40, 3, 10, 10)).astype(np.float32)
+
+
+@pytest.fixture
+def suspicion():
+    """Return a maker of a ranking's entries."""
+
+    def make(label=0, name=None, lambda_2=0.3, suspicious=False, control=0.3, tau=1.0):
+        control_tau = None if control is None else 1.5
+        return SimpleNamespace(
+            label=label, name=f"class {label}" if name is None else name, n=40, tau=tau, lambda_2=lambda_2, eigengap=2,
+            score=1 / lambda_2, suspicious=suspicious, cluster_size=15,
+            control_lambda_2=control, control_tau=control_tau,
+        )  # fmt: skip
+
+    return make

@@ -1,0 +1,80 @@
+"""The strips that grow with the epochs."""
+
+import numpy as np
+import pytest
+
+from unhans.attribution.heatmap import colorize
+from unhans.report.canvas import picture
+from unhans.report.figures import Strip, evolution_figure, evolution_sheet
+from unhans.store import write_figure
+
+
+def strip(count, title="sample", seed=0):
+    random = np.random.default_rng(seed)
+    maps = random.normal(size=(count, 6, 6)) * np.arange(1, count + 1)[:, None, None]
+    names = [f"$class {i}" for i in range(count)]
+    return Strip(random.random((3, 9, 12)), list(range(2, 2 + count)), maps, names, list(range(count)), title)
+
+
+def drawn(figure):
+    return [image.get_array() for image in figure.axes[0].images]
+
+
+def test_a_strip_is_the_image_and_its_jointly_scaled_heatmaps():
+    one = strip(4)
+    figure = evolution_figure(one.image, one.epochs, one.heatmaps, one.predictions, one.ranks, one.title)
+    image, *maps = drawn(figure)
+    np.testing.assert_array_equal(image, picture(one.image))
+    largest = max(abs(value) for value in one.heatmaps.ravel())
+    for ours, theirs in zip(one.heatmaps, maps, strict=True):
+        np.testing.assert_array_equal(theirs, colorize(ours / largest))
+
+
+def test_above_each_heatmap_stand_its_epoch_class_and_rank():
+    one = strip(3)
+    figure = evolution_figure(one.image, one.epochs, one.heatmaps, one.predictions, one.ranks, one.title)
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert written == ["sample", "epoch 2", "$class 0 · 1", "epoch 3", "$class 1 · 2", "epoch 4", "$class 2 · 3"]
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 25])
+def test_a_long_strip_goes_on_below_and_nothing_overlaps(count, tmp_path):
+    one = strip(count)
+    figure = evolution_figure(one.image, one.epochs, one.heatmaps, one.predictions, one.ranks, one.title)
+    write_figure(tmp_path / "a.png", figure)
+    extents = [image.get_extent() for image in figure.axes[0].images[1:]]
+    corners = [(round(left, 6), round(top, 6)) for left, _, _, top in extents]
+    assert len(set(corners)) == count
+    assert len({left for left, _ in corners}) == min(count, 10)
+    (right, bottom) = (figure.axes[0].get_xlim()[1], figure.axes[0].get_ylim()[0])
+    assert all(extent[1] <= right and extent[2] <= bottom for extent in extents)
+
+
+def test_a_sheet_shows_at_most_ten_epochs_with_the_first_and_the_last():
+    strips = [strip(31, f"sample {seed}", seed) for seed in range(3)]
+    figure = evolution_sheet(strips, "Evolution")
+    assert len(drawn(figure)) == 3 * 11
+    written = [text.get_text() for text in figure.axes[0].texts]
+    epochs = [int(text.split()[1]) for text in written if text.startswith("epoch")]
+    assert epochs[:10] == epochs[10:20] == sorted(set(epochs))
+    assert (epochs[0], epochs[9]) == (2, 32)
+    assert [text for text in written if text.startswith("sample")] == ["sample 0", "sample 1", "sample 2"]
+
+
+def test_samples_are_scaled_each_for_itself():
+    small, large = strip(2, seed=0), strip(2, seed=1)
+    loud = Strip(large.image, large.epochs, 1000 * large.heatmaps, large.predictions, large.ranks, "loud")
+    np.testing.assert_array_equal(drawn(evolution_sheet([small, loud]))[1], drawn(evolution_sheet([small, large]))[1])
+
+
+def test_parts_of_different_length_are_refused():
+    one = strip(3)
+    with pytest.raises(ValueError, match="got 3 epochs, 2 heatmaps, 3 predictions, 3 ranks"):
+        evolution_figure(one.image, one.epochs, one.heatmaps[:2], one.predictions, one.ranks, "")
+
+
+def test_strips_of_different_epochs_are_refused():
+    with pytest.raises(ValueError, match="same epochs"):
+        evolution_sheet([strip(2), strip(3)])
+    with pytest.raises(ValueError, match="at least one strip"):
+        evolution_sheet([])

@@ -1,0 +1,50 @@
+"""The figure of the ranking."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from unhans.report.canvas import ALARM
+from unhans.report.figures import ranking_figure
+from unhans.store import write_figure
+
+
+def widths(axes, which):
+    return [bar.get_width() for bar in axes.containers[which]]
+
+
+def test_bars_are_the_numbers_of_heatmaps_and_control_in_order(suspicion):
+    ranking = [suspicion(2, lambda_2=0.01, suspicious=True, tau=4), suspicion(0, lambda_2=0.2, control=None)]
+    left, right = ranking_figure(ranking).axes
+    assert widths(left, 0) == [0.01, 0.2]
+    assert widths(right, 0) == [4, 1]
+    np.testing.assert_array_equal(widths(left, 1), [0.3, np.nan])
+    np.testing.assert_array_equal(widths(right, 1), [1.5, np.nan])
+    assert [label.get_text() for label in left.get_yticklabels()] == ["class 2", "class 0"]
+    assert [to_hex(bar.get_facecolor()) == ALARM for bar in left.containers[0]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("count", "title"), [(0, "None of 3 classes is suspicious"), (2, "2 of 3 classes are suspicious")]
+)
+def test_the_title_counts_the_suspicious(suspicion, count, title):
+    ranking = [suspicion(i, suspicious=i < count) for i in range(3)]
+    assert ranking_figure(ranking, "epoch 1").texts[0].get_text() == title
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 40, 100])
+def test_any_number_of_classes_fits(suspicion, count, tmp_path):
+    ranking = [suspicion(i, f"$name_{i} " * 5, lambda_2=0.01 * (i + 1)) for i in range(count)]
+    figure = ranking_figure(ranking)
+    write_figure(tmp_path / "a.png", figure)
+    assert (tmp_path / "a.png").stat().st_size < 300_000
+    assert len(figure.axes[0].containers[0]) == min(count, 40)
+    summary = [text.get_text() for text in figure.texts if "less suspicious" in text.get_text()]
+    assert summary == (["and 60 less suspicious classes: λ₂ 0.410 to 1.000, τ 1.00 to 1.00"] if count == 100 else [])
+    box = figure.axes[0].get_tightbbox(figure.canvas.get_renderer())
+    assert box.x0 > 0  # the names fit
+
+
+def test_no_class_is_refused():
+    with pytest.raises(ValueError, match="at least one class"):
+        ranking_figure([])

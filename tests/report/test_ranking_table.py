@@ -1,0 +1,111 @@
+"""The ranking in the terminal and as CSV, the cleaning list, and their sentences."""
+
+import csv
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+
+from unhans.report.tables import ranking_table, write_ranking, write_suspects
+from unhans.report.verdict import raw_images_stand_out
+
+NAMES = ["church", "[bold]a very long class name[/bold] indeed, with markup", "猫"]
+
+
+def printed(ranking, width=80):
+    console = Console(width=width, file=io.StringIO())
+    console.print(ranking_table(ranking))
+    return console.file.getvalue()
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_number_can_be_read_at_80_columns(suspicion):
+    ranking = [
+        suspicion(i, name, lambda_2=0.123 + i, tau=12.34, suspicious=i == 0, control=0.987)
+        for i, name in enumerate(NAMES)
+    ]
+    lines = printed(ranking).splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    row = next(line for line in lines if "▶ church" in line)
+    assert row.split() == ["▶", "church", "8.13", "0.123", "12.34", "2", "15/40", "0.987", "1.50"]
+    assert any("[bold]a very long" in line for line in lines)
+    assert next(line for line in lines if "λ₂ raw" in line).split()[-4:] == ["λ₂", "raw", "τ", "raw"]
+
+
+@pytest.mark.parametrize(("control", "sentence"), [
+    (0.05, "Its raw images stand apart as well (λ₂ 0.050)"),
+    (0.2, "Its raw images do not stand apart (λ₂ 0.200)"),
+    (None, "The raw images were not compared"),
+])  # fmt: skip
+def test_the_caption_says_what_the_raw_images_mean(suspicion, control, sentence):
+    others = [suspicion(i, control=None if control is None else 0.3) for i in (1, 2)]
+    text = " ".join(printed([suspicion(0, lambda_2=0.01, suspicious=True, control=control), *others]).split())
+    assert "Class class 0 is suspicious: 15 of its 40 heatmaps form a cluster of their own (λ₂ 0.010)" in text
+    assert sentence in text
+
+
+def test_the_caption_says_when_nothing_was_found(suspicion):
+    assert "No class stands out" in printed([suspicion(0), suspicion(1)])
+
+
+def test_many_suspicious_classes_do_not_bury_the_table(suspicion):
+    text = printed([suspicion(i, suspicious=True) for i in range(9)])
+    assert text.count("is suspicious:") == 3
+    assert "and 6 more suspicious classes." in text
+
+
+@pytest.mark.parametrize(("own", "others", "expected"), [
+    (0.1, [0.3, 0.21, 0.9], True),
+    (0.16, [0.3, 0.21, 0.9], False),
+    (0.1, [0.3], True),
+    (0.2, [0.3], False),
+    (0.1, [], False),
+    (0.02, [0.02], True),
+    (0.02, [], True),
+    (None, [0.3], None),
+    (0.1, [None, 0.3], True),
+])  # fmt: skip
+def test_raw_images_stand_out_below_the_heatmaps_or_half_of_the_others(suspicion, own, others, expected):
+    entry = suspicion(0, lambda_2=0.02, control=own)
+    ranking = [entry, *(suspicion(i + 1, control=value) for i, value in enumerate(others))]
+    assert raw_images_stand_out(entry, ranking) is expected
+
+
+def test_the_ranking_is_written_in_full(suspicion, tmp_path):
+    write_ranking(
+        tmp_path / "ranking.csv", [suspicion(1, "猫, cat", lambda_2=1 / 3, suspicious=True), suspicion(0, control=None)]
+    )
+    first, second = read(tmp_path / "ranking.csv")
+    assert (first["label"], first["name"], first["suspicious"]) == ("1", "猫, cat", "True")
+    assert float(first["lambda_2"]) == 1 / 3
+    assert second["control_lambda_2"] == second["control_tau"] == ""
+
+
+def test_the_cleaning_list_has_the_members_of_suspicious_classes_only(audit, suspicion, tmp_path):
+    calm = dataclasses.replace(audit, label=0, name="calm")
+    bare = dataclasses.replace(audit, label=2, name="bare", cluster=None)
+    ranking = [
+        suspicion(2, suspicious=True),
+        suspicion(1, suspicious=True),
+        suspicion(0),
+        suspicion(5, suspicious=True),
+    ]
+    write_suspects(
+        tmp_path / "suspects.csv",
+        ranking,
+        [calm, audit, bare],
+        ["birds", "cats", "fish"],
+        lambda i: tmp_path / f"{i}.jpg",
+    )
+    rows = read(tmp_path / "suspects.csv")
+    assert [int(row["index"]) for row in rows] == list(range(125, 140))
+    assert rows[0] == {
+        "path": str(tmp_path / "125.jpg"), "index": "125", "class": "cats & $dogs$", "cluster": "1 of 2",
+        "predicted_class": "cats", "rank_of_true_label": "1",
+    }  # fmt: skip
+    assert (rows[5]["predicted_class"], rows[5]["rank_of_true_label"]) == ("birds", "3")

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from scipy.sparse import block_diag, csr_array
+from sklearn.manifold import spectral_embedding
+
+from unhans.spray import spectrum
+from unhans.spray.distance import euclidean_distances
+from unhans.spray.graph import knn_affinity
+from unhans.spray.spectrum import eigengap, laplacian_spectrum
+
+
+def random():
+    return np.random.RandomState(0)
+
+
+def ring(n):
+    step = np.roll(np.eye(n), 1, axis=1)
+    return csr_array(step + step.T)
+
+
+def clique(n):
+    return np.ones((n, n)) - np.eye(n)
+
+
+def knn(n, seed=0):
+    return knn_affinity(euclidean_distances(np.random.default_rng(seed).normal(size=(n, 6))), 10)
+
+
+def literal(affinity):
+    """L_sym entry by entry, and its whole spectrum."""
+    a = affinity.toarray()
+    degree = a.sum(1)
+    n = len(a)
+    laplacian = np.array(
+        [[(i == j) - a[i, j] / np.sqrt(degree[i] * degree[j]) for j in range(n)] for i in range(n)],
+    )
+    return laplacian, np.linalg.eigvalsh(laplacian)
+
+
+@pytest.mark.parametrize(("n", "q"), [(40, 32), (40, 40), (120, 32), (120, 5)])
+def test_values_and_vectors_solve_the_literal_laplacian(n, q):
+    affinity = knn(n)
+    laplacian, expected = literal(affinity)
+    values, vectors = laplacian_spectrum(affinity, q, random())
+    np.testing.assert_allclose(values, expected[:q], atol=1e-10)
+    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-9)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(q), atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [30, 31, 100])
+def test_ring(n):
+    values, _ = laplacian_spectrum(ring(n), n, random())
+    np.testing.assert_allclose(values, np.sort(1 - np.cos(2 * np.pi * np.arange(n) / n)), atol=1e-12)
+
+
+def test_two_cliques():
+    values, vectors = laplacian_spectrum(csr_array(block_diag([clique(6), clique(4)])), 10, random())
+    np.testing.assert_allclose(values, [0, 0] + [6 / 5] * 5 + [4 / 3] * 3, atol=1e-12)
+    assert np.ptp(vectors[:6, :2], axis=0).max() < 1e-12  # constant on each clique
+    assert eigengap(values) == (2, pytest.approx(6 / 5))
+
+
+@pytest.mark.parametrize("components", [1, 4, 12])
+def test_one_zero_per_connected_component(components):
+    affinity = csr_array(block_diag([knn(25, seed) for seed in range(components)]))
+    values, _ = laplacian_spectrum(affinity, 10, random())
+    assert (values < 1e-10).sum() == min(components, 10)
+    assert values.min() >= 0
+    assert values.max() <= 2
+
+
+def test_zeros_that_lanczos_missed_are_found(monkeypatch):
+    affinity = csr_array(block_diag([knn(60, 0), knn(60, 1), knn(60, 2)]))
+    normal = spectrum._lanczos
+
+    def forgetful(normalised, q, random_state):
+        values, vectors = normal(normalised, q + 1, random_state)
+        return values[1:], vectors[:, 1:]
+
+    monkeypatch.setattr(spectrum, "_lanczos", forgetful)
+    values, _ = laplacian_spectrum(affinity, 6, random())
+    np.testing.assert_allclose(values, literal(affinity)[1][:6], atol=1e-10)
+
+
+def test_spans_the_subspace_of_scikit_learn():
+    affinity = knn(90)
+    vectors = laplacian_spectrum(affinity, 5, random())[1]
+    degree = np.asarray(affinity.sum(1)).ravel()
+    theirs = spectral_embedding(affinity, n_components=5, drop_first=False, random_state=0)
+    theirs = theirs * np.sqrt(degree)[:, None]
+    theirs, ours = np.linalg.qr(theirs)[0], np.linalg.qr(vectors)[0]
+    np.testing.assert_allclose(np.linalg.svd(ours.T @ theirs)[1], 1, atol=1e-6)
+
+
+def test_signs_do_not_depend_on_the_start_vector():
+    affinity = knn(90)
+    one = laplacian_spectrum(affinity, 4, np.random.RandomState(1))[1]
+    np.testing.assert_allclose(one, laplacian_spectrum(affinity, 4, np.random.RandomState(2))[1], atol=1e-8)
+
+
+def test_eigengap_is_the_largest_difference():
+    index, gap = eigengap(np.array([0, 0.01, 0.02, 0.5, 0.6]))
+    assert index == 3
+    assert gap == pytest.approx(0.48)

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from unhans.spray import SpRAy, striking_cluster
+from unhans.spray.striking import dispersion, smallest_cut
+
+
+def maps(n, share, strength, seed=0, size=24):
+    """Smooth random heatmaps; a share of them has a blob in the lower left corner in addition."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.gamma(1, size=(n, 6, 6))
+    found = np.kron(coarse, np.ones((size // 6, size // 6))) + 0.3 * rng.normal(size=(n, size, size))
+    carriers = rng.permutation(n) < share * n
+    found[carriers, -6:-1, 2:9] += strength * rng.uniform(0.8, 1.2, size=(carriers.sum(), 1, 1))
+    return found, carriers
+
+
+def literal_ncut(affinity, side):
+    n = len(affinity)
+    cut = sum(affinity[i, j] for i in range(n) for j in range(n) if side[i] and not side[j])
+    inside = sum(affinity[i, j] for i in range(n) for j in range(n) if side[i])
+    outside = sum(affinity[i, j] for i in range(n) for j in range(n) if not side[i])
+    return cut / inside + cut / outside
+
+
+def test_the_cut_is_the_smallest_of_all_places():
+    rng = np.random.default_rng(0)
+    affinity = rng.integers(0, 3, size=(14, 14)) / 2.0
+    affinity = np.triu(affinity, 1) + np.triu(affinity, 1).T
+    vector = rng.normal(size=14)
+    order = np.argsort(vector / np.sqrt(affinity.sum(1)))
+    every = []
+    for size in range(3, 12):
+        side = np.zeros(14, bool)
+        side[order[:size]] = True
+        every.append((literal_ncut(affinity, side), side))
+    cut, side = smallest_cut(affinity, vector, least=3)
+    best = min(every, key=lambda pair: pair[0])
+    assert cut == pytest.approx(best[0])
+    np.testing.assert_array_equal(side, best[1])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.85])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_finds_the_carriers_whether_few_or_many(share, seed):
+    heatmaps, carriers = maps(120, share, strength=6, seed=seed)
+    spray = SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps)
+    cluster = striking_cluster(spray, heatmaps)
+    assert carriers[cluster.members].mean() >= 0.95
+    assert cluster.members[carriers].mean() >= 0.95
+    assert cluster.normalised_cut == pytest.approx(literal_ncut(spray.affinity_.toarray(), cluster.members))
+
+
+def test_works_on_what_spray_compares():
+    heatmaps, carriers = maps(120, 0.5, strength=6)
+    heatmaps = heatmaps * np.random.default_rng(1).uniform(0.1, 10, size=(120, 1, 1))  # scale hides it
+    spray = SpRAy(projection=None, n_clusters=(2,), normalisation="sum", pooling=6).fit(heatmaps)
+    members = striking_cluster(spray, heatmaps).members
+    assert (members == carriers).mean() >= 0.95
+
+
+def test_of_equal_cuts_the_most_consistent_cluster_is_taken():
+    rng = np.random.default_rng(0)
+    noise = (0.5, 0.05, 1.0)
+    heatmaps = np.concatenate([s * rng.normal(size=(40, 30)) + 20 * np.eye(30)[i] for i, s in enumerate(noise)])
+    spray = SpRAy(projection=None, n_clusters=(3,)).fit(heatmaps)
+    cluster = striking_cluster(spray, heatmaps)
+    assert cluster.normalised_cut == 0
+    assert cluster.members[:40].all() or cluster.members[40:80].all()  # a union must hold whole components
+    assert set(np.add.reduceat(cluster.members.astype(int), [0, 40, 80])) <= {0, 40}
+
+
+@pytest.mark.parametrize(("n", "found"), [(21, False), (22, True)])
+def test_a_class_too_small_for_two_sides_has_no_cluster(n, found):
+    heatmaps = np.random.default_rng(0).normal(size=(n, 9))
+    spray = SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps)
+    assert (striking_cluster(spray, heatmaps) is not None) == found
+
+
+def test_dispersion_has_no_scale():
+    heatmaps = np.random.default_rng(0).normal(size=(8, 5)) + 1
+    assert dispersion(3 * heatmaps) == pytest.approx(dispersion(heatmaps))
+    assert dispersion(np.ones((4, 3))) == 0
+    assert dispersion(np.array([[1.0], [-1.0]])) == np.inf
+    assert dispersion(np.array([[1.0], [3.0]])) == pytest.approx(1 / 4)

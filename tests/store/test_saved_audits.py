@@ -1,0 +1,132 @@
+"""An audit comes back as it was."""
+
+import h5py
+import numpy as np
+import pytest
+from scipy.sparse import issparse
+
+from unhans.spray.audit import ClassAudit, Cluster
+from unhans.spray.estimator import SpRAy
+from unhans.store import load_audit, save_audit
+
+
+@pytest.fixture(scope="module")
+def audit():
+    random = np.random.default_rng(0)
+    maps = random.normal(size=(40, 6, 5)).astype(np.float32) * 10.0 ** random.integers(-20, 20, (40, 1, 1))
+    maps = maps.astype(np.float32)
+    maps[7] = 0
+    spray = SpRAy(n_clusters=range(2, 6), normalisation="max", projection=None).fit(maps[:, ::2])
+    spray.projection_ = random.normal(size=(40, 2))
+    control = SpRAy(n_clusters=[2], n_neighbors=5, projection=None).fit(random.normal(size=(40, 7)))
+    return ClassAudit(
+        label=3,
+        name="a/b 猫",
+        index=np.arange(100, 140),
+        heatmaps=maps,
+        prediction=random.integers(0, 9, 40),
+        rank=random.integers(0, 9, 40),
+        spray=spray,
+        cluster=Cluster(k=3, label=1, members=spray.labels_[1] == 1, normalised_cut=0.123456789),
+        control=control,
+    )
+
+
+def assert_same_spray(left, right):
+    fitted = {name for name in vars(left) if name.endswith("_")}
+    assert fitted == {name for name in vars(right) if name.endswith("_")}
+    for name in fitted:
+        ours, theirs = getattr(left, name), getattr(right, name)
+        if issparse(ours):
+            ours, theirs = ours.toarray(), theirs.toarray()
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+        assert isinstance(theirs, type(ours)), name
+
+
+def test_every_array_and_number_comes_back(audit, tmp_path):
+    save_audit(tmp_path / "a.h5", audit, precision="float32")
+    found = load_audit(tmp_path / "a.h5")
+    assert (found.label, found.name) == (3, "a/b 猫")
+    for name in ("index", "heatmaps", "prediction", "rank"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(audit, name))
+        assert getattr(found, name).dtype == getattr(audit, name).dtype
+    assert (found.cluster.k, found.cluster.label, found.cluster.normalised_cut) == (3, 1, 0.123456789)
+    np.testing.assert_array_equal(found.cluster.members, audit.cluster.members)
+    assert found.cluster.members.dtype == bool
+    assert_same_spray(audit.spray, found.spray)
+    assert_same_spray(audit.control, found.control)
+
+
+def test_the_estimator_comes_back_with_its_parameters_and_fits_again(audit, tmp_path):
+    save_audit(tmp_path / "a.h5", audit)
+    found = load_audit(tmp_path / "a.h5")
+    expected = audit.spray.get_params() | {"n_clusters": [2, 3, 4, 5]}
+    assert found.spray.get_params() == expected
+    again = found.spray.fit(audit.heatmaps[:, ::2])
+    np.testing.assert_array_equal(again.labels_, audit.spray.labels_)
+
+
+def test_half_precision_keeps_each_value_whatever_the_size_of_its_map(audit, tmp_path):
+    save_audit(tmp_path / "a.h5", audit)
+    found = load_audit(tmp_path / "a.h5").heatmaps
+    for ours, theirs in zip(audit.heatmaps, found, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=2**-10, atol=2**-24 * np.abs(ours).max())
+    assert not found[7].any()
+    assert np.abs(audit.heatmaps).max() > 1e10  # float16 itself ends at 65504
+
+
+def test_a_class_without_cluster_control_or_map_is_kept(audit, tmp_path):
+    spray = SpRAy(n_clusters=[2], projection=None).fit(audit.heatmaps[:, ::2])
+    bare = ClassAudit(3, "3", audit.index, audit.heatmaps, audit.prediction, audit.rank, spray, None, None)
+    save_audit(tmp_path / "a.h5", bare)
+    found = load_audit(tmp_path / "a.h5")
+    assert found.cluster is None
+    assert found.control is None
+    assert found.spray.projection_ is None
+
+
+def test_a_metric_that_is_a_function_comes_back_as_its_name(audit, tmp_path):
+    def cityblock(maps):
+        flat = maps.reshape(len(maps), -1).astype(float)
+        return np.abs(flat[:, None] - flat[None]).sum(-1)
+
+    spray = SpRAy(metric=cityblock, n_clusters=[2], projection=None).fit(np.random.default_rng(0).normal(size=(40, 3)))
+    save_audit(
+        tmp_path / "a.h5",
+        ClassAudit(0, "0", audit.index, audit.heatmaps, audit.prediction, audit.rank, spray, None, None),
+    )
+    assert load_audit(tmp_path / "a.h5").spray.metric == "cityblock"
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
+def test_a_half_written_file_is_refused_in_one_sentence(audit, tmp_path, share):
+    save_audit(tmp_path / "a.h5", audit)
+    content = (tmp_path / "a.h5").read_bytes()
+    (tmp_path / "a.h5").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"a\.h5 is not a complete audit") as caught:
+        load_audit(tmp_path / "a.h5")
+    assert "\n" not in str(caught.value)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    (tmp_path / "a.h5").write_text("something else")
+    with pytest.raises(ValueError, match="not a complete audit"):
+        load_audit(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["data"] = [1, 2, 3]
+    with pytest.raises(ValueError, match="not a complete audit"):
+        load_audit(tmp_path / "b.h5")
+
+
+@pytest.mark.parametrize("part", ["heatmaps", "spray", "spray/eigenvalues_", "cluster/members"])
+def test_a_file_in_which_something_is_missing_is_refused(audit, tmp_path, part):
+    save_audit(tmp_path / "a.h5", audit)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file[part]
+    with pytest.raises(ValueError, match="not a complete audit"):
+        load_audit(tmp_path / "a.h5")
+
+
+def test_a_missing_file_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_audit(tmp_path / "a.h5")
