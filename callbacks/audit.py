@@ -54,6 +54,8 @@ class Audit(pl.Callback):
             raise ValueError(f"on_error expects 'log' or 'raise', got {on_error!r}.")
         if isinstance(dataset, str) and dataset not in ("train", "val"):
             raise ValueError(f"dataset expects 'train', 'val' or a data set, got {dataset!r}.")
+        if attribution is not None and not hasattr(attribution, "of"):
+            raise ValueError(f"attribution expects an Attribution such as Relevance(), got {attribution!r}.")
         self.network, self.source, self.every_n_epochs = network, dataset, every_n_epochs
         self.attribution = attribution or Relevance()
         self.batch_size, self.folder, self.on_error, self.seed = batch_size, folder, on_error, seed

@@ -98,12 +98,14 @@ class SpRAyAudit(Audit):
             f"after epoch {trainer.current_epoch} · {self.attribution.description}",
         )
         device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
-        auditor = Auditor(self.attribution.of(network), self.spray, self.batch_size, device)
+        explain, meaning = self.attribution.of(network), self.attribution.description
+        auditor = Auditor(explain, self.spray, meaning, self.batch_size, device)
         order = self._order()
         done = self._audit_in_turn(trainer, auditor, pages, order, began)
         self._turn = (self._turn + done) % len(order)
         self.ranking = ranked(self._latest.values())
-        pages.finish(self.ranking)
+        if self.ranking:
+            pages.finish(self.ranking)
         seconds = time.perf_counter() - began
         self._log(trainer, pages, seconds)
         tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in order[done:]]))

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from lrp_networks import Net, Written, functional, images, seeded
 from torch import nn
 from torch.nn.utils import prune
@@ -68,6 +69,22 @@ def test_the_live_model_is_not_written(name, composite):
     assert torch.equal(x, kept)
     for key, value in model.state_dict().items():
         assert torch.equal(value, copies[key]), key
+
+
+OVERWRITING = {
+    "module": lambda net, x: net.fc(net.relu(x)),
+    "function": lambda net, x: net.fc(F.relu(x, inplace=True)),
+    "method": lambda net, x: net.fc(x.relu_()),
+    "statement": lambda net, x: net.fc((x.mul_(2), x)[1]),
+}
+
+
+@pytest.mark.parametrize("form", OVERWRITING)
+def test_images_that_the_model_overwrites_are_kept(form):
+    model, x = Written(OVERWRITING[form], fc=nn.Linear(4, 3), relu=nn.ReLU(inplace=True)), images(2, 4, dtype=FLOAT)
+    kept, explained = x.clone(), LRP(model, "epsilon").explain(x, 1)
+    assert torch.equal(x, kept)
+    torch.testing.assert_close(explained.logits, model(x).detach())
 
 
 def test_gradients_of_an_unfinished_step_are_kept():

@@ -13,9 +13,9 @@ from torch.nn.utils import prune
 from torch.optim.swa_utils import AveragedModel
 from torchvision.ops import StochasticDepth
 
-from unhans.lrp import LRP, Epsilon
+from unhans.lrp import LRP, Epsilon, WSquare
 
-COMPOSITES = ("epsilon_plus_flat", "epsilon_alpha2_beta1", "epsilon")
+COMPOSITES = ("epsilon_plus_flat", "epsilon_alpha2_beta1", "epsilon", WSquare())
 
 
 def assert_same(model, reference, x=None, **tolerance):
@@ -207,7 +207,7 @@ def counted(net, x):
     features = channels = y.size(1)
     features *= y.size(2)
     features *= y.size(3)
-    return net.fc(y.view(-1, channels, features // channels).reshape(-1, features))
+    return net.fc(y.view(y.size(0), channels, -1).narrow(1, 0, 6).reshape(-1, features))
 
 
 RESIDUALS = {

@@ -47,15 +47,3 @@ def test_is_symmetric_with_a_zero_diagonal():
 def test_what_is_no_distance_matrix_is_refused(matrix, sentence):
     with pytest.raises(ValueError, match=sentence):
         check_distances(matrix)
-
-
-def test_principal_variances_are_those_of_the_covariance():
-    maps = np.random.default_rng(0).normal(size=(20, 6)) * [9, 5, 3, 1, 0.5, 0.1]
-    variances = principal_variances(euclidean_distances(maps))
-    np.testing.assert_allclose(variances[:6], np.linalg.eigvalsh(np.cov(maps.T))[::-1], rtol=1e-9)
-    np.testing.assert_allclose(variances[6:], 0, atol=1e-10)
-
-
-def test_variances_of_a_metric_that_is_not_euclidean_are_not_negative():
-    corners = np.array([[0, 2, 2, 1], [2, 0, 2, 1], [2, 2, 0, 1], [1, 1, 1, 0]])  # no such points exist
-    assert principal_variances(corners).min() == 0

@@ -59,15 +59,17 @@ def test_works_on_what_spray_compares():
     assert (members == carriers).mean() >= 0.95
 
 
-def test_of_equal_cuts_the_most_consistent_cluster_is_taken():
+def test_of_two_sides_cut_off_alike_the_more_consistent_is_taken():
     rng = np.random.default_rng(0)
-    noise = (0.5, 0.05, 1.0)
-    heatmaps = np.concatenate([s * rng.normal(size=(40, 30)) + 20 * np.eye(30)[i] for i, s in enumerate(noise)])
-    spray = SpRAy(projection=None, n_clusters=(3,)).fit(heatmaps)
-    cluster = striking_cluster(spray, heatmaps)
-    assert cluster.normalised_cut == 0
-    assert cluster.members[:40].all() or cluster.members[40:80].all()  # a union must hold whole components
-    assert set(np.add.reduceat(cluster.members.astype(int), [0, 40, 80])) <= {0, 40}
+    patterns = 20 * np.eye(2, 30)
+    for noise, members in (((0.1, 1.0), slice(0, 40)), ((1.0, 0.1), slice(40, None))):
+        heatmaps = np.concatenate([s * rng.normal(size=(n, 30)) for s, n in zip(noise, (40, 80), strict=True)])
+        heatmaps += np.repeat(patterns, (40, 80), axis=0)
+        cluster = striking_cluster(SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps), heatmaps)
+        assert cluster.normalised_cut == 0
+        assert cluster.members[members].all()
+        assert cluster.members.sum() == len(heatmaps[members])
+        assert (cluster.k, cluster.label) == (2, int(cluster.members[0]))
 
 
 @pytest.mark.parametrize(("n", "found"), [(21, False), (22, True)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unhans.spray import ClassAudit, SpRAy, judge, rank, striking_cluster
-from unhans.spray.suspicion import Suspicion, ranked, surrogates
+from unhans.spray.suspicion import Suspicion, ranked
 
 
 def heatmaps(n, share, seed=0, strength=6.0):
@@ -36,28 +36,29 @@ def entry(score, suspicious=False, label=0):
     return Suspicion(label, str(label), 50, 1.0, 0.1, 1, score, suspicious, 0, None, None)
 
 
-@pytest.mark.parametrize("n", [60, 150, 300])
+@pytest.mark.parametrize("n", [100, 200])
 @pytest.mark.parametrize("share", [0.3, 0.6])
-def test_a_class_that_relies_on_an_artifact_is_suspicious(n, share):
-    found = judge(audit(heatmaps(n, share)[0]))
+@pytest.mark.parametrize("strength", [6, 1000])  # a cluster very far away must not pass for a long cloud
+def test_a_class_that_relies_on_an_artifact_is_suspicious(n, share, strength):
+    found = judge(audit(heatmaps(n, share, strength=strength)[0]))
     assert found.suspicious
-    assert found.score > 1.1
+    assert found.score > 1.5
     assert found.cluster_size == pytest.approx(share * n, abs=3)
 
 
-@pytest.mark.parametrize("n", [24, 60, 150, 300])
-def test_a_clean_class_is_not(n):
-    for seed in range(3):
-        found = judge(audit(heatmaps(n, 0, seed)[0]))
-        assert not found.suspicious
-        assert abs(found.score) < 0.5
+@pytest.mark.parametrize("n", [24, 60, 200])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_clean_class_is_not(n, seed):
+    found = judge(audit(heatmaps(n, 0, seed)[0]))
+    assert not found.suspicious
+    assert abs(found.score) < 0.3
 
 
 def test_maps_that_vary_along_one_direction_have_a_small_lambda_2_but_no_clusters():
     rng = np.random.default_rng(0)
-    maps = rng.normal(size=(150, 24, 24)) + 150 * rng.normal(size=(150, 1, 1)) * rng.normal(size=(24, 24)) / 24
-    found = judge(audit(maps))
-    assert found.lambda_2 < 0.03
+    maps = np.kron(rng.gamma(1, size=(150, 6, 6)), np.ones((4, 4))) * rng.lognormal(0, 0.5, size=(150, 1, 1))
+    found = judge(audit(maps + 6 * rng.normal(size=(150, 1, 1)) * np.kron(rng.normal(size=(6, 6)), np.ones((4, 4)))))
+    assert found.lambda_2 < 0.05
     assert abs(found.score) < 0.5
 
 
@@ -69,12 +70,12 @@ def test_two_classes_are_enough(planted):
     assert [one.suspicious for one in found] == [True, False]
 
 
-def test_the_planted_class_ranks_first_of_ten():
-    audits = [audit(heatmaps(150, 0.6 * (label == 4), label)[0], label) for label in range(10)]
+def test_the_planted_class_ranks_first_of_six():
+    audits = [audit(heatmaps(120, 0.6 * (label == 4), label)[0], label) for label in range(6)]
     found = rank(audits)
     assert found[0].label == 4
     assert [one.label for one in found if one.suspicious] == [4]
-    carriers = heatmaps(150, 0.6, 4)[1]
+    carriers = heatmaps(120, 0.6, 4)[1]
     members = audits[4].cluster.members
     assert carriers[members].mean() >= 0.9
     assert members[carriers].mean() >= 0.7
@@ -109,10 +110,9 @@ def test_the_numbers_are_those_of_spray_and_of_the_control():
 
 
 def test_a_graph_in_pieces_has_a_finite_score():
-    maps, _ = heatmaps(100, 0.5, strength=1000.0)
-    found = judge(audit(maps))
+    found = judge(audit(heatmaps(100, 0.5, strength=1000.0)[0]))
     assert found.lambda_2 < 1e-10
-    assert 1 < found.score < 4
+    assert 2 < found.score < 5
 
 
 def test_ranked_puts_suspicious_classes_first_and_then_goes_by_score():
@@ -120,10 +120,8 @@ def test_ranked_puts_suspicious_classes_first_and_then_goes_by_score():
     assert [one.label for one in ranked(entries)] == [1, 3, 2, 0]
 
 
-def test_surrogates_have_the_variances_and_are_always_the_same():
-    variances = np.concatenate([[9.0, 4.0], np.zeros(398)])
-    one, two = list(surrogates(variances, 2))
-    np.testing.assert_allclose(one.var(axis=0)[:2], [9, 4], rtol=0.25)
-    assert not one[:, 2:].any()
-    assert (one != two).any()
-    np.testing.assert_array_equal(one, next(surrogates(variances, 1)))
+def test_a_class_of_two_different_maps_is_two_clusters():
+    maps = np.repeat(np.random.default_rng(0).normal(size=(2, 24, 24)), 40, axis=0)
+    found = judge(audit(maps))
+    assert found.suspicious
+    assert found.cluster_size == 40

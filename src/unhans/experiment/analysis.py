@@ -11,7 +11,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from unhans.attribution import Attribution
 from unhans.data import ImageData, reading
 from unhans.experiment.build import build, build_data, build_network
 from unhans.experiment.check import ConfigurationError, check
@@ -20,7 +19,7 @@ from unhans.report import AuditPages, progress, ranking_table
 from unhans.spray import Auditor, Suspicion, judge, ranked
 from unhans.store import replacing
 
-CONSOLE = Console()
+CONSOLE = Console(soft_wrap=True, highlight=False)
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 
 
@@ -42,9 +41,13 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
     attribution = build(cfg.attribution)
     device = _device(cfg.device)
     auditor = Auditor(
-        attribution.of(_network(cfg, data).to(device)), build(cfg.spray), cfg.batch_size, device
+        attribution.of(_network(cfg, data).to(device)),
+        build(cfg.spray),
+        attribution.description,
+        cfg.batch_size,
+        device,
     )
-    ranking = _audit(cfg, data, auditor, attribution, out)
+    ranking = _audit(cfg, data, auditor, out)
     CONSOLE.print(ranking_table(ranking))
     CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]")
     return {"suspicious": float(sum(found.suspicious for found in ranking))}
@@ -94,14 +97,12 @@ def _device(name: str) -> torch.device:
         raise ConfigurationError(f"device expects auto, cpu or a device of this machine, got {name!r}: {reason}") from error
 
 
-def _audit(
-    cfg: DictConfig, data: ImageData, auditor: Auditor, attribution: Attribution, out: Path
-) -> list[Suspicion]:
+def _audit(cfg: DictConfig, data: ImageData, auditor: Auditor, out: Path) -> list[Suspicion]:
     """Audit class by class; the ranking is written even when the work is interrupted."""
     dataset = (data.train_set if cfg.split == "train" else data.val_set).without_augmentation()
     subsets = reading.choose(dataset.labels, cfg.samples_per_class, cfg.seed)
     names = dict(enumerate(data.classes))
-    pages = AuditPages(out, dataset.paths, names, f"{cfg.split} images · {attribution.description}")
+    pages = AuditPages(out, dataset.paths, names, f"{cfg.split} images · {auditor.description}")
     found: list[Suspicion] = []
     try:
         with progress(sum(map(len, subsets.values()))) as say:

@@ -51,7 +51,7 @@ def _check_node(path: str, node: DictConfig) -> None:
     try:
         target = get_object(node._target_)
     except Exception as error:
-        raise ConfigurationError(f"{path}._target_={node._target_} cannot be imported: {error}") from error
+        raise ConfigurationError(f"{path}._target_={node._target_} cannot be imported.") from error
     parameters, open_ended = _parameters(target)
     given = [str(key) for key in node if key not in SPECIAL]
     for key in given:

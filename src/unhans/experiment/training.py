@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from unhans.models import Classifier
 from unhans.report import finish, ranking_table
 from unhans.store import replacing
 
-CONSOLE = Console()
+CONSOLE = Console(soft_wrap=True, highlight=False)
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -29,6 +31,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     The logger's run is closed in every case, with a failing exit code after an exception or an interruption.
     """
     began = time.perf_counter()
+    quiet_lightning()
     check(cfg)
     check_audit(cfg)
     out = _prepare(cfg)
@@ -77,6 +80,12 @@ def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: 
     with replacing(out / "results.json") as part:
         part.write_text(json.dumps(numbers, indent=2))
     return numbers
+
+
+def quiet_lightning() -> None:
+    """Silence Lightning's tips, and one deprecation that Lightning 2.6 causes in newer torch by itself."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=r".*treespec.*LeafSpec", category=FutureWarning)
 
 
 def _prepare(cfg: DictConfig) -> Path:

@@ -69,8 +69,8 @@ def _state(name: str, weights: str) -> dict[str, Tensor]:
             raise ValueError(f"model.weights expects a file or a torchvision weights name, but {weights} does not exist.")
         return torch.load(weights, map_location="cpu", weights_only=True)
     choices = models.get_model_weights(name)
-    if weights != "DEFAULT" and weights not in choices.__members__:
-        names = ", ".join(["DEFAULT", *choices.__members__])
+    if weights not in choices.__members__:
+        names = ", ".join(choices.__members__)
         raise ValueError(f"model.weights for {name} expects one of {names}, or a path, got {weights!r}.")
     try:
         return choices[weights].get_state_dict(progress=True)

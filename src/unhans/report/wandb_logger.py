@@ -21,5 +21,10 @@ def wandb_logger(
     settings go to `wandb.init`, such as tags or notes. Online, an account and a network are needed.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)  # W&B would take the system's temporary folder, in silence
+    import wandb
+
     mode = "offline" if offline else "online"
-    return WandbLogger(project=project, name=name, group=group, save_dir=save_dir, mode=mode, **settings)
+    quiet = wandb.Settings(silent=offline)  # offline it has nothing to say but where its files are
+    logger = WandbLogger(project=project, name=name, group=group, save_dir=save_dir, mode=mode, settings=quiet, **settings)
+    logger._wandb_init.pop("anonymous", None)  # Lightning 2.6 always gives it, W&B warns that it has no effect
+    return logger

@@ -21,11 +21,12 @@ class Auditor:
     """Explains the samples of a class and clusters the heatmaps, and, as control, the raw images (METHODS §2).
 
     explain: from images and a target to heatmaps; spray: how heatmaps are clustered (cloned, never fitted itself);
-    batch_size: images explained at once; device: where.
+    description: what its heatmaps mean; batch_size: images explained at once; device: where.
     """
 
     explain: Explain
     spray: SpRAy
+    description: str = ""
     batch_size: int = 32
     device: torch.device | str = "cpu"
 
@@ -57,6 +58,7 @@ class Auditor:
             spray=spray,
             cluster=striking_cluster(spray, maps),
             control=control,
+            description=self.description,
         )
 
     def check_size(self, n: int, name: str) -> None:

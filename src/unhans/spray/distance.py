@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigvalsh
 
 COLUMNS = 4096  # pixels handled at once: bounds the memory of the float64 copy
 CANCELLED = 1e-7  # below this share of |x|² + |y|² the product formula has lost about half of its digits
@@ -40,15 +39,3 @@ def check_distances(distances: ArrayLike) -> NDArray[np.float64]:
     if (matrix < 0).any() or not np.allclose(matrix, matrix.T):
         raise ValueError("a distance matrix must be symmetric and not negative")
     return matrix
-
-
-def principal_variances(distances: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the variances (n,), descending, along the principal axes of points with these distances (n, n).
-
-    Classical scaling: the eigenvalues of −½ J D² J, J the centring matrix; for euclidean distances those of PCA. Those
-    that are negative because a metric is not euclidean are set to zero.
-    """
-    squared = np.square(distances)
-    mean = squared.mean(axis=0)
-    gram = (np.add.outer(mean, mean) - squared - mean.mean()) / 2
-    return np.maximum(eigvalsh(gram)[::-1], 0) / (len(distances) - 1)

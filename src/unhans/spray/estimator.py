@@ -13,7 +13,8 @@ from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from unhans.spray.distance import check_distances, euclidean_distances, principal_variances
+from unhans.spray.cloud import cloud_variances, principal_coordinates
+from unhans.spray.distance import check_distances, euclidean_distances
 from unhans.spray.graph import knn_affinity
 from unhans.spray.preprocessing import check_heatmaps, normalise, sum_pool
 from unhans.spray.projection import project
@@ -42,7 +43,7 @@ class SpRAy(BaseEstimator):
 
     Attributes after fit:
         affinity_: (n, n) sparse, symmetric, in {0, ½, 1}.
-        variances_: (n,) variances along the principal axes of the heatmaps as the metric sees them, descending.
+        variances_: (n,) variances along the principal axes that the heatmaps would have without clusters.
         eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym.
         eigengap_, eigengap_size_: eigenvalues before the largest gap (suggested number of clusters), and that gap.
         n_clusters_: (K,) the k that were used: those below n and not above the number of distinct rows of Φ.
@@ -85,8 +86,6 @@ class SpRAy(BaseEstimator):
             raise ValueError(f"all {len(distances)} heatmaps are identical: there is nothing to cluster")
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
             self._analyse(distances, random)
-        seed = random.randint(SEEDS)
-        self.projection_ = None if self.projection is None else project(self.embedding_, self.projection, seed)
         return self
 
     def prepare(self, heatmaps: ArrayLike) -> NDArray[np.floating]:
@@ -103,10 +102,12 @@ class SpRAy(BaseEstimator):
 
     def _analyse(self, distances: NDArray[np.float64], random: np.random.RandomState) -> None:
         self.affinity_ = knn_affinity(distances, self.n_neighbors)
-        self.variances_ = principal_variances(distances)
+        self.variances_ = cloud_variances(principal_coordinates(distances))
         self.eigenvalues_, self.embedding_ = laplacian_spectrum(self.affinity_, self.n_eigenvalues, random)
         self.eigengap_, self.eigengap_size_ = eigengap(self.eigenvalues_)
         self._cluster(random.randint(SEEDS))
+        seed = random.randint(SEEDS)
+        self.projection_ = None if self.projection is None else project(self.embedding_, self.projection, seed)
 
     def _cluster(self, seed: int) -> None:
         points = self.embedding_.round(9)  # below it is rounding: rows that are equal shall count once

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from unhans.spray.audit import ClassAudit
+from unhans.spray.cloud import surrogates
 from unhans.spray.estimator import SpRAy
 
 SURROGATES = 5  # the median of five varies by about 5 %
 EVERY_KTH = 7  # of the clusterings enter the comparison of τ: its surrogates cost a seventh, its mean is about the same
-WEIGHT_OF_TAU = 0.25  # λ₂ tells planted classes from clean ones, τ alone does not
-LEAST = 1e-4  # λ₂ below it is a graph in pieces: then τ decides
-DOMINANCE = 3  # the largest variance of a class without clusters is at most so many times the second
-THRESHOLD = 1.0  # score, as a power of ten
+WEIGHT_OF_TAU = 0.5  # λ₂ tells planted classes from clean ones, τ alone does not
+LEAST = 1e-6  # λ₂ below it is a graph in pieces: then τ decides
+THRESHOLD = 1.3  # digits and photographs: planted classes have 1.4 and more, clean ones 1.15 and less
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,15 @@ class Suspicion:
 def judge(audit: ClassAudit) -> Suspicion:
     """Judge one class by itself, so that the rule works with two classes, or one.
 
-    λ₂ and τ are compared with λ₂⁰ and τ⁰, their medians over surrogates: as many normally distributed points with the
-    covariance of this class's heatmaps, but without clusters (the idea of the gap statistic). So a class whose heatmaps
-    merely vary a lot along one direction, which makes λ₂ small as well, is not mistaken for one with clusters. The
-    score is
+    λ₂ and τ are compared with λ₂⁰ and τ⁰, their medians over surrogates: as many points from a normal distribution that
+    varies like the heatmaps of this class, but has no clusters (`unhans.spray.cloud`). So a class whose heatmaps merely
+    vary a lot in one way, which makes λ₂ small as well, is not mistaken for one with clusters. The score is
 
-        log₁₀[(λ₂⁰ / λ₂) · (τ / τ⁰)^¼]
+        log₁₀[(λ₂⁰ / λ₂) · √(τ / τ⁰)]
 
-    and from 1 on, that is λ₂ about ten times too small, the class is suspicious, if it has a striking cluster.
-    The control is no part of the rule: where it is as small as λ₂ the cluster is in the data, and only an effect test
-    can tell whether the network uses it (METHODS §2).
+    near 0 for a class without clusters. From 1.3 on, a factor of twenty, the class is suspicious if it has a striking
+    cluster. The control is no part of the rule: where it is as small as λ₂ the cluster is in the data, and only an
+    effect test can tell whether the network uses it (METHODS §2).
     """
     spray, control = audit.spray, audit.control
     score = suspicion_score(spray)
@@ -100,16 +98,3 @@ def suspicion_score(spray: SpRAy) -> float:
     lambda_2, tau = np.median([(fit.eigenvalues_[1], fit.separability_) for fit in fits], axis=0)
     apart = math.log10(max(lambda_2, LEAST) / max(spray.eigenvalues_[1], LEAST))
     return apart + WEIGHT_OF_TAU * math.log10(spray.separability_per_k_[::EVERY_KTH].mean() / tau)
-
-
-def surrogates(variances: NDArray[np.floating], count: int) -> Iterator[NDArray[np.float64]]:
-    """Draw sets of n normally distributed points with variances (n,), descending, along n axes, always the same ones.
-
-    The first variance is limited to three times the second: it grows with the distance of two clusters, and a cloud as
-    long as that has a small λ₂ itself.
-    """
-    limited = variances.copy()
-    limited[0] = min(variances[0], DOMINANCE * variances[1]) or variances[0]
-    random = np.random.default_rng(0)
-    for _ in range(count):
-        yield random.normal(size=(len(variances),) * 2) * np.sqrt(limited)

@@ -34,7 +34,7 @@ def save_audit(
     """
     memory = io.BytesIO()  # HDF5 on a full disk aborts in destructors; plain bytes fail with one clean error
     with h5py.File(memory, "w") as file:
-        file.attrs.update(format=FORMAT, label=audit.label, name=audit.name)
+        file.attrs.update(format=FORMAT, label=audit.label, name=audit.name, description=audit.description)
         file.update({"index": audit.index, "prediction": audit.prediction, "rank": audit.rank})
         _write_heatmaps(file, audit.heatmaps, precision)
         _write_spray(file.create_group("spray"), audit.spray)
@@ -70,6 +70,7 @@ def _read(file: h5py.File) -> ClassAudit:
     return ClassAudit(
         label=int(file.attrs["label"]),
         name=file.attrs["name"],
+        description=file.attrs["description"],
         index=file["index"][:],
         heatmaps=file["heatmaps"][:].astype(np.float32) * file["peak"][:],
         prediction=file["prediction"][:],
