@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
+from unhans.callbacks.invisible import invisible
 
 from unhans.attribution import Attribution, Relevance
-from unhans.callbacks.invisible import invisible
 from unhans.data import reading
 
 LOG = logging.getLogger("unhans")

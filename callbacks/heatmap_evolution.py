@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from unhans.callbacks.audit import Audit
 
 from unhans.attribution import explained
-from unhans.callbacks.audit import Audit
 from unhans.data import reading
 from unhans.report import Strip, evolution_sheet, log_epoch
 from unhans.store import file_stem, write_figure

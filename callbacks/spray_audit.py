@@ -11,12 +11,11 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
-
 from unhans.callbacks.audit import LOG, Audit, tell
+
 from unhans.data import reading
 from unhans.report import AuditPages, Say, log_epoch, progress
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
-
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
 
@@ -72,9 +71,13 @@ class SpRAyAudit(Audit):
         unknown = set(self.chosen or ()) - set(self.classes.values())
         if unknown:
             known = ", ".join(self.classes.values())
-            raise MisconfigurationException(f"SpRAyAudit: classes expects names among {known}, got {sorted(unknown)[0]!r}.")
+            raise MisconfigurationException(
+                f"SpRAyAudit: classes expects names among {known}, got {sorted(unknown)[0]!r}."
+            )
         subsets = reading.choose(self.labels, self.samples_per_class, self.seed)
-        subsets = {label: index for label, index in subsets.items() if not self.chosen or self.classes[label] in self.chosen}
+        subsets = {
+            label: index for label, index in subsets.items() if not self.chosen or self.classes[label] in self.chosen
+        }
         for label, index in subsets.items():
             if len(index) <= self.spray.n_neighbors:
                 LOG.warning(
@@ -109,6 +112,10 @@ class SpRAyAudit(Audit):
         seconds = time.perf_counter() - began
         self._log(trainer, pages, seconds)
         tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in order[done:]]))
+
+    def audited(self, label: int) -> NDArray[np.int64]:
+        """Return the data-set indices of the samples of this class that are audited."""
+        return self._indices[label]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples, the clocks and whose turn it is."""
@@ -170,16 +177,20 @@ class SpRAyAudit(Audit):
 
     def _log(self, trainer: pl.Trainer, pages: AuditPages, seconds: float) -> None:
         """Log everything in one call (law 6)."""
-        scalars = {"audit/seconds": seconds, "audit/share": self._share(seconds), "audit/failures": float(self.failures)}
+        scalars = {
+            "audit/seconds": seconds,
+            "audit/share": self._share(seconds),
+            "audit/failures": float(self.failures),
+        }
         for found in self.ranking:
             scalars |= {f"audit/{found.name}/{key}": float(getattr(found, key)) for key in LOGGED}
-        log_epoch(
-            trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, pages.figures, pages.tables
-        )
+        log_epoch(trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, pages.figures, pages.tables)
 
     def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
         """One line for the terminal: what was found, what it cost and what is left for the next audit."""
-        suspects = [f"{found.name} (λ₂ {found.lambda_2:.3f}, τ {found.tau:.2f})" for found in self.ranking if found.suspicious]
+        suspects = [
+            f"{found.name} (λ₂ {found.lambda_2:.3f}, τ {found.tau:.2f})" for found in self.ranking if found.suspicious
+        ]
         return (
             f"epoch {trainer.current_epoch}: SpRAy audit of {len(self._indices) - len(left)} classes in {seconds:.1f} s "
             f"({self._share(seconds):.0%} of training time so far); suspicious: {', '.join(suspects) or 'none'}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,19 @@ else:
     tomllib = pytest.importorskip("tomli")
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ["cli", "experiment", "callbacks", "models", "data", "report", "store", "artifacts", "spray", "attribution", "lrp"]
+FLOORS = [
+    "cli",
+    "experiment",
+    "callbacks",
+    "models",
+    "data",
+    "report",
+    "store",
+    "artifacts",
+    "spray",
+    "attribution",
+    "lrp",
+]
 PURE = {"artifacts", "spray", "attribution", "lrp"}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
 SOURCES = sorted([*(ROOT / "src" / "unhans").rglob("*.py"), *(ROOT / "callbacks").rglob("*.py")])
@@ -59,3 +74,22 @@ def test_top_level_is_what_was_agreed():
     present = {path.name for path in ROOT.iterdir() if not path.name.startswith((".", "__"))}
     assert tracked <= present
     assert present <= tracked | made
+
+
+def test_the_wheel_installs_one_name_and_carries_the_configuration(tmp_path):
+    build_meta = pytest.importorskip("setuptools.build_meta")
+    for name in ("src", "callbacks", "conf", "pyproject.toml", "README.md", "LICENSE"):
+        source = ROOT / name
+        target = tmp_path / "copy" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    script = f"import setuptools.build_meta as b; b.build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "copy", check=True, capture_output=True)
+    assert build_meta
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {"unhans", "unhans-0.1.0.dist-info"}
+    configuration = {f"unhans/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
+    modules = {f"unhans/{path.relative_to(ROOT / 'src/unhans')}" for path in (ROOT / "src/unhans").rglob("*.py")}
+    callbacks = {f"unhans/{path.relative_to(ROOT)}" for path in (ROOT / "callbacks").rglob("*.py")}
+    assert configuration | modules | callbacks | {"unhans/py.typed"} <= set(names)

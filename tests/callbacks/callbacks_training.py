@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
-
 from unhans.callbacks import HeatmapEvolution, SpRAyAudit
+
 from unhans.spray import SpRAy
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from callbacks_training import NoisyImages, TheirModule, train
-
 from unhans.callbacks import HeatmapEvolution
 
 

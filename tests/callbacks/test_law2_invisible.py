@@ -13,7 +13,6 @@ import torch
 from callbacks_training import TheirModule, small_audits, train
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
-
 from unhans.callbacks.invisible import invisible
 
 CASES = {
@@ -63,14 +62,26 @@ def test_two_processes(tmp_path):
             train(module, audits, folder, devices=2, strategy="ddp")
             if module.global_rank == 0:
                 torch.save(module.state_dict(), folder / (sys.argv[1] + ".pt"))
-                assert not audits or audits[1].ranking
+                if audits:
+                    print("ranking", *[found.name for found in audits[1].ranking])
             """
         )
     )
     for mode in ("plain", "audited"):
         done = subprocess.run([sys.executable, script, mode], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
+    alone = small_audits(tmp_path / "alone")
+    torch.manual_seed(1)
+    train(TheirModule(), alone, tmp_path / "alone")
+    assert f"ranking {' '.join(found.name for found in alone[1].ranking)}\n" in done.stdout
     assert_identical(*[torch.load(tmp_path / f"{mode}.pt", weights_only=True) for mode in ("plain", "audited")])
+
+
+def disturb(model):
+    with invisible(model):
+        model.eval().requires_grad_(True)
+        random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
+        raise KeyError
 
 
 def test_everything_is_put_back_after_an_exception():
@@ -78,10 +89,8 @@ def test_everything_is_put_back_after_an_exception():
     model[2].eval()
     model[0].weight.requires_grad_(False)
     before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
-    with pytest.raises(KeyError), invisible(model):
-        model.eval().requires_grad_(True)
-        random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
-        raise KeyError
+    with pytest.raises(KeyError):
+        disturb(model)
     assert [m.training for m in model.modules()] == [True, True, True, False]
     assert [p.requires_grad for p in model.parameters()] == [False, True, True, True]
     assert random.getstate() == before[0]

@@ -12,14 +12,20 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
+from unhans.callbacks import SpRAyAudit
 
 from unhans.attribution import Relevance
-from unhans.callbacks import SpRAyAudit
 from unhans.store import load_audit
 
 
 def small_audit(folder, **options):
-    defaults = {"network": "net", "spray": small_spray(), "folder": folder / "audit", "control": False, "on_error": "raise"}
+    defaults = {
+        "network": "net",
+        "spray": small_spray(),
+        "folder": folder / "audit",
+        "control": False,
+        "on_error": "raise",
+    }
     return SpRAyAudit(**(defaults | options))
 
 
@@ -47,7 +53,9 @@ def test_other_data_sets_work(tmp_path):
 
 def test_one_call_to_the_logger_per_epoch(tmp_path):
     class Counting(CSVLogger):
-        calls = []
+        def __init__(self, folder):
+            super().__init__(folder)
+            self.calls = []
 
         def log_metrics(self, metrics, step=None):
             self.calls.append((step, {key for key in metrics if key.startswith("audit/")}))
@@ -66,7 +74,7 @@ def test_a_resumed_run_keeps_samples_and_strips(tmp_path):
         trainer = train(module, callbacks, folder, **options)
         return module, callbacks, trainer
 
-    whole, (evolution, audit), _ = run(tmp_path / "whole", max_epochs=2)
+    _, (evolution, audit), _ = run(tmp_path / "whole", max_epochs=2)
     _, _, trainer = run(tmp_path / "half", max_epochs=1)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     _, (evolution2, audit2), _ = run(tmp_path / "rest", max_epochs=2, ckpt_path=tmp_path / "half.ckpt")
@@ -201,7 +209,9 @@ def test_no_class_is_large_enough(tmp_path):
 
 
 def test_misconfiguration_is_refused_before_training(tmp_path):
-    with pytest.raises(MisconfigurationException, match=r"network='model' names no module of TheirModule, which has 'net'"):
+    with pytest.raises(
+        MisconfigurationException, match=r"network='model' names no module of TheirModule, which has 'net'"
+    ):
         train(TheirModule(), [small_audit(tmp_path, network="model")], tmp_path)
     with pytest.raises(MisconfigurationException, match="classes expects names among 0, 1, got '7'"):
         train(TheirModule(), [small_audit(tmp_path, classes=["7"])], tmp_path)

@@ -53,6 +53,11 @@ def compiled_in_place(net):
     return net
 
 
+def layer_compiled_in_place(net):
+    net.train().drop.compile(backend="eager")
+    return net
+
+
 def partly_compiled(net):
     net.pool = torch.compile(nn.Sequential(net.pool), backend="eager")
     return net
@@ -65,6 +70,7 @@ FORMS = {
     "averaged": AveragedModel,
     "compiled": compiled,
     "compiled_in_place": compiled_in_place,
+    "layer_compiled_in_place": layer_compiled_in_place,
     "partly_compiled": partly_compiled,
     "compiled_parallel": lambda net: torch.compile(nn.DataParallel(net), backend="eager"),
     "inside": lambda net: Written(lambda outer, x: outer.network(x), network=net),
@@ -267,14 +273,56 @@ def test_an_in_place_activation_changes_what_is_read_after_it():
     assert not torch.allclose(before, after)
 
 
-def test_an_in_place_addition_as_a_statement_is_read():
-    def shifted(net, x):
-        x = net.conv(x)
-        x.add_(1.0)
-        return net.fc(x.flatten(1))
+def overwriting(change):
+    """A network in which another name reads what `change` did to x."""
 
-    model, x = Written(shifted, **seeded(lambda: nn.ModuleDict(layers()))), images(2, 3, 8, 8)
-    torch.testing.assert_close(LRP(model).explain(x, 0).logits, evaluated(model, x))
+    def forward(net, x):
+        y = net.mix(net.conv(x))
+        x = other = net.conv(x)
+        changed = change(x, y)
+        return net.fc((other + changed * 0.5).flatten(1))
+
+    return forward
+
+
+def iadd(x, y):
+    x += y
+    return x
+
+
+def isub(x, y):
+    x -= y
+    return x
+
+
+def imul(x, y):
+    x *= 3.0
+    return y
+
+
+def itruediv(x, y):
+    x /= 3.0
+    return y
+
+
+OVERWRITING = {
+    "+=": iadd,
+    "-=": isub,
+    "*=": imul,
+    "/=": itruediv,
+    "add_": lambda x, y: x.add_(y),
+    "statement": lambda x, y: (x.mul_(2.0), y)[1],
+    "twice": lambda x, y: iadd(isub(x, y), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OVERWRITING)
+def test_in_place_arithmetic_is_seen_under_every_name(name):
+    model, x = Written(overwriting(OVERWRITING[name]), **seeded(lambda: nn.ModuleDict(layers()))), images(2, 3, 8, 8)
+    relevance, logits = LRP(model, Epsilon(0.0)).explain(x, 0)
+    torch.testing.assert_close(logits, evaluated(model, x))
+    leaf = x.clone().requires_grad_()
+    torch.testing.assert_close(relevance, x * torch.autograd.grad(model.eval()(leaf)[:, 0].sum(), leaf)[0])
 
 
 def test_dropout_and_stochastic_depth_are_the_identity(net):

@@ -45,7 +45,9 @@ def test_a_resumed_run_has_the_weights_of_the_uninterrupted_one(tmp_path):
 
 def test_accuracy_overall_and_per_class(tmp_path):
     trainer = fit(classifier(), tmp_path, 1)
-    assert {f"val/accuracy/{name}" for name in CLASSES} | {"val/accuracy", "train/loss"} <= set(trainer.callback_metrics)
+    assert {f"val/accuracy/{name}" for name in CLASSES} | {"val/accuracy", "train/loss"} <= set(
+        trainer.callback_metrics
+    )
     parts = [float(trainer.callback_metrics[f"val/accuracy/{name}"]) for name in CLASSES]
     assert sum(parts) / 3 == pytest.approx(float(trainer.callback_metrics["val/accuracy"]))
 
@@ -76,7 +78,9 @@ def test_weights_come_back(tmp_path):
 def test_refused_checkpoints(tmp_path):
     fit(classifier(), tmp_path, 1).save_checkpoint(tmp_path / "run.ckpt")
     wider = Classifier(SmallCNN(3, width=4), CLASSES, torch.optim.SGD)
-    with pytest.raises(ValueError, match=r"run.ckpt does not fit SmallCNN: 0 parameters are missing and \d+ do not match"):
+    with pytest.raises(
+        ValueError, match=r"run.ckpt does not fit SmallCNN: 0 parameters are missing and \d+ do not match"
+    ):
         load_weights(wider, tmp_path / "run.ckpt")
     others = Classifier(SmallCNN(3, width=2), ["a", "b", "c"], torch.optim.SGD)
     with pytest.raises(ValueError, match="was trained on the classes"):

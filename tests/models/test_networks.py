@@ -44,7 +44,10 @@ def test_real_weights(real_data):
     ("options", "sentence"),
     [
         ({"name": "resnet19"}, r"model.name expects a torchvision classifier, got 'resnet19'; near names: resnet"),
-        ({"name": "resnet18", "weights": "IMAGENET"}, "expects one of IMAGENET1K_V1, DEFAULT, or a path, got 'IMAGENET'"),
+        (
+            {"name": "resnet18", "weights": "IMAGENET"},
+            "expects one of IMAGENET1K_V1, DEFAULT, or a path, got 'IMAGENET'",
+        ),
         ({"name": "resnet18", "weights": "no/file.pth"}, "no/file.pth does not exist"),
     ],
 )
@@ -55,5 +58,7 @@ def test_refusals(options, sentence):
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
     torch.save(models.squeezenet1_1().state_dict(), tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match=r"does not fit ResNet: 102 parameters are missing|does not fit ResNet: \d+ param"):
+    with pytest.raises(
+        ValueError, match=r"does not fit ResNet: 102 parameters are missing|does not fit ResNet: \d+ param"
+    ):
         torchvision_classifier(3, "resnet18", weights=str(tmp_path / "weights.pth"))

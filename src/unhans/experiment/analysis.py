@@ -94,7 +94,9 @@ def _device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split("\n")[0]
-        raise ConfigurationError(f"device expects auto, cpu or a device of this machine, got {name!r}: {reason}") from error
+        raise ConfigurationError(
+            f"device expects auto, cpu or a device of this machine, got {name!r}: {reason}"
+        ) from error
 
 
 def _audit(cfg: DictConfig, data: ImageData, auditor: Auditor, out: Path) -> list[Suspicion]:

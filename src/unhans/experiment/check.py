@@ -66,7 +66,9 @@ def _check_node(path: str, node: DictConfig) -> None:
 
 def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
     """The parameters that a call of the target takes, with their types, and whether it takes any other as well."""
-    functions = [vars(c)["__init__"] for c in target.__mro__ if "__init__" in vars(c)] if inspect.isclass(target) else [target]
+    functions = (
+        [vars(c)["__init__"] for c in target.__mro__ if "__init__" in vars(c)] if inspect.isclass(target) else [target]
+    )
     found: dict[str, Any] = {}
     for function in functions:
         try:

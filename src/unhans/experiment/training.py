@@ -7,9 +7,10 @@ import logging
 import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -43,14 +44,26 @@ def train(cfg: DictConfig) -> dict[str, float]:
     failed = 1
     try:
         trainer = build(cfg.trainer, callbacks=callbacks, logger=logger)
-        _introduce(cfg, data, classifier)
-        trainer.fit(classifier, datamodule=data, ckpt_path=cfg.ckpt)
+        if trainer.is_global_zero:
+            _introduce(cfg, data, classifier)
+        fit(trainer, classifier, data, cfg.ckpt)
         numbers = conclude(trainer, classifier, data, out) if trainer.is_global_zero else {}
         failed = 0
-        CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
+        if trainer.is_global_zero:
+            CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
         return numbers
     finally:
         finish([logger] if logger else [], failed)
+
+
+def fit(trainer: pl.Trainer, classifier: Classifier, data: ImageData, ckpt: str | None) -> None:
+    """Train; Ctrl-C is a KeyboardInterrupt again, which Lightning turns into an exit."""
+    try:
+        trainer.fit(classifier, datamodule=data, ckpt_path=ckpt)
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def check_audit(cfg: DictConfig) -> None:
@@ -60,6 +73,12 @@ def check_audit(cfg: DictConfig) -> None:
     if samples is not None and samples <= neighbours:
         raise ConfigurationError(
             f"callbacks.spray_audit.samples_per_class={samples} must be larger than spray.n_neighbors={neighbours}."
+        )
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweep and "ddp" in str(cfg.trainer.strategy):
+        raise ConfigurationError(
+            f"trainer.strategy={cfg.trainer.strategy} cannot be swept with -m, since each of its processes would run "
+            "the whole sweep again; start one run per job."
         )
     if cfg.ckpt is not None and not Path(cfg.ckpt).is_file():
         raise ConfigurationError(f"ckpt expects a checkpoint file, but {cfg.ckpt} does not exist.")
@@ -108,5 +127,3 @@ def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier) -> None
         target = data.classes[data.artifact.target_index(data.classes)]
         kind = type(data.artifact).__name__.lower()
         CONSOLE.print(f"A {kind} is planted on {carriers} training images of class {target!r}: will the audit find it?")
-
-

@@ -21,7 +21,7 @@ from torch import Tensor, fx, nn
 
 from unhans.lrp import vocabulary as known
 from unhans.lrp.composite import Composite, rule_for
-from unhans.lrp.mutation import out_of_place
+from unhans.lrp.mutation import Proxy, out_of_place
 from unhans.lrp.operations import (
     Linear,
     Operation,
@@ -65,7 +65,10 @@ class Plan:
 
 
 class Tracer(fx.Tracer):
-    """Keeps the modules that there is a rule for as one node each."""
+    """Keeps the modules that there is a rule for as one node each, and in-place arithmetic as such."""
+
+    def proxy(self, node: fx.Node) -> Proxy:  # noqa: D102
+        return Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: D102
         torchvision_leaf = isinstance(m, known.BATCH_NORMS) or type(m) in known.DROPOUT_MODULES

@@ -5,10 +5,28 @@ A model that activates x in place and reads x again reads the activated x; a gra
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+from typing import Any
+
 from torch import fx, nn
 
 from unhans.lrp import vocabulary as known
 from unhans.lrp.vocabulary import UnsupportedModelError, described
+
+
+def _recorded(operation: Callable[..., Any]) -> Callable[[fx.Proxy, Any], fx.Proxy]:
+    """Return the method of a proxy that records this operation."""
+    return lambda proxy, other: proxy.tracer.create_proxy("call_function", operation, (proxy, other), {})
+
+
+class Proxy(fx.Proxy):
+    """Records x += y as what it is; torch.fx takes it for x + y, and forgets who else reads x."""
+
+    __iadd__ = _recorded(operator.iadd)
+    __isub__ = _recorded(operator.isub)
+    __imul__ = _recorded(operator.imul)
+    __itruediv__ = _recorded(operator.itruediv)
 
 
 def out_of_place(graph: fx.Graph, view: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ class SmallCNN(nn.Module):
     def __init__(self, num_classes: int, width: int = 16) -> None:
         super().__init__()
         channels = (3, width, 2 * width, 4 * width)
-        blocks = [self._block(*pair) for pair in zip(channels, channels[1:], strict=False)]
+        blocks = [self._block(*pair) for pair in pairwise(channels)]
         self.features = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(4))
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(16 * channels[-1], num_classes))
 
@@ -66,7 +67,9 @@ def _state(name: str, weights: str) -> dict[str, Tensor]:
     """Read a state dict from a file, or download the named weights."""
     if Path(weights).suffix or Path(weights).exists():
         if not Path(weights).is_file():
-            raise ValueError(f"model.weights expects a file or a torchvision weights name, but {weights} does not exist.")
+            raise ValueError(
+                f"model.weights expects a file or a torchvision weights name, but {weights} does not exist."
+            )
         return torch.load(weights, map_location="cpu", weights_only=True)
     choices = models.get_model_weights(name)
     if weights not in choices.__members__:

@@ -25,6 +25,8 @@ def wandb_logger(
 
     mode = "offline" if offline else "online"
     quiet = wandb.Settings(silent=offline)  # offline it has nothing to say but where its files are
-    logger = WandbLogger(project=project, name=name, group=group, save_dir=save_dir, mode=mode, settings=quiet, **settings)
+    logger = WandbLogger(
+        project=project, name=name, group=group, save_dir=save_dir, mode=mode, settings=quiet, **settings
+    )
     logger._wandb_init.pop("anonymous", None)  # Lightning 2.6 always gives it, W&B warns that it has no effect
     return logger

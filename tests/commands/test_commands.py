@@ -1,0 +1,200 @@
+"""The commands as a user meets them: what they write, what they print, what they say when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from running import command, only_run, photographs
+
+ROOT = Path(__file__).parents[2]
+FAST = "debug=fast trainer.max_epochs=1 spray.projection=null"
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished small run of the default experiment."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert command(folder, f"train.py {FAST} logger=csv") == 0
+    return only_run(folder)
+
+
+def test_the_run_folder_holds_everything(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert {"audit", "evolution", "checkpoints", "config.yaml", "results.json", "csv"} <= names
+    assert {"last.ckpt"} <= {path.name for path in (finished / "checkpoints").iterdir()}
+    ranking = rows(finished / "audit" / "epoch_000" / "ranking.csv")
+    assert [row["name"] for row in ranking if row["label"] == "3"] == ["3"]
+    assert len(ranking) == 10
+    numbers = json.loads((finished / "results.json").read_text())
+    assert {"planted/rank", "planted/precision", "planted/recall", "planted/flipped", "val/accuracy"} <= set(numbers)
+
+
+def test_the_analysis_of_a_checkpoint_finds_its_configuration(finished, tmp_path, capsys):
+    checkpoint = finished / "checkpoints" / "last.ckpt"
+    assert command(tmp_path, f"analyze.py ckpt={checkpoint} samples_per_class=16 spray.projection=null") == 0
+    out = only_run(tmp_path)
+    assert len(rows(out / "ranking.csv")) == 10
+    assert len(list(out.glob("*.jpg"))) == 10
+    assert "Classes by suspicion" in capsys.readouterr().out
+
+
+def test_the_analysis_of_a_model_and_data(tmp_path):
+    photographs(tmp_path / "photos")
+    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    assert command(tmp_path, text) == 0
+    assert {row["name"] for row in rows(only_run(tmp_path) / "ranking.csv")} == {"cat", "dog"}
+
+
+def test_what_is_given_to_the_analysis_goes_before_the_run(finished, tmp_path):
+    checkpoint = finished / "checkpoints" / "last.ckpt"
+    text = f"analyze.py ckpt={checkpoint} +data.max_per_class=13 control=false spray.projection=null"
+    assert command(tmp_path, text) == 0
+    found = rows(only_run(tmp_path) / "ranking.csv")
+    assert {row["n"] for row in found} == {"13"}
+    assert {row["control_tau"] for row in found} == {""}
+
+
+SENTENCES = [
+    ("train.py dta=digits", "dta is not an option, did you mean data?"),
+    ("train.py data.batchsize=3", "data.batchsize is not an option, did you mean batch_size?"),
+    ("train.py data=digit", "data=digit is no choice, did you mean digits?"),
+    ("train.py data=image_folder", "data.root is missing"),
+    ("train.py data=image_folder data.root=nowhere", "nowhere"),
+    ("train.py artifact.target=eleven", "eleven"),
+    ("train.py data.classes=[3,eleven]", "eleven"),
+    ("train.py data.classes=[3]", "training needs at least two classes, got 1: 3"),
+    ("train.py trainer.max_epochs=many", "trainer.max_epochs='many': input should be a valid integer"),
+    ("train.py callbacks.spray_audit.classes=[eleven] trainer.max_epochs=1", "classes expects names among"),
+    ("train.py callbacks.spray_audit.network=net", "network='net' names no module of Classifier, which has 'model'"),
+    ("train.py model=torchvision model.name=vit_b_16", "LRP has no rule for the operation"),
+    ("train.py attribution.composite=epsilon_gamma_box", "low"),
+    ("train.py attribution.composite=nothing", "composite expects one of epsilon_plus_flat"),
+    ("train.py trainer.precision=128", "trainer.precision"),
+    ("train.py hydra.run.dir=/proc/nowhere", "/proc/nowhere"),
+    ("analyze.py", "data is missing; give ckpt=… of a run, or model=… and data=…"),
+    ("analyze.py ckpt=nowhere.ckpt", "ckpt expects a checkpoint file, but nowhere.ckpt does not exist"),
+    ("analyze.py data=digits model=small_cnn split=test", "split expects train or val, got 'test'"),
+    ("analyze.py data=digits model=small_cnn device=tpu9", "device expects auto, cpu or a device of this machine"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), SENTENCES, ids=[text for text, _ in SENTENCES])
+def test_bad_input_is_one_sentence(text, sentence, tmp_path, capsys):
+    quiet = " logger=none" if text.startswith("train.py") else ""
+    assert command(tmp_path, text + quiet) == 1
+    printed = capsys.readouterr().err
+    (said,) = [line for line in printed.splitlines() if line.startswith("error: ")]
+    assert sentence in said
+    assert "Traceback" not in printed
+
+
+def test_a_checkpoint_of_another_architecture(finished, tmp_path, capsys):
+    checkpoint = finished / "checkpoints" / "last.ckpt"
+    assert command(tmp_path, f"analyze.py ckpt={checkpoint} model=small_cnn model.width=8") == 1
+    assert "does not fit SmallCNN" in capsys.readouterr().err
+
+
+def test_the_trace_is_kept_in_the_run_folder(tmp_path):
+    assert command(tmp_path, "train.py data.classes=[3] logger=none") == 1
+    assert "Traceback" in (only_run(tmp_path) / "error.log").read_text()
+
+
+def test_a_class_without_validation_images_is_a_warning(tmp_path, caplog):
+    photographs(tmp_path / "photos", ("cat", "dog"))
+    for path in (tmp_path / "photos" / "val" / "cat").iterdir():
+        path.unlink()
+    text = f"train.py data=image_folder data.root=photos data.image_size=32 {FAST}"
+    assert command(tmp_path, text) == 0
+    assert "class 'cat' has no validation images" in caplog.text
+
+
+def test_a_full_disk_stops_with_a_sentence(tmp_path, capsys, monkeypatch):
+    def full(path, *args, **kwargs):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(
+        "pytorch_lightning.trainer.connectors.checkpoint_connector._CheckpointConnector.dump_checkpoint", full
+    )
+    assert command(tmp_path, f"train.py {FAST} callbacks=none logger=none") == 1
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_full_disk_in_an_audit_is_counted_and_training_goes_on(tmp_path, capsys, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("unhans.report.pages.save_audit", full)
+    assert command(tmp_path, f"train.py {FAST}") == 0
+    assert "audits failed" in capsys.readouterr().out
+
+
+def test_a_wandb_run_is_closed_with_the_exit_code(tmp_path, monkeypatch):
+    import wandb
+
+    codes = []
+    finish = wandb.finish
+    monkeypatch.setattr(wandb, "finish", lambda exit_code=None: (codes.append(exit_code), finish(exit_code=exit_code)))
+    assert command(tmp_path, f"train.py {FAST} logger=wandb trainer.max_epochs=1") == 0
+    assert command(tmp_path, f"train.py {FAST} logger=wandb callbacks.spray_audit.classes=[eleven]") == 1
+    assert codes == [0, 1]
+    assert wandb.run is None
+
+
+def test_a_sweep_makes_one_wandb_run_per_job(tmp_path):
+    assert command(tmp_path, f"train.py -m {FAST} logger=wandb callbacks=none seed=0,1") == 0
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    assert len(list(sweep.glob("*/wandb/offline-run-*"))) == 2
+    assert all(len(list(job.glob("wandb/offline-run-*"))) == 1 for job in sweep.glob("[01]"))
+
+
+def test_wandb_online_without_account_is_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    assert command(tmp_path, f"train.py {FAST} logger=wandb logger.offline=false") == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1
+
+
+def test_interruption_keeps_what_is_finished(tmp_path):
+    text = [sys.executable, str(ROOT / "train.py"), *FAST.split(), "trainer.max_epochs=500", "logger=wandb"]
+    process = subprocess.Popen(text, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 240
+    while not list(tmp_path.glob("outputs/*/audit/epoch_001/ranking.csv")):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert "Stopped." in output
+    run = only_run(tmp_path)
+    assert rows(run / "audit" / "epoch_001" / "ranking.csv")
+    assert not list(run.rglob("*.part"))
+
+
+def test_help_and_configuration(tmp_path, capsys):
+    for text, expected in (("train.py --help", "uv run train.py"), ("train.py --cfg job", "n_neighbors: 10")):
+        assert command(tmp_path, text) == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_npz(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {f"x_{split}": random.integers(0, 255, (40, 28, 28), dtype=np.uint8) for split in ("train", "test")}
+    labels = {f"y_{split}": np.arange(40) % 2 for split in ("train", "test")}
+    np.savez(tmp_path / "digits.npz", **arrays, **labels)
+    assert command(tmp_path, f"train.py data=npz data.path=digits.npz data.image_size=32 {FAST}") == 0

@@ -1,0 +1,71 @@
+"""Every command of the README runs as it stands there, made small by `debug=fast`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from running import command, only_run, photographs
+from torchvision import models
+
+from unhans.models import SmallCNN
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)
+LINES = [line.split("&& ")[-1].removeprefix("uv run ") for block in BLOCKS for line in block.splitlines()]
+COMMANDS = [line for line in LINES if line.startswith(("train.py", "analyze.py"))]
+GARBAGE_TRUCK = ("n01440764", "n02979186", "n03028079", "n03417042", "n03425413")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with what the commands name: photographs, weights and a finished run."""
+    folder = tmp_path_factory.mktemp("readme")
+    photographs(folder / "photos")
+    photographs(folder / "imagenette", GARBAGE_TRUCK)
+    torch.save(models.squeezenet1_1().state_dict(), folder / "squeezenet1_1.pth")
+    assert command(folder, "train.py debug=fast trainer.max_epochs=1") == 0
+    shutil.move(only_run(folder), folder / "outputs" / "run")
+    return folder
+
+
+def test_the_readme_names_both_commands():
+    assert "train.py" in COMMANDS
+    assert len(COMMANDS) > 12
+    assert any(text.startswith("analyze.py ckpt=") for text in COMMANDS)
+    assert any("uv run pytest" in block for block in BLOCKS)
+
+
+@pytest.mark.parametrize("text", COMMANDS)
+def test_command(text, workplace):
+    if "--" not in text:
+        text += small(text)
+    assert command(workplace, text) == 0
+
+
+def small(text):
+    """What makes a command quick: few samples, small images, a projection that needs no compilation."""
+    if text.startswith("analyze.py"):
+        return " samples_per_class=16 spray.projection=null"
+    size = " data.image_size=48" if "data.root" in text else ""
+    return " debug=fast trainer.max_epochs=" + ("3" if "ckpt=" in text else "1") + size
+
+
+def test_the_python_snippets_run():
+    snippets = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(snippets) == 2
+    names = {
+        "Trainer": Trainer,
+        "model": SmallCNN(2),
+        "images": torch.rand(40, 3, 32, 32, generator=torch.Generator().manual_seed(0)),
+        "target": torch.zeros(40, dtype=torch.int64),
+    }
+    for snippet in snippets:
+        exec(snippet.replace("n_neighbors=10", "n_neighbors=10, projection=None"), names)
+    assert names["relevance"].shape == (40, 3, 32, 32)
+    assert len(names["trainer"].callbacks) >= 2
+    assert names["spray"].eigenvalues_[0] == pytest.approx(0, abs=1e-9)
