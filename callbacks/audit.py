@@ -144,8 +144,8 @@ class Audit(pl.Callback):
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             kind = type(dataset).__name__
             raise MisconfigurationException(
-                f"{type(self).__name__} expects a map-style data set of (image, label, …) for {self.source!r}, got {kind}; "
-                "give one as dataset=."
+                f"{type(self).__name__} expects a map-style data set of (image, label, …) for {self.source!r}, "
+                f"got {kind}; give one as dataset=."
             )
         return reading.without_augmentation(dataset)
 

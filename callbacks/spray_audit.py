@@ -191,8 +191,9 @@ class SpRAyAudit(Audit):
         suspects = [
             f"{found.name} (λ₂ {found.lambda_2:.3f}, τ {found.tau:.2f})" for found in self.ranking if found.suspicious
         ]
+        done = len(self._indices) - len(left)
         return (
-            f"epoch {trainer.current_epoch}: SpRAy audit of {len(self._indices) - len(left)} classes in {seconds:.1f} s "
+            f"epoch {trainer.current_epoch}: SpRAy audit of {done} classes in {seconds:.1f} s "
             f"({self._share(seconds):.0%} of training time so far); suspicious: {', '.join(suspects) or 'none'}"
             + (f"; left for the next audit: {', '.join(left)}" if left else "")
         )

@@ -32,8 +32,8 @@ class TheirModule(pl.LightningModule):
     def __init__(self, compiled=False, frozen=False):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Flatten(),
-            nn.Linear(4 * 49, 2),
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.3),
+            nn.Flatten(), nn.Linear(4 * 49, 2),
         )  # fmt: skip
         if frozen:
             self.net[1].eval().requires_grad_(False)

@@ -64,7 +64,7 @@ def distance(ours, theirs):
 
 @pytest.mark.parametrize("name", CANONIZERS)
 def test_equal_to_zennit(name):
-    model, x, target = comparable(seeded(ARCHITECTURES[name])), images(2, 3, 64, 64), torch.tensor([3, 7])
+    model, x, target = comparable(seeded(ARCHITECTURES[name])), images(2, 3, 40, 40), torch.tensor([3, 7])
     for composite, (theirs, parameters) in COMPOSITES.items():
         ours = LRP(model, composite_by_name(composite, **parameters)).attribute(x, target)
         assert distance(ours, zennit_relevance(model, theirs, CANONIZERS[name], x, target)) < 1e-4, composite

@@ -20,6 +20,8 @@ def class_sentence(audit: ClassAudit, suspicion: Suspicion | None = None) -> str
     if audit.cluster is None:
         return f"class {audit.name}: {verdict}{numbers}, no cluster stands apart"
     size = f"{audit.cluster.members.sum()} of {len(audit.index)}"
+    if suspicion is not None and not suspicion.suspicious:
+        return f"class {audit.name}: {verdict}{numbers}, the most striking cluster ({size}) does not stand apart"
     return f"class {audit.name}: {verdict}{numbers}, {size} heatmaps form a cluster of their own"
 
 
