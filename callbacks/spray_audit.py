@@ -31,7 +31,7 @@ class SpRAyAudit(Audit):
         network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
         classes: names of the classes to audit; None is all.
         samples_per_class: size of the fixed audit subset of each class; None is all of them.
-        spray: how heatmaps are clustered.
+        spray: how heatmaps are clustered; by default summed onto a grid of 28 × 28 first.
         control: run the same analysis on the raw images (METHODS §2): a class that stands out there too has a cluster
             in its data, used by the model or not.
         max_share: the audits' largest share of training time; classes then take turns. The first class may overshoot
@@ -57,7 +57,7 @@ class SpRAyAudit(Audit):
         if samples_per_class is not None and samples_per_class < 2:
             raise ValueError(f"samples_per_class expects 2 or more, or None for all, got {samples_per_class}.")
         self.chosen, self.samples_per_class = classes, samples_per_class
-        self.spray = spray or SpRAy(normalisation="max")
+        self.spray = spray or SpRAy(pooling=28)
         self.control, self.max_share = control, max_share
         self.ranking: list[Suspicion] = []
         self.clusters: dict[int, NDArray[np.int64]] = {}

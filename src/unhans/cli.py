@@ -77,8 +77,10 @@ def _explaining(name: str, job: Job) -> Job:
 
 def _explain(name: str, error: Exception) -> None:
     """Print the sentence; the whole trace goes to a file, and to the terminal where the error is not the user's."""
+    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
     trace = "".join(traceback.format_exception(error))
-    if not isinstance(error, SAID):
+    if not isinstance(error, (*SAID, MisconfigurationException)):
         _say(trace, markup=False)
     _say("[bold red]error:[/] ", end="")
     _say(sentence(error, name), markup=False)

@@ -104,10 +104,11 @@ CONTEXTS = {
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_every_context_explains_equally(net, context):
     for model in (net, Written(functional, **dict(net.named_children()))):
-        expected = LRP(model).attribute(images(2, 3, 8, 8, dtype=torch.float32), 1)
-        with CONTEXTS[context]():
-            result = LRP(model).attribute(images(2, 3, 8, 8, dtype=torch.float32) + 0, 1)
-        assert torch.equal(result, expected)
+        for composite in COMPOSITES:
+            expected = LRP(model, composite).attribute(images(2, 3, 8, 8, dtype=torch.float32), 1)
+            with CONTEXTS[context]():
+                result = LRP(model, composite).attribute(images(2, 3, 8, 8, dtype=torch.float32) + 0, 1)
+            assert torch.equal(result, expected)
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
@@ -387,3 +388,20 @@ def test_weights_that_hooks_compute_are_fresh(name):
     logits = explainer.explain(x, 0).logits
     assert model[0].weight is computed
     torch.testing.assert_close(logits, model(x).detach())
+
+
+class WithOptions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+
+    def forward(self, x, features_only=False, mask=None):
+        if features_only:
+            return x
+        return self.fc(x if mask is None else x * mask)
+
+
+def test_arguments_with_defaults_are_at_their_defaults():
+    model, inputs = WithOptions(), torch.rand(2, 3)
+    expected = LRP(nn.Sequential(model.fc), "epsilon").attribute(inputs, 1)
+    assert torch.equal(LRP(model, "epsilon").attribute(inputs, 1), expected)

@@ -6,6 +6,7 @@ batch norm follows a linear layer. What has no rule is refused with its name.
 
 from __future__ import annotations
 
+import inspect
 import operator
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -97,12 +98,18 @@ def _graph(view: nn.Module, name: str) -> fx.Graph:
             raise UnsupportedModelError(f"LRP cannot read the forward that was set on the instance {path or name!r}.")
     try:
         with TRACING:
-            return Tracer().trace(view)
+            return Tracer().trace(view, _defaults(view))
     except Exception as error:  # whatever the model's own code raises on a symbolic input
         reason = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
         raise UnsupportedModelError(
             f"LRP needs torch.fx, which cannot trace {name}{_place(error)}: {reason}."
         ) from error
+
+
+def _defaults(view: nn.Module) -> dict[str, Any]:
+    """The arguments of forward that have a default, at that default: only then can the model ask for their value."""
+    parameters = inspect.signature(view.forward).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _place(error: Exception) -> str:
