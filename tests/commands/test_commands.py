@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from running import command, only_run, photographs
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +106,30 @@ def test_a_checkpoint_of_another_architecture(finished, tmp_path, capsys):
     checkpoint = finished / "checkpoints" / "last.ckpt"
     assert command(tmp_path, f"analyze.py ckpt={checkpoint} model=small_cnn model.width=8") == 1
     assert "does not fit SmallCNN" in capsys.readouterr().err
+
+
+def test_a_run_is_not_resumed_from_another_architecture(finished, tmp_path, capsys):
+    checkpoint = finished / "checkpoints" / "last.ckpt"
+    assert command(tmp_path, f"train.py ckpt={checkpoint} model.width=8 logger=none") == 1
+    assert "does not fit SmallCNN" in capsys.readouterr().err
+
+
+ARTIFACTS = ("border", "rounded_corners", "stripe", "watermark", "patch artifact.file=patch.png")
+CHOICES = [
+    *(f"artifact={artifact} artifact.target=2" for artifact in ARTIFACTS),
+    "optimizer=sgd scheduler=cosine",
+    "attribution.composite=epsilon_alpha2_beta1_flat callbacks.spray_audit.max_share=0.5",
+    "attribution.composite=epsilon_gamma_box +attribution.parameters.low=-1 +attribution.parameters.high=1",
+    "model=torchvision model.name=resnet18 data.image_size=32",
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_runs(choice, tmp_path):
+    Image.new("RGBA", (20, 20), (255, 0, 0, 200)).save(tmp_path / "patch.png")
+    few = "data.classes=[1,2] callbacks.heatmap_evolution.every_n_epochs=2"
+    assert command(tmp_path, f"train.py {FAST} {few} {choice}") == 0
+    assert only_run(tmp_path).joinpath("results.json").is_file()
 
 
 def test_the_trace_is_kept_in_the_run_folder(tmp_path):

@@ -19,7 +19,7 @@ from unhans.data import ImageData
 from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.planted import planted_effect, planted_recovery
-from unhans.models import Classifier
+from unhans.models import Classifier, load_weights
 from unhans.report import finish, ranking_table
 from unhans.store import replacing
 
@@ -39,6 +39,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build_data(cfg)
     classifier = build_classifier(cfg, data)
+    if cfg.ckpt is not None:
+        load_weights(classifier, cfg.ckpt)  # a checkpoint that does not fit is refused in one sentence
     callbacks = build_callbacks(cfg)
     logger = build(cfg.logger) or False
     failed = 1
