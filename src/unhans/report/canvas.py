@@ -10,6 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from unhans.spray.preprocessing import sum_pool
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
@@ -45,6 +47,16 @@ def picture(image: Any) -> NDArray[np.uint8]:
     if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):
         raise ValueError(f"Images must lie in [0, 1]; got values from {array.min():g} to {array.max():g}.")
     return np.rint(255 * np.broadcast_to(array.clip(0, 1), (*array.shape[:2], 3))).astype(np.uint8)
+
+
+def legible(maps: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Sum relevance (n, H, W) over equal squares until a map has at most 80 pixels a side, which a tile can show.
+
+    Drawn pixel by pixel a photograph's heatmap is so fine that it looks black; sums keep its total. A size that does
+    not divide into 40 to 80 equal parts is left as it is.
+    """
+    grid = [max((d for d in range(40, 81) if side % d == 0), default=side) for side in maps.shape[1:]]
+    return sum_pool(maps, (grid[0], grid[1]))
 
 
 def blank(axes: Axes, width: float, height: float) -> Axes:

@@ -10,7 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.attribution.heatmap import colorize, scale
-from unhans.report.canvas import ALARM, BLUE, INK, QUIET, REST, TEXT, blank, page, picture, place, shorten, write
+from unhans.report.canvas import (
+    ALARM,
+    BLUE,
+    INK,
+    QUIET,
+    REST,
+    TEXT,
+    blank,
+    legible,
+    page,
+    picture,
+    place,
+    shorten,
+    write,
+)
 from unhans.report.verdict import class_sentence
 
 if TYPE_CHECKING:
@@ -110,7 +124,7 @@ def _map(axes: Axes, shown: _Shown) -> None:
 
 def _means(axes: Axes, shown: _Shown) -> None:
     blank(axes, 2.9, 1.3)
-    maps, members = scale(shown.audit.heatmaps), shown.members
+    maps, members = scale(legible(shown.audit.heatmaps)), shown.members
     groups = [("mean heatmap, cluster", members), ("mean heatmap, rest", ~members)]
     groups = [group for group in groups if group[1].any()] if members.any() else [("mean heatmap", ~members)]
     for column, (caption, chosen) in enumerate(groups):
@@ -147,7 +161,7 @@ def _pair(axes: Axes, left: float, top: float, shown: _Shown, i: int) -> None:
     caption = f"{shorten(name, 24)} · {audit.rank[i] + 1}"
     write(axes, left, top + 0.2, caption, color=INK if right else ALARM)
     place(axes, picture(shown.images[i]), left, top + 0.26)
-    place(axes, colorize(scale(audit.heatmaps[i]), shown.cmap), left + 1, top + 0.26)
+    place(axes, colorize(scale(legible(audit.heatmaps[[i]]))[0], shown.cmap), left + 1, top + 0.26)
 
 
 def _by_centrality(shown: _Shown) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.attribution.heatmap import colorize, scale
-from unhans.report.canvas import ALARM, INK, QUIET, TEXT, blank, page, picture, place, shorten, write
+from unhans.report.canvas import ALARM, INK, QUIET, TEXT, blank, legible, page, picture, place, shorten, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def _strip(axes: Axes, strip: Strip, columns: Sequence[int], top: float, cmap: s
     write(axes, 0, top + 0.2, strip.title, fontsize=9, weight="bold")
     top += TITLE
     place(axes, picture(strip.image), 0, top + 0.42)
-    maps = colorize(scale(np.asarray(strip.heatmaps), joint=True), cmap)
+    maps = colorize(scale(legible(np.asarray(strip.heatmaps)), joint=True), cmap)
     for slot, i in enumerate(columns):
         left, above = (1 + GAP) * (1 + slot % WRAP), top + ROW * (slot // WRAP)
         right = strip.ranks[i] == 0
