@@ -5,6 +5,7 @@
 """
 
 from unhans.callbacks.heatmap_evolution import HeatmapEvolution
+from unhans.callbacks.progress_bar import ProgressBar
 from unhans.callbacks.spray_audit import SpRAyAudit
 
-__all__ = ["HeatmapEvolution", "SpRAyAudit"]
+__all__ = ["HeatmapEvolution", "ProgressBar", "SpRAyAudit"]

@@ -15,6 +15,7 @@ from unhans.callbacks.audit import LOG, Audit, tell
 
 from unhans.data import reading
 from unhans.report import AuditPages, Say, log_epoch, progress
+from unhans.report import raw_images_stand_out as in_data
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
@@ -162,7 +163,7 @@ class SpRAyAudit(Audit):
             LOG.exception("class %r could not be audited; the others go on.", name)
             return
         self._latest[label] = judge(found)
-        self.clusters[label] = found.index if found.cluster is None else found.index[found.cluster.members]
+        self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
         pages.add(found, reading.displayed(self.dataset, images), self._latest[label])
 
     def _allowance(self) -> float:
@@ -189,11 +190,14 @@ class SpRAyAudit(Audit):
     def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
         """One line for the terminal: what was found, what it cost and what is left for the next audit."""
         suspects = [
-            f"{found.name} (λ₂ {found.lambda_2:.3f}, τ {found.tau:.2f})" for found in self.ranking if found.suspicious
+            f"{found.name} (λ₂ {found.lambda_2:.3f}"
+            + (", but its raw images stand apart too)" if in_data(found, self.ranking) else ")")
+            for found in self.ranking
+            if found.suspicious
         ]
         done = len(self._indices) - len(left)
         return (
-            f"epoch {trainer.current_epoch}: SpRAy audit of {done} classes in {seconds:.1f} s "
-            f"({self._share(seconds):.0%} of training time so far); suspicious: {', '.join(suspects) or 'none'}"
+            f"epoch {trainer.current_epoch}: SpRAy audit of {done} classes in {seconds:.0f} s "
+            f"({self._share(seconds):.0%} of all time); suspicious: {', '.join(suspects) or 'none'}"
             + (f"; left for the next audit: {', '.join(left)}" if left else "")
         )

@@ -64,7 +64,7 @@ def _explaining(name: str, job: Job) -> Job:
         try:
             return job(cfg)
         except KeyboardInterrupt:
-            _say(f"[bold]Stopped.[/] What was finished is kept in {_folder()}.")
+            _say(f"[bold]Stopped.[/] What was finished is kept in {cfg.out}.")
             sys.exit(INTERRUPTED)
         except Exception as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:

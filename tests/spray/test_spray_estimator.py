@@ -54,9 +54,9 @@ def test_shapes_and_ranges():
     assert 0 <= spray.eigenvalues_[0] < 1e-10
     assert spray.eigenvalues_[-1] <= 2
     assert spray.embedding_.shape == (60, 32)
-    assert spray.n_clusters_.tolist() == list(range(2, 31))
-    assert spray.labels_.shape == (29, 60)
-    assert [len(np.unique(row)) for row in spray.labels_] == list(range(2, 31))
+    assert spray.n_clusters_.tolist() == list(range(2, 13))
+    assert spray.labels_.shape == (11, 60)
+    assert [len(np.unique(row)) for row in spray.labels_] == list(range(2, 13))
     assert spray.projection_ is None
 
 
@@ -67,9 +67,11 @@ def test_tau_is_the_mean_of_the_fisher_criteria():
     assert spray.separability_ == pytest.approx(np.mean(each))
 
 
-def test_only_k_below_n_are_used():
+def test_only_k_with_five_samples_per_cluster_are_used():
+    spray = quick().fit(noise(17))
+    assert spray.n_clusters_.tolist() == [2, 3]
+    assert quick().fit(noise(12)).n_clusters_.tolist() == [2]
     spray = quick().fit(noise(12))
-    assert spray.n_clusters_.tolist() == list(range(2, 12))
     assert spray.eigenvalues_.shape == (12,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,13 @@ from rich.console import Console
 from unhans.data import ImageData, reading
 from unhans.experiment.build import build, build_data, build_network
 from unhans.experiment.check import ConfigurationError, check
+from unhans.experiment.saved import saved_config
 from unhans.models import Classifier, load_weights
 from unhans.report import AuditPages, progress, ranking_table
 from unhans.spray import Auditor, Suspicion, judge, ranked
 from unhans.store import replacing
 
-CONSOLE = Console(soft_wrap=True, highlight=False)
+CONSOLE = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 
 
@@ -73,10 +75,10 @@ def _saved(ckpt: str) -> DictConfig:
     path = Path(ckpt)
     if not path.is_file():
         raise ConfigurationError(f"ckpt expects a checkpoint file, but {path} does not exist.")
-    for folder in (path.parent, path.parent.parent):
-        if (folder / "config.yaml").is_file():
-            return OmegaConf.load(folder / "config.yaml")  # type: ignore[return-value]
-    raise ConfigurationError(f"ckpt={path} has no config.yaml beside it; give model=… and data=… as well.")
+    saved = saved_config(path)
+    if saved is None:
+        raise ConfigurationError(f"ckpt={path} has no config.yaml beside it; give model=… and data=… as well.")
+    return OmegaConf.create(saved)
 
 
 def _network(cfg: DictConfig, data: ImageData) -> torch.nn.Module:

@@ -48,5 +48,6 @@ def build_classifier(cfg: DictConfig, data: ImageData) -> Classifier:
 
 
 def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:
-    """Return the callbacks in the order of the configuration."""
-    return [build(node) for node in (cfg.callbacks or {}).values() if node]
+    """Return the callbacks in the order of the configuration; options of one that is not there say nothing."""
+    callbacks = (build(node) for node in (cfg.callbacks or {}).values())
+    return [callback for callback in callbacks if callback is not None]

@@ -30,7 +30,7 @@ def _of_hydra(text: str, config_name: str) -> str:
         return _unknown_key(key[1], config_name)
     if option := NO_OPTION.search(text):
         group, name, choices = option[1], option[2], option[3].split("Config search")[0].split()
-        return f"{group}={name} is no choice{_near(name, choices)}; {group} is one of {', '.join(choices)}."
+        return f"{group}={name} is no choice ({group} is one of {', '.join(choices)}){_near(name, choices)}"
     return text.split("\n")[0]
 
 
@@ -42,10 +42,10 @@ def _unknown_key(key: str, config_name: str) -> str:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent, throw_on_missing=False, throw_on_resolution_failure=False) if parent else cfg
     known = [str(option) for option in node if not str(option).startswith("_")] if isinstance(node, DictConfig) else []
-    takes = f"; {parent or 'the configuration'} has {', '.join(known)}" if known else ""
-    return f"{key} is not an option{_near(name, known)}{takes} (add a new one with +{key}=…)."
+    takes = f" ({parent or 'the configuration'} has {', '.join(known)})" if known else ""
+    return f"{key} is not an option{takes}{_near(name, known)}"
 
 
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean {near[0]}?" if near else ""
+    return f"; did you mean {near[0]}?" if near else "."

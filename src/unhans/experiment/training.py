@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -19,11 +20,12 @@ from unhans.data import ImageData
 from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.planted import planted_effect, planted_recovery
+from unhans.experiment.saved import saved_config
 from unhans.models import Classifier, load_weights
 from unhans.report import finish, ranking_table
 from unhans.store import replacing
 
-CONSOLE = Console(soft_wrap=True, highlight=False)
+CONSOLE = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -41,6 +43,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     classifier = build_classifier(cfg, data)
     if cfg.ckpt is not None:
         load_weights(classifier, cfg.ckpt)  # a checkpoint that does not fit is refused in one sentence
+        warn_of_differences(cfg)
     callbacks = build_callbacks(cfg)
     logger = build(cfg.logger) or False
     failed = 1
@@ -103,10 +106,22 @@ def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: 
     return numbers
 
 
+def warn_of_differences(cfg: DictConfig) -> None:
+    """Say where a resumed run differs from the one that wrote the checkpoint: it will not end with its weights."""
+    before = saved_config(cfg.ckpt)
+    groups = ("data", "artifact", "model", "optimizer", "scheduler", "seed")
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    different = [group for group in groups if before is not None and before.get(group) != plain.get(group)]
+    if different:
+        CONSOLE.print(f"[yellow]This run differs from that of the checkpoint in: {', '.join(different)}.[/]")
+
+
 def quiet_lightning() -> None:
     """Silence Lightning's tips, and one deprecation that Lightning 2.6 causes in newer torch by itself."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r".*treespec.*LeafSpec", category=FutureWarning)
+    warnings.filterwarnings("ignore", message=r"The dirpath has changed from")  # a resumed run has its own folder
+    warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
 
 
 def _prepare(cfg: DictConfig) -> Path:

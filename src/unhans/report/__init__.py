@@ -5,6 +5,7 @@ from unhans.report.loggers import finish, log_epoch
 from unhans.report.pages import AuditPages
 from unhans.report.progress import Say, progress
 from unhans.report.tables import ranking_table, write_ranking, write_suspects
+from unhans.report.verdict import raw_images_stand_out
 from unhans.report.wandb_logger import wandb_logger
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "progress",
     "ranking_figure",
     "ranking_table",
+    "raw_images_stand_out",
     "wandb_logger",
     "write_ranking",
     "write_suspects",

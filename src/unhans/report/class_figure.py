@@ -51,6 +51,7 @@ class _Shown:
     classes: Sequence[str]
     members: NDArray[np.bool_]
     cmap: str
+    suspicion: Suspicion | None
 
 
 def class_figure(
@@ -78,7 +79,7 @@ def class_figure(
     if len(images) != len(audit.index):
         raise ValueError(f"There must be one image per audited sample ({len(audit.index)}); got {len(images)}.")
     members = np.zeros(len(audit.index), bool) if audit.cluster is None else audit.cluster.members
-    shown = _Shown(audit, images, classes, members, cmap)
+    shown = _Shown(audit, images, classes, members, cmap, suspicion)
     figure = page(12, 7.4)
     figure.text(0.02, 0.975, class_sentence(audit, suspicion), **_title_style(suspicion))
     figure.text(0.02, 0.93, subtitle, va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
@@ -149,8 +150,10 @@ def _blocks(shown: _Shown) -> list[tuple[str, NDArray[np.int64], int]]:
     others = np.flatnonzero(~shown.members)
     if not shown.members.any():
         return [("Samples of the class (no cluster stands apart)", others, MEMBER_ROWS + OTHER_ROWS)]
+    apart = shown.suspicion is None or shown.suspicion.suspicious
+    heading = "Striking cluster" if apart else "Most striking cluster, though it does not stand apart"
     return [
-        ("Striking cluster, from typical to marginal", _by_centrality(shown), MEMBER_ROWS),
+        (f"{heading}, from typical to marginal", _by_centrality(shown), MEMBER_ROWS),
         ("Other samples of the class", others, OTHER_ROWS),
     ]
 

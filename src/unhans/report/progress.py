@@ -16,4 +16,4 @@ def progress(total: int, shown: bool = True) -> Iterator[Say]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), transient=True, disable=not shown) as bar:
         task = bar.add_task("audit", total=total)
-        yield lambda text, samples: bar.update(task, description=text, advance=samples)
+        yield lambda text, samples: bar.update(task, description=text, advance=samples, refresh=True)

@@ -57,7 +57,8 @@ def ranking_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
 def _bars(axes: Axes, shown: Sequence[Suspicion], values: Sequence[float], controls: Sequence[float | None]) -> None:
     rows = np.arange(len(shown))
     colours = [ALARM if entry.suspicious else BLUE for entry in shown]
-    axes.barh(rows - 0.12, values, 0.46, color=colours)
+    least = 0.004 * max(values, default=0)  # a value of zero shall be seen to be there
+    axes.barh(rows - 0.12, [max(value, least) for value in values], 0.46, color=colours)
     axes.barh(rows + 0.24, [np.nan if value is None else value for value in controls], 0.2, color=REST)
     axes.set_ylim(max(len(shown), 2) - 0.4, -0.6)
     axes.set_yticks([])

@@ -24,6 +24,7 @@ from unhans.spray.spectrum import eigengap, laplacian_spectrum
 Metric = str | Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 SEEDS = 2**31 - 1
+PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
 RESTARTS = 3  # of k-means: τ varies by 2-5 % with the seed; by 5-15 % with one, ten are no steadier
 
 
@@ -46,7 +47,7 @@ class SpRAy(BaseEstimator):
         variances_: (n,) variances along the principal axes that the heatmaps would have without clusters.
         eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym.
         eigengap_, eigengap_size_: eigenvalues before the largest gap (suggested number of clusters), and that gap.
-        n_clusters_: (K,) the k that were used: those below n and not above the number of distinct rows of Φ.
+        n_clusters_: (K,) the k that were used: those up to n / 5, and to the number of distinct rows of Φ.
         labels_: (K, n), row i is the k-means clustering of Φ into n_clusters_[i].
         separability_per_k_, separability_: (K,) Fisher criteria ([000] eq. 8) and τ, their mean.
         projection_: (n, 2) map of Φ, or None.
@@ -111,7 +112,7 @@ class SpRAy(BaseEstimator):
 
     def _cluster(self, seed: int) -> None:
         points = self.embedding_.round(9)  # below it is rounding: rows that are equal shall count once
-        most = min(len(points) - 1, len(np.unique(points, axis=0)))
+        most = min(max(2, len(points) // PER_CLUSTER), len(np.unique(points, axis=0)))
         self.n_clusters_ = np.array([k for k in self.n_clusters if k <= most], dtype=np.int64)
         if not len(self.n_clusters_):
             raise ValueError(
