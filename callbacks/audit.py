@@ -88,13 +88,15 @@ class Audit(pl.Callback):
         self._epoch_began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Audit on the first process; the others wait."""
+        """Audit on the first process; the others go on to the next collective call and wait there.
+
+        A barrier here would deadlock with metrics that Lightning's progress bar synchronises on the first process.
+        """
         self.training_seconds += time.perf_counter() - self._epoch_began
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         if trainer.is_global_zero:
             self._run(trainer, pl_module)
-        trainer.strategy.barrier(type(self).__name__)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples and the clocks."""
