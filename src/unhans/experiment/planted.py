@@ -29,10 +29,12 @@ def planted_recovery(audit: SpRAyAudit, data: ImageData, console: Console) -> di
     cluster, audited = audit.clusters[target], audit.audited(target)
     hits = carriers[cluster].sum()
     precision, recall = hits / max(1, len(cluster)), hits / max(1, carriers[audited].sum())
-    console.print(
-        f"The planted class {name!r} ranks {_ordinal(place)} of {len(audit.ranking)}; its most striking cluster holds "
-        f"{len(cluster)} images, {precision:.0%} of them with the artifact ({recall:.0%} of all that carry it)."
+    found = (
+        f"its most striking cluster holds {len(cluster)} images, {precision:.0%} of them with the artifact "
+        f"({recall:.0%} of all that carry it)."
     )
+    ranks = f"The planted class {name!r} ranks {_ordinal(place)} of {len(audit.ranking)}; "
+    console.print(ranks + (found if len(cluster) else "it is too small to hold two clusters."))
     return {"planted/rank": float(place), "planted/precision": float(precision), "planted/recall": float(recall)}
 
 
