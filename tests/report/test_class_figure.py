@@ -100,6 +100,7 @@ def test_a_class_without_cluster_control_or_map_has_its_page(audit, images, susp
 def test_a_cluster_of_one_or_of_all_has_its_page(audit, images, count, tmp_path):
     cluster = dataclasses.replace(audit.cluster, members=np.arange(40) >= 40 - count)
     write_figure(tmp_path / "a.png", class_figure(dataclasses.replace(audit, cluster=cluster), images, CLASSES))
+    assert (tmp_path / "a.png").stat().st_size > 0
 
 
 def test_heatmaps_of_zeros_are_black_and_not_an_error(audit, images, tmp_path):

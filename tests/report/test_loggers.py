@@ -142,6 +142,7 @@ def test_a_disabled_run_is_no_error(tmp_path, page):
     logger = WandbLogger(save_dir=tmp_path, mode="disabled")
     log_epoch([logger], 0, 0, {"a": 1.0}, {"b": page})
     finish([logger])
+    assert not list(tmp_path.glob("wandb/offline-run-*"))
 
 
 def test_more_images_than_wandb_takes_go_on_under_further_keys(wandb_logger, page, tmp_path):
