@@ -61,7 +61,7 @@ def test_the_analysis_of_a_model_and_data(tmp_path):
 
 def test_what_is_given_to_the_analysis_goes_before_the_run(finished, tmp_path):
     checkpoint = finished / "checkpoints" / "last.ckpt"
-    text = f"analyze.py ckpt={checkpoint} +data.max_per_class=13 control=false spray.projection=null"
+    text = f"analyze.py ckpt={checkpoint} +data.max_per_class=13 analysis.control=false spray.projection=null"
     assert command(tmp_path, text) == 0
     found = rows(only_run(tmp_path) / "ranking.csv")
     assert {row["n"] for row in found} == {"13"}

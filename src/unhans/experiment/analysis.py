@@ -1,35 +1,28 @@
-"""Auditing a trained model after the fact, class by class."""
+"""Analysing a trained model after the fact."""
 
 from __future__ import annotations
 
-import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
-from unhans.data import ImageData, reading
+from unhans.data import ImageData
 from unhans.experiment.build import build, build_data, build_network
 from unhans.experiment.check import ConfigurationError, check
+from unhans.experiment.console import CONSOLE
 from unhans.experiment.saved import saved_config
+from unhans.experiment.subject import Subject
 from unhans.models import Classifier, load_weights
-from unhans.report import AuditPages, progress, ranking_table
-from unhans.spray import Auditor, Suspicion, judge, ranked
 from unhans.store import replacing
 
-CONSOLE = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 
 
 def analyze(cfg: DictConfig) -> dict[str, float]:
-    """Explain and cluster every class of a data set; print and write the ranking.
-
-    Each class is on disk as soon as it is done; an interrupted analysis still ranks what it finished.
-    """
+    """Run the chosen analysis on a trained model; return the numbers that a sweep may optimise."""
     began = time.perf_counter()
     cfg = with_run(cfg)
     check(cfg)
@@ -39,20 +32,25 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
     out = Path(cfg.out)
     with replacing(out / "config.yaml") as part:
         part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    data = build_data(cfg)
-    attribution = build(cfg.attribution)
-    device = _device(cfg.device)
-    auditor = Auditor(
-        attribution.of(_network(cfg, data).to(device)),
-        build(cfg.spray),
-        attribution.description,
-        cfg.batch_size,
-        device,
-    )
-    ranking = _audit(cfg, data, auditor, out)
-    CONSOLE.print(ranking_table(ranking))
+    numbers = build(cfg.analysis)(_subject(cfg, out))
     CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]")
-    return {"suspicious": float(sum(found.suspicious for found in ranking))}
+    return numbers
+
+
+def _subject(cfg: DictConfig, out: Path) -> Subject:
+    """Load the data and the network."""
+    data, device = build_data(cfg), _device(cfg.device)
+    return Subject(
+        network=_network(cfg, data).to(device),
+        data=data,
+        split=cfg.split,
+        samples_per_class=cfg.samples_per_class,
+        attribution=build(cfg.attribution),
+        batch_size=cfg.batch_size,
+        device=device,
+        seed=cfg.seed,
+        out=out,
+    )
 
 
 def with_run(cfg: DictConfig) -> DictConfig:
@@ -99,33 +97,3 @@ def _device(name: str) -> torch.device:
         raise ConfigurationError(
             f"device expects auto, cpu or a device of this machine, got {name!r}: {reason}"
         ) from error
-
-
-def _audit(cfg: DictConfig, data: ImageData, auditor: Auditor, out: Path) -> list[Suspicion]:
-    """Audit class by class; the ranking is written even when the work is interrupted."""
-    dataset = (data.train_set if cfg.split == "train" else data.val_set).without_augmentation()
-    subsets = reading.choose(dataset.labels, cfg.samples_per_class, cfg.seed)
-    names = dict(enumerate(data.classes))
-    pages = AuditPages(out, dataset.paths, names, f"{cfg.split} images · {auditor.description}")
-    found: list[Suspicion] = []
-    try:
-        with progress(sum(map(len, subsets.values()))) as say:
-            for label, indices in subsets.items():
-                text = f"class {names[label]}"
-                say(text, 0)
-                images, index = reading.read(dataset, indices)
-                try:
-                    control = auditor.control_of(images) if cfg.control else None
-                    audit = auditor.audit(images, index, label, names[label], control, partial(say, text))
-                except ValueError as error:
-                    CONSOLE.print(f"[yellow]not ranked:[/] class {names[label]!r}: {error}")
-                    continue
-                found.append(judge(audit))
-                pages.add(audit, dataset.denormalise(images), found[-1])
-    finally:
-        data.report_unreadable()
-        if found:
-            pages.finish(ranked(found))
-    if not found:
-        raise ValueError("no class could be audited; the reasons are above.")
-    return ranked(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -13,19 +12,17 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from unhans.callbacks import SpRAyAudit
 from unhans.data import ImageData
 from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
 from unhans.experiment.check import ConfigurationError, check
+from unhans.experiment.console import CONSOLE
 from unhans.experiment.planted import planted_effect, planted_recovery
 from unhans.experiment.saved import saved_config
 from unhans.models import Classifier, load_weights
 from unhans.report import finish, ranking_table
 from unhans.store import replacing
-
-CONSOLE = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
