@@ -10,6 +10,11 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.ops import FrozenBatchNorm2d
 
+from unhans.lrp.composite import resolve
+from unhans.lrp.operations import Linear
+from unhans.lrp.plan import Plan, planned
+from unhans.lrp.tape import Tape, record
+
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, FrozenBatchNorm2d)
 
 
@@ -102,3 +107,16 @@ def functional(net: Net, x: Tensor) -> Tensor:
     y = net.bn2(net.conv2(x)).add_(x)
     y = F.max_pool2d(y.relu_(), kernel_size=2)
     return net.fc(F.dropout(y.view(y.size(0), -1), 0.5, net.training))
+
+
+@torch.no_grad()
+def recorded(model: nn.Module, x: Tensor, composite) -> tuple[Tape, Plan]:
+    """Return what the model ran and the steps that relevance takes."""
+    tape = record(model, x)
+    return tape, planned(tape, resolve(composite), tape.output)
+
+
+def linear_steps(plan: Plan) -> list[Linear]:
+    """Return the linear layers in the order of computation."""
+    ordered = sorted(plan.steps, key=lambda node: node.position)
+    return [plan.steps[node] for node in ordered if isinstance(plan.steps[node], Linear)]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from lrp_networks import images, linear_steps, recorded
 from torch import nn
 
 from unhans.lrp import COMPOSITES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus, composite_by_name
-from unhans.lrp.composite import resolve
-from unhans.lrp.graph import trace
-from unhans.lrp.operations import Linear
 
 ALPHA2 = AlphaBeta(2.0, -1.0)
 BOX = {"low": -1.0, "high": 2.0}
@@ -27,8 +25,8 @@ def rules(composite):
         *(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU()),
         *(nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3)),
     )
-    plan = trace(model, resolve(composite))
-    return [step.operation.rule for step in plan.steps if isinstance(step.operation, Linear)]
+    _, plan = recorded(model.double(), images(2, 3, 8, 8), composite)
+    return [step.rule for step in linear_steps(plan)]
 
 
 def test_every_composite_is_listed():
@@ -65,6 +63,5 @@ def test_branches_of_the_input_are_all_first():
         def forward(self, x):
             return self.last(self.left(x) + self.right(x)).flatten(1)
 
-    plan = trace(Branches(), resolve("epsilon_plus_flat"))
-    found = [step.operation.rule for step in plan.steps if isinstance(step.operation, Linear)]
-    assert found == [Flat(), Flat(), ZPlus()]
+    _, plan = recorded(Branches().double(), images(2, 3, 4, 4), "epsilon_plus_flat")
+    assert [step.rule for step in linear_steps(plan)] == [Flat(), Flat(), ZPlus()]

@@ -10,7 +10,7 @@ from lrp_networks import Written, images, seeded
 from test_lrp_rules import relevance_of
 from torch import nn
 
-from unhans.lrp import LRP, Epsilon, UnsupportedModelError
+from unhans.lrp import LRP, Epsilon
 
 WINDOWS = [
     {"kernel_size": 2},
@@ -92,11 +92,14 @@ def test_every_form_of_global_average_pooling_is_one(form, composite):
     torch.testing.assert_close(LRP(model, composite).explain(images(2, 3, 6, 6), 1), expected)
 
 
-def test_a_window_of_max_pooling_read_from_a_shape_is_refused():
-    with pytest.raises(UnsupportedModelError, match="constant window of the max pooling at 'max_pool2d'"):
-        LRP(Written(lambda _, x: F.max_pool2d(x, x.size(2)).flatten(1)))
+def test_a_window_of_max_pooling_may_come_from_a_shape():
+    x = images(2, 3, 4, 4)
+    expected = LRP(nn.Sequential(nn.MaxPool2d(4), nn.Flatten())).attribute(x, 1)
+    assert torch.equal(LRP(Written(lambda _, x: F.max_pool2d(x, x.size(2)).flatten(1))).attribute(x, 1), expected)
 
 
-def test_max_pooling_with_indices_is_refused():
-    with pytest.raises(UnsupportedModelError, match="max pooling that returns indices"):
-        LRP(nn.Sequential(nn.MaxPool2d(2, return_indices=True)))
+def test_indices_of_max_pooling_take_no_relevance():
+    x = images(2, 3, 4, 4)
+    expected = LRP(nn.Sequential(nn.MaxPool2d(4), nn.Flatten())).attribute(x, 1)
+    model = Written(lambda net, x: net.pool(x)[0].flatten(1), pool=nn.MaxPool2d(4, return_indices=True))
+    assert torch.equal(LRP(model).attribute(x, 1), expected)

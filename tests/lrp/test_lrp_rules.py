@@ -8,10 +8,7 @@ import torch
 from lrp_networks import images, seeded
 from torch import nn
 
-from unhans.lrp import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
-from unhans.lrp.composite import resolve
-from unhans.lrp.explainer import backward, forward
-from unhans.lrp.graph import trace
+from unhans.lrp import LRP, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
 
 RULES = {
     "epsilon": (Epsilon(0.25), lambda *a: literal.epsilon(*a, 0.25)),
@@ -56,10 +53,9 @@ def sample(kind, shape):
 
 def relevance_of(model, rule, x, above=None):
     """Return the relevance of x for given relevance of the outputs (by default signed random numbers)."""
-    plan = trace(model, resolve(rule))
     with torch.no_grad():
-        values = forward(plan, x)
-        return backward(plan, values, images(*values[plan.output].shape, seed=7) if above is None else above)
+        above = images(*model(x).shape, seed=7) if above is None else above
+    return LRP(model, rule).attribute(x, start=above)
 
 
 def literal_relevance(layer, formulas, x):

@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from lrp_networks import ARCHITECTURES, Written, images, seeded
+from lrp_networks import ARCHITECTURES, Written, images, linear_steps, recorded, seeded
 from torch import nn
 
 from unhans.lrp.composite import composite_by_name
-from unhans.lrp.explainer import backward, forward
-from unhans.lrp.graph import trace
+from unhans.lrp.explainer import propagate
 from unhans.lrp.operations import Linear
 
 SIGNED = {
@@ -76,38 +75,33 @@ def network(middle):
 
 
 def flagged(plan):
-    return [step for step in plan.steps if isinstance(step.operation, Linear) and step.operation.non_negative]
+    return {node: step for node, step in plan.steps.items() if isinstance(step, Linear) and step.non_negative}
 
 
 def unflagged(plan):
     """Return the plan with nothing known of any sign."""
-    steps = [
-        replace(step, operation=replace(step.operation, non_negative=False)) if step in flagged(plan) else step
-        for step in plan.steps
-    ]
-    return replace(plan, steps=tuple(steps))
+    return replace(plan, steps=plan.steps | {n: replace(s, non_negative=False) for n, s in flagged(plan).items()})
 
 
-def explained(plan, x):
-    with torch.no_grad():
-        values = forward(plan, x)
-        assert all(float(values[step.inputs[0]].min()) >= 0 for step in flagged(plan))
-        return backward(plan, values, values[plan.output].clone())
+@torch.no_grad()
+def explained(tape, plan):
+    assert all(float(step.x.value.min()) >= 0 for step in flagged(plan).values())
+    return propagate(tape, plan, tape.output, tape.input, tape.output.value.clone(), last=False)
 
 
 @pytest.mark.parametrize("case", [*SIGNED, *NON_NEGATIVE])
 def test_a_known_sign_is_true_and_changes_nothing(case):
     model, x = network((SIGNED | NON_NEGATIVE)[case]), images(2, 2, 4, 6)
     for name, parameters in COMPOSITES.items():
-        plan = trace(model, composite_by_name(name, **parameters))
-        last = next(step.operation for step in plan.steps if getattr(step.operation, "name", "") == "last")
+        tape, plan = recorded(model, x, composite_by_name(name, **parameters))
+        last = next(step for step in linear_steps(plan) if step.name == "last")
         assert last.non_negative == (case in NON_NEGATIVE)
-        torch.testing.assert_close(explained(plan, x), explained(unflagged(plan), x))
+        torch.testing.assert_close(explained(tape, plan), explained(tape, unflagged(plan)))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "densenet121"])
 def test_known_signs_of_large_networks_are_true(name):
     model, x = seeded(ARCHITECTURES[name], dtype=torch.float32), images(1, 3, 64, 64, dtype=torch.float32)
-    plan = trace(model, composite_by_name("epsilon_plus_flat"))
+    tape, plan = recorded(model, x, "epsilon_plus_flat")
     assert len(flagged(plan)) > 10
-    explained(plan, x)
+    explained(tape, plan)

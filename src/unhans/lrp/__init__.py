@@ -1,18 +1,20 @@
-"""Layer-wise relevance propagation on the graph of a model, which is never written."""
+"""Layer-wise relevance propagation on what a model computes; the model is never written."""
 
-from unhans.lrp.composite import COMPOSITES, composite_by_name
+from unhans.lrp.composite import COMPOSITES, RULES, Match, composite_by_name
 from unhans.lrp.explainer import LRP, Explanation
-from unhans.lrp.graph import UnsupportedModelError
+from unhans.lrp.refusal import UnsupportedModelError
 from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
 
 __all__ = [
     "COMPOSITES",
     "LRP",
+    "RULES",
     "AlphaBeta",
     "Epsilon",
     "Explanation",
     "Flat",
     "Gamma",
+    "Match",
     "Rule",
     "UnsupportedModelError",
     "WSquare",

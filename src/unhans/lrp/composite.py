@@ -1,55 +1,151 @@
-"""Composites: which rule for which layer, as an ordered list of (pattern, rule)."""
+"""Composites: which rule for which layer, as an ordered list of (what matches, rule)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from typing import Any
 
-from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, ZBox, ZPlus
+from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
 
-Composite = Sequence[tuple[str, Rule]]
+OPERATIONS = ("convolution", "dense", "average_pool", "batch_norm", "layer_norm", "group_norm")
+NORMS = OPERATIONS[3:]
 
-KINDS = ("convolution", "dense", "average_pool", "batch_norm")
-PATTERNS = (*KINDS, *(f"first {kind}" for kind in KINDS))
+RULES: dict[str, Callable[..., Rule]] = {
+    "epsilon": Epsilon,
+    "alpha_beta": AlphaBeta,
+    "z_plus": ZPlus,
+    "gamma": Gamma,
+    "flat": Flat,
+    "w_square": WSquare,
+    "z_box": ZBox,
+}
 
 
-def epsilon_plus_flat(epsilon: float = 1e-6) -> Composite:
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands: its operation, the path of its module, how deep, and when in the order of computation.
+
+    `depth` counts the dense and convolutional layers on the longest way from the input, itself included, so the first
+    has depth 1. `ends` tells at which position every module ended.
+    """
+
+    operation: str
+    name: str
+    depth: int
+    position: int
+    ends: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a rule is for; all that is given must hold.
+
+    Args:
+        operation: one of convolution, dense, average_pool, batch_norm, layer_norm, group_norm.
+        name: a pattern of module paths, such as `features.0` or `layer4.*`.
+        depth: the largest depth; the first dense or convolutional layer has depth 1.
+        through: a module's path: layers up to and including it.
+    """
+
+    operation: str | None = None
+    name: str | None = None
+    depth: int | None = None
+    through: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.operation is not None and self.operation not in OPERATIONS:
+            raise ValueError(f"A composite's operation is one of {', '.join(OPERATIONS)}, got {self.operation!r}.")
+        if self.depth is not None and self.depth < 1:
+            raise ValueError(f"A composite's depth is 1 or more, got {self.depth}.")
+
+    @classmethod
+    def of(cls, given: str | Mapping[str, Any] | Match) -> Match:
+        """Read a match: itself, its fields, an operation, or an operation after the word `first`."""
+        if isinstance(given, Match):
+            return given
+        if isinstance(given, Mapping):
+            known = [field.name for field in fields(cls)]
+            unknown = [key for key in given if key not in known]
+            if unknown:
+                raise ValueError(f"A composite matches by {', '.join(known)}, got {unknown[0]!r}.")
+            return cls(**given)
+        if not isinstance(given, str):
+            raise ValueError(f"A composite's pattern is a name or a mapping, got {given!r}.")
+        first, _, operation = given.rpartition(" ")
+        return cls(operation, depth=1) if first == "first" else cls(given)
+
+    def holds(self, place: Place) -> bool:
+        """Tell whether a layer at this place matches."""
+        return (
+            self.operation in (None, place.operation)
+            and (self.name is None or fnmatchcase(place.name, self.name))
+            and (self.depth is None or place.depth <= self.depth)
+            and (self.through is None or place.position < place.ends.get(self.through, 0))
+        )
+
+    def __str__(self) -> str:
+        given = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return ", ".join(f"{name} {value!r}" for name, value in given if value is not None)
+
+
+Entry = tuple[Match, Rule]
+Composite = Sequence[Entry]
+Given = str | Rule | Sequence[Any]
+
+
+def epsilon_plus_flat(epsilon: float = 1e-6, flat_through: str | None = None) -> Composite:
     """Dense ε, convolutions z⁺, first convolution flat: the set of [000] §2.1, the default."""
-    return [("first convolution", Flat()), *epsilon_plus(epsilon)]
+    return [*_flat(flat_through), *epsilon_plus(epsilon)]
 
 
 def epsilon_plus(epsilon: float = 1e-6) -> Composite:
     """Dense ε, every convolution z⁺."""
-    return _by_kind(epsilon, ZPlus())
+    return _by_operation(epsilon, ZPlus())
 
 
-def epsilon_alpha2_beta1_flat(epsilon: float = 1e-2) -> Composite:
-    """Dense ε = 0.01, convolutions α = 2, β = −1, first convolution flat ([003] §5.4)."""
-    return [("first convolution", Flat()), *epsilon_alpha2_beta1(epsilon)]
+def epsilon_alpha2_beta1_flat(epsilon: float = 1e-2, flat_through: str | None = None) -> Composite:
+    """Dense ε = 0.01, convolutions α = 2, β = −1, flat for the first or up to a chosen layer ([003] §5.4)."""
+    return [*_flat(flat_through), *epsilon_alpha2_beta1(epsilon)]
 
 
 def epsilon_alpha2_beta1(epsilon: float = 1e-2) -> Composite:
     """Dense ε = 0.01, every convolution α = 2, β = −1."""
-    return _by_kind(epsilon, AlphaBeta(2.0, -1.0))
+    return _by_operation(epsilon, AlphaBeta(2.0, -1.0))
 
 
-def epsilon_gamma_box(low: float, high: float, gamma: float = 0.25, epsilon: float = 1e-6) -> Composite:
-    """Dense ε, convolutions γ, first convolution z^B for inputs in [low, high]."""
-    return [("first convolution", ZBox(low, high)), *_by_kind(epsilon, Gamma(gamma))]
+def epsilon_gamma_box(
+    low: float | Sequence[float], high: float | Sequence[float], gamma: float = 0.25, epsilon: float = 1e-6
+) -> Composite:
+    """Dense ε, convolutions γ, first convolution z^B for inputs in [low, high], per channel or for all."""
+    return [(Match("convolution", depth=1), ZBox(low, high)), *_by_operation(epsilon, Gamma(gamma))]
 
 
 def epsilon(epsilon: float = 1e-6) -> Composite:
     """Every layer ε."""
-    return _by_kind(epsilon, Epsilon(epsilon))
+    return _by_operation(epsilon, Epsilon(epsilon))
 
 
-def _by_kind(epsilon: float, convolution: Rule) -> Composite:
-    """Dense ε; convolutions, and average pooling as one, by the given rule; batch norm that cannot be folded rule 0."""
+def _flat(through: str | None) -> Composite:
+    """Flat for the first convolution, or for convolutions and pooling up to a module."""
+    if through is None:
+        return [(Match("convolution", depth=1), Flat())]
+    return [(Match(operation, through=through), Flat()) for operation in ("convolution", "average_pool")]
+
+
+def _by_operation(epsilon: float, convolution: Rule) -> Composite:
+    """Dense ε; convolutions, and average pooling as one, by the given rule; norms that nothing takes in rule 0."""
     return [
-        ("dense", Epsilon(epsilon)),
-        ("convolution", convolution),
-        ("average_pool", convolution),
-        ("batch_norm", Epsilon(0.0)),
+        (Match("dense"), Epsilon(epsilon)),
+        (Match("convolution"), convolution),
+        (Match("average_pool"), convolution),
+        *_rule_zero(),
     ]
+
+
+def _rule_zero() -> list[Entry]:
+    return [(Match(norm), Epsilon(0.0)) for norm in NORMS]
 
 
 COMPOSITES: dict[str, Callable[..., Composite]] = {
@@ -65,8 +161,8 @@ COMPOSITES: dict[str, Callable[..., Composite]] = {
 }
 
 
-def composite_by_name(name: str, **parameters: float) -> Composite:
-    """Return the composite of that name; parameters are its own (ε, γ, the box)."""
+def composite_by_name(name: str, **parameters: Any) -> Composite:
+    """Return the composite of that name; parameters are its own (ε, γ, the box, how far flat reaches)."""
     if name not in COMPOSITES:
         raise ValueError(f"composite expects one of {', '.join(COMPOSITES)}, got {name!r}.")
     try:
@@ -75,30 +171,71 @@ def composite_by_name(name: str, **parameters: float) -> Composite:
         raise ValueError(f"composite {name!r}: {str(error).split('() ')[-1]}.") from error
 
 
-def resolve(composite: str | Rule | Composite) -> Composite:
-    """Return the list of a composite given by name, as one rule for every layer, or as the list itself."""
+def resolve(composite: Given) -> Composite:
+    """Return the list of a composite given by name, as one rule for every layer, or as a list of what matches.
+
+    An entry of a list is a pair (what matches, rule) or a mapping of `match` and `rule`; see `Match.of` and `rule_of`.
+    One rule is for every layer that has weights of its own and for pooling; norms keep rule 0.
+    """
     if isinstance(composite, str):
         return composite_by_name(composite)
     if callable(composite):
-        return [(kind, composite) for kind in KINDS]
-    if not isinstance(composite, Sequence) or not all(map(_is_entry, composite)):
+        return [*[(Match(operation), composite) for operation in OPERATIONS[:4]], *_rule_zero()]
+    if not isinstance(composite, Sequence):
         raise ValueError(f"composite expects a name, a rule or a list of (pattern, rule), got {composite!r}.")
-    unknown = [pattern for pattern, _ in composite if pattern not in PATTERNS]
-    if unknown:
-        raise ValueError(f"A composite's pattern is one of {', '.join(PATTERNS)}, got {unknown[0]!r}.")
-    return list(composite)
+    return [_entry(entry) for entry in composite]
 
 
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, Sequence) and len(entry) == 2 and callable(entry[1])
+def _entry(entry: Any) -> Entry:
+    if isinstance(entry, Mapping):
+        if set(entry) != {"match", "rule"}:
+            raise ValueError(f"An entry of a composite has match and rule, got {', '.join(map(str, entry))}.")
+        return Match.of(entry["match"]), rule_of(entry["rule"])
+    if not isinstance(entry, Sequence) or isinstance(entry, str) or len(entry) != 2:
+        raise ValueError(f"composite expects a name, a rule or a list of (pattern, rule), got {entry!r}.")
+    return Match.of(entry[0]), rule_of(entry[1])
 
 
-def rule_for(composite: Composite, kind: str, *, first: bool, name: str) -> Rule:
-    """Return the rule of the first pattern that matches a layer of this kind."""
-    for pattern, rule in composite:
-        if pattern == kind or (first and pattern == f"first {kind}"):
+def rule_of(given: Any) -> Rule:
+    """Return a rule given as itself, by its name, or as {name: its parameters} such as {epsilon: 0.01}."""
+    if callable(given):
+        return given
+    name, parameters = next(iter(given.items())) if isinstance(given, Mapping) and len(given) == 1 else (given, None)
+    if not isinstance(name, str) or name not in RULES:
+        raise ValueError(f"A rule is one of {', '.join(RULES)}, or {{name: parameters}}, got {given!r}.")
+    named = isinstance(parameters, Mapping)
+    try:
+        if parameters is None:
+            return RULES[name]()
+        return RULES[name](**parameters) if named else RULES[name](parameters)
+    except TypeError as error:
+        raise ValueError(f"rule {name!r}: {str(error).split('() ')[-1]}.") from error
+
+
+def rule_for(composite: Composite, place: Place) -> Rule:
+    """Return the rule of the first entry that matches a layer."""
+    for match, rule in composite:
+        if match.holds(place):
             return rule
     raise ValueError(
-        f"The composite has no rule for the {kind} layer {name!r}; its patterns are "
-        f"{', '.join(pattern for pattern, _ in composite)}."
+        f"The composite has no rule for the {place.operation} layer {place.name!r}; its patterns are "
+        f"{'; '.join(str(match) for match, _ in composite)}."
     )
+
+
+def check_used(composite: Composite, places: Sequence[Place], ends: Mapping[str, int]) -> None:
+    """Refuse a pattern that names a place and matches no layer; one for an operation alone may find none."""
+    for match, _ in composite:
+        if match.through is not None and match.through not in ends:
+            raise ValueError(f"The composite's pattern {match} names no module; there are {some(ends)}.")
+        if match.name is not None and not any(match.holds(place) for place in places):
+            names = dict.fromkeys(place.name for place in places)
+            raise ValueError(f"The composite's pattern {match} matches no layer; there are {some(names)}.")
+
+
+def some(names: Iterable[str]) -> str:
+    """Return the first names, and how many more there are."""
+    named = [name for name in names if name]
+    shown = named[:12]
+    more = len(named) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

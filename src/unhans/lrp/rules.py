@@ -11,36 +11,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-Transpose = Callable[[Tensor], Tensor]
-Part = tuple[Tensor, Transpose]
+from unhans.lrp.layers import Layer
+from unhans.lrp.quotient import divide, negligible
+
+Half = Callable[[Tensor], Tensor]
+Part = tuple[Tensor, Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
 class LinearCall:
-    """One call z = L(x; w) + b of a linear layer; `non_negative` says that x ≥ 0 is known from the graph."""
+    """One call z = L(x; w) + b of a linear layer.
 
-    function: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    `non_negative` says that x ≥ 0 is known from the graph, `output` gives z as the model computed it. What a bias
+    takes is added to `ledger`, one number per output.
+    """
+
+    layer: Layer
     x: Tensor
     weight: Tensor
-    bias: Tensor | None
+    bias: Tensor | None = None
     non_negative: bool = False
+    output: Callable[[], Tensor] | None = None
+    ledger: list[Tensor] | None = None
 
     def apply(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Part:
         """Return L(x; weight) + bias and the transpose Lᵀ(·; weight)."""
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            z = self.function(leaf, weight, bias)
-        return z.detach(), lambda seed: torch.autograd.grad(z, leaf, seed)[0]
+        return self.layer.forward(x, weight, bias), partial(self.layer.transpose, x=x, weight=weight)
 
     def whole(self) -> Part:
         """Return z and R ↦ Σ_j z_ij R_j."""
-        z, transpose = self.apply(self.x, self.weight, self.bias)
-        return z, lambda share: self.x * transpose(share)
+        z = self.layer.forward(self.x, self.weight, self.bias) if self.output is None else self.output()
+        return z, lambda share: self.x * self._transposed(share, self.weight, self.bias)
 
     def positive(self) -> Part:
         """Return z⁺ = Σ_i (x_i w_ij)⁺ + b_j⁺ and R ↦ Σ_j z⁺_ij R_j."""
@@ -50,16 +57,37 @@ class LinearCall:
         """Return z⁻ = Σ_i (x_i w_ij)⁻ + b_j⁻ and R ↦ Σ_j z⁻_ij R_j."""
         return self._signed(lambda t: t.clamp(max=0), lambda t: t.clamp(min=0))
 
-    def _signed(self, same: Transpose, other: Transpose) -> Part:
+    def spread(self, relevance: Tensor) -> Tensor:
+        """Return the relevance of each output in equal shares for its inputs."""
+        return self.layer.spread(self.x, self.weight, relevance)
+
+    def _signed(self, same: Half, other: Half) -> Part:
         """Pair positive inputs with one sign of the weights and negative inputs with the other."""
         bias = None if self.bias is None else same(self.bias)
+        weight = same(self.weight)
         up = self.x if self.non_negative else self.x.clamp(min=0)
-        z, transpose = self.apply(up, same(self.weight), bias)
+        z = self.layer.forward(up, weight, bias)
         if self.non_negative:
-            return z, lambda share: up * transpose(share)
-        down = self.x.clamp(max=0)
-        z_down, transpose_down = self.apply(down, other(self.weight))
-        return z + z_down, lambda share: up * transpose(share) + down * transpose_down(share)
+            return z, lambda share: up * self._transposed(share, weight, bias)
+        down, against = self.x.clamp(max=0), other(self.weight)
+        z = z + self.layer.forward(down, against, None)
+        return (
+            z,
+            lambda share: (
+                up * self._transposed(share, weight, bias) + down * self.layer.transpose(share, down, against)
+            ),
+        )
+
+    def _transposed(self, share: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return Lᵀ(share; weight); the bias keeps its part."""
+        if self.ledger is not None and bias is not None:
+            self.ledger.append(share * self._shaped(bias, share))
+        return self.layer.transpose(share, self.x, weight)
+
+    def _shaped(self, bias: Tensor, share: Tensor) -> Tensor:
+        """The bias of every output."""
+        nothing = self.layer.forward(torch.zeros_like(self.x[:1]), self.weight, bias)
+        return nothing.expand_as(share)
 
 
 class Rule(Protocol):
@@ -134,8 +162,7 @@ class Flat:
     """Flat ♭: R_j / (number of inputs of j); independent of weights and input ([003] §2.3)."""
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
-        count, transpose = call.apply(torch.ones_like(call.x), torch.ones_like(call.weight))
-        return transpose(divide(relevance, count))
+        return call.spread(relevance)
 
 
 @dataclass(frozen=True)
@@ -143,8 +170,9 @@ class WSquare:
     """w²: w_ij² / Σ_i' w_i'j² R_j; independent of the input ([003] §2.3)."""
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
-        z, transpose = call.apply(torch.ones_like(call.x), call.weight.square())
-        return transpose(divide(relevance, z))
+        square = call.weight.square()
+        z, _ = call.apply(torch.ones_like(call.x[:1]), square)
+        return call.layer.transpose(divide(relevance, z), call.x, square)
 
 
 @dataclass(frozen=True)
@@ -165,15 +193,3 @@ class ZBox:
         z_high, back_high = call.apply(high, call.weight.clamp(max=0))
         share = divide(relevance, z - z_low - z_high)
         return x * back(share) - low * back_low(share) - high * back_high(share)
-
-
-def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Return the quotient, and zero where the denominator is zero."""
-    zero = negligible(denominator)
-    return (numerator / denominator.masked_fill(zero, 1.0)).masked_fill(zero, 0.0)
-
-
-def negligible(z: Tensor) -> Tensor:
-    """Tell where z is zero, or so near the smallest normal number that a quotient would overflow."""
-    finfo = torch.finfo(z.dtype)
-    return z.abs() <= finfo.tiny / finfo.eps

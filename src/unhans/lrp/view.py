@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from unhans.lrp.refusal import UnsupportedModelError
 
 M = TypeVar("M", bound=nn.Module)
 
+HALF = (torch.float16, torch.bfloat16)
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 HOOKS = ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs")
 
@@ -22,6 +26,32 @@ def eval_view(model: nn.Module) -> nn.Module:
     `AveragedModel` are looked through.
     """
     return _view(unwrapped(model), {})
+
+
+def working_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return the evaluation view with floating-point parameters in a type, shared where they have it.
+
+    Buffers are copies, so that a model may write its own while it runs.
+    """
+    view = eval_view(model)
+    for module in view.modules():
+        module._parameters = {name: _cast(value, dtype) for name, value in module._parameters.items()}
+        module._buffers = {
+            name: None if value is None else _cast(value.clone(), dtype) for name, value in module._buffers.items()
+        }
+    return view
+
+
+def computing_dtype(model: nn.Module, inputs: Tensor) -> torch.dtype:
+    """Return the widest type of the inputs and the parameters, at least float32."""
+    dtype = inputs.dtype if inputs.is_floating_point() else torch.float32
+    for parameter in model.parameters():
+        dtype = torch.promote_types(dtype, parameter.dtype)
+    return torch.float32 if dtype in HALF else dtype
+
+
+def _cast(value: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return value.to(dtype) if value is not None and value.is_floating_point() else value
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -39,6 +69,9 @@ def _view(module: M, seen: dict[nn.Module, nn.Module]) -> M:
     """Copy the module tree; a module that occurs twice is one module in the view as well."""
     if module in seen:
         return seen[module]  # type: ignore[return-value]
+    if "forward" in vars(module):
+        kind = type(module).__name__
+        raise UnsupportedModelError(f"A forward was set on an instance of {kind}; it would run the live model.")
     view = object.__new__(type(module))
     seen[module] = view
     state = module.__dict__.copy()

@@ -1,77 +1,51 @@
-"""Which modules, functions and methods there is a rule for, by what they do to relevance."""
+"""Which of PyTorch's operations there is a rule for, by what they do to relevance (METHODS §1, "Layers").
+
+The names are those of `torch.ops.aten`, to which every module, function and method comes down.
+"""
 
 from __future__ import annotations
 
-import operator
+CONVOLUTIONS = {"convolution"}
+PRODUCTS = {"addmm", "mm", "bmm", "baddbmm", "mv", "addmv"}
+BATCH_NORMS = {"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "_native_batch_norm_legit",
+               "_native_batch_norm_legit_no_training"}  # fmt: skip
+NORMALIZATIONS = {"native_layer_norm", "native_group_norm"}
 
-import torch
-import torch.nn.functional as F
-from torch import fx, nn
-from torch.overrides import resolve_name
-from torchvision.ops import FrozenBatchNorm2d, StochasticDepth, stochastic_depth
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, FrozenBatchNorm2d)
-DROPOUT_MODULES = {nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout,
-                   StochasticDepth}  # fmt: skip
-DROPOUT_FUNCTIONS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, stochastic_depth}
-
-NON_NEGATIVE = {nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Hardsigmoid, nn.Softplus, F.relu, F.relu6, F.sigmoid, F.hardsigmoid,
-                F.softplus, torch.relu, torch.sigmoid, "relu", "sigmoid"}  # fmt: skip
-SIGNED_ACTIVATIONS = {
-    nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Softsign,
-    F.leaky_relu, F.elu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.tanh, F.hardtanh, F.hardswish, F.softsign,
-    torch.tanh, "tanh",
-}  # fmt: skip
-PASSING = NON_NEGATIVE | SIGNED_ACTIVATIONS | DROPOUT_MODULES | {nn.Identity}
-
-PROBABILITIES = {nn.Sigmoid, nn.Hardsigmoid, F.hardsigmoid, torch.sigmoid, "sigmoid"}
-
-RESHAPING = {
-    nn.Flatten, nn.Unflatten, torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.squeeze,
-    torch.unsqueeze, torch.narrow, operator.getitem, "flatten", "unflatten", "reshape", "view", "permute", "transpose",
-    "squeeze", "unsqueeze", "contiguous", "narrow", "expand",
-}  # fmt: skip
-REROUTING = RESHAPING | {
-    nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d, nn.PixelShuffle, nn.PixelUnshuffle,
-    nn.ChannelShuffle, torch.cat, torch.concat, F.pad,
-}  # fmt: skip
-VIEWS = RESHAPING | DROPOUT_MODULES | DROPOUT_FUNCTIONS | {nn.Identity}  # the result may lie in the input's memory
-SUMS = {operator.add, operator.sub, torch.add, torch.sub, "add", "sub"}
-QUOTIENTS = {operator.truediv, torch.div, "div"}
-PRODUCTS = QUOTIENTS | {operator.mul, torch.mul, "mul"}
-
-MAX_POOLS = {nn.MaxPool1d: 1, nn.MaxPool2d: 2, nn.MaxPool3d: 3, F.max_pool1d: 1, F.max_pool2d: 2, F.max_pool3d: 3}
-AVERAGE_POOLS = {
-    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
-    F.avg_pool1d, F.avg_pool2d, F.avg_pool3d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d,
-    torch.mean, "mean",
+# Relevance passes on: R_x = R_f(x).
+NON_NEGATIVE = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "abs", "square"}
+GATES = {"sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "gt", "ge", "lt", "le", "eq", "ne", "sign"}
+ACTIVATIONS = NON_NEGATIVE | {
+    "leaky_relu", "rrelu_with_noise", "elu", "celu", "selu", "gelu", "silu", "mish", "tanh", "hardtanh", "hardswish",
+    "clamp", "clamp_min", "clamp_max", "_prelu_kernel", "prelu", "threshold", "softshrink", "hardshrink", "log_sigmoid",
+    "log_sigmoid_forward", "log1p", "sqrt",
 }  # fmt: skip
 
-SHAPES = {"size", "dim", "numel"}
-SHAPE_ATTRIBUTES = {"shape", "ndim", "dtype", "device"}
+# Relevance goes where the value came from.
+KEEPING = {
+    "view", "_unsafe_view", "_reshape_alias", "reshape", "alias", "clone", "detach", "contiguous", "lift_fresh",
+    "permute", "transpose", "t", "expand", "unsqueeze", "squeeze", "select", "slice", "narrow", "split",
+    "split_with_sizes", "unbind", "chunk", "diagonal", "as_strided", "unfold", "repeat", "cat", "stack", "flip", "roll",
+    "rot90", "index", "index_select", "gather", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
+    "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+    "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
+    "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "im2col", "view_copy",
+}  # fmt: skip
+REROUTING = KEEPING | {"constant_pad_nd", "masked_fill", "where", "slice_scatter", "select_scatter", "copy",
+                       "amax", "amin", "max", "min", "maximum", "minimum", "topk", "sort",
+                       "tril", "triu"}  # fmt: skip
+CASTS = {"_to_copy"}
 
-OUT_OF_PLACE = {"relu_": "relu", "sigmoid_": "sigmoid", "tanh_": "tanh", "add_": "add", "sub_": "sub", "mul_": "mul",
-                "div_": "div", torch.relu_: torch.relu, operator.iadd: operator.add, operator.isub: operator.sub,
-                operator.imul: operator.mul, operator.itruediv: operator.truediv}  # fmt: skip
+SUMS = {"add", "sub", "rsub", "neg"}
+MULTIPLICATIONS = {"mul"}
+DIVISIONS = {"div"}
+POWERS = {"pow"}
 
+AVERAGES = {
+    "mean", "sum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "_adaptive_avg_pool2d",
+    "_adaptive_avg_pool3d", "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa",
+}  # fmt: skip
+MAX_POOLS = {"max_pool2d_with_indices": 2, "max_pool3d_with_indices": 3}
+ADAPTIVE_MAX_POOLS = {"adaptive_max_pool2d": 2, "adaptive_max_pool3d": 3}
 
-class UnsupportedModelError(ValueError):
-    """The model cannot be explained as it is: it cannot be traced, or has an operation without a rule."""
-
-
-def is_shape(node: fx.Node) -> bool:
-    """Tell a question about a tensor's shape or type (torch.fx reads x.shape by getattr) from its values."""
-    return node.target in SHAPES or (node.target is getattr and node.args[1] in SHAPE_ATTRIBUTES)
-
-
-def described(target: object) -> str:
-    """Return the name of a module's type, a function or a method as its users write it."""
-    if isinstance(target, str):
-        return f"Tensor.{target}"
-    public = None if isinstance(target, type) else resolve_name(target)
-    if public:
-        return public
-    name = getattr(target, "__qualname__", None) or getattr(target, "__name__", str(target))
-    module = (getattr(target, "__module__", None) or "").replace("_operator", "operator")
-    return f"torch.nn.{name}" if module.startswith("torch.nn.modules") else f"{module}.{name}".lstrip(".")
+PROBABILITIES = {"sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "_log_softmax", "log_sigmoid_forward"}

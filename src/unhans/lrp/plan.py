@@ -1,0 +1,276 @@
+"""From a tape to the steps that relevance takes, each with its rule.
+
+The tape, not a class name, tells residual additions and concatenations, gates, which convolution is first, and which
+batch norm follows a linear layer. Where relevance meets an operation without a rule, it is refused with its name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from unhans.lrp import vocabulary as known
+from unhans.lrp.composite import Composite, Place, check_used, rule_for
+from unhans.lrp.folding import affine_of, folded, weighted
+from unhans.lrp.layers import Averaging, Layer, Normalization, Scaling
+from unhans.lrp.operations import (
+    AdaptiveWinners,
+    Halves,
+    Linear,
+    Operation,
+    Passing,
+    Proportional,
+    Rerouting,
+    WinnerTakesAll,
+)
+from unhans.lrp.refusal import UnsupportedModelError
+from unhans.lrp.sign import non_negative
+from unhans.lrp.tape import Node, Tape
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The operations that relevance passes, by the node where each begins, in the order of computation.
+
+    `ends` tells for a node that was folded into a later one where its relevance is to be found.
+    """
+
+    steps: dict[Node, Operation]
+    ends: dict[Node, Node]
+
+
+def planned(tape: Tape, composite: Composite, start: Node) -> Plan:
+    """Return the steps that relevance takes from the start to the input.
+
+    Raises UnsupportedModelError for an operation without a rule, ValueError for a pattern that matches nothing.
+    """
+    needed = _ancestors(start)
+    users = Counter(source for node in needed for source in node.sources)
+    steps: dict[Node, Operation] = {}
+    ends: dict[Node, Node] = {}
+    reached = {start}
+    for node in sorted(needed, key=lambda node: -node.position):
+        if node in reached and node is not tape.input:
+            steps[node] = _operation(node, users, ends)
+            reached.update(steps[node].receivers)
+    return Plan(_with_rules(steps, ends, needed, composite, tape), ends)
+
+
+def _ancestors(node: Node) -> set[Node]:
+    """The node and all that it was computed from."""
+    found, waiting = {node}, [node]
+    while waiting:
+        new = set(waiting.pop().sources) - found
+        found |= new
+        waiting.extend(new)
+    return found
+
+
+def _operation(node: Node, users: Counter[Node], ends: dict[Node, Node]) -> Operation:
+    """How relevance goes back through a node."""
+    layer = folded(node, users)
+    if layer is not None:
+        ends[layer[1]] = node
+        return layer[0]
+    for kinds, build in BUILDERS:
+        if node.kind in kinds:
+            operation = build(node)
+            if operation is not None:
+                return operation
+    raise UnsupportedModelError(f"LRP has no rule for the operation {node}.")
+
+
+def _with_rules(
+    steps: dict[Node, Operation],
+    ends: dict[Node, Node],
+    needed: Iterable[Node],
+    composite: Composite,
+    tape: Tape,
+) -> dict[Node, Operation]:
+    """Give every linear layer its rule by its place."""
+    order = sorted(needed, key=lambda node: node.position)
+    depth, positive = _depths(order), non_negative(order)
+    bases = {node: node for node in steps} | {end: base for base, end in ends.items()}
+    places: dict[Node, Place] = {}
+    for node, step in steps.items():
+        if isinstance(step, Linear):
+            weighs = step.kind in ("convolution", "dense")
+            first = depth[step.x] + 1 if weighs else max(1, depth[step.x])
+            places[node] = Place(step.kind, step.name, first, bases[node].position, tape.ends)
+    check_used(composite, sorted(places.values(), key=lambda place: place.position), tape.ends)
+    return {
+        node: replace(step, rule=rule_for(composite, places[node]), non_negative=step.x in positive)
+        if isinstance(step, Linear)
+        else step
+        for node, step in steps.items()
+    }
+
+
+def _depths(order: Sequence[Node]) -> dict[Node, int]:
+    """How many dense and convolutional layers lie on the longest way to each node, itself included."""
+    depth: dict[Node, int] = {}
+    for node in order:
+        depth[node] = max((depth[source] for source in node.sources), default=0) + (weighted(node) is not None)
+    return depth
+
+
+def _signals(node: Node) -> list[Node]:
+    return [source for source in node.sources if source.floating]
+
+
+def is_gate(node: Node) -> bool:
+    """Tell a value that weighs others and carries no signal itself: probabilities, sigmoids, comparisons."""
+    while node.kind in known.KEEPING | known.CASTS | known.MULTIPLICATIONS and len(node.sources) == 1:
+        node = node.sources[0]
+    return node.kind in known.GATES or not node.floating
+
+
+def _passing(node: Node) -> Operation | None:
+    signal = node.arguments[0]
+    return Passing(signal) if isinstance(signal, Node) and signal.floating else None
+
+
+def _rerouting(node: Node) -> Operation | None:
+    return Rerouting(_signals(node)) if _signals(node) else None
+
+
+def _sum(node: Node) -> Operation:
+    return Proportional(_signals(node))
+
+
+def _multiplication(node: Node) -> Operation | None:
+    """A product with a constant or a gate gives all to the signal; one of two signals half to each."""
+    factors = [factor for factor in node.arguments[:2] if isinstance(factor, Node)]
+    signals = [factor for factor in factors if not is_gate(factor)] or factors
+    if not all(signal.floating for signal in signals):
+        return None
+    if len(factors) == 1:
+        return Proportional(factors)
+    return Passing(signals[0]) if len(set(signals)) == 1 else Halves(signals)
+
+
+def _division(node: Node) -> Operation | None:
+    """The denominator weighs the numerator, as in layer norm."""
+    numerator, denominator = node.arguments[:2]
+    if not isinstance(numerator, Node) or not numerator.floating or node.options:
+        return None
+    return Passing(numerator) if isinstance(denominator, Node) else Proportional([numerator])
+
+
+def _power(node: Node) -> Operation | None:
+    """x^c with c > 0 is a product of x alone."""
+    base, exponent = node.arguments[:2]
+    return Passing(base) if isinstance(base, Node) and isinstance(exponent, (int, float)) and exponent > 0 else None
+
+
+def _product(node: Node) -> Operation | None:
+    """A matrix product of two values that depend on the input.
+
+    Attention weights are held constant, so that relevance goes through the values and is conserved (Ali et al. 2022,
+    "XAI for Transformers: Better Explanations through Conservative Propagation", §3); two signals take half each.
+    """
+    signals = [source for source in _signals(node) if not is_gate(source)] or _signals(node)
+    factors = [factor for factor in node.arguments if isinstance(factor, Node)]
+    if node.kind in ("addmm", "baddbmm", "addmv") and len(factors) > 1:
+        return None
+    return Proportional(signals, 1 / len(signals))
+
+
+def _batch_norm(node: Node) -> Operation | None:
+    """Batch norm that no layer takes in; one with statistics of the batch where that is a single sample."""
+    x = node.arguments[0]
+    affine = affine_of(node, 1)
+    if affine is not None:
+        return Linear("batch_norm", node.module, x, Scaling(), *affine, node.shape)
+    if node.shape[0] != 1:
+        raise UnsupportedModelError(f"LRP needs running statistics, which the batch norm{_at(node)} lacks.")
+    groups = (node.shape[1], -1)
+    return _normalization("group_norm", node, node.arguments[1:3], node.arguments[-1], groups, 1)
+
+
+def _layer_norm(node: Node) -> Operation:
+    _, shape, weight, bias, eps = node.arguments
+    return _normalization("layer_norm", node, (weight, bias), eps, node.shape, len(shape), shape)
+
+
+def _group_norm(node: Node) -> Operation:
+    _, weight, bias, samples, _, _, groups, eps = node.arguments
+    return _normalization("group_norm", node, (weight, bias), eps, (samples, groups, -1), 1)
+
+
+def _normalization(
+    kind: str,
+    node: Node,
+    affine: Sequence[Tensor | None],
+    eps: float,
+    grouped: Sequence[int],
+    dims: int,
+    shape: Sequence[int] | None = None,
+) -> Operation:
+    """Normalisation as a linear layer, its deviation held constant; weight and bias have a shape against x."""
+    x, (weight, bias) = node.arguments[0], affine
+    value = x.value
+    variance = value.reshape(grouped).var(tuple(range(-dims, 0)), unbiased=False, keepdim=True)
+    shape = shape or (1, -1, *[1] * (len(node.shape) - 2))
+    layer = Normalization((variance + eps).sqrt(), tuple(grouped), dims, tuple(shape))
+    weight = value.new_ones(node.shape[1] if shape[0] == 1 else shape) if weight is None else weight
+    return Linear(kind, node.module, x, layer, weight, bias, node.shape)
+
+
+def _average(node: Node) -> Operation:
+    x = node.sources[0]
+    layer: Layer = Averaging(lambda values: node.call({x: values}))
+    return Linear("average_pool", node.module, x, layer, x.value.new_ones(()), None, node.shape)
+
+
+def _max_pool(node: Node) -> Operation | None:
+    """Max pooling; its indices carry no relevance."""
+    if node.output != 0:
+        return None
+    x, kernel, stride, padding, dilation = [*node.arguments, *DEFAULTS[len(node.arguments) :]][:5]
+    dims = known.MAX_POOLS[node.kind]
+    sizes = [_sizes(size, dims) for size in (kernel, stride or kernel, padding, dilation)]
+    return WinnerTakesAll(x, *sizes)
+
+
+DEFAULTS = (None, None, [], [0], [1])  # of max pooling: input, kernel, stride, padding, dilation
+
+
+def _sizes(size: Any, dims: int) -> tuple[int, ...]:
+    values = [size] if isinstance(size, int) else list(size)
+    return tuple(values * dims if len(values) == 1 else values)
+
+
+def _adaptive_max_pool(node: Node) -> Operation | None:
+    return AdaptiveWinners(node.sources[0], known.ADAPTIVE_MAX_POOLS[node.kind]) if node.output == 0 else None
+
+
+def _cast(node: Node) -> Operation | None:
+    return Rerouting(_signals(node)) if node.floating and _signals(node) else None
+
+
+def _at(node: Node) -> str:
+    return f" at {node.module!r}" if node.module else ""
+
+
+Builder = Callable[[Node], "Operation | None"]
+BUILDERS: list[tuple[Iterable[str], Builder]] = [
+    (known.ACTIVATIONS, _passing),
+    (known.REROUTING, _rerouting),
+    (known.CASTS, _cast),
+    (known.SUMS, _sum),
+    (known.MULTIPLICATIONS, _multiplication),
+    (known.DIVISIONS, _division),
+    (known.POWERS, _power),
+    (known.PRODUCTS, _product),
+    (known.BATCH_NORMS, _batch_norm),
+    ({"native_layer_norm"}, _layer_norm),
+    ({"native_group_norm"}, _group_norm),
+    (known.AVERAGES, _average),
+    (known.MAX_POOLS, _max_pool),
+    (known.ADAPTIVE_MAX_POOLS, _adaptive_max_pool),
+]
