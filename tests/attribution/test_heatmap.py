@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib import colormaps
 
-from unhans.attribution.heatmap import colorize, scale, sum_channels
+from unhans.attribution.heatmap import COLOUR_MAPS, check_colour_map, class_means, colorize, scale, sum_channels
 
 KINDS = [np.asarray, torch.as_tensor]
 
@@ -71,7 +71,7 @@ def test_seismic_is_that_of_matplotlib():
     assert np.abs(colorize(values, "seismic") - theirs).max() < 4  # theirs has 256 steps
 
 
-@pytest.mark.parametrize("cmap", ["hot-cold", "seismic"])
+@pytest.mark.parametrize("cmap", sorted(COLOUR_MAPS))
 def test_more_relevance_is_never_the_same_colour(cmap):
     colours = colorize(np.linspace(-1, 1, 200).reshape(1, -1), cmap)[0]
     assert len(np.unique(colours, axis=0)) == 200
@@ -90,5 +90,52 @@ def test_maps_that_were_not_scaled_are_refused(value):
 
 
 def test_an_unknown_colour_map_is_refused():
-    with pytest.raises(ValueError, match="hot-cold, seismic; got 'jet'"):
+    with pytest.raises(ValueError, match="got 'jet'"):
+        check_colour_map("jet")
+    with pytest.raises(ValueError, match=r"one of hot-cold, seismic, .*; got 'jet'"):
         colorize(np.zeros((2, 2)), "jet")
+
+
+ENDS = {
+    "hot-cold": ((0, 255, 255), (0, 0, 0), (255, 255, 0)),
+    "seismic": ((0, 0, 76), (255, 255, 255), (128, 0, 0)),
+    "bwr": ((0, 0, 255), (255, 255, 255), (255, 0, 0)),
+    "blue-orange": ((8, 48, 107), (255, 255, 255), (128, 46, 5)),
+    "purple-orange": ((46, 0, 74), (247, 247, 247), (128, 59, 8)),
+    "ice-ember": ((191, 242, 255), (0, 0, 0), (255, 235, 153)),
+    "grey": ((0, 0, 0), (128, 128, 128), (255, 255, 255)),
+}
+
+
+@pytest.mark.parametrize("cmap", sorted(COLOUR_MAPS))
+def test_colours_at_the_ends_and_at_zero(cmap):
+    assert colorize(np.array([[-1.0, 0, 1]]), cmap)[0].tolist() == [list(colour) for colour in ENDS[cmap]]
+
+
+@pytest.mark.parametrize("cmap", sorted(COLOUR_MAPS))
+def test_zero_is_without_colour_and_both_sides_leave_it_alike(cmap):
+    values = np.linspace(0, 0.5, 50)[None]
+    above, below = colorize(values, cmap).astype(int)[0], colorize(-values, cmap).astype(int)[0]
+    neutral = above[0]
+    assert len(set(neutral.tolist())) == 1
+    for side in (above, below):
+        steps = np.abs(side - neutral).sum(1)
+        assert (np.diff(steps) >= 0).all()
+        assert steps[-1] > 60
+    assert np.abs(above[-1] - below[-1]).sum() > 100
+
+
+def test_class_means_of_maps_scaled_one_by_one_and_jointly():
+    maps = np.array([[[2, 0]], [[0, -8]], [[4, 4]]], np.float32)
+    labels = np.array([5, 1, 5])
+    alone, together = class_means(maps, labels), class_means(maps, labels, joint=True)
+    assert list(alone) == list(together) == [1, 5]
+    assert alone[1].tolist() == [[0, -1]]
+    assert alone[5].tolist() == [[1, 0.5]]
+    assert together[1].tolist() == [[0, -1]]
+    assert together[5].tolist() == [[0.375, 0.25]]
+
+
+def test_class_means_need_a_label_per_map():
+    with pytest.raises(ValueError, match=r"one label per heatmap \(2\); got labels of shape \(3,\)"):
+        class_means(np.zeros((2, 4, 4)), np.zeros(3, int))

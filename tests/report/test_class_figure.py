@@ -9,8 +9,8 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from unhans.attribution.heatmap import colorize, scale
-from unhans.report.canvas import ALARM, picture
+from unhans.attribution import colorize, picture, scale
+from unhans.report.canvas import ALARM
 from unhans.report.figures import class_figure
 from unhans.store import write_figure
 

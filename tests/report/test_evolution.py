@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from unhans.attribution.heatmap import colorize
-from unhans.report.canvas import picture
+from unhans.attribution import colorize, picture
 from unhans.report.figures import Strip, evolution_figure, evolution_sheet
 from unhans.store import write_figure
 

@@ -1,18 +1,52 @@
 """Explainers behind one small interface, and operations on heatmaps."""
 
 from unhans.attribution.batches import Advance, Explained, explained
+from unhans.attribution.cam import GradCAM, GuidedGradCAM
+from unhans.attribution.control import RandomMaps
 from unhans.attribution.explainer import Attribution, Explain, Heatmaps, Relevance
-from unhans.attribution.heatmap import colorize, scale, sum_channels
+from unhans.attribution.gradients import GradientSHAP, InputXGradient, IntegratedGradients, Saliency, SmoothGrad
+from unhans.attribution.heatmap import (
+    COLOUR_MAPS,
+    RGB,
+    check_colour_map,
+    class_means,
+    colorize,
+    scale,
+    sum_channels,
+)
+from unhans.attribution.perturbation import Occlusion
+from unhans.attribution.rectification import Deconvolution, GuidedBackprop
+from unhans.attribution.rendering import enlarge, grid, overlay, picture, render
 
 __all__ = [
+    "COLOUR_MAPS",
+    "RGB",
     "Advance",
     "Attribution",
+    "Deconvolution",
     "Explain",
     "Explained",
+    "GradCAM",
+    "GradientSHAP",
+    "GuidedBackprop",
+    "GuidedGradCAM",
     "Heatmaps",
+    "InputXGradient",
+    "IntegratedGradients",
+    "Occlusion",
+    "RandomMaps",
     "Relevance",
+    "Saliency",
+    "SmoothGrad",
+    "check_colour_map",
+    "class_means",
     "colorize",
+    "enlarge",
     "explained",
+    "grid",
+    "overlay",
+    "picture",
+    "render",
     "scale",
     "sum_channels",
 ]

@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 Maps = TypeVar("Maps", NDArray[np.floating], torch.Tensor)
 
 Colour = tuple[float, float, float]
+RGB = NDArray[np.uint8]
 
 COLOUR_MAPS: dict[str, tuple[Colour, Colour, Colour, Colour, Colour]] = {
-    # red, green, blue at relevance -1, -1/2, 0, 1/2, 1
+    # red, green, blue at relevance -1, -1/2, 0, 1/2, 1; the middle is free of colour
     "hot-cold": ((0, 1, 1), (0, 0, 1), (0, 0, 0), (1, 0, 0), (1, 1, 0)),
     "seismic": ((0, 0, 0.3), (0, 0, 1), (1, 1, 1), (1, 0, 0), (0.5, 0, 0)),
+    "bwr": ((0, 0, 1), (0.5, 0.5, 1), (1, 1, 1), (1, 0.5, 0.5), (1, 0, 0)),
+    # told apart by the colour-blind as well: blue against orange is the pair that every kind of them sees
+    "blue-orange": ((0.03, 0.19, 0.42), (0.26, 0.57, 0.78), (1, 1, 1), (0.95, 0.55, 0.15), (0.5, 0.18, 0.02)),
+    "purple-orange": ((0.18, 0, 0.29), (0.6, 0.56, 0.76), (0.97, 0.97, 0.97), (0.95, 0.64, 0.25), (0.5, 0.23, 0.03)),
+    "ice-ember": ((0.75, 0.95, 1), (0.1, 0.45, 0.9), (0, 0, 0), (0.9, 0.4, 0), (1, 0.92, 0.6)),
+    "grey": ((0, 0, 0), (0.25, 0.25, 0.25), (0.5, 0.5, 0.5), (0.75, 0.75, 0.75), (1, 1, 1)),
 }
 
 
@@ -49,17 +56,41 @@ def scale(maps: Maps, joint: bool = False) -> Maps:
     return maps / (peak + (peak == 0))
 
 
+def class_means(
+    maps: NDArray[np.floating], labels: NDArray[np.integer], joint: bool = False
+) -> dict[int, NDArray[np.floating]]:
+    """Return the mean heatmap (H, W) of every label, ascending, of maps (n, H, W) scaled as `scale` does.
+
+    Scaled one by one, each sample weighs the same; with `joint`, one whose logit is large weighs more.
+
+    Raises:
+        ValueError: there is not one label per map.
+    """
+    maps, labels = np.asarray(maps), np.asarray(labels)
+    if labels.shape != maps.shape[:1]:
+        raise ValueError(f"There must be one label per heatmap ({len(maps)}); got labels of shape {labels.shape}.")
+    scaled = scale(maps, joint)
+    return {int(label): scaled[labels == label].mean(0) for label in np.unique(labels)}
+
+
+def check_colour_map(cmap: str) -> None:
+    """Raise ValueError for a name that is not in COLOUR_MAPS."""
+    if cmap not in COLOUR_MAPS:
+        raise ValueError(f"The colour map must be one of {', '.join(COLOUR_MAPS)}; got {cmap!r}.")
+
+
 def colorize(maps: NDArray[np.floating] | torch.Tensor, cmap: str = "hot-cold") -> NDArray[np.uint8]:
     """Colour heatmaps (..., H, W) in [-1, 1] by a diverging map centred at zero, as (..., H, W, 3) uint8.
 
     `hot-cold` is LRP's classic: black is no relevance, red to yellow supports the class, blue to cyan contradicts it
-    ([000] fig. 4). `seismic` has white in the middle, red supports, blue contradicts.
+    ([000] fig. 4). `seismic` and the paler `bwr` have white in the middle, red supports, blue contradicts. The
+    colour-blind can read `blue-orange` and `purple-orange` (white in the middle, orange supports), `ice-ember` (black
+    in the middle, orange supports) and `grey` (white supports, black contradicts).
 
     Raises:
         ValueError: the colour map is unknown, or a value lies outside of [-1, 1] (see `scale`) or is NaN.
     """
-    if cmap not in COLOUR_MAPS:
-        raise ValueError(f"The colour map must be one of {', '.join(COLOUR_MAPS)}; got {cmap!r}.")
+    check_colour_map(cmap)
     values = np.asarray(maps.detach().cpu() if isinstance(maps, torch.Tensor) else maps, dtype=np.float32)
     peak = np.abs(values).max(initial=0)
     if not peak <= 1 + 1e-6:  # rounding of the division that scaled them; False for NaN as well

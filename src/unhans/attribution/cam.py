@@ -1,0 +1,128 @@
+"""Class activation maps by gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unhans.attribution.explainer import Explain
+from unhans.attribution.heatmap import sum_channels
+from unhans.attribution.method import Method
+from unhans.attribution.rectification import guided, rectified_gradient
+from unhans.lrp.view import eval_view
+
+
+@dataclass(frozen=True)
+class GradCAM(Method):
+    """Feature maps weighted by their mean gradients, the positive part (Selvaraju et al. 2017).
+
+    Maps are enlarged to the images' size bilinearly (`align_corners=False`). Of a layer that is used several times the
+    last use counts.
+
+    Args:
+        layer: path of a module with outputs (n, C, H, W); None is the last module that puts out more than one row and
+            one column.
+    """
+
+    layer: str | None = None
+
+    @property
+    def description(self) -> str:
+        """Name the layer."""
+        return f"Grad-CAM of the logit, at {self._place}, bilinearly enlarged"
+
+    @property
+    def _place(self) -> str:
+        return "the last feature maps" if self.layer is None else f"layer {self.layer}"
+
+    def of(self, model: nn.Module) -> Explain:
+        """Return the function from images to heatmaps; raises ValueError for an unknown layer."""
+        check_layer(eval_view(model), self.layer)
+        return super().of(model)
+
+    def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        """Return the enlarged class activation map."""
+        return activation_map(network, images, target, self.layer)
+
+
+@dataclass(frozen=True)
+class GuidedGradCAM(GradCAM):
+    """Guided backprop times Grad-CAM, summed over channels; see both for what they expect.
+
+    Args:
+        layer: as for `GradCAM`.
+    """
+
+    @property
+    def description(self) -> str:
+        """Name the layer."""
+        return f"Guided Grad-CAM of the logit, Grad-CAM at {self._place}, summed over channels, at the input"
+
+    def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        """Return the product of the two methods."""
+        gradient = rectified_gradient(network, images, target, guided)
+        return sum_channels(gradient) * activation_map(network, images, target, self.layer)
+
+
+def activation_map(network: nn.Module, images: Tensor, target: Tensor, layer: str | None) -> Tensor:
+    """Return Grad-CAM (n, H, W) of a layer, enlarged to the images."""
+    from captum.attr import LayerGradCam
+
+    module = network.get_submodule(layer_of(network, images[:1], layer))
+    found = LayerGradCam(network, module).attribute(images.requires_grad_(), target, relu_attributions=True)
+    return F.interpolate(found, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def layer_of(network: nn.Module, image: Tensor, layer: str | None) -> str:
+    """Return the layer, or the last with feature maps if it is None.
+
+    Raises:
+        ValueError: the layer's output has not the shape (n, C, H, W), or no layer's has.
+    """
+    shapes = output_shapes(network, image)
+    if layer is None:
+        spatial = [name for name, shape in shapes.items() if len(shape) == 4 and min(shape[2:]) > 1]
+        if not spatial:
+            raise ValueError("Grad-CAM expects a module with outputs (n, C, H, W) larger than one pixel, got none.")
+        return spatial[-1]
+    check_layer(network, layer)
+    if len(shapes.get(layer, ())) != 4:
+        got = tuple(shapes[layer]) if layer in shapes else "no tensor"
+        raise ValueError(f"layer {layer}: expected outputs of the shape (n, C, H, W), got {got}.")
+    return layer
+
+
+def check_layer(network: nn.Module, layer: str | None) -> None:
+    """Raise a ValueError that lists near names unless the layer is None or the path of a module."""
+    names = [name for name, _ in network.named_modules(remove_duplicate=False) if name]
+    if layer is not None and layer not in names:
+        near = get_close_matches(str(layer), names, cutoff=0.4) or names[-3:]
+        raise ValueError(f"layer: expected the path of a module such as {', '.join(near)}; got {layer!r}.")
+
+
+def output_shapes(network: nn.Module, image: Tensor) -> dict[str, torch.Size]:
+    """Return the shape of what each module put out last, in the order in which they finished."""
+    shapes: dict[str, torch.Size] = {}
+    modules = [(name, module) for name, module in network.named_modules(remove_duplicate=False) if name]
+    hooks = [module.register_forward_hook(_recorder(name, shapes)) for name, module in modules]
+    try:
+        with torch.no_grad():
+            network(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes
+
+
+def _recorder(name: str, shapes: dict[str, torch.Size]) -> Callable[[nn.Module, tuple, object], None]:
+    def record(module: nn.Module, inputs: tuple, output: object) -> None:
+        shapes.pop(name, None)
+        if isinstance(output, Tensor):
+            shapes[name] = output.shape
+
+    return record
