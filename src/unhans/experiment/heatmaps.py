@@ -51,11 +51,11 @@ def draw_heatmaps(
     _check(subject.data.classes, samples, classes, per_class, outputs)
     check_colour_map(cmap)
     attributions = _attributions(subject.attribution, rule_sets)
+    explains = [(each.description, each.of(subject.network)) for each in attributions]
     chosen = _chosen(subject, samples, classes, per_class)
     pages = HeatmapPages(
         subject.out / "heatmaps", subject.data.classes, TARGETS[target], subject.split, Look(joint, cmap)
     )
-    explains = [(each.description, each.of(subject.network)) for each in attributions]
     try:
         with progress(sum(map(len, chosen.values()))) as say:
             drawing = _Drawing(subject, explains, target, outputs, pages, say)
@@ -92,8 +92,8 @@ class _Drawing:
             targets = logits.argmax(1) if self.target == "predicted" else torch.full((len(index),), label)
             looked = Looked(label, dataset.denormalise(images), index, logits, self._methods(images, targets))
             self.pages.add(looked)
+            self._wrote(began)
             self._draw_outputs(images, looked)
-            self.say(f"wrote {self.pages.files[-1].name} in {time.perf_counter() - began:.1f} s", 0)
         self.say(f"class {self.subject.classes[label]}", len(indices))
 
     def _draw_outputs(self, images: Tensor, looked: Looked) -> None:
@@ -102,7 +102,10 @@ class _Drawing:
             shown = _top_and(logits, self.outputs, looked.label)
             methods = self._methods(images[i].expand(len(shown), -1, -1, -1), torch.tensor(shown))
             self.pages.add_outputs(looked, i, shown, methods)
-            self.say(f"wrote {self.pages.files[-1].name} in {time.perf_counter() - began:.1f} s", 0)
+            self._wrote(began)
+
+    def _wrote(self, began: float) -> None:
+        self.say(f"{self.pages.files[-1].name} in {time.perf_counter() - began:.1f} s", 0)
 
     def _logits(self, images: Tensor) -> Tensor:
         batches = images.split(self.subject.batch_size)
@@ -143,7 +146,10 @@ def _chosen(
     if samples is None:
         drawn = subject.subsets() if per_class is None else reading.choose(labels, per_class, subject.seed)
         names = subject.data.classes if classes is None else [str(name) for name in classes]
-        return {label: indices for label, indices in drawn.items() if subject.classes[label] in names}
+        found = {label: indices for label, indices in drawn.items() if subject.classes[label] in names}
+        if not found:
+            raise ValueError(f"classes expects one that has {subject.split} images, got {', '.join(names)}.")
+        return found
     outside = [index for index in samples if not 0 <= index < len(labels)]
     if outside:
         raise ValueError(

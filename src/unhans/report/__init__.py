@@ -1,6 +1,18 @@
 """What an audit found, for people: figures, tables, sentences, and the door to the loggers."""
 
-from unhans.report.figures import Strip, class_figure, evolution_figure, evolution_sheet, ranking_figure
+from unhans.report.figures import (
+    Look,
+    Method,
+    Strip,
+    class_figure,
+    evolution_figure,
+    evolution_sheet,
+    heatmap_figure,
+    mean_figure,
+    output_figure,
+    ranking_figure,
+)
+from unhans.report.heatmap_pages import HeatmapPages, Looked
 from unhans.report.loggers import finish, log_epoch
 from unhans.report.pages import AuditPages
 from unhans.report.progress import Say, progress
@@ -10,13 +22,20 @@ from unhans.report.wandb_logger import wandb_logger
 
 __all__ = [
     "AuditPages",
+    "HeatmapPages",
+    "Look",
+    "Looked",
+    "Method",
     "Say",
     "Strip",
     "class_figure",
     "evolution_figure",
     "evolution_sheet",
     "finish",
+    "heatmap_figure",
     "log_epoch",
+    "mean_figure",
+    "output_figure",
     "progress",
     "ranking_figure",
     "ranking_table",

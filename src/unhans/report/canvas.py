@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -30,23 +29,6 @@ def page(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
-
-
-def picture(image: Any) -> NDArray[np.uint8]:
-    """Turn one image in [0, 1], (3 or 1, H, W), (H, W, 3 or 1) or (H, W), into RGB (H, W, 3) uint8.
-
-    Raises:
-        ValueError: the shape is another, or a value is NaN or lies outside of [0, 1].
-    """
-    array = np.asarray(image.detach().cpu() if isinstance(image, torch.Tensor) else image, dtype=np.float32)
-    array = array[None] if array.ndim == 2 else array
-    if array.ndim == 3 and array.shape[0] in (1, 3):
-        array = array.transpose(1, 2, 0)
-    if array.ndim != 3 or array.shape[2] not in (1, 3):
-        raise ValueError(f"An image must have the shape (3, H, W) or (H, W, 3); got {array.shape}.")
-    if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):
-        raise ValueError(f"Images must lie in [0, 1]; got values from {array.min():g} to {array.max():g}.")
-    return np.rint(255 * np.broadcast_to(array.clip(0, 1), (*array.shape[:2], 3))).astype(np.uint8)
 
 
 def legible(maps: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.attribution.heatmap import colorize, scale
+from unhans.attribution import colorize, picture, scale
 from unhans.report.canvas import (
     ALARM,
     BLUE,
@@ -20,7 +20,6 @@ from unhans.report.canvas import (
     blank,
     legible,
     page,
-    picture,
     place,
     shorten,
     write,

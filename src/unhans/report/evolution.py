@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.attribution.heatmap import colorize, scale
-from unhans.report.canvas import ALARM, INK, QUIET, TEXT, blank, legible, page, picture, place, shorten, write
+from unhans.attribution import colorize, picture, scale
+from unhans.report.canvas import ALARM, INK, QUIET, TEXT, blank, legible, page, place, shorten, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,108 @@
+"""A sheet of heatmaps: title, what is shown, and below it what the colours mean."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.attribution import colorize, enlarge, scale
+from unhans.report.canvas import QUIET, TEXT, blank, legible, page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TILE = 1.4  # inches
+MARGIN = 0.2  # inches round the sheet
+NARROWEST = 6.0  # inches; the legend needs them
+FOOT = 0.75  # inches for the legend
+BAR = 2.4  # inches: the colour bar
+TITLE_INCH, TEXT_INCH = 8.5, 16.5  # characters of the title and of a line of 8 points in an inch
+
+
+class Method(NamedTuple):
+    """The heatmaps (n, H, W) of one method, not scaled, and what they mean."""
+
+    name: str
+    maps: NDArray[np.floating]
+
+
+class Look(NamedTuple):
+    """How heatmaps are coloured: scaled jointly or each by itself, and the name of a colour map."""
+
+    joint: bool = False
+    cmap: str = "hot-cold"
+
+    @property
+    def scaling(self) -> str:
+        """Say how maps are scaled."""
+        return "maps of a method scaled jointly" if self.joint else "each map scaled by itself"
+
+
+INDIVIDUAL = Look()
+
+
+def sheet(across: float, down: float, title: str, subtitle: str, look: Look, note: str = "") -> tuple[Figure, Axes]:
+    """Make a sheet for so many tiles across and down, with a title, a subtitle and the legend of the colours.
+
+    `note` ends the legend. Returns the figure and axes whose unit is a tile, from the top left.
+    """
+    width = max(TILE * across, NARROWEST)
+    titles, lines = wrapped(title, width * TITLE_INCH), wrapped(subtitle, width * TEXT_INCH)
+    head = 0.12 + 0.25 * titles.count("\n") + 0.28 + (0.14 * lines.count("\n") + 0.26) * bool(lines)
+    height = TILE * down + head + FOOT
+    figure = page(width + 2 * MARGIN, height)
+    left, inch = MARGIN / (width + 2 * MARGIN), 1 / height
+    figure.text(left, 1 - 0.12 * inch, titles, va="top", **(TEXT | {"fontsize": 13, "weight": "bold"}))
+    under = 1 - (0.12 + 0.25 * titles.count("\n") + 0.28) * inch
+    figure.text(left, under, lines, va="top", **(TEXT | {"color": QUIET}))
+    _legend(figure, look, note)
+    axes = figure.add_axes((left, FOOT * inch, TILE * across / (width + 2 * MARGIN), TILE * down * inch))
+    return figure, blank(axes, across, down)
+
+
+def wrapped(text: str, length: float) -> str:
+    """Break a text into lines of at most so many characters; a longer word is cut."""
+    return "\n".join(textwrap.wrap(text, max(int(length), 1)))
+
+
+def shown(maps: NDArray[np.floating], size: tuple[int, int], look: Look) -> NDArray[np.floating]:
+    """Return heatmaps (n, h, w) as a sheet shows them: summed until legible, scaled, of the image's size."""
+    return enlarge(scale(legible(np.asarray(maps)), look.joint), size)
+
+
+def coloured(maps: NDArray[np.floating], look: Look) -> NDArray[np.uint8]:
+    """Colour heatmaps (n, h, w) that are not scaled as a sheet shows them, keeping their size."""
+    return colorize(shown(maps, maps.shape[1:], look), look.cmap)
+
+
+def summed(maps: NDArray[np.floating]) -> str:
+    """Say how many pixels a shown one is the sum of; nothing where it is one."""
+    cells = [full // small for full, small in zip(maps.shape[1:], legible(maps[:1]).shape[1:], strict=True)]
+    return "" if cells == [1, 1] else f"Relevance is summed over blocks of {cells[0]}×{cells[1]} pixels."
+
+
+def _legend(figure: Figure, look: Look, note: str) -> None:
+    """Draw the colour bar, what its ends mean, and how maps were scaled."""
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((MARGIN / width, (FOOT - 0.32) / height, BAR / width, 0.12 / height), label="legend")
+    axes.imshow(colorize(np.linspace(-1, 1, 241)[None], look.cmap), aspect="auto", extent=(-1, 1, 0, 1))
+    axes.set_yticks([])
+    axes.set_xticks([-1, 0, 1], ["−1 contradicts", "0 none", "+1 supports"])
+    axes.tick_params(length=2, width=0.6, labelsize=7, color=QUIET, labelcolor=QUIET)
+    for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
+        label.set_horizontalalignment(side)
+    for spine in axes.spines.values():
+        spine.set(color=QUIET, linewidth=0.4)
+    start = MARGIN + BAR + 0.25
+    text = wrapped(f"{scaling(look.joint)} {note}", (width - start - MARGIN) * TEXT_INCH * 8 / 7)
+    figure.text(start / width, (FOOT - 0.2) / height, text, va="top", **(TEXT | {"fontsize": 7, "color": QUIET}))
+
+
+def scaling(joint: bool) -> str:
+    """Say what 1 means."""
+    whose = "all maps of a method on this page" if joint else "each map"
+    return f"1 is the largest absolute relevance of {whose}."
