@@ -82,6 +82,7 @@ class Audit(pl.Callback):
             self.labels = reading.labels_of(self.dataset)
             self.classes = reading.names_of(self.dataset, self.labels)
             self._indices = self._indices or self.choose()
+            self._try_one(network_of(pl_module, self.network), trainer.strategy.root_device)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""
@@ -135,6 +136,19 @@ class Audit(pl.Callback):
             LOG.exception("%s failed after epoch %d; training goes on.", type(self).__name__, trainer.current_epoch)
         finally:
             self.audit_seconds += time.perf_counter() - began
+
+    def _try_one(self, network: nn.Module, device: torch.device) -> None:
+        """Explain one sample before training begins: what cannot be explained is refused now."""
+        for label, indices in self._indices.items():
+            images, _ = reading.read(self.dataset, indices[:1])
+            if len(images):
+                try:
+                    self.attribution.of(network)(images.to(device), label)
+                except ValueError as error:
+                    raise MisconfigurationException(str(error)) from error
+                except Exception:
+                    LOG.debug("The first sample could not be explained.", exc_info=True)  # the audit will say and count it
+                return
 
     def _dataset(self, trainer: pl.Trainer) -> Dataset:
         """The data set to audit, without its random transforms where it can tell them apart."""

@@ -222,7 +222,7 @@ def test_misconfiguration_is_refused_before_training(tmp_path):
 def test_a_network_without_rules_is_refused_by_name_before_training(tmp_path):
     module = TheirModule()
     module.net.append(nn.Softmax(1))
-    with pytest.raises(MisconfigurationException, match="Softmax"):
+    with pytest.raises(MisconfigurationException, match="_softmax"):
         train(module, [small_audit(tmp_path)], tmp_path)
 
 

@@ -80,7 +80,6 @@ SENTENCES = [
     ("train.py trainer.max_epochs=many", "trainer.max_epochs='many': input should be a valid integer"),
     ("train.py callbacks.spray_audit.classes=[eleven] trainer.max_epochs=1", "classes expects names among"),
     ("train.py callbacks.spray_audit.network=net", "network='net' names no module of Classifier, which has 'model'"),
-    ("train.py model=torchvision model.name=vit_b_16", "LRP has no rule for the operation"),
     ("train.py attribution.composite=epsilon_gamma_box", "low"),
     ("train.py attribution.composite=nothing", "composite expects one of epsilon_plus_flat"),
     ("train.py trainer.precision=128", "trainer.precision"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from unhans.attribution.heatmap import sum_channels
 from unhans.lrp import LRP, composite_by_name
+from unhans.lrp.composite import Composite, resolve
 
 
 class Heatmaps(NamedTuple):
@@ -37,30 +38,47 @@ class Attribution(Protocol):
 
 @dataclass(frozen=True)
 class Relevance:
-    """LRP heatmaps of the input by a named composite.
+    """LRP heatmaps by a composite, of the input or of a layer with feature maps.
 
     Args:
-        composite: a name in `unhans.lrp.COMPOSITES`.
-        parameters: what that composite takes, such as epsilon, or low and high of `epsilon_gamma_box`.
+        composite: a name in `unhans.lrp.COMPOSITES`, or a list of (what matches, rule); see `unhans.lrp.Match`.
+        parameters: what a named composite takes, such as epsilon, or low and high of `epsilon_gamma_box`.
+        layer: path of the module whose output's relevance is shown (n, C, h, w), summed over its channels.
     """
 
-    composite: str = "epsilon_plus_flat"
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    composite: str | Sequence[Any] = "epsilon_plus_flat"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    layer: str | None = None
 
     def __post_init__(self) -> None:
-        composite_by_name(self.composite, **self.parameters)
+        self._rules()
 
     @property
     def description(self) -> str:
-        """Name the rule set."""
-        return f"LRP {self.composite} of the logit, at the input"
+        """Name the rule set, its parameters and the layer."""
+        given = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        place = "the input" if self.layer is None else f"layer {self.layer}"
+        return f"LRP {self._name()}{f' ({given})' if given else ''} of the logit, at {place}"
 
     def of(self, model: nn.Module) -> Explain:
-        """Trace the model; raises UnsupportedModelError naming what has no rule."""
-        lrp = LRP(model, composite_by_name(self.composite, **self.parameters))
+        """Return LRP on the model; a call raises UnsupportedModelError naming what has no rule."""
+        lrp = LRP(model, self._rules())
 
         def explain(images: Tensor, target: int | Tensor) -> Heatmaps:
-            relevance, logits = lrp.explain(images, target)
+            relevance, logits = lrp.explain(images, target, layer=self.layer)
             return Heatmaps(sum_channels(relevance), logits)
 
         return explain
+
+    def _rules(self) -> Composite:
+        if isinstance(self.composite, str):
+            return composite_by_name(self.composite, **self.parameters)
+        if self.parameters:
+            raise ValueError("parameters belong to a composite given by name; in a list they stand with the rules.")
+        return resolve(self.composite)
+
+    def _name(self) -> str:
+        """The composite's name, or its entries."""
+        if isinstance(self.composite, str):
+            return self.composite
+        return "[" + "; ".join(f"{match}: {rule}" for match, rule in self._rules()) + "]"

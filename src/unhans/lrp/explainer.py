@@ -46,6 +46,7 @@ class LRP:
     def __init__(self, model: nn.Module, composite: Given = "epsilon_plus_flat") -> None:
         self.model = model
         self.composite = resolve(composite)
+        self._channels_last = True
 
     def attribute(
         self,
@@ -95,7 +96,7 @@ class LRP:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.set_grad_enabled(create_graph))
             stack.enter_context(torch.autocast(inputs.device.type, enabled=False))
-            tape = record(self.model, self._prepared(inputs, create_graph))
+            tape = self._recorded(self._prepared(inputs, create_graph))
             begin = tape.output if start_layer is None else _layer(tape, start_layer)
             end = tape.input if layer is None else _layer(tape, layer)
             logits = tape.output.value
@@ -108,6 +109,22 @@ class LRP:
             several = isinstance(target, Tensor) and target.dim() == 2 and start is None
             relevance = torch.stack(found, 1) if several else found[0]
             return Explanation(relevance.to(inputs.dtype) if inputs.is_floating_point() else relevance, logits)
+
+    def _recorded(self, inputs: Tensor) -> Tape:
+        """The tape of the model on these inputs, with channels last where the model allows: convolutions like that.
+
+        A model that views its feature maps as in their usual order raises; one that strides over memory would err.
+        """
+        if inputs.dim() == 4 and self._channels_last:
+            try:
+                tape = record(self.model, inputs.contiguous(memory_format=torch.channels_last))
+            except RuntimeError:
+                self._channels_last = False
+            else:
+                self._channels_last = all(node.kind != "as_strided" for node in tape.nodes)
+                if self._channels_last:
+                    return tape
+        return record(self.model, inputs)
 
     def _prepared(self, inputs: Tensor, create_graph: bool) -> Tensor:
         """The inputs in the type to compute in; apart from autograd's history unless that is wanted."""

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unhans.lrp.layers import Layer
-from unhans.lrp.quotient import divide
+from unhans.lrp.quotient import divide, times
 from unhans.lrp.rules import Epsilon, LinearCall, Rule
 from unhans.lrp.tape import Node
 
@@ -111,6 +111,8 @@ class Proportional:
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         seed = divide(above if self.share == 1 else self.share * above, node.value)
         shares = transposed(node, self.receivers, seed)
+        if len(self.receivers) == 1:
+            return [(self.receivers[0], times(self.receivers[0].value, shares[0]))]
         return [(source, source.value * share) for source, share in zip(self.receivers, shares, strict=True)]
 
 
@@ -132,15 +134,26 @@ class WinnerTakesAll:
         x, output = self.x.value, node.value
         after = [self._after(axis, x.shape[axis], output.shape[axis]) for axis in range(-len(self.kernel), 0)]
         pads = [side for pair in zip(reversed(self.padding), reversed(after), strict=True) for side in pair]
-        padded = F.pad(x, pads, value=-torch.inf)
+        padded = F.pad(x, pads, value=-torch.inf) if any(pads) else x
         sizes = output.shape[-len(self.kernel) :]
         windows = [self._window(offset, sizes) for offset in product(*map(range, self.kernel))]
-        share = above / sum((padded[window] == output).to(x.dtype) for window in windows)
+        wins = [padded[window] == output for window in windows]
+        count = _count(wins)
+        if bool((count == 1).all()):
+            return [(self.x, self._to_winners(node, above, x))]
+        share = above / count
         routed = torch.zeros_like(padded)
-        for window in windows:
-            routed[window] += share * (padded[window] == output)
+        for window, won in zip(windows, wins, strict=True):
+            routed[window] += share * won
         inner = [slice(b, b + s) for b, s in zip(self.padding, x.shape[-len(self.kernel) :], strict=True)]
         return [(self.x, routed[(..., *inner)])]
+
+    def _to_winners(self, node: Node, above: Tensor, x: Tensor) -> Tensor:
+        """Route by the indices that the model's own pooling found: without ties they say all."""
+        dims = len(self.kernel)
+        backward = getattr(torch.ops.aten, f"max_pool{dims}d_with_indices_backward").default
+        ceil = bool(node.arguments[5]) if len(node.arguments) > 5 else False
+        return backward(above, x, self.kernel, self.stride, self.padding, self.dilation, ceil, node.siblings[1].value)
 
     def _after(self, axis: int, size: int, pooled: int) -> int:
         """Padding behind the image so that the last window (ceil_mode) fits in."""
@@ -152,6 +165,14 @@ class WinnerTakesAll:
         starts = [o * d for o, d in zip(offset, self.dilation, strict=True)]
         ends = [start + s * (n - 1) + 1 for start, s, n in zip(starts, self.stride, pooled, strict=True)]
         return (..., *[slice(a, b, s) for a, b, s in zip(starts, ends, self.stride, strict=True)])
+
+
+def _count(wins: Sequence[Tensor]) -> Tensor:
+    """How many elements of each window are its maximum."""
+    count = wins[0].to(torch.uint8 if len(wins) < 256 else torch.int32)
+    for won in wins[1:]:
+        count += won
+    return count
 
 
 @dataclass(frozen=True)

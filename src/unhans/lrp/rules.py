@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from unhans.lrp.layers import Layer
-from unhans.lrp.quotient import divide, negligible
+from unhans.lrp.quotient import divide, negligible, plus, times
 
 Half = Callable[[Tensor], Tensor]
 Part = tuple[Tensor, Callable[[Tensor], Tensor]]
@@ -47,7 +47,7 @@ class LinearCall:
     def whole(self) -> Part:
         """Return z and R ↦ Σ_j z_ij R_j."""
         z = self.layer.forward(self.x, self.weight, self.bias) if self.output is None else self.output()
-        return z, lambda share: self.x * self._transposed(share, self.weight, self.bias)
+        return z, lambda share: times(self.x, self._transposed(share, self.weight, self.bias))
 
     def positive(self) -> Part:
         """Return z⁺ = Σ_i (x_i w_ij)⁺ + b_j⁺ and R ↦ Σ_j z⁺_ij R_j."""
@@ -68,7 +68,7 @@ class LinearCall:
         up = self.x if self.non_negative else self.x.clamp(min=0)
         z = self.layer.forward(up, weight, bias)
         if self.non_negative:
-            return z, lambda share: up * self._transposed(share, weight, bias)
+            return z, lambda share: times(up, self._transposed(share, weight, bias))
         down, against = self.x.clamp(max=0), other(self.weight)
         z = z + self.layer.forward(down, against, None)
         return (
@@ -106,7 +106,7 @@ class Epsilon:
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         z, back = call.whole()
-        return back(divide(relevance, z + self.epsilon * torch.where(z < 0, -1.0, 1.0).to(z.dtype)))
+        return back(divide(relevance, torch.where(z < 0, z - self.epsilon, z + self.epsilon), ours=True))
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,22 @@ class AlphaBeta:
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         z_up, back_up = call.positive()
         if self.beta == 0:
-            return back_up(divide(relevance, z_up))
+            return back_up(divide(relevance, z_up, ours=True))
         z_down, back_down = call.negative()
-        alpha = torch.where(negligible(z_down), 1.0, self.alpha).to(z_up.dtype)
-        beta = torch.where(negligible(z_up), 1.0, self.beta).to(z_up.dtype)
-        return back_up(divide(alpha * relevance, z_up)) + back_down(divide(beta * relevance, z_down))
+        no_down, no_up = negligible(z_down), negligible(z_up)
+        up = self._part(relevance, z_up, self.alpha, no_down)
+        down = self._part(relevance, z_down, self.beta, no_up)
+        return plus(back_up(up), back_down(down))
+
+    @staticmethod
+    def _part(relevance: Tensor, z: Tensor, factor: float, alone: Tensor) -> Tensor:
+        """factor · R/z, and all of R/z where the other sum is empty."""
+        share = divide(relevance, z, ours=True)
+        if torch.is_grad_enabled():
+            return share * torch.where(alone, 1.0, factor).to(share.dtype)
+        whole = share[alone]
+        share.mul_(factor)[alone] = whole
+        return share
 
 
 def ZPlus() -> AlphaBeta:  # noqa: N802

@@ -45,6 +45,7 @@ class Node:
     position: int = -1
     shape: Sequence[int] = ()
     floating: bool = True
+    siblings: list[Node] = field(default_factory=list)  # the outputs of the same run, this one among them
     _value: Tensor | None = None
 
     @property
@@ -81,7 +82,13 @@ class Node:
         self._value = value
 
     def drop(self) -> None:
-        """Forget the value."""
+        """Forget the value, and with a first output those of the further ones."""
+        if self.operation is not None and not self.output:
+            for node in self.siblings or [self]:
+                node._value = None
+
+    def overwritten(self) -> None:
+        """Forget the value that is no longer there; the input was copied for the model."""
         if self.operation is not None:
             self._value = None
 
@@ -188,12 +195,16 @@ class Recorder(TorchDispatchMode):
     def _remember(self, func: OpOverload, sources: Any, result: Any) -> None:
         """Make a node of every tensor that came out."""
         several = isinstance(result, (tuple, list))
+        siblings: list[Node] = []
         for index, tensor in enumerate(result if several else [result]):
             if isinstance(tensor, Tensor):
                 node = Node(func, *sources, index if several else None, self._path[-1] if self._path else "")
                 node.position = len(self.nodes)
                 node.shape, node.floating = tensor.shape, tensor.is_floating_point()
                 node.keep(tensor)
+                if several:
+                    siblings.append(node)
+                    node.siblings = siblings
                 self.nodes.append(node)
                 self._register(tensor, node)
 
@@ -206,7 +217,7 @@ class Recorder(TorchDispatchMode):
         """Forget the values that lie in the memory of a tensor that was written."""
         self._writes[storage(tensor)] += 1
         for node in self._in.get(storage(tensor), ()):
-            node.drop()
+            node.overwritten()
 
     def _node(self, tensor: Tensor) -> Node | None:
         """The node of a tensor that depends on the input."""
