@@ -121,7 +121,7 @@ class LRP:
             except RuntimeError:
                 self._channels_last = False
             else:
-                self._channels_last = all(node.kind != "as_strided" for node in tape.nodes)
+                self._channels_last = not tape.strided
                 if self._channels_last:
                     return tape
         return record(self.model, inputs)

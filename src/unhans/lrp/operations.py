@@ -153,7 +153,7 @@ class WinnerTakesAll:
         dims = len(self.kernel)
         backward = getattr(torch.ops.aten, f"max_pool{dims}d_with_indices_backward").default
         ceil = bool(node.arguments[5]) if len(node.arguments) > 5 else False
-        return backward(above, x, self.kernel, self.stride, self.padding, self.dilation, ceil, node.siblings[1].value)
+        return backward(above, x, self.kernel, self.stride, self.padding, self.dilation, ceil, node.further[0].value)
 
     def _after(self, axis: int, size: int, pooled: int) -> int:
         """Padding behind the image so that the last window (ceil_mode) fits in."""

@@ -45,7 +45,7 @@ class Node:
     position: int = -1
     shape: Sequence[int] = ()
     floating: bool = True
-    siblings: list[Node] = field(default_factory=list)  # the outputs of the same run, this one among them
+    further: list[Node] = field(default_factory=list)  # of a first output: the others of the same run
     _value: Tensor | None = None
 
     @property
@@ -84,7 +84,7 @@ class Node:
     def drop(self) -> None:
         """Forget the value, and with a first output those of the further ones."""
         if self.operation is not None and not self.output:
-            for node in self.siblings or [self]:
+            for node in (self, *self.further):
                 node._value = None
 
     def overwritten(self) -> None:
@@ -106,6 +106,7 @@ class Tape:
     nodes: list[Node]
     layers: dict[str, list[Node]]
     ends: dict[str, int]  # at which position every module that ran had ended
+    strided: bool  # whether the model itself strode over memory
 
 
 def record(model: nn.Module, inputs: Tensor) -> Tape:
@@ -137,6 +138,7 @@ class Recorder(TorchDispatchMode):
         self.nodes: list[Node] = []
         self.layers: dict[str, list[Node]] = defaultdict(list)
         self.ends: dict[str, int] = {}
+        self.strided = False
         self._path: list[str] = []
         self._writes: dict[int, int] = defaultdict(int)  # by storage
         self._at: dict[Memory, Node] = {}
@@ -165,7 +167,7 @@ class Recorder(TorchDispatchMode):
         output = self._node(result)
         if output is None:
             raise UnsupportedModelError(f"LRP expects logits that depend on the input, {name} returned a constant.")
-        return Tape(self.input, output, self.nodes, dict(self.layers), self.ends)
+        return Tape(self.input, output, self.nodes, dict(self.layers), self.ends, self.strided)
 
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operation; remember it if it reads what depends on the input."""
@@ -178,6 +180,7 @@ class Recorder(TorchDispatchMode):
         result = func(*args, **kwargs)
         for tensor in written:
             self._overwrite(tensor)
+        self.strided |= depends and name == "as_strided"  # in place it is PyTorch's own, after pooling
         if depends:
             self._remember(functional(func) if written else func, sources, result)
         elif any(storage(tensor) in self._in for tensor in written):
@@ -195,16 +198,16 @@ class Recorder(TorchDispatchMode):
     def _remember(self, func: OpOverload, sources: Any, result: Any) -> None:
         """Make a node of every tensor that came out."""
         several = isinstance(result, (tuple, list))
-        siblings: list[Node] = []
+        first: Node | None = None
         for index, tensor in enumerate(result if several else [result]):
             if isinstance(tensor, Tensor):
                 node = Node(func, *sources, index if several else None, self._path[-1] if self._path else "")
                 node.position = len(self.nodes)
                 node.shape, node.floating = tensor.shape, tensor.is_floating_point()
                 node.keep(tensor)
-                if several:
-                    siblings.append(node)
-                    node.siblings = siblings
+                if first is not None:
+                    first.further.append(node)
+                first = first or node
                 self.nodes.append(node)
                 self._register(tensor, node)
 
