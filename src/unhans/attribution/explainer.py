@@ -60,9 +60,13 @@ class Relevance:
         place = "the input" if self.layer is None else f"layer {self.layer}"
         return f"LRP {self._name()}{f' ({given})' if given else ''} of the logit, at {place}"
 
+    def lrp(self, model: nn.Module) -> LRP:
+        """Return LRP with these rules."""
+        return LRP(model, self._rules())
+
     def of(self, model: nn.Module) -> Explain:
         """Return LRP on the model; a call raises UnsupportedModelError naming what has no rule."""
-        lrp = LRP(model, self._rules())
+        lrp = self.lrp(model)
 
         def explain(images: Tensor, target: int | Tensor) -> Heatmaps:
             relevance, logits = lrp.explain(images, target, layer=self.layer)

@@ -1,6 +1,7 @@
 """Layer-wise relevance propagation on what a model computes; the model is never written."""
 
 from unhans.lrp.composite import COMPOSITES, RULES, Match, composite_by_name
+from unhans.lrp.conservation import Balance, Conservation
 from unhans.lrp.explainer import LRP, Explanation
 from unhans.lrp.refusal import UnsupportedModelError
 from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
@@ -10,6 +11,8 @@ __all__ = [
     "LRP",
     "RULES",
     "AlphaBeta",
+    "Balance",
+    "Conservation",
     "Epsilon",
     "Explanation",
     "Flat",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from unhans.lrp import vocabulary as known
-from unhans.lrp.composite import Given, resolve, some
-from unhans.lrp.plan import Plan, planned
-from unhans.lrp.refusal import UnsupportedModelError
-from unhans.lrp.tape import Node, Tape, record
+from unhans.lrp.composite import Given, resolve
+from unhans.lrp.conservation import Conservation, balanced
+from unhans.lrp.memory import TooLargeError, budget
+from unhans.lrp.plan import planned
+from unhans.lrp.propagation import propagate
+from unhans.lrp.question import Question, Target
+from unhans.lrp.tape import Tape, record
 from unhans.lrp.view import computing_dtype
 
 
@@ -34,24 +36,28 @@ class LRP:
         model: a network that takes one tensor and returns logits (n, C); compiled and DDP-wrapped ones are unwrapped.
         composite: the name of a composite, one rule for every layer, or a list of (what matches, rule), where a match
             is an operation (`"convolution"`, `"first convolution"`) or a mapping (see `Match`).
+        batch_size: samples explained at once; by default as many as fit into the free memory.
 
     Raises:
-        ValueError: for an unknown composite, rule or pattern.
+        ValueError: for an unknown composite, rule or pattern, or a batch size below 1.
 
     >>> model = nn.Sequential(nn.Linear(3, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
     >>> LRP(model, "epsilon").attribute(torch.ones(1, 3)).shape
     torch.Size([1, 3])
     """
 
-    def __init__(self, model: nn.Module, composite: Given = "epsilon_plus_flat") -> None:
+    def __init__(self, model: nn.Module, composite: Given = "epsilon_plus_flat", batch_size: int | None = None) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size expects 1 or more, got {batch_size}.")
         self.model = model
         self.composite = resolve(composite)
+        self.batch_size = batch_size
         self._channels_last = True
 
     def attribute(
         self,
         inputs: Tensor,
-        target: int | Tensor | None = None,
+        target: Target = None,
         *,
         layer: str | None = None,
         start: Tensor | None = None,
@@ -69,62 +75,79 @@ class LRP:
                 its relevance.
             start: relevance to start from in place of the target's logit, of the shape of the output.
             start_layer: path of the module at whose output relevance starts; needs `start`, a concept there.
-            create_graph: make the relevance differentiable by the parameters, and by inputs that require it.
+            create_graph: make the relevance differentiable by the parameters, and by inputs that require it; all
+                samples are then explained at once.
 
         Raises:
             UnsupportedModelError: naming what cannot be followed or the operation that has no rule.
             ValueError: for a bad target, start, layer, or a composite's pattern that matches nothing.
         """
-        return self.explain(
-            inputs, target, layer=layer, start=start, start_layer=start_layer, create_graph=create_graph
-        ).relevance
+        return self._answer(inputs, Question(target, layer, start, start_layer, create_graph)).relevance
 
-    def explain(
-        self,
-        inputs: Tensor,
-        target: int | Tensor | None = None,
-        *,
-        layer: str | None = None,
-        start: Tensor | None = None,
-        start_layer: str | None = None,
-        create_graph: bool = False,
-    ) -> Explanation:
-        """Return the relevance as `attribute` does, and the logits."""
-        if start_layer is not None and start is None:
-            raise ValueError("start_layer needs start: the relevance of that layer's output.")
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode(False))
-            stack.enter_context(torch.set_grad_enabled(create_graph))
-            stack.enter_context(torch.autocast(inputs.device.type, enabled=False))
-            tape = self._recorded(self._prepared(inputs, create_graph))
-            begin = tape.output if start_layer is None else _layer(tape, start_layer)
-            end = tape.input if layer is None else _layer(tape, layer)
-            logits = tape.output.value
-            starts = [start.to(begin.value)] if start is not None else starts_of(tape.output, target)
-            if starts and starts[0].shape != begin.shape:
-                raise ValueError(f"start expects shape {tuple(begin.shape)}, got {tuple(starts[0].shape)}.")
+    def explain(self, inputs: Tensor, target: Target = None, **options: Any) -> Explanation:
+        """Return the relevance as `attribute` does, with its options, and the logits."""
+        return self._answer(inputs, Question(target, **options))
+
+    def conservation(self, inputs: Tensor, target: int | Tensor | None = None) -> Conservation:
+        """Return where the relevance of the target's logit is kept and lost: per layer, to biases, to ε."""
+        question = Question(target)
+        with _apart(inputs.device, False):
+            tape = self._recorded(self._prepared(inputs, False), float("inf"))
+            start = question.starts(tape.output)[0]
+            return balanced(tape, planned(tape, self.composite, tape.output), start)
+
+    def _answer(self, inputs: Tensor, question: Question) -> Explanation:
+        """Explain in parts as large as memory allows; what was found to be too large is not tried again."""
+        n = len(inputs)
+        while not question.create_graph:
+            size = min(n, self.batch_size or n)
+            try:
+                if size == n:
+                    return self._explained(inputs, question, budget(inputs.device) if n > 1 else float("inf"))
+                return self._in_parts(inputs, question, size)
+            except TooLargeError:
+                self.batch_size = (size + 1) // 2
+        return self._explained(inputs, question, float("inf"))
+
+    def _in_parts(self, inputs: Tensor, question: Question, size: int) -> Explanation:
+        slices = [slice(i, i + size) for i in range(0, len(inputs), size)]
+        limit = budget(inputs.device) if size > 1 else float("inf")
+        parts = [self._explained(inputs[part], question.part(part), limit) for part in slices]
+        if any(len(part.relevance) != len(part.logits) for part in parts):
+            raise ValueError(f"layer {question.layer!r} mixes samples: explain at most {size} of them at once.")
+        return Explanation(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+    def _explained(self, inputs: Tensor, question: Question, limit: float) -> Explanation:
+        """Explain all samples at once."""
+        with _apart(inputs.device, question.create_graph):
+            tape = self._recorded(self._prepared(inputs, question.create_graph), limit)
+            logits, begin, end = tape.output.value, question.begin(tape), question.end(tape)
+            starts = question.starts(begin)
             plan = planned(tape, self.composite, begin)
-            end = plan.ends.get(end, end)
-            found = [propagate(tape, plan, begin, end, s, s is starts[-1] and not create_graph) for s in starts]
-            several = isinstance(target, Tensor) and target.dim() == 2 and start is None
-            relevance = torch.stack(found, 1) if several else found[0]
+            found = [
+                propagate(
+                    tape, plan, begin, plan.ends.get(end, end), start, start is starts[-1] and not question.create_graph
+                )
+                for start in starts
+            ]
+            relevance = torch.stack(found, 1) if question.several else found[0]
             return Explanation(relevance.to(inputs.dtype) if inputs.is_floating_point() else relevance, logits)
 
-    def _recorded(self, inputs: Tensor) -> Tape:
+    def _recorded(self, inputs: Tensor, limit: float) -> Tape:
         """The tape of the model on these inputs, with channels last where the model allows: convolutions like that.
 
         A model that views its feature maps as in their usual order raises; one that strides over memory would err.
         """
         if inputs.dim() == 4 and self._channels_last:
             try:
-                tape = record(self.model, inputs.contiguous(memory_format=torch.channels_last))
+                tape = record(self.model, inputs.contiguous(memory_format=torch.channels_last), limit)
             except RuntimeError:
                 self._channels_last = False
             else:
                 self._channels_last = not tape.strided
                 if self._channels_last:
                     return tape
-        return record(self.model, inputs)
+        return record(self.model, inputs, limit)
 
     def _prepared(self, inputs: Tensor, create_graph: bool) -> Tensor:
         """The inputs in the type to compute in; apart from autograd's history unless that is wanted."""
@@ -133,53 +156,8 @@ class LRP:
         return wide if create_graph else wide.detach()
 
 
-def starts_of(output: Node, target: int | Tensor | None) -> Sequence[Tensor]:
-    """Return for each target of a sample zeros but for its logit (METHODS §1: the logit, never the softmax)."""
-    logits = output.value
-    if output.kind in known.PROBABILITIES:
-        raise UnsupportedModelError(f"LRP expects logits, got probabilities from {output}.")
-    if logits.dim() != 2:
-        raise ValueError(f"LRP expects logits of shape (n, C), got {tuple(logits.shape)}.")
-    n, classes = logits.shape
-    if target is None and classes > 1:
-        raise ValueError(f"target: expected a class or (n,) classes for a model with {classes} outputs, got None.")
-    index = torch.as_tensor(0 if target is None else target, device=logits.device)
-    if index.is_floating_point() or (index.shape not in ((), (n,)) and (index.dim() != 2 or len(index) != n)):
-        raise ValueError(
-            f"target: expected a class or ({n},) classes as integers, got {index.dtype} of shape {tuple(index.shape)}."
-        )
-    if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < classes:
-        raise ValueError(f"target: expected classes 0 to {classes - 1}, got {int(index.min())} to {int(index.max())}.")
-    columns = index.long().T if index.dim() == 2 else index.long().expand(n)[None]
-    return [torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None])) for c in columns]
-
-
-def propagate(tape: Tape, plan: Plan, begin: Node, end: Node, start: Tensor, last: bool = True) -> Tensor:
-    """Return the relevance of a node for that of another; with `last` values are dropped as soon as they are used."""
-    relevance = {begin: start}
-    for node in reversed(tape.nodes[: begin.position + 1]):
-        if node is end:
-            break
-        above = relevance.pop(node, None)
-        if above is not None:
-            for source, share in plan.steps[node].relevance(node, above):
-                relevance[source] = relevance[source] + share if source in relevance else share
-        if last:
-            node.drop()
-    found = relevance.get(end)
-    if found is None:
-        raise ValueError(f"No relevance reaches {end}: it only weighs other values, or lies behind the start.")
-    return found
-
-
-def _layer(tape: Tape, name: str) -> Node:
-    """The output of the module of that path; `path#1` is its second run."""
-    path, _, run = name.partition("#")
-    found = tape.layers.get(path, [])
-    if not found:
-        raise ValueError(f"layer {path!r}: no module of that path returns one tensor; there are {some(tape.layers)}.")
-    if (not run and len(found) > 1) or (run and not (run.isdigit() and int(run) < len(found))):
-        raise ValueError(
-            f"layer {name!r}: the module runs {len(found)} times; choose {path}#0 to {path}#{len(found) - 1}."
-        )
-    return found[int(run or 0)]
+@contextmanager
+def _apart(device: torch.device, create_graph: bool) -> Iterator[None]:
+    """Compute the same in every context: gradients only when they are wanted, no inference mode, no autocast."""
+    with torch.inference_mode(False), torch.set_grad_enabled(create_graph), torch.autocast(device.type, enabled=False):
+        yield

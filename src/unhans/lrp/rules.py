@@ -9,7 +9,7 @@ Denominators: a quotient whose denominator is zero is zero, so a dead unit passe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -165,7 +165,7 @@ class Gamma:
         zero = relevance.new_zeros(())
         up = divide(torch.where(z >= 0, relevance, zero), z + self.gamma * z_up)
         down = divide(torch.where(z < 0, relevance, zero), z + self.gamma * z_down)
-        return back(up + down) + self.gamma * (back_up(up) + back_down(down))
+        return back(up + down) + back_up(self.gamma * up) + back_down(self.gamma * down)
 
 
 @dataclass(frozen=True)
@@ -188,19 +188,36 @@ class WSquare:
 
 @dataclass(frozen=True)
 class ZBox:
-    """z^B: (x_i w_ij − l_i w⁺_ij − h_i w⁻_ij) / Σ_i(·) R_j for inputs in the box [low, high] (METHODS §1)."""
+    """z^B: (x_i w_ij − l_i w⁺_ij − h_i w⁻_ij) / Σ_i(·) R_j for inputs in the box [low, high] (METHODS §1).
 
-    low: float
-    high: float
+    Bounds are numbers, or one number per channel (dimension 1), as normalised images have them.
+    """
+
+    low: float | Sequence[float]
+    high: float | Sequence[float]
 
     def __post_init__(self) -> None:
-        if not self.low <= 0 <= self.high or self.low == self.high:
+        lows, highs = _numbers(self.low), _numbers(self.high)
+        sizes = len(lows) == len(highs) or 1 in (len(lows), len(highs))
+        if not sizes or max(lows) > 0 or min(highs) < 0 or any(a == b for a, b in zip(lows, highs, strict=False)):
             raise ValueError(f"ZBox expects low ≤ 0 ≤ high and low < high, got low={self.low}, high={self.high}.")
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
-        x, low, high = call.x, torch.full_like(call.x, self.low), torch.full_like(call.x, self.high)
+        x, low, high = call.x, _filled(self.low, call.x), _filled(self.high, call.x)
         z, back = call.apply(x, call.weight)
         z_low, back_low = call.apply(low, call.weight.clamp(min=0))
         z_high, back_high = call.apply(high, call.weight.clamp(max=0))
         share = divide(relevance, z - z_low - z_high)
         return x * back(share) - low * back_low(share) - high * back_high(share)
+
+
+def _numbers(bound: float | Sequence[float]) -> Sequence[float]:
+    return [bound] if isinstance(bound, (int, float)) else list(bound)
+
+
+def _filled(bound: float | Sequence[float], x: Tensor) -> Tensor:
+    """A bound for every element of x."""
+    values = x.new_tensor(_numbers(bound))
+    if values.numel() not in (1, x.shape[1]):
+        raise ValueError(f"ZBox expects one bound, or one for each of the {x.shape[1]} channels, got {len(values)}.")
+    return values.reshape(1, -1, *[1] * (x.dim() - 2)).expand_as(x)

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from unhans.lrp.attention import ExplicitAttention
+from unhans.lrp.memory import TooLargeError
 from unhans.lrp.refusal import UnsupportedModelError
 from unhans.lrp.view import working_view
 
@@ -109,13 +110,14 @@ class Tape:
     strided: bool  # whether the model itself strode over memory
 
 
-def record(model: nn.Module, inputs: Tensor) -> Tape:
+def record(model: nn.Module, inputs: Tensor, limit: float = float("inf")) -> Tape:
     """Run the model on the inputs in evaluation mode and return the tape; the model is not written.
 
-    Raises UnsupportedModelError naming what cannot be followed.
+    Raises UnsupportedModelError naming what cannot be followed, TooLargeError as soon as the tape holds more bytes
+    than the limit.
     """
     view = working_view(model, inputs.dtype)
-    recorder = Recorder(model, inputs)
+    recorder = Recorder(model, inputs, limit)
     with ExitStack() as stack:
         stack.enter_context(recorder.hooked(view))
         stack.enter_context(ExplicitAttention())
@@ -131,7 +133,7 @@ class Recorder(TorchDispatchMode):
     elements are one value, and a view of memory that was overwritten through another view is refused.
     """
 
-    def __init__(self, model: nn.Module, inputs: Tensor) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor, limit: float) -> None:
         super().__init__()
         self.copy = inputs.clone()  # the model may overwrite it
         self.input = Node(shape=inputs.shape, _value=inputs)
@@ -145,6 +147,7 @@ class Recorder(TorchDispatchMode):
         self._in: dict[int, list[Node]] = defaultdict(list)  # all nodes whose value lies in a storage
         self._held: list[Tensor] = []  # so that no storage's address is used twice
         self._live = {storage(t) for t in (*model.parameters(), *model.buffers())}
+        self._left = limit
         self._register(self.copy, self.input)
 
     def hooked(self, view: nn.Module) -> ExitStack:
@@ -213,8 +216,12 @@ class Recorder(TorchDispatchMode):
 
     def _register(self, tensor: Tensor, node: Node) -> None:
         self._at[self._memory(tensor)] = node
+        if storage(tensor) not in self._in:
+            self._left -= tensor.untyped_storage().nbytes()
         self._in[storage(tensor)].append(node)
         self._held.append(tensor)
+        if self._left < 0:
+            raise TooLargeError
 
     def _overwrite(self, tensor: Tensor) -> None:
         """Forget the values that lie in the memory of a tensor that was written."""

@@ -1,5 +1,6 @@
 """What an audit found, for people: figures, tables, sentences, and the door to the loggers."""
 
+from unhans.report.conservation import conservation_figure, conservation_table, write_conservation
 from unhans.report.figures import (
     Look,
     Method,
@@ -29,6 +30,8 @@ __all__ = [
     "Say",
     "Strip",
     "class_figure",
+    "conservation_figure",
+    "conservation_table",
     "evolution_figure",
     "evolution_sheet",
     "finish",
@@ -41,6 +44,7 @@ __all__ = [
     "ranking_table",
     "raw_images_stand_out",
     "wandb_logger",
+    "write_conservation",
     "write_ranking",
     "write_suspects",
 ]
