@@ -15,7 +15,8 @@ from unhans import attribution
 from unhans.attribution import explained
 from unhans.spray import SpRAy
 
-CHOICES = sorted((Path(__file__).parents[2] / "conf" / "attribution").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "conf" / "attribution"
+CHOICES = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "lrp_by_place")
 
 
 def test_every_method_is_a_choice():
@@ -48,6 +49,17 @@ def test_a_description_is_one_line_that_names_every_number(path):
     for key, value in vars(method).items():
         if isinstance(value, str | int | float) and key != "batch_size":
             assert f"{value:g}" in method.description if not isinstance(value, str) else value in method.description
+
+
+def test_rules_by_place_explain():
+    node = OmegaConf.merge(OmegaConf.load(FOLDER / "lrp.yaml"), OmegaConf.load(FOLDER / "lrp_by_place.yaml"))
+    del node["defaults"]
+    method = instantiate(node, _convert_="all")
+    maps, _, _ = explained(method.of(tangle(torch.float32)), images(4, torch.float32), 1)
+    named = attribution.Relevance("epsilon_plus_flat")
+    assert np.isfinite(maps).all()
+    assert not np.allclose(maps, explained(named.of(tangle(torch.float32)), images(4, torch.float32), 1).heatmaps)
+    assert "depth 2: Flat()" in method.description
 
 
 WRONG = [

@@ -42,10 +42,12 @@ class Measured:
     distance: float | None = None
 
 
-def network(name: str) -> nn.Module:
+def network(name: str, calibrate: bool = True) -> nn.Module:
     """Return the architecture with weights of a fixed seed, its batch norms with statistics of random images."""
     torch.manual_seed(0)
-    model = models.get_model(name, weights=None)
+    model = models.get_model(name, weights=None).eval()
+    if not calibrate:
+        return model
     for norm in model.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.momentum = 1.0

@@ -7,6 +7,7 @@ from lrp_networks import images, linear_steps, recorded
 from torch import nn
 
 from unhans.lrp import COMPOSITES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus, composite_by_name
+from unhans.lrp.composite import rule_of
 
 ALPHA2 = AlphaBeta(2.0, -1.0)
 BOX = {"low": -1.0, "high": 2.0}
@@ -65,3 +66,51 @@ def test_branches_of_the_input_are_all_first():
 
     _, plan = recorded(Branches().double(), images(2, 3, 4, 4), "epsilon_plus_flat")
     assert [step.rule for step in linear_steps(plan)] == [Flat(), Flat(), ZPlus()]
+
+
+REST = [({"operation": kind}, "epsilon") for kind in ("convolution", "average_pool", "batch_norm", "dense")]
+PLACES = {
+    "name": ({"name": "2"}, [1]),
+    "pattern": ({"name": "[02]"}, [0, 1]),
+    "name and operation": ({"name": "*", "operation": "dense"}, [4]),
+    "depth": ({"depth": 1}, [0]),
+    "depth of what weighs nothing": ({"depth": 2}, [0, 1, 2, 3]),
+    "through": ({"through": "2"}, [0, 1]),
+    "through what weighs nothing": ({"through": "4"}, [0, 1, 2]),
+    "through, one operation": ({"through": "4", "operation": "average_pool"}, [2]),
+    "first": ("first convolution", [0]),
+    "first dense": ("first dense", []),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_rule_by_place(name):
+    match, places = PLACES[name]
+    expected = [WSquare() if i in places else Epsilon() for i in range(5)]
+    assert rules([(match, "w_square"), *REST]) == expected
+    assert rules([{"match": match, "rule": "w_square"}, *REST]) == expected
+
+
+RULES = {
+    "epsilon": Epsilon(),
+    "alpha_beta": ALPHA2,
+    "z_plus": ZPlus(),
+    "gamma": Gamma(),
+    "flat": Flat(),
+    "w_square": WSquare(),
+}
+
+
+def test_every_rule_has_a_name_and_parameters():
+    for name, rule in RULES.items():
+        assert rule_of(name) == rule
+    assert rule_of({"epsilon": 0.5}) == Epsilon(0.5)
+    assert rule_of({"alpha_beta": {"alpha": 3, "beta": -2}}) == AlphaBeta(3, -2)
+    assert rule_of({"z_box": {"low": [-1, -2], "high": [1, 2]}}) == ZBox([-1, -2], [1, 2])
+
+
+def test_flat_reaches_as_far_as_it_is_told():
+    assert rules(composite_by_name("epsilon_plus_flat", flat_through="2")) == [
+        Flat(), Flat(), ZPlus(), Epsilon(0.0), Epsilon(1e-6)
+    ]  # fmt: skip
+    assert rules(composite_by_name("epsilon_alpha2_beta1_flat", flat_through="4"))[:3] == [Flat(), Flat(), Flat()]

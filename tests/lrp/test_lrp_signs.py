@@ -11,8 +11,8 @@ from lrp_networks import ARCHITECTURES, Written, images, linear_steps, recorded,
 from torch import nn
 
 from unhans.lrp.composite import composite_by_name
-from unhans.lrp.explainer import propagate
 from unhans.lrp.operations import Linear
+from unhans.lrp.propagation import propagate
 
 SIGNED = {
     "subtraction": lambda net, x: F.relu(net.a(x)) - F.relu(net.b(x)),

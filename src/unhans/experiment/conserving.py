@@ -25,6 +25,9 @@ def conserve(subject: Subject, samples: int = 32) -> dict[str, float]:
     if not isinstance(subject.attribution, Relevance):
         name = type(subject.attribution).__name__
         raise ConfigurationError(f"analysis=conservation needs attribution=lrp, got {name}.")
+    if subject.attribution.layer is not None:
+        layer = subject.attribution.layer
+        raise ConfigurationError(f"analysis=conservation follows relevance to the input; attribution.layer={layer!r}.")
     if samples < 1:
         raise ConfigurationError(f"analysis.samples expects 1 or more, got {samples}.")
     report = _report(subject, subject.attribution, samples)

@@ -262,7 +262,7 @@ BUILDERS: list[tuple[Iterable[str], Builder]] = [
     (known.ACTIVATIONS, _passing),
     (known.REROUTING, _rerouting),
     (known.CASTS, _cast),
-    (known.SUMS, _sum),
+    (known.SUMS | known.RESAMPLING, _sum),
     (known.MULTIPLICATIONS, _multiplication),
     (known.DIVISIONS, _division),
     (known.POWERS, _power),

@@ -86,8 +86,7 @@ class LinearCall:
 
     def _shaped(self, bias: Tensor, share: Tensor) -> Tensor:
         """The bias of every output."""
-        nothing = self.layer.forward(torch.zeros_like(self.x[:1]), self.weight, bias)
-        return nothing.expand_as(share)
+        return self.layer.forward(torch.zeros_like(self.x), self.weight, bias).expand_as(share)
 
 
 class Rule(Protocol):

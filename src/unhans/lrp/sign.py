@@ -10,7 +10,8 @@ from unhans.lrp.tape import Node
 SIGNED_KERNELS = {"upsample_bicubic2d", "_upsample_bicubic2d_aa"}  # bicubic weights are negative in places
 KEEPING = (
     known.KEEPING
-    | (known.AVERAGES - SIGNED_KERNELS)
+    | known.AVERAGES
+    | (known.RESAMPLING - SIGNED_KERNELS)
     | known.CASTS
     | set(known.MAX_POOLS)
     | set(known.ADAPTIVE_MAX_POOLS)

@@ -42,9 +42,10 @@ POWERS = {"pow"}
 
 AVERAGES = {
     "mean", "sum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "_adaptive_avg_pool2d",
-    "_adaptive_avg_pool3d", "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
-    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa",
+    "_adaptive_avg_pool3d",
 }  # fmt: skip
+RESAMPLING = {"upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
+              "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"}  # fmt: skip  # in proportion: weights are unequal
 MAX_POOLS = {"max_pool2d_with_indices": 2, "max_pool3d_with_indices": 3}
 ADAPTIVE_MAX_POOLS = {"adaptive_max_pool2d": 2, "adaptive_max_pool3d": 3}
 

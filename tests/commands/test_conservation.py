@@ -1,0 +1,51 @@
+"""`analyze.py analysis=conservation`: the table, the files, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from running import command, only_run, photographs
+
+TINY = (
+    "analyze.py data=image_folder data.root=photos data.image_size=32 model=small_cnn model.width=4 "
+    "analysis=conservation analysis.samples=5 batch_size=2"
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("conservation")
+    photographs(folder / "photos")
+    assert command(folder, TINY) == 0
+    return only_run(folder)
+
+
+def test_every_step_is_written(finished):
+    with (finished / "conservation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["layer", "operation", "rule", "arrived", "passed", "bias", "epsilon", "other"]
+    assert [row["operation"] for row in rows if row["rule"]][-1] == "dense"
+    for row in rows:
+        numbers = [float(row[key]) for key in ("passed", "bias", "epsilon", "other")]
+        assert sum(numbers) == pytest.approx(float(row["arrived"]))
+    assert (finished / "conservation.png").stat().st_size > 10_000
+
+
+SENTENCES = {
+    "attribution=saliency": "analysis=conservation needs attribution=lrp, got Saliency",
+    "analysis.samples=0": "analysis.samples expects 1 or more, got 0",
+    "attribution.layer=nothing": "attribution.layer",
+    "attribution=lrp_by_place attribution.composite=[{match:{name:layer9},rule:flat},{match:dense,rule:flat}]": (
+        "pattern name 'layer9' matches no layer; there are features.0.0"
+    ),
+}
+
+
+@pytest.mark.parametrize("options", SENTENCES)
+def test_bad_input_is_one_sentence(options, tmp_path, capsys):
+    photographs(tmp_path / "photos", each=3)
+    assert command(tmp_path, f"{TINY} {options}") == 1
+    printed = capsys.readouterr().err
+    assert SENTENCES[options] in printed
+    assert "Traceback" not in printed
