@@ -1,6 +1,6 @@
 """Peak memory of LRP against one forward and backward pass to the input, each in a process of its own.
 
-    uv run python tests/benchmarks/lrp_memory.py
+uv run python tests/benchmarks/lrp_memory.py
 """
 
 from __future__ import annotations

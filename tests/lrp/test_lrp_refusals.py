@@ -47,7 +47,7 @@ ANSWERS = {
     "cannot follow the in-place operation aten.relu": lambda net, x: (h := net.fc(x), h[:, :2].relu_(), h)[2],
     "never writes a model, but aten.add_ writes one of its": lambda net, x: (net.fc.weight.add_(1), net.fc(x))[1],
     "without chance, got aten.bernoulli_": lambda net, x: F.dropout(net.fc(x), 0.5, training=True),
-    "leaves them for NumPy": lambda net, x: net.fc(torch.from_numpy(x.numpy())),
+    "leaves them by numpy": lambda net, x: net.fc(torch.from_numpy(x.numpy())),
 }
 
 

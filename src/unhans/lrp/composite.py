@@ -11,6 +11,7 @@ from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBo
 
 OPERATIONS = ("convolution", "dense", "average_pool", "batch_norm", "layer_norm", "group_norm")
 NORMS = OPERATIONS[3:]
+STATISTICAL = OPERATIONS[4:]  # their deviation is the sample's own; only ε has a meaning for them
 
 RULES: dict[str, Callable[..., Rule]] = {
     "epsilon": Epsilon,
@@ -175,12 +176,13 @@ def resolve(composite: Given) -> Composite:
     """Return the list of a composite given by name, as one rule for every layer, or as a list of what matches.
 
     An entry of a list is a pair (what matches, rule) or a mapping of `match` and `rule`; see `Match.of` and `rule_of`.
-    One rule is for every layer that has weights of its own and for pooling; norms keep rule 0.
+    One rule is for convolutions, dense layers, pooling and batch norm; layer and group norm keep rule 0.
     """
     if isinstance(composite, str):
         return composite_by_name(composite)
     if callable(composite):
-        return [*[(Match(operation), composite) for operation in OPERATIONS[:4]], *_rule_zero()]
+        given = [(Match(operation), composite) for operation in OPERATIONS if operation not in STATISTICAL]
+        return [*given, *_rule_zero()]
     if not isinstance(composite, Sequence):
         raise ValueError(f"composite expects a name, a rule or a list of (pattern, rule), got {composite!r}.")
     return [_entry(entry) for entry in composite]

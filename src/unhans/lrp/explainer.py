@@ -36,7 +36,8 @@ class LRP:
         model: a network that takes one tensor and returns logits (n, C); compiled and DDP-wrapped ones are unwrapped.
         composite: the name of a composite, one rule for every layer, or a list of (what matches, rule), where a match
             is an operation (`"convolution"`, `"first convolution"`) or a mapping (see `Match`).
-        batch_size: samples explained at once; by default as many as fit into the free memory.
+        batch_size: samples explained at once; by default as many as fit into the free memory. All at once where a
+            layer's relevance is asked for, whose samples need not lie along the first dimension.
 
     Raises:
         ValueError: for an unknown composite, rule or pattern, or a batch size below 1.
@@ -99,7 +100,7 @@ class LRP:
     def _answer(self, inputs: Tensor, question: Question) -> Explanation:
         """Explain in parts as large as memory allows; what was found to be too large is not tried again."""
         n = len(inputs)
-        while not question.create_graph:
+        while not question.create_graph and question.layer is None:
             size = min(n, self.batch_size or n)
             try:
                 if size == n:
@@ -113,8 +114,6 @@ class LRP:
         slices = [slice(i, i + size) for i in range(0, len(inputs), size)]
         limit = budget(inputs.device) if size > 1 else float("inf")
         parts = [self._explained(inputs[part], question.part(part), limit) for part in slices]
-        if any(len(part.relevance) != len(part.logits) for part in parts):
-            raise ValueError(f"layer {question.layer!r} mixes samples: explain at most {size} of them at once.")
         return Explanation(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
     def _explained(self, inputs: Tensor, question: Question, limit: float) -> Explanation:
@@ -130,7 +129,10 @@ class LRP:
                 )
                 for start in starts
             ]
-            relevance = torch.stack(found, 1) if question.several else found[0]
+            none = end.value.new_zeros(len(logits), 0, *end.shape[1:])
+            relevance = torch.stack(found, 1) if question.several and found else (found or [none])[0]
+            if relevance is question.start:
+                relevance = relevance.clone()
             return Explanation(relevance.to(inputs.dtype) if inputs.is_floating_point() else relevance, logits)
 
     def _recorded(self, inputs: Tensor, limit: float) -> Tape:
@@ -142,11 +144,12 @@ class LRP:
             try:
                 tape = record(self.model, inputs.contiguous(memory_format=torch.channels_last), limit)
             except RuntimeError:
-                self._channels_last = False
-            else:
-                self._channels_last = not tape.strided
-                if self._channels_last:
-                    return tape
+                tape = None
+            if tape is not None and not tape.strided:
+                return tape
+            tape = record(self.model, inputs, limit)  # what fails in both orders is the caller's mistake
+            self._channels_last = False
+            return tape
         return record(self.model, inputs, limit)
 
     def _prepared(self, inputs: Tensor, create_graph: bool) -> Tensor:

@@ -29,6 +29,9 @@ def weighted(node: Node) -> Linear | None:
     elif node.kind in ("addmm", "baddbmm") and not node.options:
         bias, *factors = node.arguments
         return None if isinstance(bias, Node) else _product(node, factors, bias)
+    elif node.kind in ("mv", "addmv") and not node.options:
+        *bias, matrix, vector = node.arguments
+        return None if isinstance(bias and bias[0], Node) else _with_vector(node, matrix, vector, *bias)
     return None
 
 
@@ -41,8 +44,19 @@ def _product(node: Node, factors: Sequence[Any], bias: Tensor | None) -> Linear 
     return Linear("dense", node.module, x, Dense(left=depends[1]), weight, bias, node.shape)
 
 
-def folded(node: Node, users: dict[Node, int]) -> tuple[Linear, Node] | None:
-    """Return the linear layer that ends with this node, and the node of the layer alone; None where none does.
+def _with_vector(node: Node, matrix: Any, vector: Any, bias: Tensor | None = None) -> Linear | None:
+    """A matrix times a vector: rows of x times one column of weights, or a weight matrix times x."""
+    if isinstance(vector, Node):
+        if isinstance(matrix, Node):
+            return None
+        return Linear("dense", node.module, vector, Dense(left=True), matrix, bias, node.shape)
+    column = None if bias is None else bias.unsqueeze(-1)
+    shape = torch.Size((*node.shape, 1))
+    return Linear("dense", node.module, matrix, Dense(), vector.unsqueeze(-1), column, shape)
+
+
+def folded(node: Node, users: dict[Node, int]) -> tuple[Linear, list[Node]] | None:
+    """Return the linear layer that ends with this node, and the nodes in it, last first; None where none does.
 
     What follows a layer is taken in where it alone reads the layer: batch norm in evaluation mode, products and sums
     with one constant per channel, and reshapes between them that keep the channels.
@@ -59,7 +73,7 @@ def folded(node: Node, users: dict[Node, int]) -> tuple[Linear, Node] | None:
         layer = _taking_in(layer, after)
         if layer is None:
             return None
-    return layer, current
+    return layer, [*chain, current]
 
 
 def _affine_source(node: Node, first: bool) -> Node | None:

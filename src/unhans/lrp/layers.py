@@ -133,7 +133,7 @@ class Scaling(Local):
 
 @dataclass(frozen=True)
 class Normalization(Local):
-    """(x − mean) · w/σ with σ held constant: layer and group norm (Ali et al. 2022, "XAI for Transformers", eq. 13).
+    """(x − mean) · w/σ with σ held constant: layer and group norm (Ali et al. 2022, "XAI for Transformers").
 
     Args:
         deviation: σ, broadcastable to x as `grouped` shapes it.

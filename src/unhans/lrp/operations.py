@@ -80,7 +80,7 @@ class Passing:
 
 @dataclass(frozen=True)
 class Halves:
-    """An elementwise product of two signals: each takes half (Achtibat et al. 2024, "AttnLRP", eq. 14)."""
+    """An elementwise product of two signals: each takes half (Achtibat et al. 2024, "AttnLRP")."""
 
     receivers: Sequence[Node]
 
@@ -176,6 +176,27 @@ def _count(wins: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Extreme:
+    """The largest or smallest element, of all or along a dimension; elements that tie share equally."""
+
+    x: Node
+    dim: int | None
+    keepdim: bool
+
+    @property
+    def receivers(self) -> Sequence[Node]:  # noqa: D102
+        return [self.x]
+
+    def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
+        output = node.value
+        if self.dim is not None and not self.keepdim:
+            output, above = output.unsqueeze(self.dim), above.unsqueeze(self.dim)
+        wins = (self.x.value == output).to(above.dtype)
+        count = wins.sum() if self.dim is None else wins.sum(self.dim, keepdim=True)
+        return [(self.x, wins * (above / count))]
+
+
+@dataclass(frozen=True)
 class AdaptiveWinners:
     """Adaptive max pooling: as max pooling, with windows from ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉."""
 
@@ -207,6 +228,11 @@ def transposed(node: Node, receivers: Sequence[Node], seed: Tensor) -> Sequence[
     graph = torch.is_grad_enabled()
     values = {source: source.value for source in node.sources}
     with torch.enable_grad():
-        leaves = {source: values[source].detach().requires_grad_() for source in receivers}
+        leaves = {source: _leaf(values[source], graph) for source in receivers}
         output = node.call(values | leaves)
     return torch.autograd.grad(output, list(leaves.values()), seed, create_graph=graph)
+
+
+def _leaf(value: Tensor, graph: bool) -> Tensor:
+    """A tensor to differentiate by, which keeps its own history where that is wanted."""
+    return value.view_as(value) if graph and value.requires_grad else value.detach().requires_grad_()

@@ -14,11 +14,12 @@ from typing import Any
 from torch import Tensor
 
 from unhans.lrp import vocabulary as known
-from unhans.lrp.composite import Composite, Place, check_used, rule_for
+from unhans.lrp.composite import STATISTICAL, Composite, Place, check_used, rule_for
 from unhans.lrp.folding import affine_of, folded, weighted
 from unhans.lrp.layers import Averaging, Layer, Normalization, Scaling
 from unhans.lrp.operations import (
     AdaptiveWinners,
+    Extreme,
     Halves,
     Linear,
     Operation,
@@ -28,6 +29,7 @@ from unhans.lrp.operations import (
     WinnerTakesAll,
 )
 from unhans.lrp.refusal import UnsupportedModelError
+from unhans.lrp.rules import Epsilon
 from unhans.lrp.sign import non_negative
 from unhans.lrp.tape import Node, Tape
 
@@ -52,10 +54,11 @@ def planned(tape: Tape, composite: Composite, start: Node) -> Plan:
     users = Counter(source for node in needed for source in node.sources)
     steps: dict[Node, Operation] = {}
     ends: dict[Node, Node] = {}
+    gates = gates_among(sorted(needed, key=lambda node: node.position))
     reached = {start}
     for node in sorted(needed, key=lambda node: -node.position):
         if node in reached and node is not tape.input:
-            steps[node] = _operation(node, users, ends)
+            steps[node] = _operation(node, users, ends, gates)
             reached.update(steps[node].receivers)
     return Plan(_with_rules(steps, ends, needed, composite, tape), ends)
 
@@ -70,12 +73,16 @@ def _ancestors(node: Node) -> set[Node]:
     return found
 
 
-def _operation(node: Node, users: Counter[Node], ends: dict[Node, Node]) -> Operation:
+def _operation(node: Node, users: Counter[Node], ends: dict[Node, Node], gates: set[Node]) -> Operation:
     """How relevance goes back through a node."""
-    layer = folded(node, users)
-    if layer is not None:
-        ends[layer[1]] = node
-        return layer[0]
+    found = folded(node, users)
+    if found is not None:
+        layer, chain = found
+        ends.update(dict.fromkeys(chain, node))
+        return layer
+    for kinds, choose in WEIGHED:
+        if node.kind in kinds and (operation := choose(node, gates)) is not None:
+            return operation
     for kinds, build in BUILDERS:
         if node.kind in kinds:
             operation = build(node)
@@ -92,16 +99,19 @@ def _with_rules(
     tape: Tape,
 ) -> dict[Node, Operation]:
     """Give every linear layer its rule by its place."""
-    order = sorted(needed, key=lambda node: node.position)
-    depth, positive = _depths(order), non_negative(order)
-    bases = {node: node for node in steps} | {end: base for base, end in ends.items()}
+    depth, positive = _depths(steps), non_negative(sorted(needed, key=lambda node: node.position))
+    bases = {node: node for node in steps} | {ends[base]: base for base in ends if weighted(base) is not None}
     places: dict[Node, Place] = {}
     for node, step in steps.items():
         if isinstance(step, Linear):
             weighs = step.kind in ("convolution", "dense")
-            first = depth[step.x] + 1 if weighs else max(1, depth[step.x])
+            first = depth[node] if weighs else max(1, depth[node])
             places[node] = Place(step.kind, step.name, first, bases[node].position, tape.ends)
     check_used(composite, sorted(places.values(), key=lambda place: place.position), tape.ends)
+    for place in places.values():
+        rule = rule_for(composite, place)
+        if place.operation in STATISTICAL and not isinstance(rule, Epsilon):
+            raise ValueError(f"The {place.operation} {place.name!r} takes the rule epsilon only, got {rule}.")
     return {
         node: replace(step, rule=rule_for(composite, places[node]), non_negative=step.x in positive)
         if isinstance(step, Linear)
@@ -110,11 +120,13 @@ def _with_rules(
     }
 
 
-def _depths(order: Sequence[Node]) -> dict[Node, int]:
-    """How many dense and convolutional layers lie on the longest way to each node, itself included."""
+def _depths(steps: dict[Node, Operation]) -> dict[Node, int]:
+    """How many dense and convolutional layers lie on relevance's longest way from the input to each node."""
     depth: dict[Node, int] = {}
-    for node in order:
-        depth[node] = max((depth[source] for source in node.sources), default=0) + (weighted(node) is not None)
+    for node in sorted(steps, key=lambda node: node.position):
+        step = steps[node]
+        weighs = isinstance(step, Linear) and step.kind in ("convolution", "dense")
+        depth[node] = max((depth.get(source, 0) for source in step.receivers), default=0) + weighs
     return depth
 
 
@@ -122,11 +134,14 @@ def _signals(node: Node) -> list[Node]:
     return [source for source in node.sources if source.floating]
 
 
-def is_gate(node: Node) -> bool:
-    """Tell a value that weighs others and carries no signal itself: probabilities, sigmoids, comparisons."""
-    while node.kind in known.KEEPING | known.CASTS | known.MULTIPLICATIONS and len(node.sources) == 1:
-        node = node.sources[0]
-    return node.kind in known.GATES or not node.floating
+def gates_among(order: Iterable[Node]) -> set[Node]:
+    """Return the nodes that weigh others and carry no signal: probabilities, sigmoids, comparisons, made of such."""
+    found: set[Node] = set()
+    for node in order:
+        made_of = node.kind in WEIGHTS_OF_WEIGHTS and bool(node.sources) and found.issuperset(node.sources)
+        if node.kind in known.GATES or not node.floating or made_of:
+            found.add(node)
+    return found
 
 
 def _passing(node: Node) -> Operation | None:
@@ -142,10 +157,10 @@ def _sum(node: Node) -> Operation:
     return Proportional(_signals(node))
 
 
-def _multiplication(node: Node) -> Operation | None:
+def _multiplication(node: Node, gates: set[Node]) -> Operation | None:
     """A product with a constant or a gate gives all to the signal; one of two signals half to each."""
     factors = [factor for factor in node.arguments[:2] if isinstance(factor, Node)]
-    signals = [factor for factor in factors if not is_gate(factor)] or factors
+    signals = [factor for factor in factors if factor not in gates] or factors
     if not all(signal.floating for signal in signals):
         return None
     if len(factors) == 1:
@@ -167,17 +182,33 @@ def _power(node: Node) -> Operation | None:
     return Passing(base) if isinstance(base, Node) and isinstance(exponent, (int, float)) and exponent > 0 else None
 
 
-def _product(node: Node) -> Operation | None:
+def _product(node: Node, gates: set[Node]) -> Operation | None:
     """A matrix product of two values that depend on the input.
 
     Attention weights are held constant, so that relevance goes through the values and is conserved (Ali et al. 2022,
-    "XAI for Transformers: Better Explanations through Conservative Propagation", §3); two signals take half each.
+    "XAI for Transformers: Better Explanations through Conservative Propagation"); two signals take half each.
     """
-    signals = [source for source in _signals(node) if not is_gate(source)] or _signals(node)
-    factors = [factor for factor in node.arguments if isinstance(factor, Node)]
-    if node.kind in ("addmm", "baddbmm", "addmv") and len(factors) > 1:
+    added = len(node.arguments) == 3  # addmm and its like
+    factors = [factor for factor in node.arguments[-2:] if isinstance(factor, Node)]
+    if not factors or (added and (len(factors) > 1 or node.options)):
         return None
-    return Proportional(signals, 1 / len(signals))
+    signals = [factor for factor in factors if factor not in gates] or factors
+    both = [*signals, *[term for term in node.arguments[:-2] if isinstance(term, Node)]]
+    return Proportional(list(dict.fromkeys(both)), 1 / len(signals))
+
+
+def _extreme(node: Node) -> Operation | None:
+    """The largest or smallest element; the index carries no relevance."""
+    x, *rest = node.arguments
+    if node.output not in (None, 0) or any(isinstance(argument, Node) for argument in rest):
+        return None
+    keepdim = bool(node.options.get("keepdim", rest[1] if len(rest) > 1 else False))
+    return Extreme(x, rest[0] if rest else None, keepdim)
+
+
+def _copy(node: Node) -> Operation | None:
+    source = node.arguments[1]
+    return Passing(source) if isinstance(source, Node) and source.floating else None
 
 
 def _batch_norm(node: Node) -> Operation | None:
@@ -257,20 +288,33 @@ def _at(node: Node) -> str:
     return f" at {node.module!r}" if node.module else ""
 
 
+WEIGHTS_OF_WEIGHTS = (
+    known.KEEPING
+    | known.CASTS
+    | known.MULTIPLICATIONS
+    | known.DIVISIONS
+    | known.SUMS
+    | known.AVERAGES
+    | {"masked_fill", "where", "clamp", "clamp_min", "clamp_max", "copy"}
+)
+WEIGHED: list[tuple[Iterable[str], Callable[[Node, set[Node]], Operation | None]]] = [
+    (known.MULTIPLICATIONS, _multiplication),
+    (known.PRODUCTS, _product),
+]
 Builder = Callable[[Node], "Operation | None"]
 BUILDERS: list[tuple[Iterable[str], Builder]] = [
     (known.ACTIVATIONS, _passing),
     (known.REROUTING, _rerouting),
     (known.CASTS, _cast),
     (known.SUMS | known.RESAMPLING, _sum),
-    (known.MULTIPLICATIONS, _multiplication),
     (known.DIVISIONS, _division),
     (known.POWERS, _power),
-    (known.PRODUCTS, _product),
     (known.BATCH_NORMS, _batch_norm),
     ({"native_layer_norm"}, _layer_norm),
     ({"native_group_norm"}, _group_norm),
     (known.AVERAGES, _average),
+    (known.EXTREMES, _extreme),
+    (known.COPIES, _copy),
     (known.MAX_POOLS, _max_pool),
     (known.ADAPTIVE_MAX_POOLS, _adaptive_max_pool),
 ]

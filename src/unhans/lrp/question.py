@@ -81,7 +81,8 @@ def starts_of(output: Node, target: Target) -> Sequence[Tensor]:
     if target is None and classes > 1:
         raise ValueError(f"target: expected a class or (n,) classes for a model with {classes} outputs, got None.")
     index = torch.as_tensor(0 if target is None else target, device=logits.device)
-    if index.is_floating_point() or (index.shape not in ((), (n,)) and (index.dim() != 2 or len(index) != n)):
+    whole = not index.is_floating_point() and index.dtype != torch.bool
+    if not whole or not (index.shape in ((), (n,)) or (index.dim() == 2 and len(index) == n)):
         raise ValueError(
             f"target: expected a class or ({n},) classes as integers, got {index.dtype} of shape {tuple(index.shape)}."
         )

@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from unhans.lrp.layers import Layer
+from unhans.lrp.layers import Convolution, Layer
 from unhans.lrp.quotient import divide, negligible, plus, times
 
 Half = Callable[[Tensor], Tensor]
@@ -181,7 +181,8 @@ class WSquare:
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         square = call.weight.square()
-        z, _ = call.apply(torch.ones_like(call.x[:1]), square)
+        one = call.x[:1] if isinstance(call.layer, Convolution) else call.x  # the same for every sample
+        z, _ = call.apply(torch.ones_like(one), square)
         return call.layer.transpose(divide(relevance, z), call.x, square)
 
 
@@ -216,7 +217,9 @@ def _numbers(bound: float | Sequence[float]) -> Sequence[float]:
 
 def _filled(bound: float | Sequence[float], x: Tensor) -> Tensor:
     """A bound for every element of x."""
+    if isinstance(bound, (int, float)):
+        return torch.full_like(x, bound)
     values = x.new_tensor(_numbers(bound))
-    if values.numel() not in (1, x.shape[1]):
+    if x.dim() < 2 or values.numel() not in (1, x.shape[1]):
         raise ValueError(f"ZBox expects one bound, or one for each of the {x.shape[1]} channels, got {len(values)}.")
     return values.reshape(1, -1, *[1] * (x.dim() - 2)).expand_as(x)

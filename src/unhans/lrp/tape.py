@@ -19,9 +19,9 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from unhans.lrp.attention import ExplicitAttention
 from unhans.lrp.memory import TooLargeError
 from unhans.lrp.refusal import UnsupportedModelError
+from unhans.lrp.stepwise import Stepwise
 from unhans.lrp.view import working_view
 
 Memory = tuple[Any, ...]
@@ -120,7 +120,7 @@ def record(model: nn.Module, inputs: Tensor, limit: float = float("inf")) -> Tap
     recorder = Recorder(model, inputs, limit)
     with ExitStack() as stack:
         stack.enter_context(recorder.hooked(view))
-        stack.enter_context(ExplicitAttention())
+        stack.enter_context(Stepwise(recorder))
         stack.enter_context(recorder)
         result = view(recorder.copy)
     return recorder.finish(result, type(model).__name__)
@@ -141,10 +141,12 @@ class Recorder(TorchDispatchMode):
         self.layers: dict[str, list[Node]] = defaultdict(list)
         self.ends: dict[str, int] = {}
         self.strided = False
+        self.masked_softmax = False  # whether rows without any finite score become zero
         self._path: list[str] = []
         self._writes: dict[int, int] = defaultdict(int)  # by storage
         self._at: dict[Memory, Node] = {}
         self._in: dict[int, list[Node]] = defaultdict(list)  # all nodes whose value lies in a storage
+        self._constants: dict[int, list[Node]] = defaultdict(list)  # the nodes that read a constant in a storage
         self._held: list[Tensor] = []  # so that no storage's address is used twice
         self._live = {storage(t) for t in (*model.parameters(), *model.buffers())}
         self._left = limit
@@ -174,12 +176,16 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operation; remember it if it reads what depends on the input."""
-        kwargs = kwargs or {}
+        kwargs, name = kwargs or {}, func.overloadpacket.__name__
+        if name == "detach":
+            return func(*args, **kwargs)  # the same elements, the same node
+        if func is torch.ops.aten._softmax.default and self.masked_softmax:
+            return self.__torch_dispatch__(torch.ops.aten._safe_softmax.default, types, args[:2])
         written = list(_written(func, args, kwargs))
         sources = tree_map(lambda leaf: self._node(leaf) or leaf if isinstance(leaf, Tensor) else leaf, (args, kwargs))
-        name = func.overloadpacket.__name__
         depends = name not in VALUE_FREE and any(isinstance(leaf, Node) for leaf in tree_leaves(sources))
         self._refuse(func, args, written)
+        sources = self._preserved({storage(tensor) for tensor in written}, sources)
         result = func(*args, **kwargs)
         for tensor in written:
             self._overwrite(tensor)
@@ -213,6 +219,8 @@ class Recorder(TorchDispatchMode):
                 first = first or node
                 self.nodes.append(node)
                 self._register(tensor, node)
+                for constant in _tensors(sources):
+                    self._constants[storage(constant)].append(node)
 
     def _register(self, tensor: Tensor, node: Node) -> None:
         self._at[self._memory(tensor)] = node
@@ -222,6 +230,16 @@ class Recorder(TorchDispatchMode):
         self._held.append(tensor)
         if self._left < 0:
             raise TooLargeError
+
+    def _preserved(self, places: set[int], sources: Any) -> Any:
+        """The sources, with copies of the constants that are about to be written; older nodes get copies as well."""
+
+        def kept(leaf: Any) -> Any:
+            return leaf.clone() if isinstance(leaf, Tensor) and storage(leaf) in places else leaf
+
+        for node in [node for place in places for node in self._constants.pop(place, ())]:
+            node.arguments, node.options = tree_map(kept, (node.arguments, node.options))
+        return tree_map(kept, sources) if places else sources
 
     def _overwrite(self, tensor: Tensor) -> None:
         """Forget the values that lie in the memory of a tensor that was written."""
@@ -278,6 +296,10 @@ def functional(func: OpOverload) -> OpOverload:
     return getattr(packet, overload)
 
 
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))
+
+
 def _written(func: OpOverload, args: Any, kwargs: Any) -> Iterator[Tensor]:
     """The tensors that an operation overwrites, by its schema."""
     if not func._schema.is_mutable:
@@ -285,4 +307,4 @@ def _written(func: OpOverload, args: Any, kwargs: Any) -> Iterator[Tensor]:
     for index, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             given = args[index] if index < len(args) else kwargs.get(argument.name)
-            yield from (leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor))
+            yield from _tensors(given)

@@ -13,7 +13,7 @@ NORMALIZATIONS = {"native_layer_norm", "native_group_norm"}
 
 # Relevance passes on: R_x = R_f(x).
 NON_NEGATIVE = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "abs", "square"}
-GATES = {"sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "gt", "ge", "lt", "le", "eq", "ne", "sign"}
+GATES = {"sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "rsqrt", "reciprocal"}
 ACTIVATIONS = NON_NEGATIVE | {
     "leaky_relu", "rrelu_with_noise", "elu", "celu", "selu", "gelu", "silu", "mish", "tanh", "hardtanh", "hardswish",
     "clamp", "clamp_min", "clamp_max", "_prelu_kernel", "prelu", "threshold", "softshrink", "hardshrink", "log_sigmoid",
@@ -30,9 +30,10 @@ KEEPING = {
     "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
     "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "im2col", "view_copy",
 }  # fmt: skip
-REROUTING = KEEPING | {"constant_pad_nd", "masked_fill", "where", "slice_scatter", "select_scatter", "copy",
-                       "amax", "amin", "max", "min", "maximum", "minimum", "topk", "sort",
-                       "tril", "triu"}  # fmt: skip
+REROUTING = KEEPING | {"constant_pad_nd", "masked_fill", "where", "slice_scatter", "select_scatter", "amax", "amin",
+                       "maximum", "minimum", "topk", "sort", "tril", "triu"}  # fmt: skip
+EXTREMES = {"max", "min"}
+COPIES = {"copy"}
 CASTS = {"_to_copy"}
 
 SUMS = {"add", "sub", "rsub", "neg"}
