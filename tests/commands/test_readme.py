@@ -12,6 +12,7 @@ from pytorch_lightning import Trainer
 from running import command, only_run, photographs
 from torchvision import models
 
+from unhans.lrp import LRP
 from unhans.models import SmallCNN
 
 README = Path(__file__).parents[2] / "README.md"
@@ -57,15 +58,27 @@ def small(text):
 
 def test_the_python_snippets_run():
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(snippets) == 2
+    assert len(snippets) == 3
     names = {
         "Trainer": Trainer,
         "model": SmallCNN(2),
         "images": torch.rand(40, 3, 32, 32, generator=torch.Generator().manual_seed(0)),
         "target": torch.zeros(40, dtype=torch.int64),
     }
-    for snippet in snippets:
+    for snippet in snippets[:2]:
         exec(snippet.replace("n_neighbors=10", "n_neighbors=10, projection=None"), names)
     assert names["relevance"].shape == (40, 3, 32, 32)
     assert len(names["trainer"].callbacks) >= 2
     assert names["spray"].eigenvalues_[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_snippet_on_lrp_runs():
+    snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[2]
+    names = {
+        "LRP": LRP,
+        "model": models.resnet18(),
+        "images": torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)),
+        "targets": torch.tensor([1, 2]),
+        "concept": torch.ones(2, 512, 2, 2),
+    }
+    exec(snippet, names)

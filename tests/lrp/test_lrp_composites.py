@@ -11,13 +11,14 @@ from unhans.lrp.composite import rule_of
 
 ALPHA2 = AlphaBeta(2.0, -1.0)
 BOX = {"low": -1.0, "high": 2.0}
+MEAN, NORM = Epsilon(0.0), Epsilon(0.0)
 EXPECTED = {  # first convolution, second, average pooling, batch norm, dense
-    "epsilon_plus_flat": [Flat(), ZPlus(), ZPlus(), Epsilon(0.0), Epsilon(1e-6)],
-    "epsilon_plus": [ZPlus(), ZPlus(), ZPlus(), Epsilon(0.0), Epsilon(1e-6)],
-    "epsilon_alpha2_beta1_flat": [Flat(), ALPHA2, ALPHA2, Epsilon(0.0), Epsilon(1e-2)],
-    "epsilon_alpha2_beta1": [ALPHA2, ALPHA2, ALPHA2, Epsilon(0.0), Epsilon(1e-2)],
-    "epsilon_gamma_box": [ZBox(**BOX), Gamma(0.25), Gamma(0.25), Epsilon(0.0), Epsilon(1e-6)],
-    "epsilon": [Epsilon(1e-6), Epsilon(1e-6), Epsilon(1e-6), Epsilon(0.0), Epsilon(1e-6)],
+    "epsilon_plus_flat": [Flat(), ZPlus(), MEAN, NORM, Epsilon(1e-6)],
+    "epsilon_plus": [ZPlus(), ZPlus(), MEAN, NORM, Epsilon(1e-6)],
+    "epsilon_alpha2_beta1_flat": [Flat(), ALPHA2, MEAN, NORM, Epsilon(1e-2)],
+    "epsilon_alpha2_beta1": [ALPHA2, ALPHA2, MEAN, NORM, Epsilon(1e-2)],
+    "epsilon_gamma_box": [ZBox(**BOX), Gamma(0.25), MEAN, NORM, Epsilon(1e-6)],
+    "epsilon": [Epsilon(1e-6), Epsilon(1e-6), MEAN, NORM, Epsilon(1e-6)],
 }
 
 
@@ -41,7 +42,7 @@ def test_the_rule_of_every_layer(name):
 
 def test_parameters_reach_their_rules():
     assert rules(composite_by_name("epsilon_gamma_box", low=0.0, high=1.0, gamma=0.5, epsilon=0.1)) == [
-        ZBox(0.0, 1.0), Gamma(0.5), Gamma(0.5), Epsilon(0.0), Epsilon(0.1)
+        ZBox(0.0, 1.0), Gamma(0.5), MEAN, NORM, Epsilon(0.1)
     ]  # fmt: skip
 
 
@@ -111,6 +112,6 @@ def test_every_rule_has_a_name_and_parameters():
 
 def test_flat_reaches_as_far_as_it_is_told():
     assert rules(composite_by_name("epsilon_plus_flat", flat_through="2")) == [
-        Flat(), Flat(), ZPlus(), Epsilon(0.0), Epsilon(1e-6)
+        Flat(), Flat(), MEAN, NORM, Epsilon(1e-6)
     ]  # fmt: skip
     assert rules(composite_by_name("epsilon_alpha2_beta1_flat", flat_through="4"))[:3] == [Flat(), Flat(), Flat()]

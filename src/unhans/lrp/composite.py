@@ -136,17 +136,16 @@ def _flat(through: str | None) -> Composite:
 
 
 def _by_operation(epsilon: float, convolution: Rule) -> Composite:
-    """Dense ε; convolutions, and average pooling as one, by the given rule; norms that nothing takes in rule 0."""
-    return [
-        (Match("dense"), Epsilon(epsilon)),
-        (Match("convolution"), convolution),
-        (Match("average_pool"), convolution),
-        *_rule_zero(),
-    ]
+    """Dense ε, convolutions by the given rule; average pooling, and norms that nothing takes in, in proportion.
+
+    On non-negative inputs that is what z⁺, αβ and γ do to an average; on signed ones it loses nothing.
+    """
+    return [(Match("dense"), Epsilon(epsilon)), (Match("convolution"), convolution), *_in_proportion("average_pool")]
 
 
-def _rule_zero() -> list[Entry]:
-    return [(Match(norm), Epsilon(0.0)) for norm in NORMS]
+def _in_proportion(*operations: str) -> list[Entry]:
+    """Rule 0 for these operations and for norms."""
+    return [(Match(operation), Epsilon(0.0)) for operation in (*operations, *NORMS)]
 
 
 COMPOSITES: dict[str, Callable[..., Composite]] = {
@@ -182,7 +181,7 @@ def resolve(composite: Given) -> Composite:
         return composite_by_name(composite)
     if callable(composite):
         given = [(Match(operation), composite) for operation in OPERATIONS if operation not in STATISTICAL]
-        return [*given, *_rule_zero()]
+        return [*given, *_in_proportion()]
     if not isinstance(composite, Sequence):
         raise ValueError(f"composite expects a name, a rule or a list of (pattern, rule), got {composite!r}.")
     return [_entry(entry) for entry in composite]

@@ -38,6 +38,8 @@ class LRP:
             is an operation (`"convolution"`, `"first convolution"`) or a mapping (see `Match`).
         batch_size: samples explained at once; by default as many as fit into the free memory. All at once where a
             layer's relevance is asked for, whose samples need not lie along the first dimension.
+        dtype: what to compute in, by default the widest of inputs and parameters, at least float32. With
+            `torch.bfloat16` the model and LRP's products are in half precision, quotients and relevance in float32.
 
     Raises:
         ValueError: for an unknown composite, rule or pattern, or a batch size below 1.
@@ -47,12 +49,19 @@ class LRP:
     torch.Size([1, 3])
     """
 
-    def __init__(self, model: nn.Module, composite: Given = "epsilon_plus_flat", batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        composite: Given = "epsilon_plus_flat",
+        batch_size: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size expects 1 or more, got {batch_size}.")
         self.model = model
         self.composite = resolve(composite)
         self.batch_size = batch_size
+        self.dtype = dtype
         self._channels_last = True
 
     def attribute(
@@ -155,7 +164,7 @@ class LRP:
     def _prepared(self, inputs: Tensor, create_graph: bool) -> Tensor:
         """The inputs in the type to compute in; apart from autograd's history unless that is wanted."""
         plain = inputs.clone() if inputs.is_inference() else inputs
-        wide = plain.to(computing_dtype(self.model, plain))
+        wide = plain.to(self.dtype or computing_dtype(self.model, plain))
         return wide if create_graph else wide.detach()
 
 

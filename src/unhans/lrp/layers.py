@@ -112,6 +112,25 @@ class Local(Spreading):
 
 
 @dataclass(frozen=True)
+class Widened:
+    """A layer in half precision, whose products are in half precision and whose results are in float32."""
+
+    layer: Layer
+
+    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+        return self.layer.forward(x, weight, bias).float()
+
+    def transpose(self, seed: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # noqa: D102
+        return self.layer.transpose(seed.to(weight.dtype), x, weight).float()
+
+    def spread(self, x: Tensor, weight: Tensor, relevance: Tensor) -> Tensor:  # noqa: D102
+        return self.layer.spread(x, weight, relevance.to(x.dtype)).float()
+
+    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
+        return self.layer.scaled(weight, scale)
+
+
+@dataclass(frozen=True)
 class Averaging(Local):
     """Average pooling, a mean or a sum: one weight, which is 1, scales it."""
 

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unhans.lrp.layers import Layer
+from unhans.lrp.layers import Layer, Widened
 from unhans.lrp.quotient import divide, times
 from unhans.lrp.rules import Epsilon, LinearCall, Rule
 from unhans.lrp.tape import Node
+from unhans.lrp.view import HALF
 
 ZERO = Epsilon(0.0)  # until the composite chooses
 Shares = Iterable[tuple[Node, Tensor]]
@@ -60,8 +61,13 @@ class Linear:
 
     def call(self, node: Node, ledger: list[Tensor] | None = None) -> LinearCall:
         """Return what the rule works on."""
-        output = (lambda: node.value.reshape(self.shape)) if node.held else None
-        return LinearCall(self.layer, self.x.value, self.weight, self.bias, self.non_negative, output, ledger)
+        x = self.x.value
+        half = x.dtype in HALF
+        weight = self.weight.to(x.dtype)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        output = (lambda: wide(node.value).reshape(self.shape)) if node.held else None
+        layer = Widened(self.layer) if half else self.layer
+        return LinearCall(layer, x, weight, bias, self.non_negative, output, ledger)
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ class Proportional:
     share: float = 1.0
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
-        seed = divide(above if self.share == 1 else self.share * above, node.value)
+        seed = divide(above if self.share == 1 else self.share * above, wide(node.value))
         shares = transposed(node, self.receivers, seed)
         if len(self.receivers) == 1:
             return [(self.receivers[0], times(self.receivers[0].value, shares[0]))]
@@ -142,7 +148,7 @@ class WinnerTakesAll:
         if bool((count == 1).all()):
             return [(self.x, self._to_winners(node, above, x))]
         share = above / count
-        routed = torch.zeros_like(padded)
+        routed = torch.zeros_like(padded, dtype=above.dtype)
         for window, won in zip(windows, wins, strict=True):
             routed[window] += share * won
         inner = [slice(b, b + s) for b, s in zip(self.padding, x.shape[-len(self.kernel) :], strict=True)]
@@ -153,7 +159,8 @@ class WinnerTakesAll:
         dims = len(self.kernel)
         backward = getattr(torch.ops.aten, f"max_pool{dims}d_with_indices_backward").default
         ceil = bool(node.arguments[5]) if len(node.arguments) > 5 else False
-        return backward(above, x, self.kernel, self.stride, self.padding, self.dilation, ceil, node.further[0].value)
+        sizes = (self.kernel, self.stride, self.padding, self.dilation)
+        return wide(backward(above.to(x.dtype), x, *sizes, ceil, node.further[0].value))
 
     def _after(self, axis: int, size: int, pooled: int) -> int:
         """Padding behind the image so that the last window (ceil_mode) fits in."""
@@ -209,7 +216,7 @@ class AdaptiveWinners:
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         x, output = self.x.value, node.value
-        routed = torch.zeros_like(x)
+        routed = torch.zeros_like(x, dtype=above.dtype)
         pairs = list(zip(x.shape[-self.dims :], output.shape[-self.dims :], strict=True))
         for cell in product(*[range(pooled) for _, pooled in pairs]):
             window = (..., *[_window(i, *pair) for i, pair in zip(cell, pairs, strict=True)])
@@ -230,7 +237,13 @@ def transposed(node: Node, receivers: Sequence[Node], seed: Tensor) -> Sequence[
     with torch.enable_grad():
         leaves = {source: _leaf(values[source], graph) for source in receivers}
         output = node.call(values | leaves)
-    return torch.autograd.grad(output, list(leaves.values()), seed, create_graph=graph)
+    shares = torch.autograd.grad(output, list(leaves.values()), seed.to(output.dtype), create_graph=graph)
+    return [wide(share) for share in shares]
+
+
+def wide(value: Tensor) -> Tensor:
+    """Return a half-precision tensor in float32, others as they are."""
+    return value.float() if value.dtype in HALF else value
 
 
 def _leaf(value: Tensor, graph: bool) -> Tensor:

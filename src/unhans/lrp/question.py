@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unhans.lrp import vocabulary as known
 from unhans.lrp.composite import some
+from unhans.lrp.operations import wide
 from unhans.lrp.refusal import UnsupportedModelError
 from unhans.lrp.tape import Node, Tape
 
@@ -55,7 +56,7 @@ class Question:
             return starts_of(begin, self.target)
         if self.start.shape != begin.shape:
             raise ValueError(f"start expects shape {tuple(begin.shape)}, got {tuple(self.start.shape)}.")
-        return [self.start.to(begin.value)]
+        return [wide(self.start.to(begin.value))]
 
 
 def output_of(tape: Tape, name: str) -> Node:
@@ -89,4 +90,4 @@ def starts_of(output: Node, target: Target) -> Sequence[Tensor]:
     if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < classes:
         raise ValueError(f"target: expected classes 0 to {classes - 1}, got {int(index.min())} to {int(index.max())}.")
     columns = index.long().T if index.dim() == 2 else index.long().expand(n)[None]
-    return [torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None])) for c in columns]
+    return [wide(torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None]))) for c in columns]

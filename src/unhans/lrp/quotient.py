@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 
-def divide(numerator: Tensor, denominator: Tensor, *, ours: bool = False) -> Tensor:
+def divide(numerator: Tensor, denominator: Tensor, *, ours: bool = False, positive: bool = False) -> Tensor:
     """Return the quotient, and zero where the denominator is zero.
 
-    With `ours` the denominator's memory is used for the result, unless autograd records.
+    With `ours` the denominator's memory is used for the result, unless autograd records. With `positive` it is known
+    not to be negative, but for rounding.
     """
-    zero = negligible(denominator)
+    zero = denominator <= smallest(denominator.dtype) if positive else negligible(denominator)
     if not ours or torch.is_grad_enabled() or numerator.shape != denominator.shape:
         return numerator / denominator.masked_fill(zero, torch.inf)
     denominator.masked_fill_(zero, torch.inf)
@@ -23,9 +24,14 @@ def divide(numerator: Tensor, denominator: Tensor, *, ours: bool = False) -> Ten
 
 def negligible(z: Tensor) -> Tensor:
     """Tell where z is zero, or so near the smallest normal number that a quotient would overflow."""
-    finfo = torch.finfo(z.dtype)
-    bound = finfo.tiny / finfo.eps
+    bound = smallest(z.dtype)
     return (z <= bound).logical_and_(z >= -bound)
+
+
+def smallest(dtype: torch.dtype) -> float:
+    """Return the largest number that counts as zero."""
+    finfo = torch.finfo(dtype)
+    return finfo.tiny / finfo.eps
 
 
 def times(x: Tensor, ours: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ class AlphaBeta:
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         z_up, back_up = call.positive()
         if self.beta == 0:
-            return back_up(divide(relevance, z_up, ours=True))
+            return back_up(divide(relevance, z_up, ours=True, positive=True))
         z_down, back_down = call.negative()
         no_down, no_up = negligible(z_down), negligible(z_up)
         up = self._part(relevance, z_up, self.alpha, no_down)
