@@ -11,9 +11,10 @@ from torchvision import models
 from torchvision.ops import FrozenBatchNorm2d
 
 from unhans.lrp.composite import resolve
+from unhans.lrp.node import Tape
 from unhans.lrp.operations import Linear
 from unhans.lrp.plan import Plan, planned
-from unhans.lrp.tape import Tape, record
+from unhans.lrp.recorder import record
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, FrozenBatchNorm2d)
 

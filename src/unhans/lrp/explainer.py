@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from unhans.lrp.composite import Given, resolve
 from unhans.lrp.conservation import Conservation, balanced
 from unhans.lrp.memory import TooLargeError, budget
+from unhans.lrp.node import Tape
 from unhans.lrp.plan import planned
 from unhans.lrp.propagation import propagate
 from unhans.lrp.question import Question, Target
-from unhans.lrp.tape import Tape, record
+from unhans.lrp.recorder import record
 from unhans.lrp.view import computing_dtype
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from unhans.lrp import vocabulary as known
 from unhans.lrp.layers import Convolution, Dense
+from unhans.lrp.node import Node
 from unhans.lrp.operations import Linear
-from unhans.lrp.tape import Node
 
 VIEWS = {"view", "_unsafe_view", "_reshape_alias"}
 Affine = tuple[Tensor, Tensor | None]

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unhans.lrp.layers import Layer, Widened
+from unhans.lrp.node import Node
 from unhans.lrp.quotient import divide, times
 from unhans.lrp.rules import Epsilon, LinearCall, Rule
-from unhans.lrp.tape import Node
 from unhans.lrp.view import HALF
 
 ZERO = Epsilon(0.0)  # until the composite chooses

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from unhans.lrp.node import Node, Tape
 from unhans.lrp.plan import Plan
-from unhans.lrp.tape import Node, Tape
 
 
 def propagate(tape: Tape, plan: Plan, begin: Node, end: Node, start: Tensor, last: bool = True) -> Tensor:

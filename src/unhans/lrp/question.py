@@ -10,9 +10,9 @@ from torch import Tensor
 
 from unhans.lrp import vocabulary as known
 from unhans.lrp.composite import some
+from unhans.lrp.node import Node, Tape
 from unhans.lrp.operations import wide
 from unhans.lrp.refusal import UnsupportedModelError
-from unhans.lrp.tape import Node, Tape
 
 Target = int | Tensor | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unhans.lrp import vocabulary as known
-from unhans.lrp.tape import Node
+from unhans.lrp.node import Node
 
 SIGNED_KERNELS = {"upsample_bicubic2d", "_upsample_bicubic2d_aa"}  # bicubic weights are negative in places
 KEEPING = (

@@ -1,0 +1,28 @@
+"""Which values weigh others and carry no signal themselves: relevance does not go to them (METHODS §1, "a gate")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from unhans.lrp import vocabulary as known
+from unhans.lrp.node import Node
+
+WEIGHTS_OF_WEIGHTS = (
+    known.KEEPING
+    | known.CASTS
+    | known.MULTIPLICATIONS
+    | known.DIVISIONS
+    | known.SUMS
+    | known.AVERAGES
+    | {"masked_fill", "where", "clamp", "clamp_min", "clamp_max", "copy"}
+)
+
+
+def gates_among(order: Iterable[Node]) -> set[Node]:
+    """Return the nodes that weigh others and carry no signal: probabilities, sigmoids, comparisons, made of such."""
+    found: set[Node] = set()
+    for node in order:
+        made_of = node.kind in WEIGHTS_OF_WEIGHTS and bool(node.sources) and found.issuperset(node.sources)
+        if node.kind in known.GATES or not node.floating or made_of:
+            found.add(node)
+    return found
