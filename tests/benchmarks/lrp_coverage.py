@@ -1,6 +1,6 @@
 """LRP on every classifier of torchvision: how well relevance is conserved, and how long it takes.
 
-    uv run python tests/benchmarks/lrp_coverage.py [name …]
+    uv run python tests/benchmarks/lrp_coverage.py [--float32] [name …]
 
 Biases, class tokens and position embeddings are zero, weights random, batch norms have the statistics of the images.
 """
@@ -21,11 +21,11 @@ sys.path.append(str(Path(__file__).parents[1] / "lrp"))
 from test_lrp_architectures import EXACT, UNTRAINED, prepared
 
 
-def built(name: str) -> tuple[nn.Module, Tensor]:
-    """Return the architecture without biases in float64, and an image of its size."""
+def built(name: str, dtype: torch.dtype) -> tuple[nn.Module, Tensor]:
+    """Return the architecture without biases, and an image of its size."""
     size = 299 if name == "inception_v3" else 224
     torch.manual_seed(0)
-    x = torch.randn(2, 3, size, size, dtype=torch.float64)
+    x = torch.randn(2, 3, size, size, dtype=dtype)
     return prepared(models.get_model(name, weights=None, **UNTRAINED.get(name, {})), x), x[:1]
 
 
@@ -43,25 +43,27 @@ def seconds(model: nn.Module, x: Tensor) -> tuple[float, float]:
     return ours, ours / plain
 
 
-def row(name: str) -> str:
+def row(name: str, narrow_only: bool) -> str:
     """Measure one architecture."""
-    model, x = built(name)
-    exact = LRP(model, EXACT).conservation(x, 5).deviation
+    model, x = built(name, torch.float32 if narrow_only else torch.float64)
+    exact = "–" if narrow_only else f"{LRP(model, EXACT).conservation(x, 5).deviation:.0e}"
     model, x = model.float().requires_grad_(False), x.float()
     narrow = LRP(model, EXACT).conservation(x, 5).deviation
     default = LRP(model).conservation(x, 5)
     assert LRP(model).attribute(x, 5).isfinite().all()
     time_, ratio = seconds(model, x)
-    return f"| {name} | {exact:.0e} | {narrow:.0e} | {default.deviation:.1%} | {time_:.2f} | {ratio:.1f} |"
+    return f"| {name} | {exact} | {narrow:.0e} | {default.deviation:.1%} | {time_:.2f} | {ratio:.1f} |"
 
 
 def main() -> None:
     """Print the table, small models first."""
-    names = sys.argv[1:] or sorted(models.list_models(module=models), key=lambda n: size_of(n))
+    narrow_only = "--float32" in sys.argv
+    given = [name for name in sys.argv[1:] if name != "--float32"]
+    names = given or sorted(models.list_models(module=models), key=lambda name: size_of(name))
     print("| model | rule 0, float64 | rule 0, float32 | `epsilon_plus_flat` | s per image | × forward + backward |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in names:
-        print(row(name), flush=True)
+        print(row(name, narrow_only), flush=True)
 
 
 def size_of(name: str) -> float:

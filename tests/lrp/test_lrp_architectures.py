@@ -52,7 +52,7 @@ SMALL = {
 def prepared(model: nn.Module, x: torch.Tensor) -> nn.Module:
     """Return the model with batch-norm statistics of x and every bias, and what acts as one, at zero."""
     generator = torch.Generator().manual_seed(0)
-    model = model.double()
+    model = model.to(x.dtype)
     for name, parameter in model.named_parameters():
         if name.endswith("bias") or "class_token" in name or "pos_embedding" in name:
             parameter.zero_()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,8 @@ class GradCAM(Method):
         layer: path of a module with outputs (n, C, H, W); None is the last module that puts out more than one row and
             one column.
     """
+
+    signed: ClassVar[bool] = False
 
     layer: str | None = None
 
@@ -57,6 +60,8 @@ class GuidedGradCAM(GradCAM):
     Args:
         layer: as for `GradCAM`.
     """
+
+    signed: ClassVar[bool] = True
 
     @property
     def description(self) -> str:

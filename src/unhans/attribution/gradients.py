@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,8 @@ class Saliency(Method):
     Args:
         norm: "l2" or "linf", the largest absolute value.
     """
+
+    signed: ClassVar[bool] = False
 
     norm: Literal["l2", "linf"] = "l2"
 

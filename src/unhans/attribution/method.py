@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ class Method(ABC):
 
     Half-precision models are explained in float32. The heatmaps are float32 and lie on the images' device.
     """
+
+    signed: ClassVar[bool] = True  # whether values below zero mean something
 
     @property
     @abstractmethod

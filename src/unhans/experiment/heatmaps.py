@@ -52,9 +52,14 @@ def draw_heatmaps(
     check_colour_map(cmap)
     attributions = _attributions(subject.attribution, rule_sets)
     explains = [(each.description, each.of(subject.network)) for each in attributions]
+    signed = any(getattr(each, "signed", True) for each in attributions)
     chosen = _chosen(subject, samples, classes, per_class)
     pages = HeatmapPages(
-        subject.out / "heatmaps", subject.data.classes, TARGETS[target], subject.split, Look(joint, cmap)
+        subject.out / "heatmaps",
+        subject.data.classes,
+        TARGETS[target],
+        subject.split,
+        Look(joint, cmap, signed),
     )
     try:
         with progress(sum(map(len, chosen.values()))) as say:

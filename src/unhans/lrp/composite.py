@@ -46,7 +46,7 @@ class Match:
     Args:
         operation: one of convolution, dense, average_pool, batch_norm, layer_norm, group_norm.
         name: a pattern of module paths, such as `features.0` or `layer4.*`.
-        depth: the largest depth; the first dense or convolutional layer has depth 1.
+        depth: the first so many dense or convolutional layers on the way from the input.
         through: a module's path: layers up to and including it.
     """
 
@@ -57,7 +57,8 @@ class Match:
 
     def __post_init__(self) -> None:
         if self.operation is not None and self.operation not in OPERATIONS:
-            raise ValueError(f"A composite's operation is one of {', '.join(OPERATIONS)}, got {self.operation!r}.")
+            known = ", ".join(OPERATIONS)
+            raise ValueError(f"A composite's operation is one of {known}, or first and one, got {self.operation!r}.")
         if self.depth is not None and self.depth < 1:
             raise ValueError(f"A composite's depth is 1 or more, got {self.depth}.")
 

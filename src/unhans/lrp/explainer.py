@@ -59,6 +59,10 @@ class LRP:
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size expects 1 or more, got {batch_size}.")
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model expects a torch.nn.Module, got {type(model).__name__}.")
+        if not (dtype is None or (isinstance(dtype, torch.dtype) and dtype.is_floating_point)):
+            raise ValueError(f"dtype expects a floating-point torch.dtype, got {dtype!r}.")
         self.model = model
         self.composite = resolve(composite)
         self.batch_size = batch_size
@@ -109,6 +113,8 @@ class LRP:
 
     def _answer(self, inputs: Tensor, question: Question) -> Explanation:
         """Explain in parts as large as memory allows; what was found to be too large is not tried again."""
+        if not isinstance(inputs, Tensor):
+            raise TypeError(f"inputs expects a tensor, got {type(inputs).__name__}.")
         n = len(inputs)
         while not question.create_graph and question.layer is None:
             size = min(n, self.batch_size or n)

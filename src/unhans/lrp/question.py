@@ -30,6 +30,10 @@ class Question:
     def __post_init__(self) -> None:
         if self.start_layer is not None and self.start is None:
             raise ValueError("start_layer needs start: the relevance of that layer's output.")
+        if self.start is not None and self.target is not None:
+            raise ValueError("target and start exclude each other: relevance starts from one of them.")
+        if not isinstance(self.layer, (str, type(None))):
+            raise ValueError(f"layer expects the path of one module, got {self.layer!r}.")
 
     @property
     def several(self) -> bool:

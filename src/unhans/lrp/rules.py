@@ -9,6 +9,7 @@ Denominators: a quotient whose denominator is zero is zero, so a dead unit passe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -103,6 +104,9 @@ class Epsilon:
 
     epsilon: float = 1e-6
 
+    def __post_init__(self) -> None:
+        _check_amount("Epsilon", "epsilon", self.epsilon)
+
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         z, back = call.whole()
         return back(divide(relevance, torch.where(z < 0, z - self.epsilon, z + self.epsilon), ours=True))
@@ -144,6 +148,12 @@ class AlphaBeta:
         return share
 
 
+def _check_amount(rule: str, name: str, value: float) -> None:
+    """Raise a ValueError unless the value is a finite number of 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"{rule} expects {name} to be a number of 0 or more, got {value!r}.")
+
+
 def ZPlus() -> AlphaBeta:  # noqa: N802
     """Return z⁺: αβ with α = 1, β = 0; for signed inputs x⁺w⁺ + x⁻w⁻."""
     return AlphaBeta(1.0, 0.0)
@@ -158,6 +168,9 @@ class Gamma:
     """
 
     gamma: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_amount("Gamma", "gamma", self.gamma)
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         (z, back), (z_up, back_up), (z_down, back_down) = call.whole(), call.positive(), call.negative()

@@ -52,7 +52,7 @@ def conservation_figure(report: Conservation, subtitle: str) -> Figure:
     figure = page(10, height)
     inch = 1 / height
     figure.text(0.02, 1 - 0.15 * inch, _title(report), va="top", **(TEXT | {"fontsize": 13, "weight": "bold"}))
-    figure.text(0.02, 1 - 0.42 * inch, subtitle, va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
+    figure.text(0.02, 1 - 0.42 * inch, shorten(subtitle, 150), va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
     bottom, tall = 0.55 * inch, 0.2 * max(len(steps), 3) * inch
     left = figure.add_axes((0.3, bottom, 0.3, tall))
     right = figure.add_axes((0.65, bottom, 0.32, tall))
@@ -98,14 +98,15 @@ def _said(amount: float, report: Conservation) -> str:
 
 
 def _title(report: Conservation) -> str:
-    return f"The input's relevance differs from the logits by {100 * report.deviation:.2f} %"
+    return f"The input's relevance differs from the logits by {100 * report.deviation:.2f} % of Σ |logits|"
 
 
 def _sentence(report: Conservation) -> str:
     bias, epsilon, other = (_said(amount, report) for amount in (report.bias, report.epsilon, report.other))
     reached, logits = (_said(float(sums.double().sum()), report) for sums in (report.relevance, report.logits))
     return (
-        f"In % of Σ |logits|: {len(report.logits)} logits sum to {logits}; {reached} reach the input.\n"
+        f"Relevance flows from the last row to the first. In % of Σ |logits| (signs cancel in sums):\n"
+        f"{len(report.logits)} logits sum to {logits}; {reached} reach the input.\n"
         f"Biases absorb {bias}, ε {epsilon}, other {other}: constants in sums and\n"
         "concatenations, and what rules drop, such as z⁺ where nothing contributes positively."
     )

@@ -35,6 +35,7 @@ class Look(NamedTuple):
 
     joint: bool = False
     cmap: str = "hot-cold"
+    signed: bool = True  # whether values below zero mean something
 
     @property
     def scaling(self) -> str:
@@ -89,11 +90,14 @@ def _legend(figure: Figure, look: Look, note: str) -> None:
     """Draw the colour bar, what its ends mean, and how maps were scaled."""
     width, height = figure.get_size_inches()
     axes = figure.add_axes((MARGIN / width, (FOOT - 0.32) / height, BAR / width, 0.12 / height), label="legend")
-    axes.imshow(colorize(np.linspace(-1, 1, 241)[None], look.cmap), aspect="auto", extent=(-1, 1, 0, 1))
+    low = -1 if look.signed else 0
+    axes.imshow(colorize(np.linspace(low, 1, 241)[None], look.cmap), aspect="auto", extent=(low, 1, 0, 1))
     axes.set_yticks([])
-    axes.set_xticks([-1, 0, 1], ["−1 contradicts", "0 none", "+1 supports"])
+    ends = ["−1 contradicts", "0 none", "+1 supports"] if look.signed else ["0 none", "1 strongest"]
+    axes.set_xticks([-1, 0, 1] if look.signed else [0, 1], ends)
     axes.tick_params(length=2, width=0.6, labelsize=7, color=QUIET, labelcolor=QUIET)
-    for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
+    sides = ("left", "center", "right") if look.signed else ("left", "right")
+    for label, side in zip(axes.get_xticklabels(), sides, strict=True):
         label.set_horizontalalignment(side)
     for spine in axes.spines.values():
         spine.set(color=QUIET, linewidth=0.4)
@@ -105,4 +109,4 @@ def _legend(figure: Figure, look: Look, note: str) -> None:
 def scaling(joint: bool) -> str:
     """Say what 1 means."""
     whose = "all maps of a method on this page" if joint else "each map"
-    return f"1 is the largest absolute relevance of {whose}."
+    return f"1 is the largest absolute value of {whose}; a map that is zero everywhere has the colour of 0."
