@@ -147,7 +147,7 @@ class Audit(pl.Callback):
                 except ValueError as error:
                     raise MisconfigurationException(str(error)) from error
                 except Exception:
-                    LOG.debug("The first sample could not be explained.", exc_info=True)  # the audit will say and count it
+                    LOG.debug("The first sample could not be explained.", exc_info=True)  # the audit says and counts it
                 return
 
     def _dataset(self, trainer: pl.Trainer) -> Dataset:
