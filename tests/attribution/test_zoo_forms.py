@@ -28,7 +28,7 @@ from unhans.attribution import (
 TARGETS = torch.tensor([2, 0, 3])
 
 
-def close(ours, theirs):
+def assert_near(ours, theirs):
     torch.testing.assert_close(ours, theirs.detach().float(), rtol=2e-5, atol=2e-6)
 
 
@@ -42,13 +42,13 @@ def gradient(net, x, target):
 def test_saliency_of_a_linear_network_is_the_norm_of_its_weights(norm, order):
     net, weight = linear()
     maps = Saliency(norm).of(net)(images(side=6), TARGETS).maps
-    close(maps, torch.as_tensor(np.linalg.norm(weight[TARGETS], order, axis=1)))
+    assert_near(maps, torch.as_tensor(np.linalg.norm(weight[TARGETS], order, axis=1)))
 
 
 def test_input_times_gradient_of_a_linear_network_is_weight_times_input():
     net, weight = linear()
     x = images(side=6)
-    close(InputXGradient().of(net)(x, TARGETS).maps, (weight[TARGETS] * x).sum(1))
+    assert_near(InputXGradient().of(net)(x, TARGETS).maps, (weight[TARGETS] * x).sum(1))
 
 
 @pytest.mark.parametrize("method", [Saliency(), InputXGradient()])
@@ -56,7 +56,7 @@ def test_gradients_are_those_of_the_network_in_evaluation_mode(method):
     net, x = tangle(), images()
     found = gradient(tangle().eval(), x, TARGETS)
     maps = method.of(net)(x, TARGETS).maps
-    close(maps, found.norm(dim=1) if isinstance(method, Saliency) else (found * x).sum(1))
+    assert_near(maps, found.norm(dim=1) if isinstance(method, Saliency) else (found * x).sum(1))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 1000])
@@ -64,7 +64,7 @@ def test_integrated_gradients_of_a_linear_network_start_at_the_baseline(batch_si
     net, weight = linear()
     x = images(side=6)
     method = IntegratedGradients(steps=7, baseline=-0.5, batch_size=batch_size)
-    close(method.of(net)(x, TARGETS).maps, (weight[TARGETS] * (x + 0.5)).sum(1))
+    assert_near(method.of(net)(x, TARGETS).maps, (weight[TARGETS] * (x + 0.5)).sum(1))
 
 
 def test_integrated_gradients_are_complete():
@@ -115,7 +115,7 @@ def test_every_spelling_of_relu_is_rectified(method, rule):
     theirs = gradient(literal(tangle().eval(), rectifier(rule)), x, TARGETS)
     assert theirs.flatten(1).any(1).all()
     assert not torch.allclose(theirs, gradient(tangle().eval(), x, TARGETS))
-    close(method.of(net)(x, TARGETS).maps, theirs.sum(1))
+    assert_near(method.of(net)(x, TARGETS).maps, theirs.sum(1))
 
 
 SPELLINGS = {
@@ -149,7 +149,7 @@ def test_rectified_gradients_by_hand(method, rule, spelling):
     x = images(side=2)
     above = second.weight[TARGETS].clamp(min=0)
     active = first(x.flatten(1)) > 0 if rule == "guided" else 1
-    close(method.of(net)(x, TARGETS).maps, ((above * active) @ first.weight).reshape(3, 3, 2, 2).sum(1))
+    assert_near(method.of(net)(x, TARGETS).maps, ((above * active) @ first.weight).reshape(3, 3, 2, 2).sum(1))
 
 
 @pytest.mark.filterwarnings("ignore:Setting backward hooks")
@@ -160,7 +160,7 @@ def test_rectified_gradients_are_captums_where_captum_is_right(method, peer):
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4))
     x = images(side=6, dtype=torch.float32)
     theirs = peer(net).attribute(x.clone().requires_grad_(), target=TARGETS)
-    close(method.of(net)(x, TARGETS).maps, theirs.sum(1))
+    assert_near(method.of(net)(x, TARGETS).maps, theirs.sum(1))
 
 
 def test_other_activations_keep_their_gradient():
@@ -172,7 +172,7 @@ def test_other_activations_keep_their_gradient():
     inside = F.relu(x.flatten(1))
     slope = net.fc.weight[TARGETS] * (1 - inside.tanh() ** 2) * (inside.tanh() <= 0.3)
     theirs = slope.clamp(min=0) * (x.flatten(1) > 0)
-    close(GuidedBackprop().of(net)(x, TARGETS).maps, theirs.reshape(3, 3, 2, 2).sum(1))
+    assert_near(GuidedBackprop().of(net)(x, TARGETS).maps, theirs.reshape(3, 3, 2, 2).sum(1))
 
 
 class Hidden(torch.autograd.Function):
@@ -216,14 +216,14 @@ def literal_cam(net, x, target):
 def test_grad_cam_before_an_in_place_relu():
     x, theirs = images(), literal_cam(tangle().eval(), images(), TARGETS)
     assert theirs.max() > 1e-4
-    close(GradCAM("conv2").of(tangle())(x, TARGETS).maps, theirs)
+    assert_near(GradCAM("conv2").of(tangle())(x, TARGETS).maps, theirs)
 
 
 def test_guided_grad_cam_is_the_product():
     x, theirs = images(), literal_cam(tangle().eval(), images(), TARGETS)
     guided = gradient(literal(tangle().eval(), rectifier("guided")), x, TARGETS)
     assert (guided.sum(1) * theirs).any()
-    close(GuidedGradCAM("conv2").of(tangle())(x, TARGETS).maps, guided.sum(1) * theirs)
+    assert_near(GuidedGradCAM("conv2").of(tangle())(x, TARGETS).maps, guided.sum(1) * theirs)
 
 
 def test_grad_cam_at_a_shared_module_is_that_of_its_last_use():
@@ -238,8 +238,8 @@ def test_grad_cam_at_a_shared_module_is_that_of_its_last_use():
     x = images(side=5)
     maps = F.relu(second(F.relu(first(x))))
     theirs = (maps * fc.weight[TARGETS][:, :, None, None] / 25).sum(1).clamp(min=0)
-    close(GradCAM("relu").of(net)(x, TARGETS).maps, theirs)
-    close(GradCAM().of(net)(x, TARGETS).maps, theirs)
+    assert_near(GradCAM("relu").of(net)(x, TARGETS).maps, theirs)
+    assert_near(GradCAM().of(net)(x, TARGETS).maps, theirs)
 
 
 @pytest.mark.parametrize(("wrong", "near"), [("conv22", "conv2"), ("layer4", "fc1, drop, fc2"), ("", "fc1, drop, fc2")])
@@ -265,8 +265,8 @@ def test_occlusion_finds_the_one_pixel_that_counts():
     theirs[0, :, 2, 3] = x[:, 1, 2, 3] - 0.5
     theirs[1, :, 0, 0] = 3 * x[:, 0, 0, 0] - 1.5
     explain = Occlusion(window=1, stride=1, baseline=0.5, batch_size=7).of(net)
-    close(explain(x, 0).maps, theirs[0])
-    close(explain(x, 1).maps, theirs[1])
+    assert_near(explain(x, 0).maps, theirs[0])
+    assert_near(explain(x, 1).maps, theirs[1])
 
 
 @pytest.mark.parametrize("size", [(5, 3), (4, 4), (16, 1), (None, None)])
@@ -283,7 +283,7 @@ def test_occlusion_is_the_mean_over_the_squares_that_cover_a_pixel(size, batch_s
             drop = (net(x) - net(covered)).gather(1, TARGETS[:, None])
             loss[:, top : top + window, left : left + window] += drop.detach()[:, :, None]
             squares[top : top + window, left : left + window] += 1
-    close(Occlusion(*size, baseline=-0.2, batch_size=batch_size).of(tangle())(x, TARGETS).maps, loss / squares)
+    assert_near(Occlusion(*size, baseline=-0.2, batch_size=batch_size).of(tangle())(x, TARGETS).maps, loss / squares)
 
 
 @pytest.mark.parametrize(
@@ -296,12 +296,14 @@ def test_squares_that_do_not_fit_are_refused(size, message):
 
 def test_the_gradient_of_a_linear_network_is_smooth_already():
     net, weight = linear()
-    close(SmoothGrad(samples=3).of(net)(images(side=6), TARGETS).maps, weight[TARGETS].sum(1))
+    assert_near(SmoothGrad(samples=3).of(net)(images(side=6), TARGETS).maps, weight[TARGETS].sum(1))
 
 
 def test_smooth_grad_without_noise_is_the_gradient():
     x = images()
-    close(SmoothGrad(samples=2, noise=0.0).of(tangle())(x, TARGETS).maps, gradient(tangle().eval(), x, TARGETS).sum(1))
+    assert_near(
+        SmoothGrad(samples=2, noise=0.0).of(tangle())(x, TARGETS).maps, gradient(tangle().eval(), x, TARGETS).sum(1)
+    )
 
 
 def test_smooth_grad_sees_noise_of_a_share_of_the_range():
@@ -315,7 +317,7 @@ def test_smooth_grad_sees_noise_of_a_share_of_the_range():
 def test_gradient_shap_of_a_linear_network_is_weight_times_distance_from_the_mean_baseline():
     net, weight = linear()
     x = images(side=6)
-    close(
+    assert_near(
         GradientSHAP(samples=4, baseline=0.3, spread=0.0).of(net)(x, TARGETS).maps, (weight[TARGETS] * (x - 0.3)).sum(1)
     )
 
@@ -354,4 +356,4 @@ def test_large_methods_go_in_small_batches(method, most):
         maps = method.of(net)(images(n), 1).maps
         assert sizes.pop(0) == n  # the logits
         assert max(sizes) <= most
-        close(maps, method.of(tangle())(images(n), 1).maps.double())
+        assert_near(maps, method.of(tangle())(images(n), 1).maps.double())

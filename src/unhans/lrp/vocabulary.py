@@ -9,7 +9,6 @@ CONVOLUTIONS = {"convolution"}
 PRODUCTS = {"addmm", "mm", "bmm", "baddbmm", "mv", "addmv"}
 BATCH_NORMS = {"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "_native_batch_norm_legit",
                "_native_batch_norm_legit_no_training"}  # fmt: skip
-NORMALIZATIONS = {"native_layer_norm", "native_group_norm"}
 
 # Relevance passes on: R_x = R_f(x).
 NON_NEGATIVE = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "abs", "square"}
