@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from unhans.experiment.interrupt import keep_interrupts
 from unhans.experiment.sentence import sentence
 
 FAILED, INTERRUPTED = 1, 130
@@ -49,6 +50,7 @@ def _analyze(cfg: DictConfig) -> Any:
 
 def _launch(name: str, job: Job) -> None:
     """Run a job under Hydra; an error is one sentence, its trace is in the run's folder."""
+    keep_interrupts()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed by Hydra
     try:
         hydra.main(version_base="1.3", config_path="pkg://unhans.conf", config_name=name)(_explaining(name, job))()
