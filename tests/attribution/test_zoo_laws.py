@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from live_state import state
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import prune
@@ -17,19 +18,6 @@ from zoo_networks import ZOO, Scores, Tangle, images, tangle
 
 METHODS = pytest.mark.parametrize("name", ZOO)
 FLOAT = torch.float32
-
-
-def state(model):
-    """Return everything that a module tree holds, by identity and by version."""
-    objects = {
-        (path, key): (id(value), sorted((str(k), id(v)) for k, v in value.items()) if isinstance(value, dict) else None)
-        for path, module in model.named_modules()
-        for key, value in vars(module).items()
-    }
-    flags = {path: (m.training, getattr(m, "inplace", None)) for path, m in model.named_modules()}
-    tensors = [*model.named_parameters(), *model.named_buffers()]
-    identity = [(n, id(t), t.data_ptr(), t._version, t.requires_grad, id(t.grad)) for n, t in tensors]
-    return objects, flags, identity, list(model.state_dict())
 
 
 def mixed():

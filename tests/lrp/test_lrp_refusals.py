@@ -69,6 +69,14 @@ def test_what_is_not_logits_of_the_input(fragment):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite(value):
+    x = images(2, 4)
+    x[1, 2] = value
+    with pytest.raises(ValueError, match="inputs must be finite, got NaN or infinite values"):
+        LRP(torch.nn.Linear(4, 2).double()).attribute(x, 0)
+
+
 def test_what_relevance_does_not_reach_needs_no_rule():
     """The exponential only weighs: relevance goes to the signal that it divides."""
     model = written(lambda net, x: net.fc(x) / x.exp().cumsum(1))
@@ -147,7 +155,7 @@ def test_a_bad_target(target, message):
 )
 def test_logits_of_a_wrong_shape(model, shape):
     message = refusal(lambda: LRP(model).attribute(images(2, 2, 3, 3).float(), 0), ValueError)
-    assert message == f"LRP expects logits of shape (n, C), got {shape}."
+    assert message == f"an explanation expects logits of shape (n, C), got {shape}."
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -149,11 +151,7 @@ class SmoothGrad(Method):
 
         tunnel = NoiseTunnel(Gradient(network))
         settings = {"abs": False, "nt_samples": self.samples, "nt_samples_batch_size": self.batch_size}
-        parts = []
-        for image, label in in_batches(images, target, 1):
-            seed_generators(self.seed, images.device)
-            parts.append(tunnel.attribute(image, target=label, stdevs=deviation(image, self.noise), **settings))
-        return sum_channels(torch.cat(parts))
+        return one_by_one(partial(tunnel.attribute, **settings), images, target, self.noise, self.seed)
 
 
 @dataclass(frozen=True)
@@ -196,12 +194,8 @@ class GradientSHAP(Method):
         """Return the sum over channels of the expected gradients."""
         from captum.attr import GradientShap
 
-        shap, parts, baselines = GradientShap(network), [], self._baselines(images)
-        for image, label in in_batches(images, target, 1):
-            seed_generators(self.seed, images.device)
-            settings = {"n_samples": self.samples, "stdevs": deviation(image, self.noise)}
-            parts.append(shap.attribute(image, baselines, target=label, **settings))
-        return sum_channels(torch.cat(parts))
+        settings = {"baselines": self._baselines(images), "n_samples": self.samples}
+        return one_by_one(partial(GradientShap(network).attribute, **settings), images, target, self.noise, self.seed)
 
     def _baselines(self, images: Tensor) -> Tensor:
         """Draw as many baselines as samples; Captum then picks from them at random."""
@@ -210,6 +204,11 @@ class GradientSHAP(Method):
         return (self.baseline + self.spread * noise).to(images)
 
 
-def deviation(image: Tensor, share: float) -> float:
-    """Return a share of the image's range of values."""
-    return float(share * (image.max() - image.min()))
+def one_by_one(explain: Callable[..., Tensor], images: Tensor, target: Tensor, noise: float, seed: int) -> Tensor:
+    """Explain each image with the same random draws and noise of a share of its range; sum over channels."""
+    parts = []
+    for image, label in in_batches(images, target, 1):
+        seed_generators(seed, images.device)
+        deviation = float(noise * (image.max() - image.min()))
+        parts.append(explain(image, target=label, stdevs=deviation))
+    return sum_channels(torch.cat(parts))

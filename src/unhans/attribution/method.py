@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unhans.attribution.explainer import Explain, Heatmaps
 from unhans.attribution.isolation import frozen_view, isolated
+from unhans.lrp.target import target_classes
 from unhans.lrp.view import computing_dtype
 
 
@@ -43,6 +44,8 @@ class Method(ABC):
                 with torch.no_grad():
                     logits = network(inputs)
                 classes = target_classes(logits, target)
+                if classes.dim() == 2:
+                    raise ValueError(f"target: only LRP takes several classes a sample, got {tuple(classes.shape)}.")
                 maps = self.attribute(network, inputs, classes) if len(inputs) else inputs.sum(1)
                 return Heatmaps(self._finite(maps.detach().float()), logits)
 
@@ -52,25 +55,6 @@ class Method(ABC):
         if not bool(maps.isfinite().all()):
             raise ValueError(f"Heatmaps must be finite; got NaN or infinite values from {self.description}.")
         return maps
-
-
-def target_classes(logits: Tensor, target: int | Tensor | None) -> Tensor:
-    """Return the target class of each sample (n,); None is the only class of a model with one output."""
-    if not isinstance(logits, Tensor) or logits.dim() != 2:
-        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"Attribution expects logits of shape (n, C), got {got}.")
-    n, classes = logits.shape
-    if target is None and classes > 1:
-        raise ValueError(f"target: expected a class or (n,) classes for a model with {classes} outputs, got None.")
-    index = torch.as_tensor(0 if target is None else target, device=logits.device)
-    if index.is_floating_point() or index.shape not in ((), (n,)):
-        raise ValueError(
-            f"target: expected a class or ({n},) classes as integers, got {index.dtype} of shape {tuple(index.shape)}."
-        )
-    index = index.long().expand(n)
-    if n and not 0 <= int(index.min()) <= int(index.max()) < classes:
-        raise ValueError(f"target: expected classes 0 to {classes - 1}, got {int(index.min())} to {int(index.max())}.")
-    return index
 
 
 def in_batches(images: Tensor, target: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -62,6 +62,25 @@ class Conservation:
             [a.plus(b) for a, b in zip(self.steps, other.steps, strict=True)],
         )
 
+    def __str__(self) -> str:
+        """Say what reached the input and what absorbed the rest."""
+        bias, epsilon, other = (self.said(amount) for amount in (self.bias, self.epsilon, self.other))
+        reached, logits = (self.said(float(sums.double().sum())) for sums in (self.relevance, self.logits))
+        return (
+            f"In % of Σ |logits| (signs cancel in sums):\n"
+            f"{len(self.logits)} logits sum to {logits}; {reached} reach the input.\n"
+            f"Biases absorb {bias}, ε {epsilon}, other {other}: constants in sums and\n"
+            "concatenations, and what rules drop, such as z⁺ where nothing contributes positively."
+        )
+
+    def percent(self, amount: float) -> float:
+        """Return an amount of relevance in % of Σ |logits|."""
+        return 100 * amount / self.scale if self.scale else 0.0
+
+    def said(self, amount: float) -> str:
+        """Return an amount of relevance in % of Σ |logits| as text."""
+        return f"{round(self.percent(amount), 2) + 0.0:.2f} %"  # + 0.0: no minus before zero
+
     @property
     def scale(self) -> float:
         """Σ |logits|: what shares are measured against."""

@@ -95,7 +95,8 @@ class LRP:
 
         Raises:
             UnsupportedModelError: naming what cannot be followed or the operation that has no rule.
-            ValueError: for a bad target, start, layer, or a composite's pattern that matches nothing.
+            ValueError: for inputs that are not finite, a bad target, start or layer, or a composite's pattern that
+                matches nothing.
         """
         return self._answer(inputs, Question(target, layer, start, start_layer, create_graph)).relevance
 
@@ -170,6 +171,8 @@ class LRP:
 
     def _prepared(self, inputs: Tensor, create_graph: bool) -> Tensor:
         """The inputs in the type to compute in; apart from autograd's history unless that is wanted."""
+        if not bool(inputs.isfinite().all()):
+            raise ValueError("inputs must be finite, got NaN or infinite values.")
         plain = inputs.clone() if inputs.is_inference() else inputs
         wide = plain.to(self.dtype or computing_dtype(self.model, plain))
         return wide if create_graph else wide.detach()

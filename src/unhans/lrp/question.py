@@ -13,8 +13,7 @@ from unhans.lrp.composite import some
 from unhans.lrp.node import Node, Tape
 from unhans.lrp.operations import wide
 from unhans.lrp.refusal import UnsupportedModelError
-
-Target = int | Tensor | None
+from unhans.lrp.target import Target, target_classes
 
 
 @dataclass(frozen=True)
@@ -80,18 +79,6 @@ def starts_of(output: Node, target: Target) -> Sequence[Tensor]:
     logits = output.value
     if output.kind in known.PROBABILITIES:
         raise UnsupportedModelError(f"LRP expects logits, got probabilities from {output}.")
-    if logits.dim() != 2:
-        raise ValueError(f"LRP expects logits of shape (n, C), got {tuple(logits.shape)}.")
-    n, classes = logits.shape
-    if target is None and classes > 1:
-        raise ValueError(f"target: expected a class or (n,) classes for a model with {classes} outputs, got None.")
-    index = torch.as_tensor(0 if target is None else target, device=logits.device)
-    whole = not index.is_floating_point() and index.dtype != torch.bool
-    if not whole or not (index.shape in ((), (n,)) or (index.dim() == 2 and len(index) == n)):
-        raise ValueError(
-            f"target: expected a class or ({n},) classes as integers, got {index.dtype} of shape {tuple(index.shape)}."
-        )
-    if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < classes:
-        raise ValueError(f"target: expected classes 0 to {classes - 1}, got {int(index.min())} to {int(index.max())}.")
-    columns = index.long().T if index.dim() == 2 else index.long().expand(n)[None]
+    classes = target_classes(logits, target)
+    columns = classes.T if classes.dim() == 2 else classes[None]
     return [wide(torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None]))) for c in columns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,14 +30,15 @@ AMBER = "#d99a2b"
 def conservation_table(report: Conservation, title: str) -> Table:
     """Make a table of the steps that absorb most, in % of Σ |logits|, in the order from input to output."""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE, pad_edge=False)
-    table.caption, table.caption_justify, table.caption_style = escape(_sentence(report)), "left", ""
+    table.caption = escape(f"Relevance flows from the last row to the first. {report}")
+    table.caption_justify, table.caption_style = "left", ""
     table.add_column("layer", no_wrap=True, max_width=28)
     table.add_column("operation", no_wrap=True, max_width=14)
     for heading in ("arrives", "bias", "ε", "other"):
         table.add_column(heading, justify="right", no_wrap=True)
     for step in _most(report, SHOWN):
         numbers = (step.arrived, step.bias, step.epsilon, step.other)
-        table.add_row(escape(step.layer), step.operation, *[_said(n, report) for n in numbers])
+        table.add_row(escape(step.layer), step.operation, *[report.said(n) for n in numbers])
     return table
 
 
@@ -48,20 +50,21 @@ def write_conservation(path: str | os.PathLike[str], report: Conservation) -> No
 def conservation_figure(report: Conservation, subtitle: str) -> Figure:
     """Draw what arrives at each step and what it absorbs, in % of Σ |logits|, the input at the bottom."""
     steps = _most(report, DRAWN)
-    height = 1.6 + 0.2 * max(len(steps), 3)
+    lines = wrap(subtitle, 150)
+    height = 1.45 + 0.15 * len(lines) + 0.2 * max(len(steps), 3)
     figure = page(10, height)
     inch = 1 / height
     figure.text(0.02, 1 - 0.15 * inch, _title(report), va="top", **(TEXT | {"fontsize": 13, "weight": "bold"}))
-    figure.text(0.02, 1 - 0.42 * inch, shorten(subtitle, 150), va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
+    figure.text(0.02, 1 - 0.42 * inch, "\n".join(lines), va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
     bottom, tall = 0.55 * inch, 0.2 * max(len(steps), 3) * inch
     left = figure.add_axes((0.3, bottom, 0.3, tall))
     right = figure.add_axes((0.65, bottom, 0.32, tall))
     rows = np.arange(len(steps))
-    left.barh(rows, [_percent(step.arrived, report) for step in steps], 0.6, color=BLUE)
+    left.barh(rows, [report.percent(step.arrived) for step in steps], 0.6, color=BLUE)
     left.set_yticks(rows, [shorten(f"{step.layer or 'model'} · {step.operation}", 38) for step in steps], fontsize=7,
                     parse_math=False)  # fmt: skip
     for offset, name, colour in ((-0.25, "bias", QUIET), (0, "epsilon", AMBER), (0.25, "other", ALARM)):
-        right.barh(rows + offset, [_percent(getattr(step, name), report) for step in steps], 0.25, color=colour)
+        right.barh(rows + offset, [report.percent(getattr(step, name)) for step in steps], 0.25, color=colour)
     right.set_yticks([])
     for axes, title in ((left, "relevance that arrives"), (right, "absorbed there")):
         _plain(axes, f"{title}   % of Σ |logits|")
@@ -84,29 +87,10 @@ def _plain(axes: Axes, title: str) -> None:
 
 def _most(report: Conservation, count: int) -> Sequence[Balance]:
     """The layers with a rule and whatever absorbs something; of many those that absorb most; in their order."""
-    told = [step for step in report.steps if step.rule or abs(_percent(step.arrived - step.passed, report)) > 0.01]
+    told = [step for step in report.steps if step.rule or abs(report.percent(step.arrived - step.passed)) > 0.01]
     order = sorted(range(len(told)), key=lambda i: -abs(told[i].arrived - told[i].passed))
     return [told[i] for i in sorted(order[:count])]
 
 
-def _percent(amount: float, report: Conservation) -> float:
-    return 100 * amount / report.scale if report.scale else 0.0
-
-
-def _said(amount: float, report: Conservation) -> str:
-    return f"{round(_percent(amount, report), 2) + 0.0:.2f} %"  # + 0.0: no minus before zero
-
-
 def _title(report: Conservation) -> str:
     return f"The input's relevance differs from the logits by {100 * report.deviation:.2f} % of Σ |logits|"
-
-
-def _sentence(report: Conservation) -> str:
-    bias, epsilon, other = (_said(amount, report) for amount in (report.bias, report.epsilon, report.other))
-    reached, logits = (_said(float(sums.double().sum()), report) for sums in (report.relevance, report.logits))
-    return (
-        f"Relevance flows from the last row to the first. In % of Σ |logits| (signs cancel in sums):\n"
-        f"{len(report.logits)} logits sum to {logits}; {reached} reach the input.\n"
-        f"Biases absorb {bias}, ε {epsilon}, other {other}: constants in sums and\n"
-        "concatenations, and what rules drop, such as z⁺ where nothing contributes positively."
-    )
