@@ -50,7 +50,7 @@ SMALL = {
 
 @torch.no_grad()
 def prepared(model: nn.Module, x: torch.Tensor) -> nn.Module:
-    """Return the model with batch-norm statistics of x and every bias, and what acts as one, at zero."""
+    """Return the model with batch norms that fit x and every bias, and what acts as one, at zero."""
     generator = torch.Generator().manual_seed(0)
     model = model.to(x.dtype)
     for name, parameter in model.named_parameters():
@@ -60,13 +60,18 @@ def prepared(model: nn.Module, x: torch.Tensor) -> nn.Module:
             parameter.uniform_(0.5, 1, generator=generator)
         else:
             parameter.normal_(0, parameter[0].numel() ** -0.5, generator=generator)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0
-    model.train()(x)
-    for norm in norms:
-        norm.bias.copy_(norm.running_mean * norm.weight / (norm.running_var + norm.eps).sqrt())
-    return model.eval()
+    hooks = [m.register_forward_pre_hook(scale_only) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    model.eval()(x)
+    for hook in hooks:
+        hook.remove()
+    return model
+
+
+def scale_only(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
+    """Give a batch norm statistics of its input with which it scales to unit squares and does not shift."""
+    norm.running_mean.copy_(inputs[0].mean((0, 2, 3)))
+    norm.running_var.copy_(inputs[0].square().mean((0, 2, 3)))
+    norm.bias.copy_(norm.running_mean * norm.weight / (norm.running_var + norm.eps).sqrt())
 
 
 def check(model, x):

@@ -6,6 +6,7 @@ from matplotlib.colors import to_hex
 
 from unhans.report.canvas import ALARM
 from unhans.report.figures import ranking_figure
+from unhans.spray.suspicion import THRESHOLD
 from unhans.store import write_figure
 
 
@@ -15,12 +16,15 @@ def widths(axes, which):
 
 def test_bars_are_the_numbers_of_heatmaps_and_control_in_order(suspicion):
     ranking = [suspicion(2, lambda_2=0.01, suspicious=True, tau=4), suspicion(0, lambda_2=0.2, control=None)]
-    left, right = ranking_figure(ranking).axes
+    ranking[0].score, ranking[1].score = 1.7, -0.2
+    first, left, right = ranking_figure(ranking).axes
+    assert widths(first, 0) == [1.7, 0.004 * 1.7]
+    assert first.lines[0].get_xdata() == [THRESHOLD, THRESHOLD]
     assert widths(left, 0) == [0.01, 0.2]
     assert widths(right, 0) == [4, 1]
     np.testing.assert_array_equal(widths(left, 1), [0.3, np.nan])
     np.testing.assert_array_equal(widths(right, 1), [1.5, np.nan])
-    assert [label.get_text() for label in left.get_yticklabels()] == ["class 2", "class 0"]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["class 2", "class 0"]
     assert [to_hex(bar.get_facecolor()) == ALARM for bar in left.containers[0]] == [True, False]
 
 

@@ -53,7 +53,8 @@ def planted_effect(classifier: Classifier, data: ImageData, console: Console) ->
         f"Pasted on {effect.n} validation images of other classes, the artifact turns {effect.share:.0%} "
         f"[{low:.0%}, {high:.0%}] into {data.classes[target]!r} (95 % interval)."
     )
-    return {"planted/flipped": effect.share, "planted/delta_p": effect.probability}
+    interval = {"planted/flipped_low": low, "planted/flipped_high": high, "planted/pasted": float(effect.n)}
+    return {"planted/flipped": effect.share, "planted/delta_p": effect.probability} | interval
 
 
 def _probabilities(

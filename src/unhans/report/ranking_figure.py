@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unhans.report.canvas import ALARM, BLUE, INK, QUIET, REST, TEXT, page, shorten
+from unhans.spray.suspicion import THRESHOLD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ MARGIN = 1.5  # inches above and below the rows
 
 
 def ranking_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
-    """Draw λ₂ and τ of every class, most suspicious first, as bars beside those of its raw images.
+    """Draw score, λ₂ and τ of every class, most suspicious first, as bars; λ₂ and τ beside those of its raw images.
 
     Suspicious classes are red. Of more than 40 classes the first 40 are drawn and the others summed up in a line.
 
@@ -40,16 +41,22 @@ def ranking_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
     figure.text(0.02, 1 - 0.42 * inch, subtitle, va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
     figure.text(0.02, 0.12 * inch, _summary(rest), va="bottom", **(TEXT | {"color": QUIET}))
     bottom, tall = 0.5 * inch, ROW * max(len(shown), 2) * inch
-    left = figure.add_axes((0.23, bottom, 0.34, tall))
-    right = figure.add_axes((0.62, bottom, 0.34, tall))
+    first, second, third = (figure.add_axes((x, bottom, 0.23, tall)) for x in (0.22, 0.48, 0.74))
     names = [shorten(entry.name, 28) for entry in shown]
-    _bars(left, shown, [e.lambda_2 for e in shown], [e.control_lambda_2 for e in shown])
-    _bars(right, shown, [e.tau for e in shown], [e.control_tau for e in shown])
-    left.set_yticks(range(len(shown)), names, fontsize=8, parse_math=False)
-    for label, entry in zip(left.get_yticklabels(), shown, strict=True):
+    _bars(first, shown, [max(e.score, 0) for e in shown], [None] * len(shown))
+    first.axvline(THRESHOLD, color=INK, lw=0.8, ls=(0, (4, 3)))
+    _bars(second, shown, [e.lambda_2 for e in shown], [e.control_lambda_2 for e in shown])
+    _bars(third, shown, [e.tau for e in shown], [e.control_tau for e in shown])
+    first.set_yticks(range(len(shown)), names, fontsize=8, parse_math=False)
+    for label, entry in zip(first.get_yticklabels(), shown, strict=True):
         label.set(color=ALARM if entry.suspicious else INK, weight="bold" if entry.suspicious else "normal")
-    left.set_title("λ₂   ← small: a cluster stands apart", loc="left", **(TEXT | {"fontsize": 9}))
-    right.set_title("τ   large: clusters are separable →", loc="left", **(TEXT | {"fontsize": 9}))
+    titles = (
+        f"score   suspicious from {THRESHOLD} on →",
+        "λ₂   ← small: a cluster stands apart",
+        "τ   large: separable clusters →",
+    )
+    for axes, text in zip((first, second, third), titles, strict=True):
+        axes.set_title(text, loc="left", **(TEXT | {"fontsize": 9}))
     _key(figure, 1 - 0.3 * inch, any(entry.control_lambda_2 is not None for entry in ranking))
     return figure
 
