@@ -188,7 +188,7 @@ def process_group(tmp_path_factory):
     torch.distributed.destroy_process_group()
 
 
-def same(found, expected):
+def assert_same(found, expected):
     torch.testing.assert_close(found.maps, expected.maps, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.logits, expected.logits.to(found.logits.dtype))
     assert not found.maps.is_inference()
@@ -200,16 +200,16 @@ def test_the_callers_modes_change_nothing(name, process_group):
     expected = ZOO[name].of(tangle(FLOAT).eval())(x, 1)
     torch.testing.assert_close(expected.logits, tangle(FLOAT).eval()(x).detach())
     for wrap in (nn.Module.train, compiled, nn.Module.requires_grad_, nn.DataParallel, DistributedDataParallel):
-        same(ZOO[name].of(wrap(tangle(FLOAT)))(x, 1), expected)
-    same(ZOO[name].of(tangle(FLOAT).requires_grad_(False))(x, 1), expected)
+        assert_same(ZOO[name].of(wrap(tangle(FLOAT)))(x, 1), expected)
+    assert_same(ZOO[name].of(tangle(FLOAT).requires_grad_(False))(x, 1), expected)
     explain = ZOO[name].of(tangle(FLOAT))
     for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
         with mode:
-            same(explain(x.clone(), 1), expected)
-    same(explain(x.clone().requires_grad_(), torch.tensor([1, 1, 1])), expected)
+            assert_same(explain(x.clone(), 1), expected)
+    assert_same(explain(x.clone().requires_grad_(), torch.tensor([1, 1, 1])), expected)
     with torch.inference_mode():
         made_inside = tangle(FLOAT)
-    same(ZOO[name].of(made_inside)(x, 1), expected)
+    assert_same(ZOO[name].of(made_inside)(x, 1), expected)
 
 
 @METHODS
@@ -234,7 +234,7 @@ def test_half_precision_is_explained_in_single(name, dtype):
     x = images(dtype=dtype)
     found = ZOO[name].of(tangle().to(dtype))(x, 1)
     assert found.maps.dtype == found.logits.dtype == FLOAT
-    same(found, ZOO[name].of(tangle().to(dtype).float())(x.float(), 1))
+    assert_same(found, ZOO[name].of(tangle().to(dtype).float())(x.float(), 1))
 
 
 @METHODS
@@ -261,7 +261,7 @@ def test_an_empty_batch_has_no_maps(name):
 @METHODS
 def test_integers_are_images(name):
     x = torch.arange(2 * 3 * 256).reshape(2, 3, 16, 16).remainder(7).to(torch.uint8)
-    same(ZOO[name].of(tangle(FLOAT))(x, 1), ZOO[name].of(tangle(FLOAT))(x.float(), 1))
+    assert_same(ZOO[name].of(tangle(FLOAT))(x, 1), ZOO[name].of(tangle(FLOAT))(x.float(), 1))
 
 
 @METHODS

@@ -72,7 +72,7 @@ def test_the_python_snippets_run():
     assert names["spray"].eigenvalues_[0] == pytest.approx(0, abs=1e-9)
 
 
-def test_the_snippet_on_lrp_runs():
+def test_the_snippet_on_lrp_gives_what_its_comments_say(capsys):
     snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[2]
     names = {
         "LRP": LRP,
@@ -82,3 +82,9 @@ def test_the_snippet_on_lrp_runs():
         "concept": torch.ones(2, 512, 2, 2),
     }
     exec(snippet, names)
+    assert names["features"].shape == (2, 256, 4, 4)
+    assert names["several"].shape == (2, 2, 3, 64, 64)
+    assert names["of_concept"].shape == (2, 3, 64, 64)
+    assert names["of_concept"].any()
+    assert torch.autograd.grad(names["loss"], names["model"].fc.weight)[0].any()
+    assert "Biases absorb" in capsys.readouterr().out

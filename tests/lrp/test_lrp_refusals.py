@@ -77,6 +77,11 @@ def test_inputs_that_are_not_finite(value):
         LRP(torch.nn.Linear(4, 2).double()).attribute(x, 0)
 
 
+def test_the_books_are_for_one_target_a_sample():
+    with pytest.raises(ValueError, match=r"one class a sample, got the shape \(2, 2\)"):
+        LRP(torch.nn.Linear(4, 2).double()).conservation(images(2, 4), torch.tensor([[0, 1], [1, 0]]))
+
+
 def test_what_relevance_does_not_reach_needs_no_rule():
     """The exponential only weighs: relevance goes to the signal that it divides."""
     model = written(lambda net, x: net.fc(x) / x.exp().cumsum(1))

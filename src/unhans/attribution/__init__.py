@@ -1,6 +1,6 @@
 """Explainers behind one small interface, and operations on heatmaps."""
 
-from unhans.attribution.batches import Advance, Explained, explained
+from unhans.attribution.batches import Advance, Explained, explain_all, explained
 from unhans.attribution.cam import GradCAM, GuidedGradCAM
 from unhans.attribution.control import RandomMaps
 from unhans.attribution.explainer import Attribution, Explain, Heatmaps, Relevance
@@ -42,6 +42,7 @@ __all__ = [
     "class_means",
     "colorize",
     "enlarge",
+    "explain_all",
     "explained",
     "grid",
     "overlay",

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.attribution.explainer import Explain
+from unhans.attribution.explainer import Explain, Heatmaps
 
 Advance = Callable[[int], None]
 
@@ -32,12 +32,24 @@ def explained(
     advance: Advance = lambda samples: None,
 ) -> Explained:
     """Explain images (n, C, H, W) for one label; advance is called with the number of samples after each batch."""
+    maps, scores = explain_all(explain, images, torch.full((len(images),), label), batch_size, device, advance)
+    rank = (scores > scores[:, [label]]).sum(1)
+    return Explained(maps.numpy(), scores.argmax(1).numpy(), rank.numpy())
+
+
+def explain_all(
+    explain: Explain,
+    images: Tensor,
+    targets: Tensor,
+    batch_size: int = 32,
+    device: torch.device | str = "cpu",
+    advance: Advance = lambda samples: None,
+) -> Heatmaps:
+    """Explain images (n, C, H, W) for their targets (n,) batch by batch; the results are float32 and on the CPU."""
     maps, logits = [], []
-    for batch in images.split(batch_size):
-        found = explain(batch.to(device), label)
+    for batch, classes in zip(images.split(batch_size), targets.split(batch_size), strict=True):
+        found = explain(batch.to(device), classes.to(device))
         maps.append(found.maps.float().cpu())
         logits.append(found.logits.float().cpu())
         advance(len(batch))
-    scores = torch.cat(logits)
-    rank = (scores > scores[:, [label]]).sum(1)
-    return Explained(torch.cat(maps).numpy(), scores.argmax(1).numpy(), rank.numpy())
+    return Heatmaps(torch.cat(maps), torch.cat(logits))

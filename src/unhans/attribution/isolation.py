@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from unhans.lrp.view import working_view
 
-HALF = (torch.float16, torch.bfloat16)
 RANDOM_STATES = threading.RLock()  # they belong to all threads: two that save and restore at once would mix them up
 
 

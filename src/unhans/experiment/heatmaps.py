@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.attribution import Attribution, Explain, Relevance, check_colour_map
+from unhans.attribution import Attribution, Explain, Relevance, check_colour_map, explain_all
 from unhans.data import reading
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.subject import Subject
@@ -121,10 +121,7 @@ class _Drawing:
         return [Method(name, self._maps(explain, images, targets)) for name, explain in self.explains]
 
     def _maps(self, explain: Explain, images: Tensor, targets: Tensor) -> NDArray[np.float32]:
-        size, device = self.subject.batch_size, self.subject.device
-        batches = zip(images.split(size), targets.split(size), strict=True)
-        found = [explain(batch.to(device), target.to(device)).maps.float().cpu() for batch, target in batches]
-        return torch.cat(found).numpy()
+        return explain_all(explain, images, targets, self.subject.batch_size, self.subject.device).maps.numpy()
 
 
 def _top_and(logits: Tensor, count: int, label: int) -> list[int]:

@@ -117,19 +117,14 @@ def balanced(tape: Tape, plan: Plan, start: Tensor) -> Conservation:
         if above is not None:
             step = plan.steps[node]
             ledger: list[Tensor] = []
-            shares = _shares(step, node, above, ledger)
+            books = {"ledger": ledger} if isinstance(step, Linear) else {}
+            shares = list(step.relevance(node, above, **books))
             for source, share in shares:
                 relevance[source] = relevance[source] + share if source in relevance else share
             steps.append(_balance(step, node, above, [share for _, share in shares], ledger))
         node.drop()
     found = relevance.get(tape.input, torch.zeros_like(tape.input.value))
     return Conservation(start.sum(1), found.flatten(1).sum(1), steps[::-1])
-
-
-def _shares(step: Operation, node: Node, above: Tensor, ledger: list[Tensor]) -> list[tuple[Node, Tensor]]:
-    if isinstance(step, Linear):
-        return [(step.x, step.rule(step.call(node, ledger), above.reshape(step.shape)))]
-    return list(step.relevance(node, above))
 
 
 def _balance(step: Operation, node: Node, above: Tensor, shares: Sequence[Tensor], ledger: Sequence[Tensor]) -> Balance:

@@ -105,8 +105,13 @@ class LRP:
         return self._answer(inputs, Question(target, **options))
 
     def conservation(self, inputs: Tensor, target: int | Tensor | None = None) -> Conservation:
-        """Return where the relevance of the target's logit is kept and lost: per layer, to biases, to ε."""
+        """Return where the relevance of the target's logit is kept and lost: per layer, to biases, to ε.
+
+        Raises as `attribute` does, and ValueError for several targets a sample: their books would not add up to one.
+        """
         question = Question(target)
+        if question.several:
+            raise ValueError(f"target: conservation takes one class a sample, got the shape {tuple(target.shape)}.")
         with _apart(inputs.device, False):
             tape = self._recorded(self._prepared(inputs, False), float("inf"))
             start = question.starts(tape.output)[0]

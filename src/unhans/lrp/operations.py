@@ -56,8 +56,9 @@ class Linear:
     def receivers(self) -> Sequence[Node]:  # noqa: D102
         return [self.x]
 
-    def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
-        return [(self.x, self.rule(self.call(node), above.reshape(self.shape)))]
+    def relevance(self, node: Node, above: Tensor, ledger: list[Tensor] | None = None) -> Shares:
+        """Return the relevance of the layer's input; what the bias takes is added to the ledger."""
+        return [(self.x, self.rule(self.call(node, ledger), above.reshape(self.shape)))]
 
     def call(self, node: Node, ledger: list[Tensor] | None = None) -> LinearCall:
         """Return what the rule works on."""

@@ -58,7 +58,7 @@ def heatmap_figure(
     pictures = [picture(image) for image in images]
     headings = [wrapped(method.name, (2 + GAP) * TILE * TEXT_INCH) for method in methods]
     head = LINE * (1 + max(heading.count("\n") for heading in headings)) + 0.05
-    row = CAPTION + max(side / max(each.shape[:2]) for each in pictures for side in each.shape[:1])
+    row = CAPTION + max(each.shape[0] / max(each.shape[:2]) for each in pictures)
     across = 1 + APART + PAIR * len(methods) - APART
     figure, axes = sheet(across, head + row * len(images), title, subtitle, look, summed(methods[0].maps))
     for column, (method, heading) in enumerate(zip(methods, headings, strict=True)):
