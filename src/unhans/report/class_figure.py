@@ -81,7 +81,7 @@ def class_figure(
     shown = _Shown(audit, images, classes, members, cmap, suspicion)
     figure = page(12, 7.4)
     figure.text(0.02, 0.975, class_sentence(audit, suspicion), **_title_style(suspicion))
-    figure.text(0.02, 0.93, subtitle, va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
+    figure.text(0.02, 0.93, shorten(subtitle, 180), va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
     _spectrum(figure.add_axes((0.045, 0.625, 0.285, 0.225)), audit, _title_style(suspicion)["color"])
     _map(figure.add_axes((0.045, 0.25, 0.285, 0.29)), shown)
     _means(figure.add_axes((0.045, 0.005, 0.285, 0.185)), shown)
@@ -150,7 +150,7 @@ def _blocks(shown: _Shown) -> list[tuple[str, NDArray[np.int64], int]]:
     if not shown.members.any():
         return [("Samples of the class (no cluster stands apart)", others, MEMBER_ROWS + OTHER_ROWS)]
     apart = shown.suspicion is None or shown.suspicion.suspicious
-    heading = "Striking cluster" if apart else "Most striking cluster, though it does not stand apart"
+    heading = "Striking cluster" if apart else "Most striking cluster (not set apart)"
     return [
         (f"{heading}, from typical to marginal", _by_centrality(shown), MEMBER_ROWS),
         ("Other samples of the class", others, OTHER_ROWS),

@@ -51,7 +51,7 @@ class AuditPages:
         """Write the ranking over all classes and the list of suspicious samples."""
         write_ranking(self.folder / "ranking.csv", ranking)
         write_suspects(self.folder / "suspects.csv", ranking, self._suspects, self.classes, self.paths.__getitem__)
-        write_figure(self.folder / "ranking.png", ranking_figure(ranking))
+        write_figure(self.folder / "ranking.png", ranking_figure(ranking, self.subtitle))
         self.figures["audit/ranking"] = self.folder / "ranking.png"
         self.tables["audit/ranking"] = (
             RANKING_COLUMNS,
