@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from unhans.spray.audit import ClassAudit, Cluster
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import ClassAudit, Cluster
 
 
 @pytest.fixture(scope="session")

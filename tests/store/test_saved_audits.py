@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.sparse import issparse
 
-from unhans.spray.audit import ClassAudit, Cluster
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import ClassAudit, Cluster
 from unhans.store import load_audit, save_audit
 
 

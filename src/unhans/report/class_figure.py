@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from unhans.spray import Suspicion
-    from unhans.spray.audit import ClassAudit
+    from unhans.spray.finding import ClassAudit
 
 COLUMNS = 4
 MEMBER_ROWS = 3

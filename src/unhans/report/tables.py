@@ -15,7 +15,7 @@ from unhans.store.files import write_csv
 
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
-    from unhans.spray.audit import ClassAudit
+    from unhans.spray.finding import ClassAudit
 
 EXPLAINED = 3  # suspicious classes that get sentences of their own under the table
 RANKING_COLUMNS = (

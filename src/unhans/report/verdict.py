@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
-    from unhans.spray.audit import ClassAudit
+    from unhans.spray.finding import ClassAudit
 
 APART = 0.5  # of the other classes' median: raw images below it single a class out
 

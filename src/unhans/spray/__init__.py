@@ -1,8 +1,8 @@
 """Distances → graph → spectrum → clusters → separability → two-dimensional map of the heatmaps of one class."""
 
-from unhans.spray.audit import ClassAudit, Cluster
 from unhans.spray.auditor import Auditor
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import ClassAudit, Cluster
 from unhans.spray.striking import striking_cluster
 from unhans.spray.suspicion import Suspicion, judge, rank, ranked
 

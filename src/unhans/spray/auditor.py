@@ -11,8 +11,8 @@ from sklearn.base import clone
 from torch import Tensor
 
 from unhans.attribution import Advance, Explain, explained
-from unhans.spray.audit import ClassAudit
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import ClassAudit
 from unhans.spray.striking import striking_cluster
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unhans.spray.audit import Cluster
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import Cluster
 
 SWEPT = 8  # eigenvectors that are cut; an artifact that forms a cluster is among the first
 SMALLEST = 0.05  # smallest share of the class that is a cluster

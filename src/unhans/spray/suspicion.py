@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from sklearn.base import clone
 
-from unhans.spray.audit import ClassAudit
 from unhans.spray.cloud import surrogates
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import ClassAudit
 
 SURROGATES = 5  # the median of five varies by about 5 %
 EVERY_KTH = 7  # of the clusterings enter the comparison of τ: its surrogates cost a seventh, its mean is about the same

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from unhans.attribution.heatmap import scale
-from unhans.spray.audit import ClassAudit, Cluster
 from unhans.spray.estimator import SpRAy
+from unhans.spray.finding import ClassAudit, Cluster
 from unhans.store.atomic import replacing
 
 FORMAT = "unhans class audit 1"
