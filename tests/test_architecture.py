@@ -62,9 +62,19 @@ def test_imports_point_down(path):
             assert parts[0] not in FRAMEWORKS, f"{here} imports {name}; it holds pure functions"
 
 
+def test_only_the_front_door_looks_upstairs():
+    upward = [
+        path.relative_to(ROOT / "src/unhans").as_posix()
+        for path in SOURCES
+        if floor_of(path) in PURE and "import_module(" in path.read_text()
+    ]
+    assert upward == ["spray/__init__.py"]  # unhans.spray.audit, imported when it is asked for
+
+
 def test_every_package_is_in_the_wheel():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    packages = {"unhans"} | {f"unhans.{path.parent.name}" for path in (ROOT / "src/unhans").glob("*/__init__.py")}
+    inits = (path.parent.relative_to(ROOT / "src/unhans") for path in (ROOT / "src/unhans").rglob("__init__.py"))
+    packages = {".".join(("unhans", *path.parts)) for path in inits}
     assert set(settings["packages"]) == packages | {"unhans.callbacks", "unhans.conf"}
 
 
@@ -92,4 +102,6 @@ def test_the_wheel_installs_one_name_and_carries_the_configuration(tmp_path):
     configuration = {f"unhans/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     modules = {f"unhans/{path.relative_to(ROOT / 'src/unhans')}" for path in (ROOT / "src/unhans").rglob("*.py")}
     callbacks = {f"unhans/{path.relative_to(ROOT)}" for path in (ROOT / "callbacks").rglob("*.py")}
-    assert configuration | modules | callbacks | {"unhans/py.typed"} <= set(names)
+    page = {f"unhans/report/html/{path.name}" for path in (ROOT / "src/unhans/report/html").glob("*.[chj]*")}
+    assert page
+    assert configuration | modules | callbacks | page | {"unhans/py.typed"} <= set(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -73,8 +74,19 @@ def _explaining(name: str, job: Job) -> Job:
                 raise
             _explain(name, error)
             sys.exit(FAILED)
+        finally:
+            _forget_empty_folder(cfg)
 
     return explained
+
+
+def _forget_empty_folder(cfg: DictConfig) -> None:
+    """Remove the folder that Hydra made where everything went into another one: its own notes and an empty log."""
+    folder = _folder()
+    if folder.resolve() == Path(cfg.out).resolve() or not folder.is_dir():
+        return
+    if all(path.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in folder.iterdir()):
+        shutil.rmtree(folder)
 
 
 def _explain(name: str, error: Exception) -> None:

@@ -10,15 +10,19 @@ import pytest
 import torch
 from pytorch_lightning import Trainer
 from running import command, only_run, photographs
+from torch.utils.data import TensorDataset
 from torchvision import models
 
+from unhans.experiment.pool import Parallel
 from unhans.lrp import LRP
 from unhans.models import SmallCNN
+from unhans.spray import SpRAy
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)
 LINES = [line.split("&& ")[-1].removeprefix("uv run ") for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith(("train.py", "analyze.py"))]
+HERE, QUICK = Parallel(n_jobs=1), SpRAy(pooling=28, projection=None)
 GARBAGE_TRUCK = ("n01440764", "n02979186", "n03028079", "n03417042", "n03425413")
 
 
@@ -43,6 +47,9 @@ def test_the_readme_names_both_commands():
 
 @pytest.mark.parametrize("text", COMMANDS)
 def test_command(text, workplace):
+    for library, module in (("ray", "ray"), ("dask", "distributed")):
+        if f"backend={library}" in text:
+            pytest.importorskip(module)
     if "--" not in text:
         text += small(text)
     assert command(workplace, text) == 0
@@ -51,29 +58,41 @@ def test_command(text, workplace):
 def small(text):
     """What makes a command quick: few samples, small images, a projection that needs no compilation."""
     if text.startswith("analyze.py"):
-        return " samples_per_class=16 spray.projection=null"
+        here = "" if "parallel" in text else " parallel.n_jobs=1"
+        return " samples_per_class=16 spray.projection=null" + here
     size = " data.image_size=48" if "data.root" in text else ""
     return " debug=fast trainer.max_epochs=" + ("3" if "ckpt=" in text else "1") + size
 
 
 def test_the_python_snippets_run():
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(snippets) == 3
+    assert len(snippets) == 4
     names = {
         "Trainer": Trainer,
         "model": SmallCNN(2),
         "images": torch.rand(40, 3, 32, 32, generator=torch.Generator().manual_seed(0)),
         "target": torch.zeros(40, dtype=torch.int64),
     }
-    for snippet in snippets[:2]:
+    for snippet in snippets[1:3]:
         exec(snippet.replace("n_neighbors=10", "n_neighbors=10, projection=None"), names)
     assert names["relevance"].shape == (40, 3, 32, 32)
     assert len(names["trainer"].callbacks) >= 2
     assert names["spray"].eigenvalues_[0] == pytest.approx(0, abs=1e-9)
 
 
+def test_the_snippet_on_a_whole_data_set(tmp_path, monkeypatch, capsys):
+    snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[0]
+    monkeypatch.chdir(tmp_path)
+    images = torch.rand(24, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    names = {"model": SmallCNN(2).eval(), "dataset": TensorDataset(images, torch.arange(24) // 12)}
+    names |= {"HERE": HERE, "QUICK": QUICK}
+    exec(snippet.replace("samples_per_class=300", "parallel=HERE, spray=QUICK"), names)
+    assert "Classes by suspicion" in capsys.readouterr().out
+    assert (tmp_path / "audit" / "report.html").is_file()
+
+
 def test_the_snippet_on_lrp_gives_what_its_comments_say(capsys):
-    snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[2]
+    snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[3]
     names = {
         "LRP": LRP,
         "model": models.resnet18(),

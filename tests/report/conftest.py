@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,8 +23,11 @@ def audit() -> ClassAudit:
     control = SpRAy(n_clusters=[2], projection=None).fit(random.normal(size=(40, 9)))
     prediction, rank = np.ones(40, np.int64), np.zeros(40, np.int64)
     prediction[[0, 30]], rank[[0, 30]] = 0, 2
-    cluster = Cluster(k=2, label=1, members=np.arange(40) >= 25, normalised_cut=0.1)
-    return ClassAudit(1, "cats & $dogs$", np.arange(100, 140), maps, prediction, rank, spray, cluster, control)
+    clusters = (
+        Cluster("cut", 2, 1, np.arange(40) >= 25, 0.1, 0.8, 0.9, 0.7, 0.6, 0.45),
+        Cluster("kmeans", 7, 2, np.arange(40) < 12, 0.7, 0.3, 0.3, 0.1, math.nan, 0.2),
+    )
+    return ClassAudit(1, "cats & $dogs$", np.arange(100, 140), maps, prediction, rank, spray, control, clusters)
 
 
 @pytest.fixture(scope="session")

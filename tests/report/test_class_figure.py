@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 
+import h5py
 import matplotlib
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_the_verdict_and_the_numbers_are_written(audit, images, suspicion):
     )
     assert to_hex(title.get_color()) == ALARM
     assert "epoch 3" in texts(figure)
-    assert "● striking cluster: 15 of 40, one of 2 clusters" in texts(figure)
+    assert "● striking cluster: 15 of 40 samples, score 0.45" in texts(figure)
     assert f"eigengap after {audit.spray.eigengap_}" in texts(figure)
 
 
@@ -87,7 +88,7 @@ def test_the_mean_heatmaps_are_of_the_cluster_and_of_the_rest(audit, images):
 
 def test_a_class_without_cluster_control_or_map_has_its_page(audit, images, suspicion, tmp_path):
     spray = type(audit.spray)(n_clusters=[2], n_eigenvalues=2, projection=None).fit(audit.heatmaps)
-    bare = dataclasses.replace(audit, spray=spray, cluster=None, control=None)
+    bare = dataclasses.replace(audit, spray=spray, clusters=(), control=None)
     figure = class_figure(bare, images, CLASSES, suspicion=suspicion(1))
     write_figure(tmp_path / "a.png", figure)
     assert figure.texts[0].get_text().endswith("no cluster stands apart")
@@ -99,7 +100,7 @@ def test_a_class_without_cluster_control_or_map_has_its_page(audit, images, susp
 @pytest.mark.parametrize("count", [1, 40])
 def test_a_cluster_of_one_or_of_all_has_its_page(audit, images, count, tmp_path):
     cluster = dataclasses.replace(audit.cluster, members=np.arange(40) >= 40 - count)
-    write_figure(tmp_path / "a.png", class_figure(dataclasses.replace(audit, cluster=cluster), images, CLASSES))
+    write_figure(tmp_path / "a.png", class_figure(dataclasses.replace(audit, clusters=(cluster,)), images, CLASSES))
     assert (tmp_path / "a.png").stat().st_size > 0
 
 
@@ -108,6 +109,58 @@ def test_heatmaps_of_zeros_are_black_and_not_an_error(audit, images, tmp_path):
     figure = class_figure(empty, images, CLASSES)
     write_figure(tmp_path / "a.png", figure)
     assert not any(heatmap.any() for heatmap in shown(figure.axes[3])[1::2])
+
+
+def test_training_and_validation_samples_are_told_apart(audit, images, tmp_path):
+    split = (np.arange(40) % 3 == 0).astype(np.uint8)
+    figure = class_figure(dataclasses.replace(audit, split=split), images, CLASSES)
+    write_figure(tmp_path / "a.png", figure)
+    points = audit.spray.projection_
+    parts = [
+        (set(map(tuple, marks.get_offsets())), to_hex(marks.get_facecolor()[0]) == ALARM, len(marks.get_paths()[0]))
+        for marks in figure.axes[1].collections
+    ]
+    circle, triangle = parts[0][2], parts[1][2]
+    assert circle != triangle
+    for found, red, shape in parts:
+        chosen = ((np.arange(40) >= 25) == red) & (split == (shape == triangle))
+        assert found == set(map(tuple, points[chosen]))
+    assert "● train   ▲ validation" in texts(figure)
+    assert any("5 of the cluster's 15 are validation images" in text for text in texts(figure))
+    pictures = [picture(image) for image in images]
+    gallery = figure.axes[3]
+    order = [next(i for i in range(40) if np.array_equal(pictures[i], image)) for image in shown(gallery)[::2]]
+    captions = [text.get_text() for text in gallery.texts if " · " in text.get_text()]
+    assert [text.rpartition(" · ")[2] for text in captions[:20]] == [("train", "validation")[split[i]] for i in order]
+    assert captions[20].endswith("(1 = first) · split")
+
+
+def test_a_long_title_fits_on_the_page(audit, images, suspicion):
+    named = dataclasses.replace(audit, name="garbage truck, dustcart or refuse lorry")
+    figure = class_figure(named, images, CLASSES, suspicion=suspicion(1, suspicious=True))
+    box = figure.texts[0].get_window_extent(figure.canvas.get_renderer())
+    assert box.x1 < figure.bbox.x1
+
+
+def test_one_split_alone_is_not_marked(audit, images):
+    found = texts(class_figure(audit, images, CLASSES))
+    assert not any("validation" in text for text in found)
+
+
+def test_images_may_be_bytes(audit, images):
+    drawn = [shown(class_figure(audit, each, CLASSES).axes[3]) for each in (images, np.rint(255 * images).astype("u1"))]
+    for left, right in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_heatmaps_may_lie_on_disk(audit, images, tmp_path):
+    with h5py.File(tmp_path / "maps.h5", "w") as file:
+        file["maps"] = audit.heatmaps
+        lazy = class_figure(dataclasses.replace(audit, heatmaps=file["maps"]), images, CLASSES)
+    whole = class_figure(audit, images, CLASSES)
+    for axes in (2, 3):
+        for left, right in zip(shown(lazy.axes[axes]), shown(whole.axes[axes]), strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 def test_only_the_images_that_are_shown_are_read(audit, images):

@@ -3,11 +3,20 @@
 import csv
 import dataclasses
 import io
+import json
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from unhans.report.tables import ranking_table, write_ranking, write_suspects
+from unhans.report.tables import (
+    cluster_rows,
+    ranking_table,
+    suspect_rows,
+    write_clusters,
+    write_ranking,
+    write_suspects,
+)
 from unhans.report.verdict import raw_images_stand_out
 
 NAMES = ["church", "[bold]a very long class name[/bold] indeed, with markup", "猫"]
@@ -86,26 +95,48 @@ def test_the_ranking_is_written_in_full(suspicion, tmp_path):
     assert second["control_lambda_2"] == second["control_tau"] == ""
 
 
-def test_the_cleaning_list_has_the_members_of_suspicious_classes_only(audit, suspicion, tmp_path):
-    calm = dataclasses.replace(audit, label=0, name="calm")
-    bare = dataclasses.replace(audit, label=2, name="bare", cluster=None)
-    ranking = [
-        suspicion(2, suspicious=True),
-        suspicion(1, suspicious=True),
-        suspicion(0),
-        suspicion(5, suspicious=True),
-    ]
-    write_suspects(
-        tmp_path / "suspects.csv",
-        ranking,
-        [calm, audit, bare],
-        ["birds", "cats", "fish"],
-        lambda i: tmp_path / f"{i}.jpg",
-    )
-    rows = read(tmp_path / "suspects.csv")
-    assert [int(row["index"]) for row in rows] == list(range(125, 140))
-    assert rows[0] == {
-        "path": str(tmp_path / "125.jpg"), "index": "125", "class": "cats & $dogs$", "cluster": "1 of 2",
-        "predicted_class": "cats", "rank_of_true_label": "1",
+def test_the_cleaning_list_has_the_members_of_the_striking_cluster(audit, suspicion, tmp_path):
+    paths = [tmp_path / f"{i}.jpg" for i in range(40)]
+    rows = suspect_rows(audit, suspicion(1, suspicious=True), ["birds", "cats", "fish"], paths)
+    write_suspects(tmp_path / "suspects.csv", rows)
+    found = read(tmp_path / "suspects.csv")
+    assert [int(row["index"]) for row in found] == list(range(125, 140))
+    assert found[0] == {
+        "path": str(paths[25]), "index": "125", "split": "", "class": "cats & $dogs$", "cluster": "cut",
+        "score": "0.45", "predicted_class": "cats", "rank_of_true_label": "1",
     }  # fmt: skip
-    assert (rows[5]["predicted_class"], rows[5]["rank_of_true_label"]) == ("birds", "3")
+    assert (found[5]["predicted_class"], found[5]["rank_of_true_label"]) == ("birds", "3")
+
+
+def test_the_cleaning_list_names_the_split(audit, suspicion):
+    split = (np.arange(40) % 3 == 0).astype(np.uint8)
+    rows = suspect_rows(dataclasses.replace(audit, split=split), suspicion(1, suspicious=True), "abc", ["x"] * 40)
+    assert [row[2] for row in rows] == ["validation" if i % 3 == 0 else "train" for i in range(25, 40)]
+
+
+def test_nothing_is_to_clean_in_a_class_that_is_not_suspicious_or_has_no_cluster(audit, suspicion):
+    assert suspect_rows(audit, suspicion(1), "abc", ["x"] * 40) == []
+    bare = dataclasses.replace(audit, clusters=())
+    assert suspect_rows(bare, suspicion(1, suspicious=True), "abc", ["x"] * 40) == []
+
+
+def test_the_clusters_of_all_classes_are_ranked_by_score(audit, suspicion, tmp_path):
+    better = tuple(dataclasses.replace(cluster, score=cluster.score + 0.1) for cluster in audit.clusters)
+    other = dataclasses.replace(audit, name="猫", clusters=better)
+    rows = cluster_rows(audit, suspicion(1)) + cluster_rows(other, suspicion(2, suspicious=True))
+    write_clusters(tmp_path / "clusters.csv", rows)
+    found = read(tmp_path / "clusters.csv")
+    assert [float(row["score"]) for row in found] == pytest.approx([0.55, 0.45, 0.3, 0.2])
+    assert [row["rank"] for row in found] == ["1", "2", "3", "4"]
+    assert found[1] == {
+        "rank": "2", "class": "cats & $dogs$", "cluster": "cut", "n": "15", "share": "0.375", "score": "0.45",
+        "separation": "0.9", "compactness": "0.8", "relevance_consistency": "0.7", "image_consistency": "0.6",
+        "normalised_cut": "0.1", "suspicious_class": "False",
+    }  # fmt: skip
+    assert (found[2]["cluster"], found[2]["image_consistency"]) == ("k-means 3 of 7", "")
+    assert found[0]["suspicious_class"] == "True"
+
+
+def test_rows_are_plain_values_that_json_can_hold(audit, suspicion):
+    rows = cluster_rows(audit, suspicion(1)), suspect_rows(audit, suspicion(1, suspicious=True), "abc", ["x"] * 40)
+    assert json.loads(json.dumps(rows, allow_nan=False)) == [[list(row) for row in part] for part in rows]

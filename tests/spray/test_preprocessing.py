@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from unhans.spray.preprocessing import check_heatmaps, normalise, sum_pool
+from unhans.spray.preprocessing import ROWS, normalise, prepared, sum_pool
 
 
 def test_sum_pooling_adds_up_the_cells():
@@ -45,20 +46,87 @@ def test_normalisation_is_absolute_and_leaves_zeros():
     assert not normalise(maps, "sum")[1].any()
 
 
-def test_whole_numbers_and_half_precision_become_double():
-    assert check_heatmaps(np.ones((2, 3), dtype=int)).dtype == np.float64
-    assert check_heatmaps(np.full((2, 3), 6e4, dtype=np.float16)).sum() == 6 * np.float64(np.float16(6e4))
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (np.int64, np.float64),
+        (np.float64, np.float64),
+        (np.float32, np.float32),
+        (np.float16, np.float32),
+        (np.uint8, np.float32),
+        (np.bool_, np.float32),
+    ],
+)
+def test_what_is_read_becomes_single_or_double_precision(given, found):
+    maps = np.random.default_rng(0).integers(0, 2, size=(3, 4, 4)).astype(given)
+    for pooling in (None, 2):
+        assert prepared(maps, pooling).dtype == found
+    np.testing.assert_array_equal(prepared(maps, 2), sum_pool(maps.astype(np.float64), 2))
+
+
+def test_half_precision_does_not_overflow_when_pooled():
+    assert prepared(np.full((2, 4, 4), 6e4, dtype=np.float16), 1).sum() == 32 * np.float32(np.float16(6e4))
+
+
+def test_floating_point_maps_are_not_copied_where_there_is_nothing_to_do():
+    maps = np.ones((3, 4, 4), dtype=np.float32)
+    assert prepared(maps) is maps
+
+
+class Reader:
+    """Heatmaps on a disk: they can only be sliced."""
+
+    def __init__(self, maps):
+        self.maps, self.shape, self.read = maps, maps.shape, []
+
+    def __len__(self):
+        return len(self.maps)
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        self.read.append(len(self.maps[rows]))
+        return self.maps[rows]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_reader_is_read_block_by_block_with_the_same_result(dtype):
+    maps = np.random.default_rng(0).normal(size=(2 * ROWS + 3, 6, 5)).astype(dtype)
+    reader = Reader(maps)
+    found = prepared(reader, (3, 2), "max")
+    np.testing.assert_allclose(found, normalise(sum_pool(maps.astype(found.dtype), (3, 2)), "max"))
+    assert reader.read == [ROWS, ROWS, 3]
+
+
+def test_lists_and_tensors_are_read():
+    maps = np.random.default_rng(0).normal(size=(3, 4, 4))
+    np.testing.assert_array_equal(prepared(maps.tolist(), 2), prepared(maps, 2))
+    np.testing.assert_array_equal(prepared(torch.from_numpy(maps), 2), prepared(maps, 2))
+
+
+@pytest.mark.parametrize("maps", [np.full((2, 3), "a"), np.ones((2, 3), dtype=complex)])
+def test_what_are_no_numbers_is_refused(maps):
+    with pytest.raises(ValueError, match="heatmaps must hold real numbers, got values of type"):
+        prepared(maps)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_counted(value):
     maps = np.ones((5, 2, 2))
     maps[3, 1, 0] = maps[4, 0, 0] = value
-    with pytest.raises(ValueError, match="2 of 5 hold NaN or infinity, first number 3"):
-        check_heatmaps(maps)
+    for pooling in (None, 1):
+        with pytest.raises(ValueError, match="2 of 5 hold NaN or infinity, first number 3"):
+            prepared(maps, pooling, pooling and "max")
+
+
+def test_broken_maps_of_every_block_are_counted():
+    maps = np.ones((ROWS + 5, 4), dtype=np.float32)
+    maps[[3, ROWS + 1]] = np.nan
+    for normalisation in (None, "sum"):
+        with pytest.raises(ValueError, match=f"2 of {ROWS + 5} hold NaN or infinity, first number 3"):
+            prepared(maps, None, normalisation)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 4, 4), (0, 4), (3, 0, 2)])
 def test_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="heatmaps must have shape"):
-        check_heatmaps(np.ones(shape))
+        prepared(np.ones(shape))

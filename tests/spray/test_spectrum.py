@@ -3,9 +3,8 @@ import pytest
 from scipy.sparse import block_diag, csr_array
 from sklearn.manifold import spectral_embedding
 
-from unhans.spray import spectrum
-from unhans.spray.distance import euclidean_distances
 from unhans.spray.graph import knn_affinity
+from unhans.spray.neighbours import euclidean_neighbours
 from unhans.spray.spectrum import eigengap, laplacian_spectrum
 
 
@@ -23,7 +22,7 @@ def clique(n):
 
 
 def knn(n, seed=0):
-    return knn_affinity(euclidean_distances(np.random.default_rng(seed).normal(size=(n, 6))), 10)
+    return knn_affinity(euclidean_neighbours(np.random.default_rng(seed).normal(size=(n, 6)), 10))
 
 
 def literal(affinity):
@@ -69,17 +68,35 @@ def test_one_zero_per_connected_component(components):
     assert values.max() <= 2
 
 
-def test_zeros_that_lanczos_missed_are_found(monkeypatch):
-    affinity = csr_array(block_diag([knn(60, 0), knn(60, 1), knn(60, 2)]))
-    normal = spectrum._lanczos
+def test_components_with_the_same_spectrum_contribute_every_copy():
+    affinity = csr_array(block_diag([knn(60, 0)] * 3))
+    values, vectors = laplacian_spectrum(affinity, 12, random())
+    laplacian, expected = literal(affinity)
+    np.testing.assert_allclose(values, expected[:12], atol=1e-10)
+    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-9)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(12), atol=1e-9)
 
-    def forgetful(normalised, q, random_state):
-        values, vectors = normal(normalised, q + 1, random_state)
-        return values[1:], vectors[:, 1:]
 
-    monkeypatch.setattr(spectrum, "_lanczos", forgetful)
-    values, _ = laplacian_spectrum(affinity, 6, random())
-    np.testing.assert_allclose(values, literal(affinity)[1][:6], atol=1e-10)
+@pytest.mark.parametrize("q", [2, 3, 4, 40])
+def test_vectors_of_zero_are_the_components_the_largest_first(q):
+    parts = [knn(12, 0), knn(30, 1), knn(30, 2)]
+    order = np.random.default_rng(0).permutation(72)
+    affinity = csr_array(block_diag(parts).tocsr()[order][:, order])
+    owner = np.repeat([0, 1, 2], [12, 30, 30])[order]
+    first, second = sorted((1, 2), key=lambda part: np.flatnonzero(owner == part)[0])
+    values, vectors = laplacian_spectrum(affinity, q, random())
+    degree = affinity.toarray().sum(axis=1)
+    for column, part in enumerate((first, second, 0)[:q]):
+        expected = np.where(owner == part, np.sqrt(degree), 0)
+        np.testing.assert_allclose(vectors[:, column], expected / np.linalg.norm(expected), atol=1e-14)
+    assert not values[:3].any()
+    assert (values[3:] > 1e-3).all()
+
+
+def test_more_components_than_eigenvalues_are_only_zeros():
+    values, vectors = laplacian_spectrum(csr_array(block_diag([clique(3), *[clique(4)] * 9])), 5, random())
+    assert not values.any()
+    np.testing.assert_array_equal(np.flatnonzero(vectors.any(axis=1)), np.arange(3, 23))
 
 
 def test_spans_the_subspace_of_scikit_learn():

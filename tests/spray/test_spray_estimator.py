@@ -125,6 +125,44 @@ def test_the_metrics_agree():
         assert spray.separability_ == expected.separability_
 
 
+def test_further_clusterings_of_the_embedding():
+    assert quick().fit(blobs()).clusterings_ == {}
+    spray = quick(n_eigenvalues=4, clusterings=("agglomerative", "hdbscan")).fit(blobs())
+    assert list(spray.clusterings_) == ["agglomerative", "hdbscan"]
+    for labels in spray.clusterings_.values():
+        assert labels.shape == (160,)
+        assert labels.dtype == np.int64
+    groups = spray.clusterings_["agglomerative"].reshape(4, 40)  # as many as the eigengap suggests
+    assert spray.eigengap_ in (1, 2, 3)
+    assert len(np.unique(groups)) == max(2, spray.eigengap_)
+    assert (groups == groups[:, :1]).all()
+
+
+def test_further_clusterings_change_nothing_else():
+    one, two = quick().fit(noise()), quick(clusterings=["dbscan"]).fit(noise())
+    np.testing.assert_array_equal(one.labels_, two.labels_)
+    assert list(two.clusterings_) == ["dbscan"]
+
+
+def test_heatmaps_on_a_disk_are_read_in_blocks():
+    class Reader:
+        shape = (60, 8, 8)
+
+        def __getitem__(self, rows):
+            assert isinstance(rows, slice)
+            return noise()[rows]
+
+    found = quick(pooling=4).fit(Reader())
+    np.testing.assert_array_equal(found.labels_, quick(pooling=4).fit(noise()).labels_)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.uint8])
+def test_half_precision_and_bytes_are_clustered_by_their_values(dtype):
+    maps = (40 * noise() + 120).clip(0, 255).astype(dtype)
+    found, expected = quick().fit(maps), quick().fit(maps.astype(np.float64))
+    np.testing.assert_array_equal(found.affinity_.toarray(), expected.affinity_.toarray())
+
+
 def test_a_metric_gets_prepared_heatmaps():
     seen = []
 
@@ -182,7 +220,10 @@ def test_projection_of_few_samples_or_a_graph_in_pieces_says_nothing(method, n, 
         ({"n_clusters": ()}, noise(30), r"n_clusters=\(\) holds no number up to 6"),
         ({"n_neighbors": 2.5}, noise(30), "n_neighbors must hold whole numbers from 1 up, got 2.5"),
         ({"n_eigenvalues": 1}, noise(30), "n_eigenvalues must hold whole numbers from 2 up, got 1"),
-        ({"metric": "cosine"}, noise(30), "metric must be .* got 'cosine'"),
+        ({"metric": "manhattan"}, noise(30), "metric must be one of euclidean, .* or a Metric, got 'manhattan'"),
+        ({"clusterings": ("ward",)}, noise(30), "clusterings must be names among agglomerative, .* got 'ward'"),
+        ({}, np.zeros((0, 4, 4)), r"must have shape \(n, H, W\) or \(n, d\) without an empty axis, got \(0, 4, 4\)"),
+        ({"metric": "precomputed"}, np.zeros((0, 0)), "smaller than the number of heatmaps, 0"),
         ({"normalisation": "signed"}, noise(30), "normalisation must be .* got 'signed'"),
         ({"projection": "pca"}, noise(30), "projection must be .* got 'pca'"),
         ({"pooling": 4}, noise(30).reshape(30, -1), "pooling needs heatmaps of shape"),

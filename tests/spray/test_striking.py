@@ -1,7 +1,11 @@
+import math
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-from unhans.spray import SpRAy, striking_cluster
+from unhans.spray import SpRAy, parts, striking_cluster
 from unhans.spray.striking import dispersion, smallest_cut
 
 
@@ -34,10 +38,33 @@ def test_the_cut_is_the_smallest_of_all_places():
         side = np.zeros(14, bool)
         side[order[:size]] = True
         every.append((literal_ncut(affinity, side), side))
-    cut, side = smallest_cut(affinity, vector, least=3)
+    cut, side = smallest_cut(csr_array(affinity), vector, least=3)
     best = min(every, key=lambda pair: pair[0])
     assert cut == pytest.approx(best[0])
     np.testing.assert_array_equal(side, best[1])
+
+
+def test_a_large_cut_needs_no_dense_matrix():
+    n = 60_000
+    place = np.arange(n)
+    ring = csr_array((np.ones(n), (place, (place + 1) % n)), shape=(n, n))
+    affinity = (ring + ring.T) / 2
+    cut, side = smallest_cut(affinity, np.cos(2 * np.pi * (place + 0.25) / n), least=10)  # dense: 29 GB
+    assert cut == pytest.approx(4 / n)  # two edges of ½, either side half the volume
+    assert side.sum() == n / 2
+
+
+def test_a_piece_of_the_graph_is_found_whichever_it_is():
+    rng = np.random.default_rng(0)
+    for sizes in ((30, 90), (90, 30), (40, 40, 40), (50, 12, 12, 46)):
+        piece = np.repeat(np.arange(len(sizes)), sizes)
+        heatmaps = 100 * np.eye(len(sizes), 20)[piece] + rng.normal(size=(len(piece), 20))
+        heatmaps[piece == 1] -= 0.5 * (heatmaps[piece == 1] - 100 * np.eye(len(sizes), 20)[1])  # the most alike
+        spray = SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps)
+        assert connected_components(spray.affinity_)[0] == len(sizes)
+        cluster = striking_cluster(spray, heatmaps)
+        assert cluster.normalised_cut == 0
+        np.testing.assert_array_equal(cluster.members, piece == 1)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.85])
@@ -69,7 +96,8 @@ def test_of_two_sides_cut_off_alike_the_more_consistent_is_taken():
         assert cluster.normalised_cut == 0
         assert cluster.members[members].all()
         assert cluster.members.sum() == len(heatmaps[members])
-        assert (cluster.k, cluster.label) == (2, int(cluster.members[0]))
+        assert (cluster.name, cluster.k, cluster.label) == ("cut", 2, int(cluster.members[0]))
+        assert math.isnan(cluster.score)
 
 
 @pytest.mark.parametrize(("n", "found"), [(21, False), (22, True)])
@@ -79,9 +107,16 @@ def test_a_class_too_small_for_two_sides_has_no_cluster(n, found):
     assert (striking_cluster(spray, heatmaps) is not None) == found
 
 
-def test_dispersion_has_no_scale():
-    heatmaps = np.random.default_rng(0).normal(size=(8, 5)) + 1
-    assert dispersion(3 * heatmaps) == pytest.approx(dispersion(heatmaps))
-    assert dispersion(np.ones((4, 3))) == 0
-    assert dispersion(np.array([[1.0], [-1.0]])) == np.inf
-    assert dispersion(np.array([[1.0], [3.0]])) == pytest.approx(1 / 4)
+def test_dispersion_is_the_mean_squared_distance_to_the_mean_over_its_square():
+    maps = np.array([[1.0], [3.0], [1.0], [-1.0], [0.0], [0.0]])
+    members = np.array([[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 1]], dtype=bool)
+    np.testing.assert_allclose(dispersion(maps, members), [1 / 4, np.inf, 0, np.inf])
+
+
+def test_dispersion_has_no_scale_and_does_not_depend_on_how_maps_are_read(monkeypatch):
+    heatmaps = np.random.default_rng(0).normal(size=(8, 5, 2)) + 1
+    everyone = np.ones((1, 8), dtype=bool)
+    expected = dispersion(heatmaps, everyone)
+    assert dispersion(3 * heatmaps, everyone) == pytest.approx(expected)
+    monkeypatch.setattr(parts, "ELEMENTS", 30)  # three maps at once
+    assert dispersion(heatmaps, everyone) == pytest.approx(expected)

@@ -19,6 +19,7 @@ def heatmaps(n, share, seed=0, strength=6.0):
 def audit(maps, label=0, control=None):
     n = len(maps)
     spray = SpRAy(projection=None, pooling=12).fit(maps)
+    cluster = striking_cluster(spray, maps)
     return ClassAudit(
         label=label,
         name=f"class {label}",
@@ -27,8 +28,8 @@ def audit(maps, label=0, control=None):
         prediction=np.zeros(n, dtype=np.int64),
         rank=np.zeros(n, dtype=np.int64),
         spray=spray,
-        cluster=striking_cluster(spray, maps),
         control=control,
+        clusters=() if cluster is None else (cluster,),
     )
 
 
@@ -89,7 +90,7 @@ def test_does_not_depend_on_the_scale_of_relevance():
 def test_without_a_cluster_there_is_no_suspicion():
     one = audit(heatmaps(100, 0.6)[0])
     assert judge(one).suspicious
-    found = judge(replace(one, cluster=None))
+    found = judge(replace(one, clusters=()))
     assert not found.suspicious
     assert found.cluster_size == 0
 

@@ -1,5 +1,8 @@
 """An audit comes back as it was."""
 
+import dataclasses
+import math
+
 import h5py
 import numpy as np
 import pytest
@@ -27,8 +30,13 @@ def audit():
         prediction=random.integers(0, 9, 40),
         rank=random.integers(0, 9, 40),
         spray=spray,
-        cluster=Cluster(k=3, label=1, members=spray.labels_[1] == 1, normalised_cut=0.123456789),
         control=control,
+        clusters=(
+            Cluster("kmeans", 3, 1, spray.labels_[1] == 1, 0.123456789, 0.1, 0.2, 0.3, math.nan, 0.5),
+            Cluster("cut", 2, 0, spray.labels_[0] == 1, 0.0, 0.0, 1.0, 0.1, 0.2, 0.3),
+        ),
+        split=random.integers(0, 2, 40).astype(np.uint8),
+        target=random.integers(0, 9, 40),
     )
 
 
@@ -47,12 +55,13 @@ def test_every_array_and_number_comes_back(audit, tmp_path):
     save_audit(tmp_path / "a.h5", audit, precision="float32")
     found = load_audit(tmp_path / "a.h5")
     assert (found.label, found.name) == (3, "a/b 猫")
-    for name in ("index", "heatmaps", "prediction", "rank"):
+    for name in ("index", "heatmaps", "prediction", "rank", "split", "target"):
         np.testing.assert_array_equal(getattr(found, name), getattr(audit, name))
         assert getattr(found, name).dtype == getattr(audit, name).dtype
-    assert (found.cluster.k, found.cluster.label, found.cluster.normalised_cut) == (3, 1, 0.123456789)
-    np.testing.assert_array_equal(found.cluster.members, audit.cluster.members)
-    assert found.cluster.members.dtype == bool
+    assert len(found.clusters) == 2
+    for theirs, ours in zip(found.clusters, audit.clusters, strict=True):
+        np.testing.assert_equal(dataclasses.asdict(theirs), dataclasses.asdict(ours))
+        assert theirs.members.dtype == bool
     assert_same_spray(audit.spray, found.spray)
     assert_same_spray(audit.control, found.control)
 
@@ -60,7 +69,7 @@ def test_every_array_and_number_comes_back(audit, tmp_path):
 def test_the_estimator_comes_back_with_its_parameters_and_fits_again(audit, tmp_path):
     save_audit(tmp_path / "a.h5", audit)
     found = load_audit(tmp_path / "a.h5")
-    expected = audit.spray.get_params() | {"n_clusters": [2, 3, 4, 5]}
+    expected = audit.spray.get_params() | {"n_clusters": [2, 3, 4, 5], "clusterings": []}
     assert found.spray.get_params() == expected
     again = found.spray.fit(audit.heatmaps[:, ::2])
     np.testing.assert_array_equal(again.labels_, audit.spray.labels_)
@@ -77,12 +86,37 @@ def test_half_precision_keeps_each_value_whatever_the_size_of_its_map(audit, tmp
 
 def test_a_class_without_cluster_control_or_map_is_kept(audit, tmp_path):
     spray = SpRAy(n_clusters=[2], projection=None).fit(audit.heatmaps[:, ::2])
-    bare = ClassAudit(3, "3", audit.index, audit.heatmaps, audit.prediction, audit.rank, spray, None, None)
+    bare = ClassAudit(3, "3", audit.index, audit.heatmaps, audit.prediction, audit.rank, spray, None, ())
     save_audit(tmp_path / "a.h5", bare)
     found = load_audit(tmp_path / "a.h5")
-    assert found.cluster is None
-    assert found.control is None
+    assert found.clusters == ()
+    assert found.control is found.split is found.target is None
     assert found.spray.projection_ is None
+
+
+def test_other_clusterings_come_back(audit, tmp_path):
+    spray = SpRAy(n_clusters=[2], projection=None).fit(audit.heatmaps[:, ::2])
+    spray.clusterings_ = {"dbscan": np.arange(40) % 3 - 1, "agglomerative": np.arange(40) % 2}
+    save_audit(tmp_path / "a.h5", dataclasses.replace(audit, spray=spray))
+    found = load_audit(tmp_path / "a.h5").spray.clusterings_
+    np.testing.assert_equal(found, spray.clusterings_)
+
+
+def test_heatmaps_may_lie_on_disk(audit, tmp_path):
+    with h5py.File(tmp_path / "maps.h5", "w") as file:
+        file["maps"] = audit.heatmaps
+        save_audit(tmp_path / "a.h5", dataclasses.replace(audit, heatmaps=file["maps"]), precision="float32")
+    np.testing.assert_array_equal(load_audit(tmp_path / "a.h5").heatmaps, audit.heatmaps)
+
+
+@pytest.mark.parametrize(("version", "age"), [(3, "a newer"), (1, "an older")])
+def test_a_file_of_another_version_says_so(audit, tmp_path, version, age):
+    save_audit(tmp_path / "a.h5", audit)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.attrs["format"] = f"unhans class audit {version}"
+    sentence = rf"a\.h5 was written by {age} version of unhans \(format {version}; this is 2\)"
+    with pytest.raises(ValueError, match=sentence):
+        load_audit(tmp_path / "a.h5")
 
 
 def test_a_metric_that_is_a_function_comes_back_as_its_name(audit, tmp_path):
@@ -93,7 +127,7 @@ def test_a_metric_that_is_a_function_comes_back_as_its_name(audit, tmp_path):
     spray = SpRAy(metric=cityblock, n_clusters=[2], projection=None).fit(np.random.default_rng(0).normal(size=(40, 3)))
     save_audit(
         tmp_path / "a.h5",
-        ClassAudit(0, "0", audit.index, audit.heatmaps, audit.prediction, audit.rank, spray, None, None),
+        ClassAudit(0, "0", audit.index, audit.heatmaps, audit.prediction, audit.rank, spray, None, ()),
     )
     assert load_audit(tmp_path / "a.h5").spray.metric == "cityblock"
 
@@ -118,7 +152,7 @@ def test_foreign_files_are_refused(tmp_path):
         load_audit(tmp_path / "b.h5")
 
 
-@pytest.mark.parametrize("part", ["heatmaps", "spray", "spray/eigenvalues_", "cluster/members"])
+@pytest.mark.parametrize("part", ["heatmaps", "spray", "spray/eigenvalues_", "clusters", "clusters/members"])
 def test_a_file_in_which_something_is_missing_is_refused(audit, tmp_path, part):
     save_audit(tmp_path / "a.h5", audit)
     with h5py.File(tmp_path / "a.h5", "a") as file:

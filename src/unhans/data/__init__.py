@@ -10,6 +10,7 @@ from unhans.data.picture import UnreadableImageError
 from unhans.data.sample import Batch, Sample, collate
 from unhans.data.source import Arrays, Files
 from unhans.data.torchvision_data import TorchvisionData
+from unhans.data.union import Union
 
 __all__ = [
     "Arrays",
@@ -23,6 +24,7 @@ __all__ = [
     "Npz",
     "Sample",
     "TorchvisionData",
+    "Union",
     "UnreadableImageError",
     "collate",
 ]

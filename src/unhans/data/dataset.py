@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -92,6 +94,20 @@ class ImageDataset(Dataset[Sample | None]):
         view = copy.copy(self)
         view.flip = False
         return view
+
+    def fingerprint(self, indices: Sequence[int] | NDArray[np.integer]) -> str:
+        """Return a digest of what these samples look like to a network; augmentation does not enter.
+
+        It changes with a file's path, size or time of change, with the pixels of an image in memory, with labels, image
+        size and normalisation, and with the pixels of a planted artifact and who carries it.
+        """
+        seen = (self.image_size, self.resize, self.mean.tolist(), self.std.tolist())
+        content = blake2b(repr(seen).encode(), digest_size=32)
+        for index in map(int, indices):
+            content.update(f"{self.images.fingerprint(index)}|{self.labels[index]}\n".encode())
+            if self.artifact is not None and self.carriers[index]:
+                content.update(self.artifact.layer(index, self.image_size).numpy().tobytes())
+        return content.hexdigest()
 
     def _pixels(self, index: int, mirrored: bool = False) -> Tensor:
         picture = resize(self.images.read(index), self.image_size, self.resize)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from unhans.data.union import Union
 
 
 def labels_of(dataset: Dataset) -> NDArray[np.int64]:
@@ -18,7 +21,7 @@ def labels_of(dataset: Dataset) -> NDArray[np.int64]:
     Taken from `labels` or `targets` where the data set has them; otherwise every sample is read once.
     """
     if isinstance(dataset, Subset):
-        return labels_of(dataset.dataset)[np.asarray(dataset.indices)]
+        return labels_of(dataset.dataset)[np.asarray(dataset.indices, dtype=np.int64)]
     for name in ("labels", "targets"):
         if hasattr(dataset, name):
             return np.asarray(getattr(dataset, name), dtype=np.int64)
@@ -48,7 +51,7 @@ def paths_of(dataset: Dataset) -> list[str]:
 def carriers_of(dataset: Dataset) -> NDArray[np.bool_]:
     """Return which samples are known to carry a planted artifact (n,); all False where nothing is known."""
     if isinstance(dataset, Subset):
-        return carriers_of(dataset.dataset)[np.asarray(dataset.indices)]
+        return carriers_of(dataset.dataset)[np.asarray(dataset.indices, dtype=np.int64)]
     carriers = getattr(dataset, "carriers", None)
     return np.zeros(len(dataset), dtype=bool) if carriers is None else np.asarray(carriers)  # type: ignore[arg-type]
 
@@ -74,6 +77,66 @@ def read(dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> tuple[
     kept = [(index, item[0]) for index, item in items if item is not None]
     images = torch.stack([image for _, image in kept]) if kept else torch.empty(0, 3, 0, 0)
     return images, np.array([index for index, _ in kept], dtype=np.int64)
+
+
+def batches(
+    dataset: Dataset, indices: NDArray[np.int64], size: int, num_workers: int = 0
+) -> Iterator[tuple[Tensor, NDArray[np.int64], int]]:
+    """Give images (b, C, H, W) that can be read, their indices (b,), and how many were asked for, batch by batch.
+
+    Only one batch is in memory, or two per loader process.
+    """
+    parts = [indices[start : start + size] for start in range(0, len(indices), size)]
+    reading = _Batches(dataset, parts)
+    if not num_workers:
+        yield from map(reading.__getitem__, range(len(parts)))
+        return
+    generator = torch.Generator()  # else a loader draws from the global state
+    yield from DataLoader(reading, batch_size=None, num_workers=num_workers, collate_fn=_as_it_is, generator=generator)
+
+
+def _as_it_is(batch: Any) -> Any:
+    """Keep arrays as arrays, which a loader would turn into tensors."""
+    return batch
+
+
+class _Batches(Dataset[Any]):
+    """Whole batches as the items of a data set."""
+
+    def __init__(self, dataset: Dataset, parts: Sequence[NDArray[np.int64]]) -> None:
+        self.dataset, self.parts = dataset, parts
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, NDArray[np.int64], int]:
+        return *read(self.dataset, self.parts[number]), len(self.parts[number])
+
+
+def splits_of(dataset: Dataset) -> NDArray[np.uint8] | None:
+    """Return 0 for training and 1 for validation samples (n,), or None where the data set is not a union of both."""
+    return getattr(dataset, "split", None) if isinstance(dataset, Union) else None
+
+
+def own_index_of(dataset: Dataset) -> NDArray[np.int64]:
+    """Return the index of every sample (n,) in its own split."""
+    return dataset.own_index if isinstance(dataset, Union) else np.arange(len(dataset))  # type: ignore[arg-type]
+
+
+def fingerprint_of(dataset: Dataset, indices: NDArray[np.int64]) -> str:
+    """Return a digest that changes with what these samples look like to a network.
+
+    Our own data sets tell it without reading files (path, size, time of change); of others every sample is read.
+    """
+    if isinstance(dataset, Subset):
+        return fingerprint_of(dataset.dataset, np.asarray(dataset.indices, dtype=np.int64)[indices])
+    if hasattr(dataset, "fingerprint"):
+        return dataset.fingerprint(indices)
+    content = blake2b(digest_size=32)
+    for index in map(int, indices):
+        item = dataset[index]
+        content.update(b"-" if item is None else np.ascontiguousarray(item[0]).tobytes() + str(int(item[1])).encode())
+    return content.hexdigest()
 
 
 def displayed(dataset: Dataset, images: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,11 @@ class Files:
     def read(self, index: int) -> Image.Image:
         """Return one image as RGB; UnreadableImageError where its file is broken."""
         return read_rgb(self.paths[index])
+
+    def fingerprint(self, index: int) -> str:
+        """Return what changes with the file: its path, size and time of change."""
+        state = os.stat(self.paths[index])
+        return f"{self.paths[index]}|{state.st_size}|{state.st_mtime_ns}"
 
     def take(self, chosen: NDArray[np.integer]) -> Files:
         """Return the chosen images in that order."""
@@ -47,6 +54,10 @@ class Arrays:
     def read(self, index: int) -> Image.Image:
         """Return one image as RGB."""
         return Image.fromarray(self.images[index]).convert("RGB")
+
+    def fingerprint(self, index: int) -> str:
+        """Return what changes with the image: its name and a digest of its pixels."""
+        return f"{self.paths[index]}|{blake2b(self.images[index].tobytes(), digest_size=16).hexdigest()}"
 
     def take(self, chosen: NDArray[np.integer]) -> Arrays:
         """Return the chosen images in that order."""

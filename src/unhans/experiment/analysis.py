@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from unhans.data import ImageData
@@ -18,6 +20,7 @@ from unhans.experiment.subject import Subject
 from unhans.models import Classifier, load_weights
 from unhans.store import replacing
 
+SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 
 
@@ -26,15 +29,24 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
     began = time.perf_counter()
     cfg = with_run(cfg)
     check(cfg)
-    if cfg.split not in ("train", "val"):
-        raise ConfigurationError(f"split expects train or val, got {cfg.split!r}.")
+    if cfg.split not in SPLITS:
+        raise ConfigurationError(f"split expects one of {', '.join(SPLITS)}, got {cfg.split!r}.")
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     out = Path(cfg.out)
     with replacing(out / "config.yaml") as part:
         part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    numbers = build(cfg.analysis)(_subject(cfg, out))
+    run = build(cfg.analysis)
+    needs = (
+        {"subject": _subject(cfg, out)} if _explains(cfg) else {"data": build_data(cfg), "out": out, "seed": cfg.seed}
+    )
+    numbers = run(**needs)
     CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]")
     return numbers
+
+
+def _explains(cfg: DictConfig) -> bool:
+    """Tell whether the analysis is about a network; one without a subject needs data alone."""
+    return "subject" in inspect.signature(get_object(cfg.analysis._target_)).parameters
 
 
 def _subject(cfg: DictConfig, out: Path) -> Subject:
@@ -61,7 +73,8 @@ def with_run(cfg: DictConfig) -> DictConfig:
     for key, node in own.items():
         before = saved.get(key) or {}
         merged[key] = node if node and "_target_" in node else OmegaConf.merge(before, node or {})
-    absent = [key for key in ("data", "model") if "_target_" not in merged[key]]
+    needed = ("data", "model") if _explains(cfg) else ("data",)
+    absent = [key for key in needed if "_target_" not in merged[key]]
     if absent:
         raise ConfigurationError(f"{absent[0]} is missing; give ckpt=… of a run, or model=… and data=….")
     OmegaConf.set_struct(merged, True)

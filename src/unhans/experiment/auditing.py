@@ -2,55 +2,86 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
-from unhans.data import reading
+from pytorch_lightning.loggers import Logger
+
 from unhans.experiment.console import CONSOLE
+from unhans.experiment.finding import Finding
+from unhans.experiment.overview import log_overview, ranking_of, write_overview
+from unhans.experiment.pool import Parallel
+from unhans.experiment.run import run_survey
 from unhans.experiment.subject import Subject
-from unhans.report import AuditPages, progress, ranking_table
-from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
+from unhans.experiment.survey import Survey, Target
+from unhans.report import finish, ranking_table
+from unhans.spray import SpRAy, Suspicion
+from unhans.store import held, sweep
 
 
-def audit_classes(subject: Subject, spray: SpRAy, control: bool = True) -> dict[str, float]:
-    """Audit class by class; print and write the ranking.
+def audit_classes(
+    subject: Subject,
+    spray: SpRAy,
+    control: bool = True,
+    classes: Sequence[str] | None = None,
+    target: Target = "label",
+    parallel: Parallel | None = None,
+    logger: Logger | None = None,
+) -> dict[str, float]:
+    """Audit every class; print the ranking, write it with the report and the lists of samples.
 
-    Each class is on disk as soon as it is done, and the ranking is written even when the work is interrupted.
+    What is finished stays so: a run into a folder that holds results does what is missing or was made otherwise.
 
     Args:
         subject: what is audited.
         spray: how heatmaps are clustered.
         control: run the same analysis on the raw images.
+        classes: names of the classes to audit; None is all.
+        target: explain the label of each sample, or the class predicted for it.
+        parallel: where classes are clustered; None is in as many processes as there are cores.
+        logger: gets the ranking, the striking clusters and the pages of suspicious classes.
     """
-    meaning = subject.attribution.description
-    explain = subject.attribution.of(subject.network)
-    auditor = Auditor(explain, spray, meaning, subject.batch_size, subject.device)
-    pages = AuditPages(subject.out, subject.dataset.paths, subject.classes, f"{subject.split} images · {meaning}")
-    found: list[Suspicion] = []
+    survey = Survey(
+        network=subject.network,
+        dataset=subject.dataset,
+        classes=subject.classes,
+        subsets=subject.subsets(classes),
+        attribution=subject.attribution,
+        spray=spray,
+        out=subject.out,
+        split=subject.split,
+        target=target,
+        control=control,
+        batch_size=subject.batch_size,
+        num_workers=subject.data.num_workers,
+        device=subject.device,
+    )
+    failed = 1
     try:
-        _audit_each(subject, auditor, control, pages, found)
+        ranking = audit_survey(survey, parallel or Parallel(), logger)
+        failed = 0
     finally:
         subject.data.report_unreadable()
-        if found:
-            pages.finish(ranked(found))
-    if not found:
-        raise ValueError("no class could be audited; the reasons are above.")
-    CONSOLE.print(ranking_table(ranked(found)))
-    return {"suspicious": float(sum(suspicion.suspicious for suspicion in found))}
+        finish([logger] if logger else [], failed)
+    return {"suspicious": float(sum(entry.suspicious for entry in ranking))}
 
 
-def _audit_each(subject: Subject, auditor: Auditor, control: bool, pages: AuditPages, found: list[Suspicion]) -> None:
-    """Add every class that can be audited to what was found, and say why another cannot."""
-    dataset, names, subsets = subject.dataset, subject.classes, subject.subsets()
-    with progress(sum(map(len, subsets.values()))) as say:
-        for label, indices in subsets.items():
-            text = f"class {names[label]}"
-            say(text, 0)
-            images, index = reading.read(dataset, indices)
-            try:
-                raw = auditor.control_of(images) if control else None
-                audit = auditor.audit(images, index, label, names[label], raw, partial(say, text))
-            except ValueError as error:
-                CONSOLE.print(f"[yellow]not ranked:[/] class {names[label]!r}: {error}")
-                continue
-            found.append(judge(audit))
-            pages.add(audit, dataset.denormalise(images), found[-1])
+def audit_survey(survey: Survey, parallel: Parallel, logger: Logger | None = None) -> list[Suspicion]:
+    """Run a survey and write everything about it, also about what was finished when it is interrupted.
+
+    Raises:
+        ValueError: no class could be ranked, another run holds the folder, or the network cannot be explained.
+        OSError: the disk is full.
+    """
+    findings: list[Finding] = []
+    with held(survey.out):
+        sweep(survey.out)
+        try:
+            run_survey(survey, parallel, findings)
+        finally:
+            ranking = write_overview(survey, findings) if ranking_of(findings) else []
+    if not ranking:
+        raise ValueError("no class could be ranked; the reasons are above.")
+    CONSOLE.print(ranking_table(ranking))
+    if logger:
+        log_overview(logger, survey, findings, ranking)
+    return ranking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from unhans.artifacts.naming import class_index
 from unhans.attribution import Attribution
-from unhans.data import ImageData, ImageDataset, reading
+from unhans.data import ImageData, ImageDataset, Union, reading
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class Subject:
     out: Path
 
     @property
-    def dataset(self) -> ImageDataset:
-        """The chosen split."""
+    def dataset(self) -> ImageDataset | Union:
+        """The chosen split, or both."""
+        if self.split == "union":
+            return Union(self.data.train_set, self.data.val_set)
         return (self.data.train_set if self.split == "train" else self.data.val_set).without_augmentation()
 
     @property
@@ -41,6 +45,16 @@ class Subject:
         """Class names by label."""
         return dict(enumerate(self.data.classes))
 
-    def subsets(self) -> dict[int, NDArray[np.int64]]:
-        """Return the drawn data-set indices of every class."""
-        return reading.choose(self.dataset.labels, self.samples_per_class, self.seed)
+    def subsets(self, classes: Sequence[str] | None = None) -> dict[int, NDArray[np.int64]]:
+        """Return the drawn data-set indices of every class, or of those that are named.
+
+        Raises ValueError for an unknown name, and where none has samples.
+        """
+        drawn = reading.choose(self.dataset.labels, self.samples_per_class, self.seed)
+        if classes is None:
+            return drawn
+        wanted = {class_index(str(name), self.data.classes, "classes") for name in classes}
+        chosen = {label: indices for label, indices in drawn.items() if label in wanted}
+        if not chosen:
+            raise ValueError(f"classes expects one that has {self.split} images, got {', '.join(map(str, classes))}.")
+        return chosen

@@ -39,13 +39,33 @@ def log_epoch(
         step: the trainer's `global_step`.
         scalars: value by key, such as `audit/tau/3`.
         figures: picture file or files by key; more than 108 go on under `key/2`, `key/3` and so on.
-        tables: columns and rows by key.
+        tables: columns and rows by key; a cell that is a `Path` is shown as a picture.
     """
-    numbers = {**scalars, "epoch": epoch}
-    pages = _pages(figures or {})
+    _log(loggers, step, {**scalars, "epoch": epoch}, figures or {}, tables or {})
+
+
+@rank_zero_only
+def log_once(
+    loggers: Sequence[Logger],
+    scalars: Mapping[str, float],
+    figures: Mapping[str, Pictures] | None = None,
+    tables: Mapping[str, Rows] | None = None,
+) -> None:
+    """Send what an analysis of a finished model found, as `log_epoch` does, but without an epoch."""
+    _log(loggers, 0, scalars, figures or {}, tables or {})
+
+
+def _log(
+    loggers: Sequence[Logger],
+    step: int,
+    numbers: Mapping[str, float],
+    figures: Mapping[str, Pictures],
+    tables: Mapping[str, Rows],
+) -> None:
+    pages = _pages(figures)
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            _log_wandb(logger, numbers, pages, tables or {}, step)
+            _log_wandb(logger, numbers, pages, tables, step)
             continue
         logger.log_metrics(numbers, step)
         if isinstance(logger, TensorBoardLogger):
@@ -94,13 +114,21 @@ def _log_wandb(
     import wandb
 
     for key in numbers:
-        if key != "epoch":
+        if "epoch" in numbers and key != "epoch":
             logger.experiment.define_metric(key, step_metric="epoch")
     images = {key: [wandb.Image(str(path), caption=path.stem) for path in paths] for key, paths in pages.items()}
     rows = {
-        key: wandb.Table(columns=list(columns), data=list(map(list, data))) for key, (columns, data) in tables.items()
+        key: wandb.Table(columns=list(columns), data=[[_cell(value) for value in row] for row in data])
+        for key, (columns, data) in tables.items()
     }
     logger.log_metrics({**numbers, **images, **rows}, step)
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a table; a path is the picture that lies there."""
+    import wandb
+
+    return wandb.Image(str(value)) if isinstance(value, Path) else value
 
 
 def _tensorboard_images(logger: TensorBoardLogger, pages: Mapping[str, Sequence[Path]], step: int) -> None:

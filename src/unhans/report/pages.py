@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from unhans.report.figures import class_figure, ranking_figure
-from unhans.report.tables import RANKING_COLUMNS, write_ranking, write_suspects
+from unhans.report.tables import RANKING_COLUMNS, Row, suspect_rows, write_ranking, write_suspects
 from unhans.spray import ClassAudit, Suspicion
 from unhans.store import file_stem, save_audit, write_figure
 
@@ -34,7 +33,7 @@ class AuditPages:
         self.classes = [classes.get(label, str(label)) for label in range(max(classes) + 1)]
         self.figures: dict[str, Path] = {}
         self.tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {}
-        self._suspects: list[ClassAudit] = []
+        self._suspects: dict[int, list[Row]] = {}
 
     def add(self, audit: ClassAudit, images: Tensor, suspicion: Suspicion) -> None:
         """Write the page and the data of one class; images: (n, 3, H, W) in [0, 1]."""
@@ -44,13 +43,14 @@ class AuditPages:
         figure = class_figure(audit, images.numpy(), self.classes, suspicion=suspicion, subtitle=self.subtitle)
         write_figure(page, figure)
         self.figures[f"audit/{audit.name}"] = page
-        if suspicion.suspicious:
-            self._suspects.append(replace(audit, heatmaps=audit.heatmaps[:0]))  # they are on disk and large
+        paths = [self.paths[i] for i in audit.index]
+        self._suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths)
 
     def finish(self, ranking: Sequence[Suspicion]) -> None:
         """Write the ranking over all classes and the list of suspicious samples."""
         write_ranking(self.folder / "ranking.csv", ranking)
-        write_suspects(self.folder / "suspects.csv", ranking, self._suspects, self.classes, self.paths.__getitem__)
+        suspects = (row for entry in ranking for row in self._suspects.get(entry.label, []))
+        write_suspects(self.folder / "suspects.csv", suspects)
         write_figure(self.folder / "ranking.png", ranking_figure(ranking, self.subtitle))
         self.figures["audit/ranking"] = self.folder / "ranking.png"
         self.tables["audit/ranking"] = (

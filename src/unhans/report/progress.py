@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Say = Callable[[str, int], None]
@@ -17,3 +18,32 @@ def progress(total: int, shown: bool = True) -> Iterator[Say]:
     with Progress(*columns, TimeRemainingColumn(), transient=True, disable=not shown) as bar:
         task = bar.add_task("audit", total=total)
         yield lambda text, samples: bar.update(task, description=text, advance=samples, refresh=True)
+
+
+class Stages:
+    """Two bars: samples that are explained, and classes that are clustered."""
+
+    def __init__(self, bar: Progress, samples: int, classes: int) -> None:
+        self._bar = bar
+        self._samples = bar.add_task("explaining", total=samples, visible=samples > 0)
+        self._classes = bar.add_task("clustering", total=classes)
+
+    def explaining(self, name: str) -> None:
+        """Say which class is being explained."""
+        self._bar.update(self._samples, description=escape(f"explaining class {name}"), refresh=True)
+
+    def explained(self, samples: int) -> None:
+        """Count samples that are done."""
+        self._bar.update(self._samples, advance=samples, refresh=True)
+
+    def clustered(self, name: str) -> None:
+        """Count a class that is done."""
+        self._bar.update(self._classes, description=escape(f"clustered class {name}"), advance=1, refresh=True)
+
+
+@contextmanager
+def stages(samples: int, classes: int) -> Iterator[Stages]:
+    """Show what is explained and what is clustered, with the time left; the bars vanish at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), transient=True) as bar:
+        yield Stages(bar, samples, classes)

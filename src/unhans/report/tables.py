@@ -1,9 +1,10 @@
-"""The ranking for the terminal and for scripts, and the list of samples to clean."""
+"""The ranking for the terminal and for scripts, the clusters, and the list of samples to clean."""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
@@ -22,7 +23,14 @@ RANKING_COLUMNS = (
     "label", "name", "n", "suspicious", "score", "lambda_2", "tau", "eigengap", "cluster_size", "control_lambda_2",
     "control_tau",
 )  # fmt: skip
-SUSPECT_COLUMNS = ("path", "index", "class", "cluster", "predicted_class", "rank_of_true_label")
+SUSPECT_COLUMNS = (
+    "path", "index", "split", "class", "cluster", "score", "predicted_class", "rank_of_true_label",
+)  # fmt: skip
+MEASURES = ("score", "separation", "compactness", "relevance_consistency", "image_consistency", "normalised_cut")
+CLUSTER_COLUMNS = ("rank", "class", "cluster", "n", "share", *MEASURES, "suspicious_class")
+SPLITS = ("train", "validation")
+
+Row = tuple[Any, ...]
 
 
 def ranking_table(ranking: Sequence[Suspicion], title: str = "Classes by suspicion") -> Table:
@@ -58,40 +66,62 @@ def write_ranking(path: str | os.PathLike[str], ranking: Sequence[Suspicion]) ->
     write_csv(path, RANKING_COLUMNS, ([getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking))
 
 
-def write_suspects(
-    path: str | os.PathLike[str],
-    ranking: Sequence[Suspicion],
-    audits: Sequence[ClassAudit],
-    classes: Sequence[str],
-    sample_path: Callable[[int], str | os.PathLike[str]],
-) -> None:
-    """Write the cleaning list: every sample in the striking cluster of a suspicious class, as CSV.
-
-    Its columns are path, index in the data set, class, cluster ("1 of 4": label and number of clusters), predicted
-    class and rank of the true label, here counted from 1.
+def suspect_rows(audit: ClassAudit, suspicion: Suspicion, classes: Sequence[str], paths: Sequence[str]) -> list[Row]:
+    """Return the samples in the striking cluster of a class as rows of `SUSPECT_COLUMNS`, if the class is suspicious.
 
     Args:
-        path: the file.
-        ranking: gives the order of the classes and says which are suspicious.
-        audits: the audits of these classes; others are left out.
+        audit: the class, n samples.
+        suspicion: says whether it is suspicious.
         classes: the name of every class, by index.
-        sample_path: gives a sample's path from its index.
+        paths: the path of every sample (n,).
+
+    Returns:
+        Plain values: path, index in the data set, "train" or "validation" (None where one split was audited), class,
+        the cluster's name and score, predicted class, and the rank of the true label, here counted from 1.
     """
-    found = {audit.label: audit for audit in audits}
-    chosen = [found[entry.label] for entry in ranking if entry.suspicious and entry.label in found]
-    write_csv(path, SUSPECT_COLUMNS, (row for audit in chosen for row in _suspects(audit, classes, sample_path)))
+    if audit.cluster is None or not suspicion.suspicious:
+        return []
+    cluster, splits = (audit.cluster.name, audit.cluster.score), audit.split
+    return [
+        (
+            os.fspath(paths[i]), int(audit.index[i]), None if splits is None else SPLITS[splits[i]], audit.name,
+            *cluster, classes[audit.prediction[i]], int(audit.rank[i]) + 1,
+        )
+        for i in audit.cluster.members.nonzero()[0].tolist()
+    ]  # fmt: skip
 
 
-def _suspects(
-    audit: ClassAudit, classes: Sequence[str], sample_path: Callable[[int], str | os.PathLike[str]]
-) -> Iterator[tuple[Any, ...]]:
-    if audit.cluster is None:
-        return
-    cluster = f"{audit.cluster.label} of {audit.cluster.k}"
-    for i in audit.cluster.members.nonzero()[0]:
-        index = int(audit.index[i])
-        predicted = classes[audit.prediction[i]]
-        yield os.fspath(sample_path(index)), index, audit.name, cluster, predicted, int(audit.rank[i]) + 1
+def cluster_rows(audit: ClassAudit, suspicion: Suspicion) -> list[Row]:
+    """Return the clusters of a class as rows of `CLUSTER_COLUMNS` without the rank, in plain values; None for NaN."""
+    n = len(audit.index)
+    return [
+        (
+            audit.name, cluster.name, int(cluster.members.sum()), int(cluster.members.sum()) / n,
+            *(_known(getattr(cluster, name)) for name in MEASURES), bool(suspicion.suspicious),
+        )
+        for cluster in audit.clusters
+    ]  # fmt: skip
+
+
+def write_suspects(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
+    """Write the cleaning list, rows of `suspect_rows` class by class, the most suspicious class first, as CSV."""
+    write_csv(path, SUSPECT_COLUMNS, rows)
+
+
+def write_clusters(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
+    """Write the clusters of all classes, rows of `cluster_rows` in any order, as CSV, the highest score first."""
+    write_csv(path, CLUSTER_COLUMNS, ranked_clusters(rows))
+
+
+def ranked_clusters(rows: Iterable[Row]) -> list[Row]:
+    """Return rows of `cluster_rows` with their rank before them, the highest score first."""
+    score = CLUSTER_COLUMNS.index("score") - 1
+    best = sorted(rows, key=lambda row: -row[score])
+    return [(place, *row) for place, row in enumerate(best, 1)]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _caption(ranking: Sequence[Suspicion]) -> str:

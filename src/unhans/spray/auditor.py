@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from sklearn.base import clone
 from torch import Tensor
 
 from unhans.attribution import Advance, Explain, explained
+from unhans.spray.clusters import rank_clusters
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit
-from unhans.spray.striking import striking_cluster
+from unhans.spray.raw import raw_pixels
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Auditor:
             prediction=prediction,
             rank=rank,
             spray=spray,
-            cluster=striking_cluster(spray, maps),
             control=control,
+            clusters=rank_clusters(spray, maps, images),
             description=self.description,
         )
 
@@ -69,8 +71,18 @@ class Auditor:
             )
 
     def control_of(self, images: Tensor) -> SpRAy | None:
-        """Return SpRAy on the raw images (n, C, H, W), each pixel channel for itself; None where all are the same."""
-        pixels = images.flatten(1).numpy()
-        if (pixels == pixels[0]).all():
-            return None
-        return clone(self.spray).set_params(normalisation=None, pooling=None, projection=None).fit(pixels)
+        """Return SpRAy on the raw images (n, C, H, W); None where all are the same."""
+        return control_of(self.spray, images.numpy())
+
+
+def control_of(spray: SpRAy, images: Any) -> SpRAy | None:
+    """Return SpRAy, with the graph of `spray`, fitted on raw images (METHODS §2); None where all are the same.
+
+    images: (n, C, H, W) in any scale, sliced in blocks; they are averaged as `raw_pixels` does, and compared by the
+    euclidean distance whatever heatmaps are compared by: that of heatmaps may make no sense for images.
+    """
+    pixels = raw_pixels(images)
+    if pixels is None:
+        return None
+    plain = {"metric": "euclidean", "normalisation": None, "pooling": None, "projection": None, "clusterings": ()}
+    return clone(spray).set_params(**plain).fit(pixels)

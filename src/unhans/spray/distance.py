@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from itertools import repeat
+
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
-COLUMNS = 4096  # pixels handled at once: bounds the memory of the float64 copy
+ROWS = 2048  # heatmaps compared at once with as many others
+COLUMNS = 2048  # pixels handled at once: bounds the memory of the float64 copies
+DIRECT = 2**22  # values handled at once where distances are computed directly
 CANCELLED = 1e-7  # below this share of |x|² + |y|² the product formula has lost about half of its digits
+
+Tile = tuple[slice, slice, NDArray[np.float64]]
 
 
 def euclidean_distances(heatmaps: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the euclidean distances (n, n) between the rows of heatmaps (n, ...), exact for near-duplicates too.
 
-    |x − y|² = |x|² + |y|² − 2 x·y as a matrix product in float64 on centred maps; pairs so close that the difference
-    cancels are computed again directly. The diagonal is zero and the matrix exactly symmetric.
+    The diagonal is zero and the matrix exactly symmetric.
+    """
+    distances = np.empty((len(heatmaps),) * 2)
+    for rows, columns, squared in squared_tiles(heatmaps):
+        distances[rows, columns] = np.sqrt(squared)
+        distances[columns, rows] = distances[rows, columns].T
+    return distances
+
+
+def squared_tiles(heatmaps: NDArray[np.floating]) -> Iterator[Tile]:
+    """Yield rows, columns and squared euclidean distances of heatmaps (n, ...), tile by tile of the upper triangle.
+
+    |x − y|² = |x|² + |y|² − 2 x·y as a matrix product in float64 on centred maps, on the GPU where there is one; pairs
+    so close that the difference cancels are computed again directly. Needs memory for a few tiles of 2048 × 2048.
     """
     flat = heatmaps.reshape(len(heatmaps), -1)
-    gram = np.zeros((len(flat), len(flat)))
-    for start in range(0, flat.shape[1], COLUMNS):
-        block = flat[:, start : start + COLUMNS].astype(np.float64)
-        block -= block.mean(axis=0)
-        gram += block @ block.T
-    size = np.add.outer(np.diag(gram), np.diag(gram))
-    squared = np.maximum(size - gram - gram.T, 0)
-    for i, j in np.argwhere(np.triu(squared <= CANCELLED * size, 1)):
-        squared[i, j] = squared[j, i] = np.square(flat[i].astype(np.float64) - flat[j]).sum()
-    np.fill_diagonal(squared, 0)
-    return np.sqrt(squared)
+    mean = flat.mean(axis=0, dtype=np.float64)
+    parts = [slice(start, min(start + ROWS, len(flat))) for start in range(0, len(flat), ROWS)]
+    size = np.concatenate([_sizes(flat[part], mean) for part in parts])
+    for i, rows in enumerate(parts):
+        for columns in parts[i:]:
+            total = np.add.outer(size[rows], size[columns])
+            squared = np.maximum(total - 2 * _products(flat, rows, columns, mean), 0)
+            _compute_again(squared, squared <= CANCELLED * total, flat[rows], flat[columns])
+            yield rows, columns, squared
+
+
+def product(x: NDArray[np.float64], y: NDArray[np.float64], device: str | None = None) -> NDArray[np.float64]:
+    """Return x yᵀ, computed by torch on a device, by default on the GPU, or by NumPy where there is none."""
+    device = "cuda" if device is None and torch.cuda.is_available() else device
+    if device is None:
+        return x @ y.T
+    return (torch.from_numpy(x).to(device) @ torch.from_numpy(y).to(device).T).cpu().numpy()
 
 
 def check_distances(distances: ArrayLike) -> NDArray[np.float64]:
@@ -39,3 +66,44 @@ def check_distances(distances: ArrayLike) -> NDArray[np.float64]:
     if (matrix < 0).any() or not np.allclose(matrix, matrix.T):
         raise ValueError("a distance matrix must be symmetric and not negative")
     return matrix
+
+
+def _centred(flat: NDArray[np.floating], mean: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, flat.shape[1], COLUMNS):
+        block = flat[:, start : start + COLUMNS].astype(np.float64)
+        block -= mean[start : start + COLUMNS]
+        yield block
+
+
+def _sizes(flat: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sum([np.einsum("ij,ij->i", x, x) for x in _centred(flat, mean)], axis=0)
+
+
+def _products(
+    flat: NDArray[np.floating], rows: slice, columns: slice, mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    total = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
+    others = repeat(None) if rows == columns else _centred(flat[columns], mean)
+    for x, y in zip(_centred(flat[rows], mean), others, strict=False):
+        total += product(x, x if y is None else y)  # a matrix times itself takes half the time
+    return total
+
+
+def _compute_again(
+    squared: NDArray[np.float64], near: NDArray[np.bool_], a: NDArray[np.floating], b: NDArray[np.floating]
+) -> None:
+    i, j = near.nonzero()
+    same = _digests(a, i)[i] == _digests(b, j)[j]  # there may be millions of pairs of equal maps
+    squared[i[same], j[same]] = 0
+    i, j = i[~same], j[~same]
+    step = max(1, DIRECT // a.shape[1])
+    for start in range(0, len(i), step):
+        some = slice(start, start + step)
+        squared[i[some], j[some]] = np.square(a[i[some]].astype(np.float64) - b[j[some]]).sum(axis=1)
+
+
+def _digests(flat: NDArray[np.floating], used: NDArray[np.int64]) -> NDArray[np.bytes_]:
+    digests = np.zeros(len(flat), dtype="V16")
+    for row in np.unique(used):
+        digests[row] = np.void(hashlib.blake2b(np.ascontiguousarray(flat[row]), digest_size=16).digest())
+    return digests

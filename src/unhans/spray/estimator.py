@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -13,15 +13,15 @@ from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from unhans.spray.cloud import cloud_variances, principal_coordinates
-from unhans.spray.distance import check_distances, euclidean_distances
+from unhans.spray.cloud import cloud_variances
+from unhans.spray.clustering import METHODS, cluster
 from unhans.spray.graph import knn_affinity
-from unhans.spray.preprocessing import check_heatmaps, normalise, sum_pool
+from unhans.spray.metric import AnyMetric, Comparison, check_metric, compared, compared_distances
+from unhans.spray.neighbours import APPROXIMATE, check_count
+from unhans.spray.preprocessing import prepared
 from unhans.spray.projection import project
 from unhans.spray.separability import fisher_separability
 from unhans.spray.spectrum import eigengap, laplacian_spectrum
-
-Metric = str | Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 SEEDS = 2**31 - 1
 PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
@@ -32,11 +32,12 @@ class SpRAy(BaseEstimator):
     """Cluster the heatmaps of one class by spectral analysis of their nearest-neighbour graph.
 
     Parameters:
-        metric: "euclidean"; "precomputed" (fit takes an (n, n) distance matrix); or a callable that turns the prepared
-            heatmaps into such a matrix.
+        metric: "euclidean", "cosine", "wasserstein" or "gromov_wasserstein"; "precomputed" (fit takes a distance matrix
+            (n, n)); a callable that turns the prepared heatmaps into one; or a `unhans.spray.metric.Metric`.
         n_neighbors: neighbours of each sample in the graph; must be smaller than n.
         n_eigenvalues: q, size of the embedding; at most n are used.
         n_clusters: every k to cluster with.
+        clusterings: further clusterings of Φ, of "agglomerative", "dbscan" and "hdbscan".
         pooling: None, or the grid (rows, columns) or grid size onto which relevance is summed.
         normalisation: None, "max" or "sum" (of absolute values), per heatmap, after pooling.
         projection: "umap", "tsne" or None.
@@ -44,22 +45,30 @@ class SpRAy(BaseEstimator):
 
     Attributes after fit:
         affinity_: (n, n) sparse, symmetric, in {0, ½, 1}.
-        variances_: (n,) variances along the principal axes that the heatmaps would have without clusters.
-        eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym.
+        variances_: (a,) variances along the principal axes that the heatmaps would have without clusters.
+        eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym; where the graph is in c pieces the
+            first c columns of Φ are their indicators, the largest piece first.
         eigengap_, eigengap_size_: eigenvalues before the largest gap (suggested number of clusters), and that gap.
         n_clusters_: (K,) the k that were used: those up to n / 5, and to the number of distinct rows of Φ.
         labels_: (K, n), row i is the k-means clustering of Φ into n_clusters_[i].
+        clusterings_: by name, the labels (n,) of each of the further clusterings, −1 for noise.
         separability_per_k_, separability_: (K,) Fisher criteria ([000] eq. 8) and τ, their mean.
         projection_: (n, 2) map of Φ, or None.
+
+    Nothing of size n × n is held beyond 2,048 heatmaps, unless the metric is a matrix or a function. Memory is that of
+    the prepared heatmaps (n · d values of 4 or 8 bytes), 8 · n · (a + 4q) bytes for their a ≤ min(n, d, 2048) principal
+    axes and the work on Φ, and about 0.5 GB for blocks. From 20,000 heatmaps on neighbours are searched by descent
+    (`unhans.spray.neighbours`) and k-means starts once instead of three times.
     """
 
     def __init__(
         self,
         *,
-        metric: Metric = "euclidean",
+        metric: AnyMetric = "euclidean",
         n_neighbors: int = 10,
         n_eigenvalues: int = 32,
         n_clusters: Iterable[int] = range(2, 31),
+        clusterings: Sequence[str] = (),
         pooling: int | tuple[int, int] | None = None,
         normalisation: str | None = None,
         projection: str | None = "umap",
@@ -69,6 +78,7 @@ class SpRAy(BaseEstimator):
         self.n_neighbors = n_neighbors
         self.n_eigenvalues = n_eigenvalues
         self.n_clusters = n_clusters
+        self.clusterings = clusterings
         self.pooling = pooling
         self.normalisation = normalisation
         self.projection = projection
@@ -82,33 +92,36 @@ class SpRAy(BaseEstimator):
         """
         self._check_parameters()
         random = check_random_state(self.random_state)
-        distances = self._distances(heatmaps)
-        if not distances.any():
-            raise ValueError(f"all {len(distances)} heatmaps are identical: there is nothing to cluster")
+        comparison = self._compared(heatmaps)
+        check_count(comparison.n, self.n_neighbors)
+        if comparison.identical:
+            raise ValueError(f"all {comparison.n} heatmaps are identical: there is nothing to cluster")
+        self.affinity_ = knn_affinity(comparison.neighbours(self.n_neighbors))
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
-            self._analyse(distances, random)
+            self.variances_ = cloud_variances(comparison.coordinates())
+            self._analyse(random)
         return self
 
     def prepare(self, heatmaps: ArrayLike) -> NDArray[np.floating]:
         """Return the heatmaps as they are compared: checked, sum-pooled and normalised."""
-        maps = check_heatmaps(heatmaps)
-        maps = maps if self.pooling is None else sum_pool(maps, self.pooling)
-        return maps if self.normalisation is None else normalise(maps, self.normalisation)
+        return prepared(heatmaps, self.pooling, self.normalisation)
 
-    def _distances(self, heatmaps: ArrayLike) -> NDArray[np.float64]:
-        if self.metric == "precomputed":
-            return check_distances(heatmaps)
-        maps = self.prepare(heatmaps)
-        return euclidean_distances(maps) if self.metric == "euclidean" else check_distances(self.metric(maps))
+    @property
+    def _precomputed(self) -> bool:
+        return isinstance(self.metric, str) and self.metric == "precomputed"
 
-    def _analyse(self, distances: NDArray[np.float64], random: np.random.RandomState) -> None:
-        self.affinity_ = knn_affinity(distances, self.n_neighbors)
-        self.variances_ = cloud_variances(principal_coordinates(distances))
+    def _compared(self, heatmaps: ArrayLike) -> Comparison:
+        if self._precomputed:
+            return compared_distances(heatmaps)
+        return compared(self.metric, self.prepare(heatmaps))
+
+    def _analyse(self, random: np.random.RandomState) -> None:
         self.eigenvalues_, self.embedding_ = laplacian_spectrum(self.affinity_, self.n_eigenvalues, random)
         self.eigengap_, self.eigengap_size_ = eigengap(self.eigenvalues_)
         self._cluster(random.randint(SEEDS))
         seed = random.randint(SEEDS)
         self.projection_ = None if self.projection is None else project(self.embedding_, self.projection, seed)
+        self._cluster_further(random.randint(SEEDS))
 
     def _cluster(self, seed: int) -> None:
         points = self.embedding_.round(9)  # below it is rounding: rows that are equal shall count once
@@ -118,24 +131,35 @@ class SpRAy(BaseEstimator):
             raise ValueError(
                 f"n_clusters={self.n_clusters} holds no number up to {most}, the most these heatmaps allow"
             )
-        fits = (KMeans(k, n_init=RESTARTS, random_state=seed).fit(points) for k in self.n_clusters_)
+        restarts = RESTARTS if len(points) < APPROXIMATE else 1
+        fits = (KMeans(k, n_init=restarts, random_state=seed).fit(points) for k in self.n_clusters_)
         self.labels_ = np.stack([fit.labels_ for fit in fits])
         self.separability_per_k_ = np.array([fisher_separability(self.embedding_, row) for row in self.labels_])
         self.separability_ = float(self.separability_per_k_.mean())
 
+    def _cluster_further(self, seed: int) -> None:
+        suggested = max(2, self.eigengap_)
+        self.clusterings_ = {name: cluster(self.embedding_, name, suggested, seed) for name in self.clusterings}
+
     def _check_parameters(self) -> None:
-        if not callable(self.metric) and self.metric not in ("euclidean", "precomputed"):
-            raise ValueError(f'metric must be "euclidean", "precomputed" or a callable, got {self.metric!r}')
+        check_metric(self.metric)
+        _check_clusterings(self.clusterings)
         if self.normalisation not in (None, "max", "sum"):
             raise ValueError(f'normalisation must be None, "max" or "sum", got {self.normalisation!r}')
         if self.projection not in (None, "umap", "tsne"):
             raise ValueError(f'projection must be None, "umap" or "tsne", got {self.projection!r}')
-        if self.metric == "precomputed" and (self.pooling is not None or self.normalisation is not None):
+        if self._precomputed and (self.pooling is not None or self.normalisation is not None):
             raise ValueError('pooling and normalisation need heatmaps, but metric="precomputed" takes distances')
         _check_count("n_neighbors", self.n_neighbors, 1)
         _check_count("n_eigenvalues", self.n_eigenvalues, 2)
         for k in self.n_clusters:
             _check_count("n_clusters", k, 2)
+
+
+def _check_clusterings(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in METHODS:
+            raise ValueError(f"clusterings must be names among {', '.join(METHODS)}, got {name!r}")
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

@@ -1,4 +1,4 @@
-"""What SpRAy found in one class, and the striking cluster in it."""
+"""What SpRAy found in one class, and the clusters in it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,36 @@ from numpy.typing import NDArray
 
 from unhans.spray.estimator import SpRAy
 
+TITLES = {"kmeans": "k-means", "dbscan": "DBSCAN", "hdbscan": "HDBSCAN"}  # the others are called what they are
+
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster of one clustering: its members and how far it stands apart.
+    """One cluster of the samples of a class: its members and how striking it is (`unhans.spray.clusters`).
 
-    k, label: number of clusters of that clustering, and which of them it is; members: (n,); normalised_cut: in [0, 2],
-    0 where no edge of the graph leads out of the cluster.
+    method: "cut" (one side of the smallest normalised cut along an eigenvector), "kmeans", "agglomerative", "dbscan" or
+    "hdbscan"; k, label: number of clusters of that clustering, and which of them it is, from 0; members: (n,);
+    normalised_cut: in [0, 2], 0 where no edge of the graph leads out of the cluster; compactness, separation,
+    relevance_consistency, image_consistency: in [0, 1], 1 the most striking, NaN where it was not measured; score: in
+    [0, 1], from those four and the size, comparable across classes.
     """
 
+    method: str
     k: int
     label: int
     members: NDArray[np.bool_]
     normalised_cut: float
+    compactness: float
+    separation: float
+    relevance_consistency: float
+    image_consistency: float
+    score: float
+
+    @property
+    def name(self) -> str:
+        """What the cluster is called, such as "cut", or "k-means 3 of 7", counted from 1."""
+        title = TITLES.get(self.method, self.method)
+        return title if self.method == "cut" else f"{title} {self.label + 1} of {self.k}"
 
 
 @dataclass(frozen=True)
@@ -29,8 +46,10 @@ class ClassAudit:
     """The analysis of one class: samples, heatmaps, predictions, SpRAy on heatmaps and on raw images.
 
     index, prediction, rank: (n,) data-set index, top-1 class, rank of the true label (0 = first);
-    heatmaps: (n, H, W) relevance summed over channels; cluster: the striking one, None where a class is too small;
-    control: SpRAy fitted on the raw images; description: what a heatmap means (rule set, target, layer).
+    heatmaps: (n, H, W) relevance summed over channels, an array or something that can be sliced like one;
+    control: SpRAy fitted on the raw images; clusters: the most striking first, none where a class is too small;
+    description: what a heatmap means (rule set, target, layer); split: (n,) 0 for training and 1 for validation
+    samples, None where only one split was audited; target: (n,) the explained class, None where it is the label.
     """
 
     label: int
@@ -40,6 +59,13 @@ class ClassAudit:
     prediction: NDArray[np.int64]
     rank: NDArray[np.int64]
     spray: SpRAy
-    cluster: Cluster | None
     control: SpRAy | None
+    clusters: tuple[Cluster, ...]
     description: str = ""
+    split: NDArray[np.uint8] | None = None
+    target: NDArray[np.int64] | None = None
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The striking cluster: the first, or None."""
+        return self.clusters[0] if self.clusters else None

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Normalisation = Literal["max", "sum"]
+Grid = int | tuple[int, int]
+
+ROWS = 512  # heatmaps read and prepared at once
 
 
-def check_heatmaps(heatmaps: ArrayLike) -> NDArray[np.floating]:
-    """Return the heatmaps as a floating-point array (n, H, W) or (n, d).
+def prepared(heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisation | None = None) -> NDArray:
+    """Return heatmaps (n, H, W) or (n, d) checked, sum-pooled and normalised, as one floating-point array.
 
+    heatmaps: whatever NumPy reads, or an object with `shape` and slicing, which is read 512 heatmaps at a time.
+    Half precision and bytes become float32, other whole numbers float64; float32 and float64 stay what they are, and
+    are not copied where there is nothing to do.
     Raises ValueError for another number of dimensions, an empty map, or a value that is not finite.
     """
-    maps = np.asarray(heatmaps)
-    if maps.ndim not in (2, 3) or 0 in maps.shape:
-        raise ValueError(f"heatmaps must have shape (n, H, W) or (n, d) without an empty axis, got {maps.shape}")
-    if not np.issubdtype(maps.dtype, np.floating) or maps.dtype == np.float16:
-        maps = maps.astype(np.float64)
-    broken = np.flatnonzero(~np.isfinite(maps.reshape(len(maps), -1)).all(axis=1))
-    if len(broken):
-        raise ValueError(
-            f"heatmaps must be finite, but {len(broken)} of {len(maps)} hold NaN or infinity, first number {broken[0]}"
-        )
-    return maps
+    source = heatmaps if hasattr(heatmaps, "shape") and hasattr(heatmaps, "__getitem__") else np.asarray(heatmaps)
+    shape = tuple(source.shape)
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise ValueError(f"heatmaps must have shape (n, H, W) or (n, d) without an empty axis, got {shape}")
+    idle = pooling is None and normalisation is None and isinstance(source, np.ndarray)
+    if not idle or source.dtype not in (np.float32, np.float64):
+        return _gathered(source, pooling, normalisation)
+    _refuse_broken([start + bad for start, block in _blocks(source) for bad in _broken(block)], len(source))
+    return source
 
 
-def sum_pool(heatmaps: NDArray[np.floating], grid: int | tuple[int, int]) -> NDArray[np.floating]:
+def sum_pool(heatmaps: NDArray[np.floating], grid: Grid) -> NDArray[np.floating]:
     """Sum relevance (n, H, W) over the cells of a grid (rows, columns), so that total relevance is kept.
 
     Where the grid does not divide the map, cells differ by one pixel; a map with fewer pixels than the grid stays as it
@@ -53,6 +58,40 @@ def normalise(heatmaps: NDArray[np.floating], normalisation: Normalisation) -> N
     scale = size.max(axis=1) if normalisation == "max" else size.sum(axis=1)
     scale = np.where(scale == 0, 1, scale).reshape(-1, *(1,) * (heatmaps.ndim - 1))
     return heatmaps / scale
+
+
+def _gathered(source: Any, pooling: Grid | None, normalisation: Normalisation | None) -> NDArray[np.floating]:
+    maps, broken = np.empty(0), []
+    for start, block in _blocks(source):
+        broken += [start + bad for bad in _broken(block)]
+        if broken:
+            continue
+        block = block if pooling is None else sum_pool(block, pooling)
+        block = block if normalisation is None else normalise(block, normalisation)
+        if start == 0:
+            maps = np.empty((source.shape[0], *block.shape[1:]), dtype=block.dtype)
+        maps[start : start + len(block)] = block
+    _refuse_broken(broken, source.shape[0])
+    return maps
+
+
+def _blocks(source: Any) -> Iterator[tuple[int, NDArray[np.floating]]]:
+    for start in range(0, source.shape[0], ROWS):
+        block = np.asarray(source[start : start + ROWS])
+        if block.dtype.kind not in "fiub":
+            raise ValueError(f"heatmaps must hold real numbers, got values of type {block.dtype}")
+        yield start, block.astype(np.result_type(block.dtype, np.float32), copy=False)
+
+
+def _broken(block: NDArray[np.floating]) -> list[int]:
+    return np.flatnonzero(~np.isfinite(block.reshape(len(block), -1)).all(axis=1)).tolist()
+
+
+def _refuse_broken(broken: list[int], n: int) -> None:
+    if broken:
+        raise ValueError(
+            f"heatmaps must be finite, but {len(broken)} of {n} hold NaN or infinity, first number {broken[0]}"
+        )
 
 
 def _starts(length: int, cells: int) -> NDArray[np.int64]:

@@ -9,32 +9,50 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-ZERO = 1e-10  # a connected graph of n samples has λ₂ of the order 1/n² or more, rounding is below 1e-13
-
 Spectrum = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def laplacian_spectrum(affinity: csr_array, n_eigenvalues: int, random_state: np.random.RandomState) -> Spectrum:
     """Return the q smallest eigenvalues, ascending, and eigenvectors (n, q) of L_sym = I − D^-½ A D^-½.
 
-    Every sample must have a neighbour. The spectrum lies in [0, 2] and holds one zero per connected component.
+    Every sample must have a neighbour. The spectrum lies in [0, 2] and is the union of the spectra of the connected
+    components, each found by itself: so it holds exactly one zero per component, whose vector is D^½ on the component
+    and zero elsewhere, larger components first. At most n values.
     """
     degree = np.asarray(affinity.sum(axis=1)).ravel()
     root = 1 / np.sqrt(degree)
     normalised = csr_array(affinity * root[:, None] * root[None, :])
+    parts = components(affinity)
     q = min(n_eigenvalues, len(degree))
-    eigenvalues, vectors = _lanczos(normalised, q, random_state) if 2 * q < len(degree) else _dense(normalised, q)
-    # Lanczos may miss copies of a repeated eigenvalue; how many zeros there must be is known.
-    if np.sum(eigenvalues < ZERO) != min(q, connected_components(affinity, directed=False)[0]):
-        eigenvalues, vectors = _dense(normalised, q)
-    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(q)]
-    return eigenvalues, vectors * np.sign(largest)
+    wanted = max(q - len(parts), 0) + 1  # of each component: its zero, and what it could contribute beside
+    found = [_connected(normalised[part][:, part], degree[part], wanted, random_state) for part in parts[:q]]
+    values = np.concatenate([value for value, _ in found])
+    lowest = np.argsort(values, kind="stable")[:q]
+    return values[lowest], _scattered(parts[:q], [vectors for _, vectors in found], lowest, len(degree))
 
 
 def eigengap(eigenvalues: NDArray[np.float64]) -> tuple[int, float]:
     """Return the number of eigenvalues before the largest gap (the suggested number of clusters) and the gap."""
     gaps = np.diff(eigenvalues)
     return int(gaps.argmax()) + 1, float(gaps.max())
+
+
+def components(affinity: csr_array) -> list[NDArray[np.int64]]:
+    """Return the samples of each connected component, the largest component first, of equal ones the earlier."""
+    count, labels = connected_components(affinity, directed=False)
+    parts = np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels, minlength=count))[:-1])
+    return sorted(parts, key=lambda part: (-len(part), part[0]))
+
+
+def _connected(normalised: csr_array, degree: NDArray[np.float64], q: int, random: np.random.RandomState) -> Spectrum:
+    q = min(q, len(degree))
+    trivial = np.sqrt(degree / degree.sum())
+    if q == 1:
+        return np.zeros(1), trivial[:, None]
+    values, vectors = _lanczos(normalised, q, random) if 2 * q < len(degree) else _dense(normalised, q)
+    values[0], vectors[:, 0] = 0, trivial
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(q)]
+    return values, vectors * np.sign(largest)
 
 
 def _lanczos(normalised: csr_array, q: int, random_state: np.random.RandomState) -> Spectrum:
@@ -51,3 +69,15 @@ def _dense(normalised: csr_array, q: int) -> Spectrum:
 def _ascending(similarity: NDArray[np.float64], vectors: NDArray[np.float64]) -> Spectrum:
     order = np.argsort(-similarity, kind="stable")
     return np.clip(1 - similarity[order], 0, 2), vectors[:, order]
+
+
+def _scattered(
+    parts: list[NDArray[np.int64]], vectors: list[NDArray[np.float64]], chosen: NDArray[np.int64], n: int
+) -> NDArray[np.float64]:
+    owner = np.concatenate([np.full(block.shape[1], i) for i, block in enumerate(vectors)])
+    column = np.concatenate([np.arange(block.shape[1]) for block in vectors])
+    whole = np.zeros((n, len(chosen)))
+    for to, which in enumerate(chosen):
+        part = owner[which]
+        whole[parts[part], to] = vectors[part][:, column[which]]
+    return whole

@@ -6,9 +6,12 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import Cluster
+from unhans.spray.parts import rows
 
 SWEPT = 8  # eigenvectors that are cut; an artifact that forms a cluster is among the first
 SMALLEST = 0.05  # smallest share of the class that is a cluster
@@ -18,10 +21,20 @@ Cut = tuple[float, NDArray[np.bool_]]
 
 
 def striking_cluster(spray: SpRAy, heatmaps: ArrayLike) -> Cluster | None:
-    """Return the cluster that stands apart most and is the most consistent, or None where a class is too small.
+    """Return what `striking_cut` finds as a cluster, without its measures and score (NaN: see `rank_clusters`).
+
+    spray: fitted; heatmaps: those it was fitted on, (n, H, W) or (n, d). None where the class is too small.
+    """
+    found = striking_cut(spray, spray.prepare(heatmaps))
+    return None if found is None else Cluster("cut", 2, int(found[1][0]), found[1], found[0], *(math.nan,) * 5)
+
+
+def striking_cut(spray: SpRAy, maps: NDArray[np.floating]) -> Cut | None:
+    """Return the set of samples that stands apart most and is the most consistent, None where a class is too small.
 
     Each of the first eigenvectors after the trivial one orders the samples; of all places to cut the order the one with
-    the smallest normalised cut counts (the sweep of Cheeger's inequality: λ₂/2 ≤ conductance ≤ √(2λ₂)). Of these cuts
+    the smallest normalised cut counts (the sweep of Cheeger's inequality: λ₂/2 ≤ conductance ≤ √(2λ₂)). A graph in
+    several pieces has no trivial eigenvector: each of the first then tells one piece from the others. Of these cuts
     the smallest wins, and of its two sides, and of cuts equal to two decimals, the side whose heatmaps are more alike:
     the smaller dispersion. The artifact may be in the majority, so size says nothing. Each side has more than
     n_neighbors samples and at least 5 % of the class.
@@ -29,30 +42,33 @@ def striking_cluster(spray: SpRAy, heatmaps: ArrayLike) -> Cluster | None:
     The k-means clusterings of `spray` are no candidates: the one eigenvector that tells the artifact is drowned among
     the other 31 of Φ, so that none of them finds clusters which this cut finds to the last sample.
 
-    spray: fitted; heatmaps: those it was fitted on, (n, H, W) or (n, d).
+    spray: fitted; maps: (n, ...) as `spray.prepare` returned them. The cut is the normalised one, the set (n,).
     """
-    maps = spray.prepare(heatmaps).reshape(len(heatmaps), -1)
-    least = max(spray.n_neighbors + 1, math.ceil(SMALLEST * len(maps)))
+    least = smallest(spray, len(maps))
     if 2 * least > len(maps):
         return None
-    affinity = spray.affinity_.toarray()
-    cuts = [smallest_cut(affinity, vector, least) for vector in spray.embedding_.T[1 : SWEPT + 1]]
-    sides = [(round(cut, DECIMALS), dispersion(maps[side]), cut, side) for cut, low in cuts for side in (low, ~low)]
-    _, _, cut, members = min(sides, key=lambda side: side[:2])
-    return Cluster(k=2, label=int(members[0]), members=members, normalised_cut=cut)
+    trivial = int(connected_components(spray.affinity_, directed=False)[0] == 1)
+    cuts = [smallest_cut(spray.affinity_, v, least) for v in spray.embedding_.T[trivial : SWEPT + trivial]]
+    sides = [(cut, side) for cut, low in cuts for side in (low, ~low)]
+    spread = dispersion(maps, np.array([side for _, side in sides]))
+    return sides[min(range(len(sides)), key=lambda i: (round(sides[i][0], DECIMALS), spread[i]))]
 
 
-def smallest_cut(affinity: NDArray[np.floating], vector: NDArray[np.floating], least: int) -> Cut:
+def smallest(spray: SpRAy, n: int) -> int:
+    """Return how many of n samples make a cluster: more than n_neighbors and at least 5 % of the class."""
+    return max(spray.n_neighbors + 1, math.ceil(SMALLEST * n))
+
+
+def smallest_cut(affinity: csr_array, vector: NDArray[np.floating], least: int) -> Cut:
     """Return the smallest normalised cut of the graph (n, n) along an eigenvector (n,) of L_sym, and its lower side.
 
     Ncut = cut/vol(S) + cut/vol(rest), with cut the weight of the edges between the sides and vol the sum of degrees;
-    either side has at least `least` samples.
+    either side has at least `least` samples. Memory and time are those of the edges.
     """
-    degree = affinity.sum(axis=1)
+    degree = np.asarray(affinity.sum(axis=1)).ravel()
     order = np.argsort(vector / np.sqrt(degree), kind="stable")
-    within = 2 * np.tril(affinity[np.ix_(order, order)]).sum(axis=1)  # weight a sample adds when it joins the others
     volume = np.cumsum(degree[order])[least - 1 : len(order) - least]
-    cut = volume - np.cumsum(within)[least - 1 : len(order) - least]
+    cut = volume - np.cumsum(_joined(affinity, order))[least - 1 : len(order) - least]
     normalised = cut / volume + cut / (degree.sum() - volume)
     best = int(normalised.argmin())
     side = np.zeros(len(order), dtype=bool)
@@ -60,11 +76,28 @@ def smallest_cut(affinity: NDArray[np.floating], vector: NDArray[np.floating], l
     return max(float(normalised[best]), 0.0), side
 
 
-def dispersion(maps: NDArray[np.floating]) -> float:
-    """Return how unlike maps (n, d) are: mean squared distance to their mean over the squared norm of the mean.
+def dispersion(maps: NDArray[np.floating], members: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how unlike the members (m, n) of m sets are: mean squared distance to their mean over |mean|².
 
-    Zero for equal maps, infinite where they cancel out. It does not depend on their scale.
+    Zero for equal maps, infinite where they cancel out. It does not depend on the scale of the maps (n, ...).
     """
-    mean = maps.mean(axis=0, dtype=np.float64)
-    strength = float(np.square(mean).sum())
-    return float(np.square(maps - mean).sum(axis=1).mean()) / strength if strength else math.inf
+    total = np.zeros((len(members), math.prod(maps.shape[1:])))
+    squared = np.zeros(len(members))
+    for part, block in rows(maps):
+        chosen = members[:, part].astype(np.float64)
+        total += chosen @ block
+        squared += chosen @ np.square(block).sum(axis=1)
+    size = members.sum(axis=1)
+    strength = np.square(total / size[:, None]).sum(axis=1)
+    spread = np.maximum(squared / size - strength, 0)
+    return np.divide(spread, strength, out=np.full(len(members), math.inf), where=strength > 0)
+
+
+def _joined(affinity: csr_array, order: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The weight within a set that each sample adds when it joins those before it in the order, both ways."""
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    edges = affinity.tocoo()
+    row, column = place[edges.row], place[edges.col]
+    earlier = column < row
+    return np.bincount(row[earlier], weights=2 * edges.data[earlier], minlength=len(order))

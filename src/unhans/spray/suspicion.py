@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from unhans.spray.cloud import surrogates
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit
+from unhans.spray.metric import Euclidean
 
 SURROGATES = 5  # the median of five varies by about 5 %
 EVERY_KTH = 7  # of the clusterings enter the comparison of τ: its surrogates cost a seventh, its mean is about the same
@@ -89,12 +91,22 @@ def rank(audits: Sequence[ClassAudit]) -> list[Suspicion]:
 def suspicion_score(spray: SpRAy) -> float:
     """Return the score of `judge` for a fitted estimator."""
     null = SpRAy(
+        metric=_WithoutCloud(),
         n_neighbors=spray.n_neighbors,
         n_eigenvalues=spray.n_eigenvalues,
         n_clusters=spray.n_clusters_[::EVERY_KTH],
         projection=None,
     )
-    fits = [clone(null).fit(maps) for maps in surrogates(spray.variances_, SURROGATES)]
+    points = surrogates(spray.variances_, len(spray.embedding_), SURROGATES)
+    fits = [clone(null).fit(maps) for maps in points]
     lambda_2, tau = np.median([(fit.eigenvalues_[1], fit.separability_) for fit in fits], axis=0)
     apart = math.log10(max(lambda_2, LEAST) / max(spray.eigenvalues_[1], LEAST))
     return apart + WEIGHT_OF_TAU * math.log10(spray.separability_per_k_[::EVERY_KTH].mean() / tau)
+
+
+@dataclass(frozen=True)
+class _WithoutCloud(Euclidean):
+    """Surrogates are compared with nothing, so that their own variances are not needed."""
+
+    def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
+        return maps[:, :0]

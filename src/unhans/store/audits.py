@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,10 @@ from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit, Cluster
 from unhans.store.atomic import replacing
 
-FORMAT = "unhans class audit 1"
+KIND, VERSION = "unhans class audit", 2
+FORMAT = f"{KIND} {VERSION}"
+OPTIONAL = ("split", "target")  # arrays that an audit may lack
+NUMBERS = [field.name for field in fields(Cluster) if field.name != "members"]
 
 
 def save_audit(
@@ -36,12 +40,12 @@ def save_audit(
     with h5py.File(memory, "w") as file:
         file.attrs.update(format=FORMAT, label=audit.label, name=audit.name, description=audit.description)
         file.update({"index": audit.index, "prediction": audit.prediction, "rank": audit.rank})
-        _write_heatmaps(file, audit.heatmaps, precision)
-        _write_spray(file.create_group("spray"), audit.spray)
+        file.update({name: getattr(audit, name) for name in OPTIONAL if getattr(audit, name) is not None})
+        _write_heatmaps(file, audit.heatmaps[:], precision)
+        write_spray(file.create_group("spray"), audit.spray)
         if audit.control is not None:
-            _write_spray(file.create_group("control"), audit.control)
-        if audit.cluster is not None:
-            _write_cluster(file.create_group("cluster"), audit.cluster)
+            write_spray(file.create_group("control"), audit.control)
+        write_clusters(file.create_group("clusters"), audit.clusters)
     with replacing(path) as part:
         part.write_bytes(memory.getbuffer())
 
@@ -54,16 +58,25 @@ def load_audit(path: str | os.PathLike[str]) -> ClassAudit:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or something else than such an audit.
+        ValueError: the file is damaged, something else than such an audit, or of another version.
     """
     content = Path(path).read_bytes()
     try:
         with h5py.File(io.BytesIO(content)) as file:
-            if file.attrs.get("format") != FORMAT:
-                raise KeyError("format")
-            return _read(file)
+            version = _version(file)
+            if version == VERSION:
+                return _read(file)
     except (OSError, KeyError, RuntimeError) as error:  # what h5py raises for foreign, cut or incomplete files
         raise ValueError(f"{os.fspath(path)} is not a complete audit (expected {FORMAT!r}): {error}") from error
+    age = "a newer" if version > VERSION else "an older"
+    raise ValueError(f"{os.fspath(path)} was written by {age} version of unhans (format {version}; this is {VERSION})")
+
+
+def _version(file: h5py.File) -> int:
+    kind, _, version = str(file.attrs.get("format", "")).rpartition(" ")
+    if kind != KIND or not version.isdecimal():
+        raise KeyError("format")
+    return int(version)
 
 
 def _read(file: h5py.File) -> ClassAudit:
@@ -75,9 +88,10 @@ def _read(file: h5py.File) -> ClassAudit:
         heatmaps=file["heatmaps"][:].astype(np.float32) * file["peak"][:],
         prediction=file["prediction"][:],
         rank=file["rank"][:],
-        spray=_read_spray(file["spray"]),
-        cluster=_read_cluster(file["cluster"]) if "cluster" in file else None,
-        control=_read_spray(file["control"]) if "control" in file else None,
+        spray=read_spray(file["spray"]),
+        control=read_spray(file["control"]) if "control" in file else None,
+        clusters=read_clusters(file["clusters"]),
+        **{name: file[name][:] for name in OPTIONAL if name in file},
     )
 
 
@@ -89,34 +103,40 @@ def _write_heatmaps(file: h5py.File, maps: np.ndarray, precision: str) -> None:
     file["peak"] = peak
 
 
-def _write_cluster(group: h5py.Group, cluster: Cluster) -> None:
-    group.attrs.update(k=cluster.k, label=cluster.label, normalised_cut=cluster.normalised_cut)
-    group["members"] = cluster.members
+def write_clusters(group: h5py.Group, clusters: Sequence[Cluster]) -> None:
+    """Write clusters in their order."""
+    group.attrs["numbers"] = _json([{name: getattr(cluster, name) for name in NUMBERS} for cluster in clusters])
+    group["members"] = np.array([cluster.members for cluster in clusters], dtype=bool)
 
 
-def _read_cluster(group: h5py.Group) -> Cluster:
-    k, label, cut = (group.attrs[name] for name in ("k", "label", "normalised_cut"))
-    return Cluster(k=int(k), label=int(label), members=group["members"][:], normalised_cut=float(cut))
+def read_clusters(group: h5py.Group) -> tuple[Cluster, ...]:
+    """Read clusters that `write_clusters` wrote."""
+    numbers = json.loads(group.attrs["numbers"])
+    return tuple(Cluster(members=members, **each) for members, each in zip(group["members"][:], numbers, strict=True))
 
 
-def _write_spray(group: h5py.Group, spray: SpRAy) -> None:
+def write_spray(group: h5py.Group, spray: SpRAy) -> None:
+    """Write an estimator: its parameters and everything that was fitted."""
     fitted = {name: value for name, value in vars(spray).items() if name.endswith("_")}
     for name, value in fitted.items():
         if issparse(value):
             _write_sparse(group.create_group(name), value)
         elif isinstance(value, np.ndarray):
             group[name] = value
+        elif name == "clusterings_":
+            group.create_group(name).update(value)
     numbers = {name: value for name, value in fitted.items() if name not in group}
     group.attrs.update(parameters=_json(spray.get_params(deep=False)), numbers=_json(numbers), arrays=list(group))
 
 
-def _read_spray(group: h5py.Group) -> SpRAy:
+def read_spray(group: h5py.Group) -> SpRAy:
+    """Read an estimator that `write_spray` wrote."""
     spray = SpRAy(**json.loads(group.attrs["parameters"]))
     for name, value in json.loads(group.attrs["numbers"]).items():
         setattr(spray, name, value)
     for name in group.attrs["arrays"]:
         node = group[name]
-        setattr(spray, name, _read_sparse(node) if isinstance(node, h5py.Group) else node[:])
+        setattr(spray, name, _read_group(node) if isinstance(node, h5py.Group) else node[:])
     return spray
 
 
@@ -125,11 +145,13 @@ def _write_sparse(group: h5py.Group, matrix: Any) -> None:
     group.update({"data": rows.data, "indices": rows.indices, "indptr": rows.indptr, "shape": rows.shape})
 
 
-def _read_sparse(group: h5py.Group) -> csr_array:
+def _read_group(group: h5py.Group) -> csr_array | dict[str, np.ndarray]:
+    if "indptr" not in group:
+        return {name: values[:] for name, values in group.items()}
     return csr_array((group["data"][:], group["indices"][:], group["indptr"][:]), shape=tuple(group["shape"][:]))
 
 
-def _json(values: dict[str, Any]) -> str:
+def _json(values: Any) -> str:
     return json.dumps(values, default=_plain)
 
 

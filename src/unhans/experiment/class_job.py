@@ -1,0 +1,108 @@
+"""The job of a worker: from the heatmaps of one class to everything that is said about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sklearn.base import clone
+
+from unhans.experiment.finding import Finding, save_finding
+from unhans.report import class_figure, cluster_rows, cluster_strip, suspect_rows
+from unhans.report.html import Thumbnails, class_part
+from unhans.spray import ClassAudit, SpRAy, control_of, judge, rank_clusters
+from unhans.store import ClassFiles, StoredMaps, open_maps, replacing, save_analysis, write_figure
+
+STRIP = "strip.jpg"  # the striking cluster as one small picture
+POLITENESS = 10  # while the network explains on the same cores, workers take what it leaves
+
+
+@dataclass(frozen=True)
+class ClassJob:
+    """One class to cluster: its files, by what the result is known again, and how it is done.
+
+    names: of all classes, by label; polite: let the process that explains go first.
+    """
+
+    label: int
+    name: str
+    files: ClassFiles
+    key: Mapping[str, Any]
+    spray: SpRAy
+    control: bool
+    names: Sequence[str]
+    description: str
+    subtitle: str
+    union: bool
+    thumbnails: Thumbnails
+    polite: bool
+
+
+def cluster_class(job: ClassJob) -> Finding | OSError:
+    """Cluster the heatmaps of a class and write everything that follows from them; the finding comes last.
+
+    A class that cannot be clustered is a finding as well. An error of the disk is returned, for the caller to stop.
+    """
+    if job.polite and os.nice(0) == 0:
+        os.nice(POLITENESS)
+    try:
+        finding = _finding(job)
+        save_finding(job.files, finding, job.key)
+    except OSError as error:
+        return error
+    return finding
+
+
+def _finding(job: ClassJob) -> Finding:
+    stored = open_maps(job.files)
+    job = replace(job, names=_all_names(job.names, stored.logits.shape[1]))
+    try:
+        audit = _audit(job, stored)
+        suspicion = judge(audit)
+    except ValueError as error:
+        return Finding(job.label, job.name, refused=str(error))
+    _write(job, stored, audit, suspicion)
+    return Finding(
+        job.label,
+        job.name,
+        suspicion=suspicion,
+        suspects=suspect_rows(audit, suspicion, job.names, stored.paths),
+        clusters=cluster_rows(audit, suspicion),
+    )
+
+
+def _all_names(names: Sequence[str], outputs: int) -> list[str]:
+    """Return a name for every output of the network; its number where the data have no name for it."""
+    return [*names, *(str(label) for label in range(len(names), outputs))]
+
+
+def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
+    spray = clone(job.spray).fit(stored.maps)
+    return ClassAudit(
+        label=job.label,
+        name=job.name,
+        index=stored.index,
+        heatmaps=stored.maps,
+        prediction=stored.prediction,
+        rank=stored.rank,
+        spray=spray,
+        control=control_of(job.spray, stored.images) if job.control else None,
+        clusters=rank_clusters(spray, stored.maps, stored.images),
+        description=job.description,
+        split=stored.split if job.union else None,
+        target=stored.target,
+    )
+
+
+def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Any) -> None:
+    """Write the analysis, the page, the strip and the entry of the report."""
+    save_analysis(job.files, audit, suspicion, job.key)
+    with replacing(job.files.folder / STRIP) as path:
+        cluster_strip(audit, stored.images).save(path, "JPEG", quality=85)
+    figure = class_figure(audit, stored.images, job.names, suspicion=suspicion, subtitle=job.subtitle)
+    write_figure(job.files.page, figure)
+    part = class_part(audit, stored.images, suspicion, job.names, stored.paths, job.thumbnails)
+    with replacing(job.files.report) as path:
+        path.write_text(part, encoding="utf-8")

@@ -1,0 +1,94 @@
+"""The door for Python: audit any network on any data set."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+
+from unhans.artifacts.naming import class_index
+from unhans.attribution import Attribution, Relevance
+from unhans.data import reading
+from unhans.experiment.auditing import audit_survey
+from unhans.experiment.pool import Parallel
+from unhans.experiment.survey import Survey, Target
+from unhans.report import Ranking
+from unhans.spray import SpRAy
+
+
+def audit(
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    attribution: Attribution | None = None,
+    spray: SpRAy | None = None,
+    classes: Sequence[str] | None = None,
+    samples_per_class: int | None = None,
+    target: Target = "label",
+    control: bool = True,
+    out: str | Path | None = None,
+    batch_size: int = 32,
+    num_workers: int = 0,
+    device: torch.device | str = "auto",
+    parallel: Parallel | None = None,
+    seed: int = 0,
+) -> Ranking:
+    """Explain every class of a data set, cluster the heatmaps and rank the classes, as `analyze.py` does.
+
+    Args:
+        model: from images (n, C, H, W) to logits (n, K); it is copied, not changed.
+        dataset: of (image, label, …) items as the model takes them: ours, a `Subset`, torchvision's, or your own.
+        attribution: how to explain; LRP `epsilon_plus_flat` by default.
+        spray: how heatmaps are clustered; by default summed onto a grid of 28 × 28 first.
+        classes: names of the classes to audit; None is all.
+        samples_per_class: at most so many of each, drawn by the seed; None is all.
+        target: explain the label of each sample, or the class predicted for it.
+        control: run the same analysis on the raw images.
+        out: folder for all files; a run into one that holds results does what is missing. None: a temporary one.
+        batch_size, num_workers: images explained at once, processes that read them.
+        device: "auto", or a torch device.
+        parallel: where classes are clustered; None is in as many processes as there are cores.
+        seed: draws the samples.
+
+    Raises:
+        ValueError: bad arguments, a network that cannot be explained, or no class that can be ranked.
+        OSError: files cannot be written.
+    """
+    temporary = TemporaryDirectory(prefix="unhans-") if out is None else None
+    folder = Path(temporary.name if temporary else out)  # type: ignore[arg-type]
+    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    plain = reading.without_augmentation(dataset)
+    labels = reading.labels_of(plain)
+    names = reading.names_of(plain, labels)
+    if not names:
+        raise ValueError(f"the data set must hold labelled samples that can be read, got {len(labels)} samples without")
+    survey = Survey(
+        network=copy.deepcopy(getattr(model, "_orig_mod", model)).eval().to(device),
+        dataset=plain,
+        classes=names,
+        subsets=_subsets(reading.choose(labels, samples_per_class, seed), names, classes),
+        attribution=attribution or Relevance(),
+        spray=spray or SpRAy(pooling=28),
+        out=folder,
+        split="given",
+        target=target,
+        control=control,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        device=device,
+    )
+    ranking = audit_survey(survey, parallel or Parallel())
+    return Ranking(ranking, folder, survey.names, survey.subtitle, temporary)
+
+
+def _subsets(drawn: dict, names: dict[int, str], classes: Sequence[str] | None) -> dict:
+    if classes is None:
+        return drawn
+    known = list(names.values())
+    wanted = {known[class_index(str(name), known, "classes")] for name in classes}
+    return {label: indices for label, indices in drawn.items() if names[label] in wanted}

@@ -1,0 +1,80 @@
+"""What is said about all classes together: the ranking, the lists of samples and clusters, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytorch_lightning.loggers import Logger
+
+from unhans.experiment.class_job import STRIP
+from unhans.experiment.finding import Finding
+from unhans.experiment.survey import Survey
+from unhans.report import (
+    log_once,
+    ranking_figure,
+    ranking_sentences,
+    write_clusters,
+    write_ranking,
+    write_suspects,
+)
+from unhans.report.html import write_report
+from unhans.report.tables import CLUSTER_COLUMNS, RANKING_COLUMNS, ranked_clusters
+from unhans.spray import Suspicion, ranked
+from unhans.store import write_figure, write_project
+
+MOST_PAGES = 20  # class pages of suspicious classes that go to a logger
+
+
+def ranking_of(findings: Sequence[Finding]) -> list[Suspicion]:
+    """Return the classes that could be ranked, the most suspicious first."""
+    return ranked(finding.suspicion for finding in findings if finding.suspicion is not None)
+
+
+def write_overview(survey: Survey, findings: Sequence[Finding]) -> list[Suspicion]:
+    """Write everything that is about all finished classes; return the ranking."""
+    ranking, by_label = ranking_of(findings), {finding.label: finding for finding in findings}
+    ordered = [by_label[entry.label] for entry in ranking]
+    out = survey.out
+    write_ranking(out / "ranking.csv", ranking)
+    write_figure(out / "ranking.png", ranking_figure(ranking, survey.subtitle))
+    write_suspects(out / "suspects.csv", [row for finding in ordered for row in finding.suspects])
+    write_clusters(out / "clusters.csv", [row for finding in ordered for row in finding.clusters])
+    write_project(
+        out,
+        name=out.resolve().name,
+        model=type(survey.network).__name__,
+        classes=survey.names,
+        done=[entry.label for entry in ranking],
+        method=survey.attribution.description,
+        strategy="true_label" if survey.target == "label" else "predicted_label",
+    )
+    write_report(
+        out / "report.html",
+        parts=[survey.files(entry.label).report for entry in ranking],
+        ranking=ranking,
+        title=f"Is {type(survey.network).__name__} right for the right reasons?",
+        subtitle=survey.subtitle,
+        downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv")},
+        sentences=ranking_sentences(ranking),
+    )
+    return ranking
+
+
+def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ranking: Sequence[Suspicion]) -> None:
+    """Send the ranking, the striking cluster of every class with thumbnails, and pages of suspicious classes."""
+    strips = {finding.name: survey.files(finding.label).folder / STRIP for finding in findings if finding.suspicion}
+    scalars = {f"audit/{entry.name}/{name}": value for entry in ranking for name, value in entry.numbers().items()}
+    pages = {
+        f"audit/{entry.name}": survey.files(entry.label).page for entry in ranking[:MOST_PAGES] if entry.suspicious
+    }
+    rows = [[*(getattr(entry, name) for name in RANKING_COLUMNS), strips[entry.name]] for entry in ranking]
+    clusters = ranked_clusters(row for finding in findings for row in finding.clusters)
+    log_once(
+        [logger],
+        scalars | {"audit/suspicious": float(sum(entry.suspicious for entry in ranking))},
+        {"audit/ranking": survey.out / "ranking.png", **pages},
+        {
+            "audit/ranking": ((*RANKING_COLUMNS, "striking cluster"), rows),
+            "audit/clusters": (CLUSTER_COLUMNS, clusters),
+        },
+    )

@@ -1,0 +1,109 @@
+"""Running a survey: what is left of it is explained here and clustered by workers, at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from rich.markup import escape
+
+from unhans.experiment.class_job import ClassJob, cluster_class
+from unhans.experiment.console import CONSOLE
+from unhans.experiment.explaining import explain_class
+from unhans.experiment.finding import Finding, save_finding
+from unhans.experiment.plan import Step, plan
+from unhans.experiment.pool import Parallel, Pool
+from unhans.experiment.survey import Survey
+from unhans.lrp import UnsupportedModelError
+from unhans.report import Stages, stages
+from unhans.report.html import Thumbnails, thumbnails_for
+
+
+def run_survey(survey: Survey, parallel: Parallel, findings: list[Finding]) -> None:
+    """Do what is left of a survey; the finding of every class is added as soon as its files are on the disk.
+
+    Raises:
+        ValueError: the network cannot be explained, or files in the folder are of a newer version.
+        OSError: the disk is full; what was finished before is kept.
+    """
+    todo = plan(survey)
+    for sentence in todo.sentences():
+        CONSOLE.print(escape(sentence))
+    findings += todo.finished
+    if todo.steps:
+        samples = sum(len(survey.subsets[step.label]) for step in todo.steps if not step.explained)
+        with stages(samples, len(todo.steps)) as bars:
+            _Run(survey, findings, bars, thumbnails_for(len(survey.subsets))).do(todo.steps, parallel)
+
+
+@dataclass(frozen=True)
+class _Run:
+    survey: Survey
+    findings: list[Finding]
+    bars: Stages
+    thumbnails: Thumbnails
+    lost: list[int] = field(default_factory=list)
+
+    def do(self, steps: list[Step], parallel: Parallel) -> None:
+        """Explain class after class and hand each to the workers; classes that are explained already go first."""
+        with Pool(parallel.at_most(len(steps)), cluster_class, self._done, self._given_up) as pool:
+            for step in sorted(steps, key=lambda step: not step.explained):
+                if step.explained or self._explain(step):
+                    pool.submit(self._job(step, parallel))
+
+    def _explain(self, step: Step) -> bool:
+        """Write the heatmaps of a class; tell whether there is anything to cluster."""
+        name, n = self.survey.classes[step.label], len(self.survey.subsets[step.label])
+        self.bars.explaining(name)
+        try:
+            if n <= self.survey.spray.n_neighbors:
+                self.bars.explained(n)
+                raise ValueError(f"it has {n} samples; SpRAy expects more than n_neighbors={self._neighbours}")
+            explain_class(self.survey, step.label, step.maps, self.bars.explained)
+        except UnsupportedModelError:
+            raise  # it holds for every class
+        except ValueError as error:
+            finding = Finding(step.label, name, refused=str(error))
+            save_finding(self.survey.files(step.label), finding, step.analysis)
+            self._add(finding)
+            return False
+        return True
+
+    @property
+    def _neighbours(self) -> int:
+        return self.survey.spray.n_neighbors
+
+    def _job(self, step: Step, parallel: Parallel) -> ClassJob:
+        survey = self.survey
+        return ClassJob(
+            label=step.label,
+            name=survey.classes[step.label],
+            files=survey.files(step.label),
+            key=step.analysis,
+            spray=survey.spray,
+            control=survey.control,
+            names=survey.names,
+            description=survey.meaning,
+            subtitle=survey.subtitle,
+            union=survey.split == "union",
+            thumbnails=self.thumbnails,
+            polite=parallel.backend == "loky" and torch.device(survey.device).type == "cpu",
+        )
+
+    def _done(self, job: ClassJob, result: Finding | OSError) -> None:
+        if isinstance(result, OSError):
+            raise result
+        self._add(result)
+
+    def _given_up(self, job: ClassJob, error: BaseException) -> None:
+        """Report a class whose workers died; since no finding is saved, the next run tries again."""
+        reason = (
+            f"its worker died twice ({type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''})"
+        )
+        self._add(Finding(job.label, job.name, refused=reason))
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        self.bars.clustered(finding.name)
+        if finding.refused:
+            CONSOLE.print(f"[yellow]not ranked:[/] class {escape(repr(finding.name))}: {escape(finding.refused)}")

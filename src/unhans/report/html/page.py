@@ -1,0 +1,117 @@
+"""The whole report as one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unhans.report.html.part import FORMAT
+from unhans.report.tables import SUSPECT_COLUMNS
+from unhans.spray.suspicion import THRESHOLD
+from unhans.store.atomic import replacing
+
+if TYPE_CHECKING:
+    from unhans.spray import Suspicion
+
+SCRIPTS = ("elements.js", "ranking.js", "sprite.js", "map.js", "spectrum.js", "cluster.js", "class.js", "page.js")
+PLACE = re.compile(r"\{\{(\w+)\}\}")
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    parts: Iterable[str | os.PathLike[str]],
+    ranking: Sequence[Suspicion],
+    title: str,
+    subtitle: str,
+    downloads: Mapping[str, str | os.PathLike[str]],
+    sentences: Sequence[str],
+) -> None:
+    """Write the page, whole or not at all; parts are read one after the other.
+
+    Args:
+        path: the file.
+        parts: a file per class with the text of `class_part`; a class without one is ranked but cannot be opened.
+        ranking: every class, the most suspicious first.
+        title, subtitle: the heading, and the line under it: data, network, epoch, rule set.
+        downloads: text files that the page offers, by the name under which a browser saves them.
+        sentences: what the ranking means, one per suspicious class in its order, as `ranking_sentences` returns.
+
+    Raises:
+        ValueError: the ranking is empty, or a part is damaged or something else.
+        OSError: a file cannot be read or written.
+    """
+    if not ranking:
+        raise ValueError("A report must hold at least one class; got none.")
+    report = {
+        "threshold": THRESHOLD,
+        "ranking": [_entry(entry) for entry in ranking],
+        "sentences": list(sentences),
+        "downloads": list(downloads),
+        "suspect_columns": SUSPECT_COLUMNS,
+    }
+    content: dict[str, Callable[[], Iterable[str]]] = {
+        "title": lambda: [escape(title)],
+        "subtitle": lambda: [escape(subtitle)],
+        "version": lambda: [version("unhans")],
+        "style": lambda: [_asset("page.css")],
+        "script": lambda: map(_asset, SCRIPTS),
+        "report": lambda: [_harmless(report)],
+        "downloads": lambda: _downloads(downloads),
+        "parts": lambda: map(_part, parts),
+    }
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(_filled(_asset("page.html"), content))
+
+
+def _filled(template: str, content: Mapping[str, Callable[[], Iterable[str]]]) -> Iterator[str]:
+    """Give the template with every {{name}} replaced; what is put in is not searched again."""
+    for number, text in enumerate(PLACE.split(template)):
+        yield from content[text]() if number % 2 else [text]
+
+
+def _asset(name: str) -> str:
+    return files("unhans.report.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _entry(suspicion: Suspicion) -> dict[str, Any]:
+    values = asdict(suspicion)
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in
+            values.items()}  # fmt: skip
+
+
+def _harmless(value: Any) -> str:
+    """Return JSON that can stand inside a script element: no name can end it."""
+    return json.dumps(value, allow_nan=False, default=np.generic.item).replace("<", "\\u003c")
+
+
+def _downloads(downloads: Mapping[str, str | os.PathLike[str]]) -> Iterator[str]:
+    for number, path in enumerate(downloads.values()):
+        text = Path(path).read_bytes().decode("utf-8")
+        yield f'<script type="application/json" id="download-{number}">{_harmless(text)}</script>\n'
+
+
+def _part(path: str | os.PathLike[str]) -> str:
+    """Return a class's part, deflated: numbers and paths take a fifth, and nothing in it can end a script."""
+    text = Path(path).read_bytes()
+    try:
+        part = json.loads(text)
+        if part["format"] != FORMAT:
+            raise KeyError("format")
+        label = int(part["label"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{os.fspath(path)} is not a complete part of a report (expected {FORMAT!r}).") from error
+    packed = base64.b64encode(zlib.compress(text, 9)).decode("ascii")
+    return f'<script type="application/octet-stream" id="part-{label}">{packed}</script>\n'

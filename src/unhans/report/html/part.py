@@ -1,0 +1,150 @@
+"""What the page shows of one class, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.attribution import COLOUR_MAPS, check_colour_map
+from unhans.report.html.sprite import heatmap_tiles, image_tiles, paired, sheet, tile_size
+from unhans.report.html.thumbnails import Thumbnails, shown_samples
+from unhans.report.verdict import class_sentence
+
+if TYPE_CHECKING:
+    from unhans.spray import Suspicion
+    from unhans.spray.finding import ClassAudit, Cluster
+
+FORMAT = "unhans class report 1"
+GRID = 1000  # steps of a map's longer side
+MEASURES = ("score", "normalised_cut", "compactness", "separation", "relevance_consistency", "image_consistency")
+
+
+def class_part(
+    audit: ClassAudit,
+    images: Any,
+    suspicion: Suspicion,
+    classes: Sequence[str],
+    paths: Sequence[str],
+    thumbnails: Thumbnails | None = None,
+    cmap: str = "hot-cold",
+) -> str:
+    """Return the JSON text from which the page draws one class.
+
+    Args:
+        audit: the class, n samples; its heatmaps are read in blocks.
+        images: (n, 3, H, W) in [0, 1] or uint8; only those that are shown are read, one by one.
+        suspicion: its place in the ranking.
+        classes: the name of every class, by index.
+        paths: (n,) the path of every sample.
+        thumbnails: how many samples are shown as pictures and how large; see `thumbnails_for`.
+        cmap: a colour map of `colorize`.
+
+    Raises:
+        ValueError: there is not one image or one path per sample, a name of a class is missing, or the colour map is
+            unknown.
+    """
+    _check(audit, images, classes, paths)
+    check_colour_map(cmap)
+    thumbnails = thumbnails or Thumbnails()
+    clusters = audit.clusters[: thumbnails.clusters]
+    groups = [_typical_first(audit, cluster) for cluster in clusters]
+    part = {
+        "format": FORMAT,
+        "label": audit.label,
+        "name": audit.name,
+        "verdict": class_sentence(audit, suspicion),
+        "description": audit.description,
+        "colours": _colours(cmap),
+        "spectrum": _spectrum(audit),
+        "map": _map(audit),
+        "samples": _samples(audit, paths),
+        "names": _names(audit, classes),
+        "clusters_found": len(audit.clusters),
+        "clusters": [_cluster(one, group) for one, group in zip(clusters, groups, strict=True)],
+        "sprite": _sprite(audit, images, groups, thumbnails, cmap),
+    }
+    return json.dumps(part, separators=(",", ":"), allow_nan=False)
+
+
+def _check(audit: ClassAudit, images: Any, classes: Sequence[str], paths: Sequence[str]) -> None:
+    for name, values in (("image", images), ("path", paths)):
+        if len(values) != len(audit.index):
+            raise ValueError(f"There must be one {name} per audited sample ({len(audit.index)}); got {len(values)}.")
+    if (most := max(_seen(audit))) >= len(classes):
+        raise ValueError(f"There must be a name for class {most}; got {len(classes)} names.")
+
+
+def _seen(audit: ClassAudit) -> list[int]:
+    explained = audit.prediction[:0] if audit.target is None else audit.target
+    return np.union1d(audit.prediction, explained).tolist()
+
+
+def _names(audit: ClassAudit, classes: Sequence[str]) -> dict[str, str]:
+    return {str(label): classes[label] for label in _seen(audit)}
+
+
+def _typical_first(audit: ClassAudit, cluster: Cluster) -> NDArray[np.int64]:
+    """Return the members of a cluster, those nearest to its centre in Φ first."""
+    chosen = np.flatnonzero(cluster.members)
+    points = audit.spray.embedding_[chosen]
+    return chosen[np.argsort(np.linalg.norm(points - points.mean(0), axis=1), kind="stable")]
+
+
+def _spectrum(audit: ClassAudit) -> dict[str, Any]:
+    control = None if audit.control is None else _numbers(audit.control.eigenvalues_)
+    return {"heatmaps": _numbers(audit.spray.eigenvalues_), "images": control, "eigengap": int(audit.spray.eigengap_)}
+
+
+def _map(audit: ClassAudit) -> dict[str, Any]:
+    """Return the projection, or two axes of Φ where there is none, on a grid that keeps its proportions."""
+    spray = audit.spray
+    projected = spray.projection_ is not None
+    points = spray.projection_ if projected else spray.embedding_[:, min(1, spray.embedding_.shape[1] - 2) :][:, :2]
+    spread = np.ptp(points, axis=0).max() or 1.0
+    placed = np.rint(GRID * (points - points.min(0)) / spread).astype(int)
+    return {"projection": spray.projection if projected else None, "x": placed[:, 0].tolist(),
+            "y": placed[:, 1].tolist()}  # fmt: skip
+
+
+def _samples(audit: ClassAudit, paths: Sequence[str]) -> dict[str, Any]:
+    arrays = {"index": audit.index, "prediction": audit.prediction, "rank": audit.rank + 1, "split": audit.split,
+              "target": audit.target}  # fmt: skip
+    columns = {name: None if array is None else array.tolist() for name, array in arrays.items()}
+    return columns | {"path": [str(path) for path in paths]}
+
+
+def _cluster(cluster: Cluster, members: NDArray[np.int64]) -> dict[str, Any]:
+    measures = {name: _number(getattr(cluster, name)) for name in MEASURES}
+    return {"name": cluster.name, "method": cluster.method, "members": members.tolist()} | measures
+
+
+def _sprite(
+    audit: ClassAudit, images: Any, groups: Sequence[NDArray[np.int64]], thumbnails: Thumbnails, cmap: str
+) -> dict[str, Any]:
+    """Return tiles: image and heatmap of every shown sample, then means: of the class, of each cluster and its rest."""
+    shown = shown_samples(groups, len(audit.index), thumbnails.samples)
+    size = tile_size(*np.asarray(images[int(shown[0])]).shape[-2:], thumbnails.side)
+    parted = np.zeros((1 + 2 * len(groups), len(audit.index)))
+    for row, group in zip(parted[1::2], groups, strict=True):
+        row[group] = 1
+    parted[::2] = 1 - np.stack([np.zeros(len(audit.index)), *parted[1::2]])
+    heatmaps, means = heatmap_tiles(audit.heatmaps, shown, parted, size, cmap)
+    tiles = paired(image_tiles(images, shown, size), heatmaps) + means
+    return {"samples": shown.tolist()} | sheet(tiles)
+
+
+def _colours(cmap: str) -> list[str]:
+    return ["#" + bytes(round(255 * part) for part in colour).hex() for colour in COLOUR_MAPS[cmap]]
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 5) if math.isfinite(value) else None

@@ -1,0 +1,131 @@
+"""The ranking of classes as an object that prints, plots and saves itself."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, overload
+
+from rich.console import Console
+
+from unhans.report.figures import class_figure, ranking_figure
+from unhans.report.tables import RANKING_COLUMNS, ranking_table
+from unhans.report.verdict import ranking_sentences
+from unhans.store import StoredMaps, class_files, load_analysis, open_maps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from unhans.spray import ClassAudit, Suspicion
+
+WIDTH = 100  # characters of the printed table
+
+
+class Ranking(Sequence["Suspicion"]):
+    """The classes of a data set, the most suspicious first, and where all that was found lies.
+
+    It is a sequence of `Suspicion`. Printed it is the table of the command, in a notebook an HTML table.
+
+    Attributes: entries; folder of the files (`report.html`, `suspects.csv`, …), temporary unless one was chosen;
+    classes: the name of every class by label; subtitle: what was audited and what a heatmap means.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Suspicion],
+        folder: Path,
+        classes: Sequence[str],
+        subtitle: str,
+        temporary: TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.entries, self.folder, self.classes, self.subtitle = tuple(entries), Path(folder), list(classes), subtitle
+        self._temporary = temporary  # lives as long as the ranking
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @overload
+    def __getitem__(self, place: int) -> Suspicion: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Suspicion]: ...
+    def __getitem__(self, place: int | slice) -> Suspicion | Sequence[Suspicion]:
+        """Return the class at a place, 0 being the most suspicious."""
+        return self.entries[place]
+
+    def __str__(self) -> str:
+        console = Console(width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
+        with console.capture() as captured:
+            console.print(ranking_table(self.entries))
+        return captured.get()
+
+    def __repr__(self) -> str:
+        suspicious = ", ".join(entry.name for entry in self.suspicious) or "none"
+        return f"Ranking of {len(self)} classes, suspicious: {suspicious}"
+
+    def _repr_html_(self) -> str:
+        """Show the ranking in a notebook."""
+        head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in RANKING_COLUMNS)
+        rows = "".join(f"<tr>{''.join(map(_cell, _values(entry)))}</tr>" for entry in self.entries)
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in ranking_sentences(self.entries))
+        return f"<table><caption>{escape(self.subtitle)}</caption><tr>{head}</tr>{rows}</table>{said}"
+
+    @property
+    def suspicious(self) -> list[Suspicion]:
+        """The classes that are suspicious."""
+        return [entry for entry in self.entries if entry.suspicious]
+
+    def audit(self, name: str) -> ClassAudit:
+        """Return all that was found in a class; its heatmaps are read when they are sliced.
+
+        Raises ValueError for a class that was not ranked.
+        """
+        return load_analysis(self._files(name))[0]
+
+    def maps(self, name: str) -> StoredMaps:
+        """Return the samples of a class: images, heatmaps, logits, paths; read when they are sliced.
+
+        Raises ValueError for a class that was not ranked.
+        """
+        return open_maps(self._files(name))
+
+    def plot(self, name: str | None = None) -> Figure:
+        """Draw the ranking, or the page of one class.
+
+        Raises ValueError for a class that was not ranked.
+        """
+        if name is None:
+            return ranking_figure(self.entries, self.subtitle)
+        images = self.maps(name).images
+        return class_figure(self.audit(name), images, self.classes, suspicion=self._entry(name), subtitle=self.subtitle)
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy all files to a folder, made if missing; return it.
+
+        Raises OSError where it cannot be written.
+        """
+        target = Path(folder)
+        if target.resolve() != self.folder.resolve():
+            shutil.copytree(self.folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock"))
+        return target
+
+    def _entry(self, name: str) -> Suspicion:
+        found = [entry for entry in self.entries if entry.name == name]
+        if not found:
+            known = ", ".join(entry.name for entry in self.entries)
+            raise ValueError(f"a class of the ranking must be one of {known}, got {name!r}")
+        return found[0]
+
+    def _files(self, name: str) -> Any:
+        return class_files(self.folder, self._entry(name).label, name)
+
+
+def _values(entry: Suspicion) -> list[Any]:
+    return [getattr(entry, name) for name in RANKING_COLUMNS]
+
+
+def _cell(value: Any) -> str:
+    text = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"<td>{escape(text)}</td>"

@@ -1,0 +1,153 @@
+"""HDF5 files that are whole or absent, and say clearly why they cannot be read or written."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from unhans.store.atomic import replacing
+
+CREATOR = "unhans"
+FORMAT = 1
+
+
+class DamagedError(ValueError):
+    """A file was cut or is incomplete; what it held can be computed again."""
+
+
+class Disk(io.FileIO):
+    """A file whose `write` remembers the first error and pretends success; `check` raises it.
+
+    HDF5 writes from destructors, too, where an error on a full disk ends the process.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path, "w+")
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        """Write all bytes, or nothing more once a write has failed."""
+        rest = memoryview(content).cast("B")
+        size = len(rest)
+        try:
+            while rest and self.error is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut or extend the file, which needs room as well."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return self.tell() if size is None else size
+
+    def check(self) -> None:
+        """Raise the first error, if any."""
+        if self.error is not None:
+            raise self.error
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[tuple[h5py.File, Disk]]:
+    """Give a new HDF5 file, which takes its name when the block ends well, and the disk it lies on.
+
+    A long block calls the disk's `check` now and then, so as to end early when the disk is full.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with replacing(path) as part, Disk(part) as disk:
+        try:
+            with h5py.File(disk, "w", track_order=True) as file:
+                file.attrs.update(creator=CREATOR, format=FORMAT)
+                yield file, disk
+        except Exception:
+            disk.check()  # what HDF5 says after a failed write is a consequence
+            raise
+        disk.check()
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open a file that `writing` wrote; nothing is locked, since a finished file never changes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedError: it was cut or is incomplete.
+        ValueError: it is foreign, or from a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            _check_format(path, file)
+            yield file
+    except (KeyError, RuntimeError) as error:  # what h5py raises for incomplete files
+        raise _damaged(path) from error
+    except OSError as error:
+        if error.errno is not None:  # not about the content
+            raise
+        raise _damaged(path) from error
+
+
+def write_json(group: h5py.Group, name: str, values: Any) -> None:
+    """Write plain values as a JSON text: an HDF5 attribute could hold 64 kB at most."""
+    group.create_dataset(name, data=json.dumps(values, default=_plain))
+
+
+def read_json(group: h5py.Group, name: str) -> Any:
+    """Read what `write_json` wrote; raises KeyError where there is none."""
+    return json.loads(group[name].asstr()[()])
+
+
+def stored_key(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return the key that a file of a class was stored with, or None where there is no such file.
+
+    Raises:
+        DamagedError: it was cut or is incomplete.
+        ValueError: it is foreign, or from a newer version.
+    """
+    if not Path(path).is_file():
+        return None
+    with reading(path) as file:
+        return read_json(file, file.attrs["key"])
+
+
+def write_key(group: h5py.Group, key: Mapping[str, Any]) -> None:
+    """Write a key where `stored_key` finds it."""
+    write_json(group, "key", key)
+    group.file.attrs["key"] = f"{group.name}/key"
+
+
+def _check_format(path: Path, file: h5py.File) -> None:
+    if file.attrs.get("creator") != CREATOR:
+        raise ValueError(f"{path} was not written by unhans: move it away, or give another folder.")
+    if file.attrs["format"] > FORMAT:
+        raise ValueError(
+            f"{path} was written by a newer version of unhans (format {file.attrs['format']}; this is {FORMAT})."
+        )
+
+
+def _damaged(path: Path) -> DamagedError:
+    return DamagedError(f"{path} is damaged (cut or incomplete): delete it to compute it again.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{value!r} of type {type(value).__name__} is no plain value that JSON can hold")

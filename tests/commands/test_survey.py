@@ -1,0 +1,272 @@
+"""`analyze.py analysis=spray`: what it writes, that it goes on where it stopped, and what it says of bad input."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from running import command, photographs
+
+from unhans.store import atomic, class_files, open_maps
+
+ROOT = Path(__file__).parents[2]
+DIGITS = "data=digits artifact=none model=small_cnn data.classes=[1,2,3] samples_per_class=14"
+SMALL = f"analyze.py {DIGITS} parallel.n_jobs=1 spray.projection=null device=cpu"
+CLASSES = ("0000-1", "0001-2", "0002-3")
+
+
+def rows(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def content(path):
+    """What a file says: of HDF5 every value and attribute, of others the bytes."""
+    if path.suffix != ".h5":
+        return path.read_bytes()
+    found = {}
+
+    def note(name, node):
+        attributes = {key: np.asarray(value).tolist() for key, value in node.attrs.items()}
+        values = node[()] if isinstance(node, h5py.Dataset) else None
+        found[name] = (attributes, values.tolist() if isinstance(values, np.ndarray) else values)
+
+    with h5py.File(path) as file:
+        file.visititems(note)
+    return found
+
+
+def results(out):
+    """Everything that a run wrote into its folder, by file, but for the configuration, which names the folder."""
+    names = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    told = ("config.yaml", ".lock", "project.yaml")
+    return {str(name): content(out / name) for name in names if name.name not in told}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was not interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert command(folder, f"{SMALL} out={folder / 'out'}") == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def again(whole, tmp_path):
+    """A copy of that run, to go on with."""
+    return Path(shutil.copytree(whole, tmp_path / "out", copy_function=shutil.copy2))
+
+
+def test_the_folder_holds_what_the_readme_says(whole):
+    names = {path.name for path in whole.iterdir()} - {".lock"}
+    assert names == {
+        "analysis.h5", "attribution.h5", "classes", "clusters.csv", "config.yaml", "dataset.h5", "label-map.json",
+        "project.yaml", "ranking.csv", "ranking.png", "report.html", "suspects.csv",
+    }  # fmt: skip
+    assert sorted(path.name for path in (whole / "classes").iterdir()) == list(CLASSES)
+    each = {path.name for path in (whole / "classes" / CLASSES[0]).iterdir()}
+    assert each == {
+        "attribution.h5", "dataset.h5", "analysis.h5", "page.jpg", "strip.jpg", "report.json", "finding.json"
+    }  # fmt: skip
+    assert {row["name"] for row in rows(whole / "ranking.csv")} == {"1", "2", "3"}
+    assert {row["class"] for row in rows(whole / "clusters.csv")} <= {"1", "2", "3"}
+
+
+def test_the_run_leaves_no_empty_folder(whole):
+    assert not list(whole.parent.glob("outputs/*"))
+
+
+def test_nothing_is_done_again_when_all_is_finished(again, tmp_path, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (again / "classes").rglob("*")}
+    assert command(tmp_path, f"{SMALL} out={again}") == 0
+    assert "3 of 3 classes were finished before" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (again / "classes").rglob("*")} == before
+
+
+class Killed(BaseException):
+    """What no `except Exception` catches."""
+
+
+@pytest.mark.parametrize("writes", [1, 4, 9, 12, 20, 24])
+def test_a_run_that_ends_at_any_write_goes_on_to_the_same_files(writes, whole, tmp_path, monkeypatch):
+    out, replace, left = tmp_path / "out", os.replace, [writes]
+
+    def stop(*paths):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        replace(*paths)
+
+    monkeypatch.setattr(atomic.os, "replace", stop)
+    with pytest.raises(Killed):
+        command(tmp_path, f"{SMALL} out={out}")
+    monkeypatch.undo()
+    assert command(tmp_path, f"{SMALL} out={out}") == 0
+    assert results(out) == results(whole)
+
+
+def test_a_killed_run_goes_on_to_the_same_files(whole, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "analyze.py", *SMALL.split()[1:], f"out={out}"],
+        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while not (out / "classes" / CLASSES[0] / "finding.json").is_file():
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert command(tmp_path, f"{SMALL} out={out}") == 0
+    assert results(out) == results(whole)
+    assert not list(out.rglob("*.part"))
+
+
+def test_other_clustering_keeps_the_heatmaps(again, tmp_path, capsys):
+    maps = {path: path.stat().st_mtime_ns for path in again.glob("classes/*/attribution.h5")}
+    assert command(tmp_path, f"{SMALL} out={again} spray.n_neighbors=8") == 0
+    said = capsys.readouterr().out
+    assert "The heatmaps of 3 classes are there already" in said
+    assert "spray.n_neighbors was 10, now 8" in said
+    assert {path: path.stat().st_mtime_ns for path in again.glob("classes/*/attribution.h5")} == maps
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("attribution.composite=epsilon", "attribution.composite was epsilon_plus_flat, now epsilon"),
+        ("seed=1", "model.weights has changed"),
+        ("data.image_size=40", "data.content has changed"),
+        ("split=val", "data.split was train, now val"),
+        ("analysis.target=predicted", "target was label, now predicted"),
+    ],
+)
+def test_other_heatmaps_are_computed_again_and_it_says_why(change, reason, again, tmp_path, capsys):
+    before = content(again / "classes" / CLASSES[0] / "attribution.h5")
+    assert command(tmp_path, f"{SMALL} out={again} {change}") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert reason in said
+    assert "heatmaps of" not in said.split("Classes by suspicion")[0]
+    assert content(again / "classes" / CLASSES[0] / "attribution.h5") != before
+
+
+@pytest.mark.parametrize("name", ["attribution.h5", "dataset.h5", "analysis.h5"])
+def test_a_file_cut_in_half_is_made_again(name, again, whole, tmp_path, capsys):
+    path = again / "classes" / CLASSES[1] / name
+    os.truncate(path, path.stat().st_size // 2)
+    assert command(tmp_path, f"{SMALL} out={again}") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 3 classes were finished before" in said
+    assert "is damaged" in said
+    assert results(again) == results(whole)
+
+
+def test_a_file_of_a_newer_version_is_refused(again, tmp_path, capsys):
+    path = again / "classes" / CLASSES[1] / "finding.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    assert command(tmp_path, f"{SMALL} out={again}") == 1
+    assert "was written by a newer version of unhans (format 99; this is 1)" in capsys.readouterr().err
+
+
+def test_a_foreign_file_in_the_place_of_ours_is_refused(again, tmp_path, capsys):
+    folder = again / "classes" / CLASSES[1]
+    (folder / "finding.json").unlink()
+    with h5py.File(folder / "attribution.h5", "w") as file:
+        file["somebody's"] = 1
+    assert command(tmp_path, f"{SMALL} out={again}") == 1
+    assert "was not written by unhans" in capsys.readouterr().err
+
+
+def test_two_runs_never_share_a_folder(again, tmp_path, capsys):
+    code = f"from unhans.store import held\nwith held({str(again)!r}):\n    print('held', flush=True)\n    input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        assert command(tmp_path, f"{SMALL} out={again}") == 1
+        other.communicate(b"\n")
+    assert f"is in use by another run (process {other.pid}" in capsys.readouterr().err
+    assert command(tmp_path, f"{SMALL} out={again}") == 0
+
+
+def test_a_full_disk_loses_nothing(whole, tmp_path, monkeypatch, capsys):
+    out, flush = tmp_path / "out", atomic._flush
+
+    def full(path):
+        if len(list(out.glob("classes/*/finding.json"))) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        flush(path)
+
+    monkeypatch.setattr(atomic, "_flush", full)
+    assert command(tmp_path, f"{SMALL} out={out}") == 1
+    monkeypatch.undo()
+    assert "No space left on device" in capsys.readouterr().err
+    assert len(list(out.glob("classes/*/finding.json"))) == 2
+    assert command(tmp_path, f"{SMALL} out={out}") == 0
+    assert "2 of 3 classes were finished before" in capsys.readouterr().out
+    assert results(out) == results(whole)
+
+
+def test_the_union_marks_every_sample(tmp_path):
+    text = SMALL.replace("samples_per_class=14", "samples_per_class=40") + " split=union data.max_per_class=30"
+    assert command(tmp_path, f"{text} data.max_per_class_val=20 out={tmp_path / 'out'}") == 0
+    stored = open_maps(class_files(tmp_path / "out", 0, "1"))
+    assert set(stored.split) == {0, 1}
+    for split in (0, 1):
+        own = stored.index[stored.split == split]
+        assert len(np.unique(own)) == len(own)
+    assert len(stored.index) == len(set(stored.paths)) == 40
+
+
+def test_classes_are_chosen_by_name(again, tmp_path, capsys):
+    out = tmp_path / "chosen"
+    assert command(tmp_path, f"{SMALL} out={out} analysis.classes=[3]") == 0
+    assert [row["name"] for row in rows(out / "ranking.csv")] == ["3"]
+    assert command(tmp_path, f"{SMALL} out={out} analysis.classes=[4]") == 1
+    assert "classes names no class" in capsys.readouterr().err
+
+
+def test_a_layer_of_features_is_clustered(tmp_path):
+    assert command(tmp_path, f"{SMALL} attribution.layer=features.1 out={tmp_path / 'out'}") == 0
+    with h5py.File(tmp_path / "out" / "classes" / CLASSES[0] / "attribution.h5") as file:
+        assert file["attribution"].shape[2] < 64
+
+
+def test_names_with_slashes_or_other_letters(tmp_path):
+    names = ("Кошка", "a b, c")
+    photographs(tmp_path / "photos", names)
+    text = "data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
+    assert {row["name"] for row in rows(tmp_path / "out" / "ranking.csv")} == set(names)
+
+
+def test_a_class_that_is_too_small_is_named_and_the_others_go_on(tmp_path, capsys):
+    photographs(tmp_path / "photos")
+    for path in sorted((tmp_path / "photos" / "train" / "cat").iterdir())[10:]:
+        path.unlink()
+    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    assert command(tmp_path, f"{text} parallel.n_jobs=1 out=out") == 0
+    assert "'cat': it has 10 samples; SpRAy expects more than n_neighbors=10" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert [row["name"] for row in rows(tmp_path / "out" / "ranking.csv")] == ["dog"]
+
+
+def test_identical_images_are_named(tmp_path, capsys):
+    photographs(tmp_path / "photos")
+    folder = tmp_path / "photos" / "train" / "cat"
+    for path in folder.iterdir():
+        path.write_bytes((folder / "0.png").read_bytes())
+    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    assert command(tmp_path, f"{text} parallel.n_jobs=1 out=out") == 0
+    assert "are identical" in " ".join(capsys.readouterr().out.split())

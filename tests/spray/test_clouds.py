@@ -1,0 +1,89 @@
+"""Heatmaps as clouds of points: which pixels, which weights, and the coarse cloud."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unhans.spray.clouds import Cloud, cloud, levels, scaled, shape
+
+
+def literal_cloud(heatmap, mass):
+    """Pixel after pixel, starting with the largest, until the share of the positive sum is reached."""
+    positive = {(y, x): value for (y, x), value in np.ndenumerate(heatmap) if value > 0}
+    taken, held = [], 0.0
+    for place in sorted(positive, key=positive.get, reverse=True):
+        if held >= mass * sum(positive.values()):
+            break
+        taken.append(place)
+        held += positive[place]
+    return taken
+
+
+def test_pixels_are_taken_in_descending_order_until_the_mass_is_reached():
+    heatmap = np.random.default_rng(0).normal(size=(12, 9))
+    for mass in (0.5, 0.9, 0.99):
+        taken = literal_cloud(heatmap, mass)
+        found = cloud(heatmap, mass)
+        assert found.points.tolist() == [list(map(float, place)) for place in taken]
+        values = np.array([heatmap[place] for place in taken])
+        np.testing.assert_allclose(found.weights, values / values.sum())
+
+
+def test_no_more_than_max_points_and_the_largest_of_them():
+    heatmap = np.arange(100.0).reshape(10, 10)
+    found = cloud(heatmap, max_points=7)
+    assert (found.points @ [10, 1]).tolist() == [99, 98, 97, 96, 95, 94, 93]
+
+
+def test_a_whole_map_is_taken_for_the_whole_mass_but_no_pixel_without():
+    heatmap = np.array([[0.1, 0.2, 0.0], [0.3, -5.0, 0.7]])
+    assert len(cloud(heatmap, mass=1.0).weights) == 4
+
+
+@pytest.mark.parametrize("heatmap", [np.zeros((3, 4)), -np.ones((3, 4))])
+def test_a_map_without_positive_relevance_is_a_single_point(heatmap):
+    assert cloud(heatmap).points.shape == (1, 2)
+    assert cloud(heatmap).weights.tolist() == [1]
+
+
+def test_the_scale_of_relevance_changes_nothing():
+    heatmap = np.random.default_rng(1).random((8, 8))
+    np.testing.assert_array_equal(cloud(heatmap).points, cloud(1e-30 * heatmap).points)
+
+
+def test_levels_of_equal_shares_are_the_sorted_values():
+    values = np.random.default_rng(2).random(20)
+    np.testing.assert_allclose(levels(values, np.full(20, 0.05), 20), np.sort(values))
+    np.testing.assert_allclose(levels(values, np.full(20, 3.0), 4), np.sort(values).reshape(4, 5).mean(axis=1))
+
+
+def test_levels_keep_the_mean_whatever_the_weights():
+    random = np.random.default_rng(3)
+    values, weights = random.random(30), random.random(30)
+    assert levels(values, weights, 7).mean() == pytest.approx(np.average(values, weights=weights))
+
+
+def test_parts_hold_the_weight_of_their_points_at_the_centre_of_mass():
+    fine = cloud(np.random.default_rng(4).random((12, 12)))
+    found = shape(fine, 25)
+    assert found.coarse.points.shape == (25, 2)
+    assert set(found.part) == set(range(25))
+    for part in range(25):
+        inside = found.part == part
+        assert found.coarse.weights[part] == pytest.approx(fine.weights[inside].sum())
+        centre = np.average(fine.points[inside], axis=0, weights=fine.weights[inside])
+        np.testing.assert_allclose(found.coarse.points[part], centre)
+
+
+def test_a_small_cloud_is_its_own_coarse_one():
+    fine = cloud(np.eye(5))
+    assert shape(fine, 25).coarse is fine
+
+
+def test_scaled_clouds_have_a_root_mean_square_distance_of_one():
+    found = scaled(cloud(np.random.default_rng(5).random((9, 9))))
+    mean = (found.weights[:, None] * found.weights * found.distances**2).sum()
+    assert mean == pytest.approx(1)
+    point = Cloud(np.ones((1, 2)), np.ones(1))
+    assert scaled(point) is point

@@ -1,0 +1,77 @@
+"""What changes with the number of heatmaps: memory, the search for neighbours, and how often k-means starts again."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from unhans.spray import SpRAy, cloud, distance, estimator, metric, neighbours
+from unhans.spray.suspicion import suspicion_score
+
+
+def heatmaps(n, share, seed=0):
+    """Smooth random maps of 12 x 12; a share of them relies on a patch in addition."""
+    rng = np.random.default_rng(seed)
+    maps = np.kron(rng.gamma(1, size=(n, 6, 6)), np.ones((2, 2))) + 0.3 * rng.normal(size=(n, 12, 12))
+    carriers = rng.permutation(n) < round(share * n)
+    maps[carriers, -3:, 1:5] += 6 * rng.uniform(0.7, 1.3, size=(carriers.sum(), 1, 1))
+    return maps.astype(np.float32)
+
+
+def quick(**parameters):
+    return SpRAy(**{"projection": None, "n_clusters": range(2, 6), "n_eigenvalues": 12} | parameters)
+
+
+def small_blocks(monkeypatch, rows):
+    for module in (distance, neighbours, cloud):
+        monkeypatch.setattr(module, "ROWS", rows)
+    for module in (cloud, metric):
+        monkeypatch.setattr(module, "AXES", 200)
+
+
+@pytest.mark.parametrize("name", ["euclidean", "cosine"])
+def test_no_matrix_of_all_distances_is_ever_held(name, monkeypatch):
+    n = 3000
+    small_blocks(monkeypatch, 64)
+    maps = heatmaps(n, 0.3)
+    quick(metric=name).fit(maps[:200])  # what is imported on the way does not count
+    tracemalloc.start()
+    spray = quick(metric=name).fit(maps)
+    score = suspicion_score(spray)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n * n / 3
+    assert score > 1.5
+
+
+def test_blocks_change_nothing(monkeypatch):
+    maps = heatmaps(300, 0.3)
+    expected = quick().fit(maps)
+    small_blocks(monkeypatch, 64)
+    found = quick().fit(maps)
+    np.testing.assert_array_equal(found.affinity_.toarray(), expected.affinity_.toarray())
+    np.testing.assert_array_equal(found.labels_, expected.labels_)
+    np.testing.assert_allclose(found.variances_, expected.variances_[: len(found.variances_)], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("least", "restarts"), [(100, 1), (101, estimator.RESTARTS)])
+def test_k_means_of_a_large_class_starts_once(least, restarts, monkeypatch):
+    seen, normal = [], estimator.KMeans
+    monkeypatch.setattr(estimator, "APPROXIMATE", least)
+    monkeypatch.setattr(
+        estimator, "KMeans", lambda *args, **kwargs: seen.append(kwargs["n_init"]) or normal(*args, **kwargs)
+    )
+    quick().fit(heatmaps(100, 0.3))
+    assert seen == [restarts] * 4
+
+
+@pytest.mark.slow
+def test_a_large_class_gets_the_score_of_the_exact_search(monkeypatch):
+    maps = heatmaps(2500, 0.3)
+    exact = quick().fit(maps)
+    score = suspicion_score(exact)
+    monkeypatch.setattr(neighbours, "APPROXIMATE", 1000)
+    spray = quick().fit(maps)
+    shared = (spray.affinity_ != 0).multiply(exact.affinity_ != 0).sum() / exact.affinity_.count_nonzero()
+    assert shared > 0.95
+    assert suspicion_score(spray) == pytest.approx(score, abs=0.1)

@@ -1,0 +1,25 @@
+"""A run's folder with a few small classes."""
+
+import pytest
+from stored_class import KEY, NAMES, add_maps, audit_of
+
+from unhans.spray.suspicion import judge
+from unhans.store import class_files, save_analysis, write_project
+
+
+@pytest.fixture
+def files(tmp_path):
+    return class_files(tmp_path, 0, NAMES[0])
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """Two of three classes are done; one has fewer samples than the other."""
+    out = tmp_path_factory.mktemp("run")
+    for label, n in ((0, 40), (1, 16)):
+        files = class_files(out, label, NAMES[label])
+        add_maps(files, label, n)
+        audit = audit_of(files, label, NAMES[label])
+        save_analysis(files, audit, judge(audit), KEY)
+    write_project(out, "run 7", "small net", NAMES, [0, 1], "LRP ε", dataset="three")
+    return out
