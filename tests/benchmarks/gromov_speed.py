@@ -82,9 +82,10 @@ def main() -> None:
     began = time.process_time()
     found = metric.neighbours(maps, options.k)
     took = time.process_time() - began
-    faster = pot * total / took
+    all_by_pot = pot * total
+    faster = all_by_pot / took
     print(
-        f"{options.k} neighbours of {options.count}: {took:.1f} s of one core, POT {pot * total:.0f} s (extrapolated):"
+        f"{options.k} neighbours of {options.count}: {took:.1f} s of one core, POT {all_by_pot:.0f} s (extrapolated):"
     )
     print(f"{faster:.1f} × faster (goal on two cores ≥ {GOAL}, so {GOAL / 2:.0f} on one)", flush=True)
     if options.jobs != 1:

@@ -270,3 +270,15 @@ def test_identical_images_are_named(tmp_path, capsys):
     text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
     assert command(tmp_path, f"{text} parallel.n_jobs=1 out=out") == 0
     assert "are identical" in " ".join(capsys.readouterr().out.split())
+
+
+def test_wandb_gets_the_ranking_with_thumbnails(again, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))  # where pictures of tables wait for their upload
+    assert command(tmp_path, f"{SMALL} out={again} logger=wandb") == 0
+    (folder,) = again.glob("wandb/offline-run-*/files")
+    tables = {path.name.split("_")[0]: json.loads(path.read_text()) for path in folder.rglob("*.table.json")}
+    assert tables["ranking"]["columns"][-1] == "striking cluster"
+    assert [row[1] for row in tables["ranking"]["data"]] == [row["name"] for row in rows(again / "ranking.csv")]
+    assert {row[-1] for row in tables["ranking"]["data"]} == {"Image"}
+    assert len(list(tmp_path.glob("artifacts/staging/*"))) >= len(rows(again / "ranking.csv"))
+    assert len(tables["clusters"]["data"]) == len(rows(again / "clusters.csv"))

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from wandb.proto.wandb_internal_pb2 import Record
 
-from unhans.report.loggers import finish, log_epoch
+from unhans.report.loggers import finish, log_epoch, log_once
 
 BLOCK = 32768
 
@@ -114,6 +115,19 @@ def test_wandb_gets_one_row_with_everything_and_keeps_media_of_every_epoch(wandb
         assert (row["t"]["ncols"], row["t"]["nrows"]) == (2, 2)
         (folder,) = tmp_path.glob("wandb/offline-run-*/files")
         assert (folder / row["audit/page"]["filenames"][0]).is_file()
+
+
+def test_a_table_shows_pictures_and_an_analysis_has_no_epoch(wandb_logger, page, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))  # where pictures of tables wait for their upload
+    log_once([wandb_logger], {"audit/suspicious": 1.0}, tables={"t": (["class", "cluster"], [["a", page], ["b", page]])})
+    finish([wandb_logger])
+    (row,) = [row for row in rows(tmp_path) if "audit/suspicious" in row]
+    assert "epoch" not in row
+    assert (row["t"]["ncols"], row["t"]["nrows"]) == (2, 2)
+    (stored,) = [record.artifact for record in records(tmp_path) if record.WhichOneof("record_type") == "artifact"]
+    names = {Path(content.path).name: Path(content.local_path) for content in stored.manifest.contents}
+    assert names["page.png"].read_bytes() == page.read_bytes()
+    assert json.loads(names["t.table.json"].read_text())["data"][1][0] == "b"
 
 
 def test_wandb_draws_an_audit_over_epochs_and_ends_with_the_exit_code(wandb_logger, tmp_path):

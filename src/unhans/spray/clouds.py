@@ -64,8 +64,8 @@ class Shape:
 def cloud(heatmap: NDArray[np.floating], mass: float = 0.99, max_points: int = 100) -> Cloud:
     """Return the pixels of most relevance, in descending order until they hold a share `mass` of all of it.
 
-    Only positive relevance has mass; a map without any is a single point. At most `max_points` pixels are taken; ties go
-    to the first in reading order.
+    Only positive relevance has mass; a map without any is a single point. At most `max_points` pixels are taken; ties
+    go to the first in reading order.
 
     heatmap: (H, W).
     """

@@ -44,7 +44,11 @@ def squared_tiles(heatmaps: NDArray[np.floating]) -> Iterator[Tile]:
         for columns in parts[i:]:
             total = np.add.outer(size[rows], size[columns])
             squared = np.maximum(total - 2 * _products(flat, rows, columns, mean), 0)
-            _compute_again(squared, squared <= CANCELLED * total, flat[rows], flat[columns])
+            near = squared <= CANCELLED * total
+            if rows == columns:
+                np.fill_diagonal(squared, 0)
+                np.fill_diagonal(near, False)  # a map is at no distance of itself: nothing to compute
+            _compute_again(squared, near, flat[rows], flat[columns])
             yield rows, columns, squared
 
 
