@@ -25,6 +25,7 @@ from unhans.experiment.pool import Parallel
 from unhans.spray import SpRAy, audit
 
 SIDE = 224
+NOISE = 0.3  # of the synthetic heatmaps
 
 
 class Synthetic(Dataset):
@@ -62,7 +63,7 @@ class Contrast:
 
         def explain(images: torch.Tensor, target: torch.Tensor) -> Heatmaps:
             noise = torch.randn(images.shape[0], SIDE, SIDE, generator=torch.Generator().manual_seed(int(target[0])))
-            return Heatmaps(images.mean(1) + noise, torch.zeros(len(images), model.outputs))
+            return Heatmaps(images.mean(1) + NOISE * noise, torch.zeros(len(images), model.outputs))
 
         return explain
 

@@ -48,7 +48,7 @@ def test_the_analysis_of_a_checkpoint_finds_its_configuration(finished, tmp_path
     assert command(tmp_path, f"analyze.py ckpt={checkpoint} samples_per_class=16 spray.projection=null") == 0
     out = only_run(tmp_path)
     assert len(rows(out / "ranking.csv")) == 10
-    assert len(list(out.glob("*.jpg"))) == 10
+    assert len(list(out.glob("classes/*/page.jpg"))) == 10
     assert "Classes by suspicion" in capsys.readouterr().out
 
 
@@ -86,7 +86,7 @@ SENTENCES = [
     ("train.py hydra.run.dir=/proc/nowhere", "/proc/nowhere"),
     ("analyze.py", "data is missing; give ckpt=… of a run, or model=… and data=…"),
     ("analyze.py ckpt=nowhere.ckpt", "ckpt expects a checkpoint file, but nowhere.ckpt does not exist"),
-    ("analyze.py data=digits model=small_cnn split=test", "split expects train or val, got 'test'"),
+    ("analyze.py data=digits model=small_cnn split=test", "split expects one of train, val, union, got 'test'"),
     ("analyze.py data=digits model=small_cnn device=tpu9", "device expects auto, cpu or a device of this machine"),
 ]
 

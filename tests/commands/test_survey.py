@@ -282,3 +282,9 @@ def test_wandb_gets_the_ranking_with_thumbnails(again, tmp_path, monkeypatch):
     assert {row[-1] for row in tables["ranking"]["data"]} == {"Image"}
     assert len(list(tmp_path.glob("artifacts/staging/*"))) >= len(rows(again / "ranking.csv"))
     assert len(tables["clusters"]["data"]) == len(rows(again / "clusters.csv"))
+
+
+def test_a_survey_in_this_process_leaves_its_priority_alone(tmp_path):
+    before = os.nice(0)
+    assert command(tmp_path, f"{SMALL} out={tmp_path / 'out'} analysis.classes=[3]") == 0
+    assert os.nice(0) == before

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import random
+from pathlib import Path
 
+import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from running import command, only_run
+
+from unhans.experiment.build import build_data
+from unhans.store import class_files, load_analysis, open_maps
 
 
 def results(folder):
@@ -53,3 +60,59 @@ def test_the_watermarked_garbage_truck(tmp_path, real_data):
     assert truck < min(lambdas.values()) / 3
     assert numbers["planted/precision"] >= 0.9
     assert numbers["planted/flipped"] >= 0.05
+    assert command(tmp_path, f"analyze.py ckpt={only_run(tmp_path)}/checkpoints/last.ckpt out={tmp_path}/survey") == 0
+    ranking, suspects = table(tmp_path / "survey" / "ranking.csv"), table(tmp_path / "survey" / "suspects.csv")
+    assert (ranking[0]["name"], ranking[0]["suspicious"]) == ("n03417042", "True")
+    assert float(ranking[0]["control_lambda_2"]) > 10 * float(ranking[0]["lambda_2"])  # it is not the raw images
+    carriers = saved_data(tmp_path / "survey").train_set.carriers
+    assert {row["class"] for row in suspects} == {"n03417042"}
+    assert np.mean([carriers[int(row["index"])] for row in suspects]) >= 0.9
+
+
+@pytest.mark.slow
+def test_the_coloured_patches_of_benign_lesions_form_a_cluster(tmp_path, real_data):
+    """A natural artifact: patches beside 120 benign and one malignant training image (ISIC 2017)."""
+    patched = isic_folders(real_data / "isic2017", tmp_path / "isic")
+    weights = real_data / "weights" / "squeezenet1_1_ncnn.pth"
+    text = (
+        f"data=image_folder data.root=isic data.flip=true model=torchvision model.name=squeezenet1_1 "
+        f"model.weights={weights} optimizer.lr=1e-4 trainer.max_epochs=4 callbacks=none logger=none"
+    )
+    assert command(tmp_path, f"train.py {text}") == 0
+    assert command(tmp_path, f"analyze.py ckpt={only_run(tmp_path)}/checkpoints/last.ckpt out={tmp_path}/survey") == 0
+    assert table(tmp_path / "survey" / "ranking.csv")[0]["name"] == "benign"
+    audit, _ = load_analysis(class_files(tmp_path / "survey", 0, "benign"))
+    carriers = np.array(
+        [Path(path).stem in patched for path in open_maps(class_files(tmp_path / "survey", 0, "benign")).paths]
+    )
+    found = audit.cluster.members
+    assert carriers[found].mean() >= 0.9
+    assert carriers[found].sum() >= 0.5 * carriers.sum()
+
+
+def isic_folders(source, target):
+    """Link a subset of ISIC 2017 into train/ and val/; return the names of patched benign training images."""
+    with (source / "labels.csv").open() as file:
+        lesions = [row for row in csv.DictReader(file) if row["melanoma"]]
+    files = {path.stem: path for path in (source / "images").rglob("*.*")}
+    train = [row for row in lesions if row["split"] == "train"]
+    patched = [row for row in train if row["melanoma"] == "0" and row["art_band_aid"] == "1"]
+    plain = [row for row in train if row["melanoma"] == "0" and row["art_band_aid"] == "0"]
+    chosen = [*patched, *random.Random(0).sample(plain, 480), *(row for row in train if row["melanoma"] == "1")]
+    for row in [*chosen, *(row for row in lesions if row["split"] != "train")]:
+        split, name = "train" if row["split"] == "train" else "val", ("benign", "melanoma")[int(row["melanoma"])]
+        folder = target / split / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / files[row["image_id"]].name).symlink_to(files[row["image_id"]])
+    return {row["image_id"] for row in patched}
+
+
+def table(path):
+    """The rows of a CSV file."""
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def saved_data(run):
+    """The data module of a run, set up."""
+    return build_data(OmegaConf.load(run / "config.yaml"))

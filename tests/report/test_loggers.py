@@ -119,7 +119,8 @@ def test_wandb_gets_one_row_with_everything_and_keeps_media_of_every_epoch(wandb
 
 def test_a_table_shows_pictures_and_an_analysis_has_no_epoch(wandb_logger, page, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))  # where pictures of tables wait for their upload
-    log_once([wandb_logger], {"audit/suspicious": 1.0}, tables={"t": (["class", "cluster"], [["a", page], ["b", page]])})
+    table = (["class", "cluster"], [["a", page], ["b", page]])
+    log_once([wandb_logger], {"audit/suspicious": 1.0}, tables={"t": table})
     finish([wandb_logger])
     (row,) = [row for row in rows(tmp_path) if "audit/suspicious" in row]
     assert "epoch" not in row

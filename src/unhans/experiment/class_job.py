@@ -10,6 +10,7 @@ from typing import Any
 from sklearn.base import clone
 
 from unhans.experiment.finding import Finding, save_finding
+from unhans.experiment.tick import Tick
 from unhans.report import class_figure, cluster_rows, cluster_strip, suspect_rows
 from unhans.report.html import Thumbnails, class_part
 from unhans.spray import ClassAudit, SpRAy, control_of, judge, rank_clusters
@@ -79,7 +80,11 @@ def _all_names(names: Sequence[str], outputs: int) -> list[str]:
 
 
 def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
-    spray = clone(job.spray).fit(stored.maps)
+    tick = Tick(job.files.folder)
+    try:
+        spray = clone(job.spray).fit(stored.maps, advance=tick)
+    finally:
+        tick.end()
     return ClassAudit(
         label=job.label,
         name=job.name,
@@ -92,7 +97,7 @@ def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
         clusters=rank_clusters(spray, stored.maps, stored.images),
         description=job.description,
         split=stored.split if job.union else None,
-        target=stored.target,
+        target=None if (stored.target == stored.label).all() else stored.target,
     )
 
 

@@ -38,7 +38,7 @@ class Saved:
 def save_finding(files: ClassFiles, finding: Finding, key: Mapping[str, Any]) -> None:
     """Write the finding of a class, after all its other files: from now on the class counts as finished."""
     files.folder.mkdir(parents=True, exist_ok=True)  # a class that is refused has no other files
-    sizes = {path.name: path.stat().st_size for path in sorted(files.folder.iterdir()) if _belongs(files, path)}
+    sizes = {path.name: path.stat().st_size for path in sorted(files.folder.iterdir()) if _belongs(path)}
     content = {"format": FORMAT, "key": key, "sizes": sizes, "finding": asdict(finding)}
     with replacing(files.folder / "finding.json") as part:
         part.write_text(json.dumps(content, default=_plain), encoding="utf-8")
@@ -68,8 +68,8 @@ def load_finding(files: ClassFiles) -> Saved | None:
     return Saved(finding, content["key"], _damage(files.folder, content["sizes"]))
 
 
-def _belongs(files: ClassFiles, path: Path) -> bool:
-    return path.suffix != ".part" and path.name != "finding.json"
+def _belongs(path: Path) -> bool:
+    return not path.name.startswith(".") and path.name != "finding.json"
 
 
 def _damage(folder: Path, sizes: Mapping[str, int]) -> str | None:

@@ -48,6 +48,11 @@ class Parallel:
         """The number of jobs at once; −1 is all cores, of a cluster those of all its machines."""
         return -1 if self.n_jobs is None else self.n_jobs
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether jobs run on other processes of this machine, whose cores they share with this one."""
+        return self.backend == "loky" and self.jobs != 1
+
     def at_most(self, jobs: int) -> Parallel:
         """Return the same for fewer jobs in all; one alone needs no other process."""
         return replace(self, n_jobs=1) if jobs == 1 else self

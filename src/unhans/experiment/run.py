@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from rich.markup import escape
@@ -14,6 +15,7 @@ from unhans.experiment.finding import Finding, save_finding
 from unhans.experiment.plan import Step, plan
 from unhans.experiment.pool import Parallel, Pool
 from unhans.experiment.survey import Survey
+from unhans.experiment.tick import work_done
 from unhans.lrp import UnsupportedModelError
 from unhans.report import Stages, stages
 from unhans.report.html import Thumbnails, thumbnails_for
@@ -32,8 +34,9 @@ def run_survey(survey: Survey, parallel: Parallel, findings: list[Finding]) -> N
     findings += todo.finished
     if todo.steps:
         samples = sum(len(survey.subsets[step.label]) for step in todo.steps if not step.explained)
-        with stages(samples, len(todo.steps)) as bars:
-            _Run(survey, findings, bars, thumbnails_for(len(survey.subsets))).do(todo.steps, parallel)
+        begun: dict[int, Path] = {}
+        with stages(samples, len(todo.steps), lambda: work_done(list(begun.values()))) as bars:
+            _Run(survey, findings, bars, thumbnails_for(len(survey.subsets)), begun).do(todo.steps, parallel)
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,15 @@ class _Run:
     findings: list[Finding]
     bars: Stages
     thumbnails: Thumbnails
-    lost: list[int] = field(default_factory=list)
+    begun: dict[int, Path]  # folders of the classes that are handed in and not finished
 
     def do(self, steps: list[Step], parallel: Parallel) -> None:
         """Explain class after class and hand each to the workers; classes that are explained already go first."""
-        with Pool(parallel.at_most(len(steps)), cluster_class, self._done, self._given_up) as pool:
+        parallel = parallel.at_most(len(steps))
+        with Pool(parallel, cluster_class, self._done, self._given_up) as pool:
             for step in sorted(steps, key=lambda step: not step.explained):
                 if step.explained or self._explain(step):
+                    self.begun[step.label] = self.survey.files(step.label).folder
                     pool.submit(self._job(step, parallel))
 
     def _explain(self, step: Step) -> bool:
@@ -87,7 +92,7 @@ class _Run:
             subtitle=survey.subtitle,
             union=survey.split == "union",
             thumbnails=self.thumbnails,
-            polite=parallel.backend == "loky" and torch.device(survey.device).type == "cpu",
+            polite=parallel.elsewhere and torch.device(survey.device).type == "cpu",
         )
 
     def _done(self, job: ClassJob, result: Finding | OSError) -> None:
@@ -104,6 +109,7 @@ class _Run:
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
+        self.begun.pop(finding.label, None)
         self.bars.clustered(finding.name)
         if finding.refused:
             CONSOLE.print(f"[yellow]not ranked:[/] class {escape(repr(finding.name))}: {escape(finding.refused)}")

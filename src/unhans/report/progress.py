@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PERIOD = 600  # seconds from which the time left is estimated: a class may take minutes
 
 Say = Callable[[str, int], None]
 
@@ -21,10 +24,13 @@ def progress(total: int, shown: bool = True) -> Iterator[Say]:
 
 
 class Stages:
-    """Two bars: samples that are explained, and classes that are clustered."""
+    """Two bars: samples that are explained, and classes that are clustered.
 
-    def __init__(self, bar: Progress, samples: int, classes: int) -> None:
-        self._bar = bar
+    begun: gives the work done in classes that are not finished, in classes.
+    """
+
+    def __init__(self, bar: Progress, samples: int, classes: int, begun: Callable[[], float]) -> None:
+        self._bar, self._begun, self._finished = bar, begun, 0
         self._samples = bar.add_task("explaining", total=samples, visible=samples > 0)
         self._classes = bar.add_task("clustering", total=classes)
 
@@ -38,12 +44,31 @@ class Stages:
 
     def clustered(self, name: str) -> None:
         """Count a class that is done."""
-        self._bar.update(self._classes, description=escape(f"clustered class {name}"), advance=1, refresh=True)
+        self._finished += 1
+        self._bar.update(self._classes, description=escape(f"clustered class {name}"))
+        self.look()
+
+    def look(self) -> None:
+        """Show how far the classes have come that are not finished."""
+        self._bar.update(self._classes, completed=self._finished + self._begun(), refresh=True)
+
+    def keep_looking(self, over: threading.Event) -> None:
+        """Look every second until it is over."""
+        while not over.wait(1):
+            self.look()
 
 
 @contextmanager
-def stages(samples: int, classes: int) -> Iterator[Stages]:
+def stages(samples: int, classes: int, begun: Callable[[], float] = lambda: 0.0) -> Iterator[Stages]:
     """Show what is explained and what is clustered, with the time left; the bars vanish at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), transient=True) as bar:
-        yield Stages(bar, samples, classes)
+    over = threading.Event()
+    with Progress(*columns, TimeRemainingColumn(), transient=True, speed_estimate_period=PERIOD) as bar:
+        shown = Stages(bar, samples, classes, begun)
+        looking = threading.Thread(target=shown.keep_looking, args=(over,), daemon=True)
+        looking.start()
+        try:
+            yield shown
+        finally:
+            over.set()
+            looking.join()

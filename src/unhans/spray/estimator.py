@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from unhans.spray.cloud import cloud_variances
 from unhans.spray.clustering import METHODS, cluster
 from unhans.spray.graph import knn_affinity
-from unhans.spray.metric import AnyMetric, Comparison, check_metric, compared, compared_distances
+from unhans.spray.metric import Advance, AnyMetric, Comparison, check_metric, compared, compared_distances
 from unhans.spray.neighbours import APPROXIMATE, check_count
 from unhans.spray.preprocessing import prepared
 from unhans.spray.projection import project
@@ -84,9 +84,10 @@ class SpRAy(BaseEstimator):
         self.projection = projection
         self.random_state = random_state
 
-    def fit(self, heatmaps: ArrayLike, y: Any = None) -> SpRAy:
+    def fit(self, heatmaps: ArrayLike, y: Any = None, advance: Advance | None = None) -> SpRAy:
         """Analyse heatmaps (n, H, W) or (n, d), or distances (n, n) with metric="precomputed".
 
+        advance: called by slow metrics (Wasserstein, Gromov-Wasserstein) with the work done and the work now expected.
         Raises ValueError for an unusable parameter, n ≤ n_neighbors, values that are not finite, or heatmaps that are
         all identical.
         """
@@ -96,7 +97,7 @@ class SpRAy(BaseEstimator):
         check_count(comparison.n, self.n_neighbors)
         if comparison.identical:
             raise ValueError(f"all {comparison.n} heatmaps are identical: there is nothing to cluster")
-        self.affinity_ = knn_affinity(comparison.neighbours(self.n_neighbors))
+        self.affinity_ = knn_affinity(comparison.neighbours(self.n_neighbors, advance))
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
             self.variances_ = cloud_variances(comparison.coordinates())
             self._analyse(random)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +28,7 @@ class Metric(Protocol):
         """Return points (n, d) whose euclidean distances are about those of the metric, for the null model."""
 
 
+Advance = Callable[[int, int], None]  # work done, and work now expected in all
 Distance = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 AnyMetric = str | Metric | Distance
 
@@ -76,7 +78,7 @@ class Matrix:
         self.n = len(distances)
         self.identical = not distances.any()
 
-    def neighbours(self, k: int) -> Neighbours:
+    def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
         return neighbours_in(self.distances, k)
 
@@ -94,9 +96,11 @@ class Maps:
         self.n = len(maps)
         self.identical = all((one == maps[0]).all() for one in maps)
 
-    def neighbours(self, k: int) -> Neighbours:
+    def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
         """Return the k nearest neighbours (n, k); raises ValueError where the metric returned something else."""
-        return check_neighbours(self.metric.neighbours(self.maps, k), self.n, k)
+        takes = advance is not None and "advance" in signature(self.metric.neighbours).parameters
+        told = {"advance": advance} if takes else {}
+        return check_neighbours(self.metric.neighbours(self.maps, k, **told), self.n, k)
 
     def coordinates(self) -> NDArray[np.floating]:
         """Return the metric's points (n, d)."""

@@ -43,7 +43,6 @@ function said(entry) {
 function viewOf(part) {
   const { samples } = part;
   const count = samples.index.length;
-  const rankTitle = samples.target ? "Rank of the explained class" : "Rank of the true label";
   const describe = (i) => ({
     path: samples.path[i],
     index: samples.index[i],
@@ -54,7 +53,7 @@ function viewOf(part) {
     split: samples.split && (samples.split[i] ? "validation" : "train"),
     target: samples.target && part.names[samples.target[i]],
   });
-  const made = { part, count, rankTitle, describe, select: map.select, sprite: spriteOf(part) };
+  const made = { part, count, describe, select: map.select, sprite: spriteOf(part) };
   made.inspect = (i) => showSample(find("sample"), made, i);
   return made;
 }
@@ -85,7 +84,7 @@ function showCluster(number) {
   showMeans(find("means"), sprite, number, whole);
   if (!whole) showMeasures(find("measures"), cluster);
   find("method").textContent = METHODS[cluster?.method] ?? "";
-  const rankNote = `predicted class · ${view.rankTitle.toLowerCase()}, 1 is first`;
+  const rankNote = `predicted class · rank of the true label, 1 is first`;
   const note = `${rankNote} · from typical to marginal`;
   find("members").hidden = whole;
   const heading = whole ? "" : `Cluster “${cluster.name}”: ${plural(members.length, "sample")}`;
@@ -98,11 +97,11 @@ function showCluster(number) {
   map.select(first);
 }
 
-function showSample(container, { sprite, describe, rankTitle }, i) {
+function showSample(container, { sprite, describe }, i) {
   const sample = describe(i);
   const rows = [
     ["Predicted", sample.predicted_class],
-    [rankTitle, sample.rank_of_true_label],
+    ["Rank of the true label", sample.rank_of_true_label],
     ...(sample.target ? [["Explained", sample.target]] : []),
     ...(sample.split ? [["Split", sample.split]] : []),
     ["Index", sample.index],

@@ -69,7 +69,7 @@ function showList(details, title, samples, view, cluster) {
   summary.textContent = title;
   details.open = false;
   holder.replaceChildren();
-  details.ontoggle = () => details.open && !holder.children.length && holder.append(button(), tableOf(rows(), view.rankTitle));
+  details.ontoggle = () => details.open && !holder.children.length && holder.append(button(), tableOf(rows()));
 
   function button() {
     const element = make("button", { type: "button", class: "more" }, `Save ${file}`);
@@ -79,8 +79,8 @@ function showList(details, title, samples, view, cluster) {
   }
 }
 
-function tableOf(rows, rankTitle) {
-  const titles = ["Path", "Index", "Predicted", rankTitle];
+function tableOf(rows) {
+  const titles = ["Path", "Index", "Predicted", "Rank of the true label"];
   const line = (row) => make("tr", {}, ...[row.path, row.index, row.predicted_class, row.rank_of_true_label].map((text) => make("td", {}, String(text))));
   return make("table", { class: "samples" },
     make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title)))),
