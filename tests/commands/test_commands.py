@@ -84,6 +84,7 @@ SENTENCES = [
     ("train.py attribution.composite=nothing", "composite expects one of epsilon_plus_flat"),
     ("train.py trainer.precision=128", "trainer.precision"),
     ("train.py hydra.run.dir=/proc/nowhere", "/proc/nowhere"),
+    ("analyze.py out=a=b", "out=a=b is no key=value: a value that holds = or a comma needs quotes"),
     ("analyze.py", "data is missing; give ckpt=… of a run, or model=… and data=…"),
     ("analyze.py ckpt=nowhere.ckpt", "ckpt expects a checkpoint file, but nowhere.ckpt does not exist"),
     ("analyze.py data=digits model=small_cnn split=test", "split expects one of train, val, union, got 'test'"),

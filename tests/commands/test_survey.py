@@ -138,7 +138,7 @@ def test_other_clustering_keeps_the_heatmaps(again, tmp_path, capsys):
     maps = {path: path.stat().st_mtime_ns for path in again.glob("classes/*/attribution.h5")}
     assert command(tmp_path, f"{SMALL} out={again} spray.n_neighbors=8") == 0
     said = capsys.readouterr().out
-    assert "The heatmaps of 3 classes are there already" in said
+    assert "Heatmaps that are there already (3 of 3 classes) are clustered only" in said
     assert "spray.n_neighbors was 10, now 8" in said
     assert {path: path.stat().st_mtime_ns for path in again.glob("classes/*/attribution.h5")} == maps
 
@@ -158,7 +158,7 @@ def test_other_heatmaps_are_computed_again_and_it_says_why(change, reason, again
     assert command(tmp_path, f"{SMALL} out={again} {change}") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert reason in said
-    assert "heatmaps of" not in said.split("Classes by suspicion")[0]
+    assert "there already" not in said
     assert content(again / "classes" / CLASSES[0] / "attribution.h5") != before
 
 
@@ -288,3 +288,38 @@ def test_a_survey_in_this_process_leaves_its_priority_alone(tmp_path):
     before = os.nice(0)
     assert command(tmp_path, f"{SMALL} out={tmp_path / 'out'} analysis.classes=[3]") == 0
     assert os.nice(0) == before
+
+
+def test_a_refused_run_changes_nothing_in_the_folder(again, tmp_path, capsys):
+    before = (again / "config.yaml").read_bytes()
+    assert command(tmp_path, f"{SMALL} out={again} spray.metric=manhattan") == 1
+    assert command(tmp_path, f"{SMALL} out={again} analysis.classes=[9]") == 1
+    assert command(tmp_path, f"{SMALL} out={again} attribution.layer=features.99") == 1
+    said = capsys.readouterr()
+    assert len([line for line in said.err.splitlines() if line.startswith("error: ")]) == 3
+    assert "not ranked" not in said.out
+    assert (again / "config.yaml").read_bytes() == before
+
+
+def test_the_folder_of_a_training_run_is_refused(tmp_path, capsys):
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    assert command(tmp_path, f"{SMALL} out=run") == 1
+    assert "out=run is the folder of a training run" in capsys.readouterr().err
+    assert command(tmp_path, f"{SMALL} out=file/below") == 1
+    assert "out expects a folder, but file is a file" in capsys.readouterr().err
+
+
+def test_equal_reasons_are_said_once_and_small_classes_are_named(tmp_path, capsys):
+    text = SMALL.replace("samples_per_class=14", "samples_per_class=5")
+    assert command(tmp_path, f"{text} out={tmp_path / 'out'}") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("it has 5 samples") == 2
+    assert "2 more of 3 classes" in said
+
+
+def test_classes_that_the_ranking_lacks_are_counted(again, tmp_path, capsys):
+    assert command(tmp_path, f"{SMALL} out={again} analysis.classes=[3]") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 more classes lie in" in said
+    assert "1 of 1 classes have fewer than 50 samples" in said

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -33,15 +35,31 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
         raise ConfigurationError(f"split expects one of {', '.join(SPLITS)}, got {cfg.split!r}.")
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     out = Path(cfg.out)
-    with replacing(out / "config.yaml") as part:
-        part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    check_folder(out)
     run = build(cfg.analysis)
-    needs = (
-        {"subject": _subject(cfg, out)} if _explains(cfg) else {"data": build_data(cfg), "out": out, "seed": cfg.seed}
-    )
+    begin = partial(_write_config, cfg, out)
+    if _explains(cfg):
+        needs = {"subject": _subject(cfg, out, begin)}
+    else:
+        needs = {"data": build_data(cfg), "out": out, "seed": cfg.seed}
+        begin()
     numbers = run(**needs)
     CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]")
     return numbers
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that cannot take an analysis: a file, or a training run, whose configuration would be lost."""
+    for path in (out, *out.parents):
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"out expects a folder, but {path} is a file.")
+    if (out / "checkpoints").is_dir():
+        raise ConfigurationError(f"out={out} is the folder of a training run; give the analysis one of its own.")
+
+
+def _write_config(cfg: DictConfig, out: Path) -> None:
+    with replacing(out / "config.yaml") as part:
+        part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
 
 
 def _explains(cfg: DictConfig) -> bool:
@@ -49,7 +67,7 @@ def _explains(cfg: DictConfig) -> bool:
     return "subject" in inspect.signature(get_object(cfg.analysis._target_)).parameters
 
 
-def _subject(cfg: DictConfig, out: Path) -> Subject:
+def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
     """Load the data and the network."""
     data, device = build_data(cfg), _device(cfg.device)
     return Subject(
@@ -62,6 +80,7 @@ def _subject(cfg: DictConfig, out: Path) -> Subject:
         device=device,
         seed=cfg.seed,
         out=out,
+        begin=begin,
     )
 
 

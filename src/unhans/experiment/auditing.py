@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytorch_lightning.loggers import Logger
+from rich.markup import escape
 
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.finding import Finding
-from unhans.experiment.overview import log_overview, ranking_of, write_overview
+from unhans.experiment.overview import log_overview, ranking_of, remarks, write_overview
 from unhans.experiment.pool import Parallel
 from unhans.experiment.run import run_survey
 from unhans.experiment.subject import Subject
@@ -54,10 +55,14 @@ def audit_classes(
         batch_size=subject.batch_size,
         num_workers=subject.data.num_workers,
         device=subject.device,
+        begin=subject.begin,
     )
     failed = 1
     try:
         ranking = audit_survey(survey, parallel or Parallel(), logger)
+        CONSOLE.print(ranking_table(ranking))
+        for remark in remarks(survey, ranking):
+            CONSOLE.print(escape(remark))
         failed = 0
     finally:
         subject.data.report_unreadable()
@@ -81,7 +86,6 @@ def audit_survey(survey: Survey, parallel: Parallel, logger: Logger | None = Non
             ranking = write_overview(survey, findings) if ranking_of(findings) else []
     if not ranking:
         raise ValueError("no class could be ranked; the reasons are above.")
-    CONSOLE.print(ranking_table(ranking))
     if logger:
         log_overview(logger, survey, findings, ranking)
     return ranking

@@ -30,6 +30,7 @@ def conserve(subject: Subject, samples: int = 32) -> dict[str, float]:
         raise ConfigurationError(f"analysis=conservation follows relevance to the input; attribution.layer={layer!r}.")
     if samples < 1:
         raise ConfigurationError(f"analysis.samples expects 1 or more, got {samples}.")
+    subject.begin()
     report = _report(subject, subject.attribution, samples)
     title = f"{subject.attribution.description} · {len(report.logits)} {subject.split} images"
     CONSOLE.print(conservation_table(report, title))

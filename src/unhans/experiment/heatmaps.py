@@ -54,6 +54,7 @@ def draw_heatmaps(
     explains = [(each.description, each.of(subject.network)) for each in attributions]
     signed = any(getattr(each, "signed", True) for each in attributions)
     chosen = _chosen(subject, samples, classes, per_class)
+    subject.begin()
     pages = HeatmapPages(
         subject.out / "heatmaps",
         subject.data.classes,

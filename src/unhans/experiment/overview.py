@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytorch_lightning.loggers import Logger
 
@@ -22,6 +22,7 @@ from unhans.report.tables import CLUSTER_COLUMNS, RANKING_COLUMNS, ranked_cluste
 from unhans.spray import Suspicion, ranked
 from unhans.store import write_figure, write_project
 
+FEW = 50  # samples of a class below which its neighbour graph says little
 MOST_PAGES = 20  # class pages of suspicious classes that go to a logger
 
 
@@ -58,6 +59,20 @@ def write_overview(survey: Survey, findings: Sequence[Finding]) -> list[Suspicio
         sentences=ranking_sentences(ranking),
     )
     return ranking
+
+
+def remarks(survey: Survey, ranking: Sequence[Suspicion]) -> Iterator[str]:
+    """Say what a reader of the ranking should know besides: classes that are too small, and those that it lacks."""
+    small = sum(entry.n < FEW for entry in ranking)
+    if small:
+        yield (
+            f"{small} of {len(ranking)} classes have fewer than {FEW} samples: a neighbour graph of so few says "
+            "little, whether it finds a class suspicious or not."
+        )
+    ours = {survey.files(entry.label).folder for entry in ranking}
+    others = [path.parent for path in survey.out.glob("classes/*/finding.json") if path.parent not in ours]
+    if others:
+        yield f"{len(others)} more classes lie in {survey.out}, which the ranking and the report leave out."
 
 
 def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ranking: Sequence[Suspicion]) -> None:

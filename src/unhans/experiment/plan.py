@@ -37,7 +37,7 @@ class Plan:
         if self.finished:
             yield f"{len(self.finished)} of {classes} classes were finished before and stay as they are."
         if kept:
-            yield f"The heatmaps of {kept} classes are there already; they are clustered only."
+            yield f"Heatmaps that are there already ({kept} of {classes} classes) are clustered only."
         for reason, count in self.reasons.items():
             yield f"Done again ({count} of {classes} classes): {reason}."
 

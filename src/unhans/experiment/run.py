@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from rich.markup import escape
 
+from unhans.data import reading
 from unhans.experiment.class_job import ClassJob, cluster_class
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.explaining import explain_class
@@ -28,24 +30,40 @@ def run_survey(survey: Survey, parallel: Parallel, findings: list[Finding]) -> N
         ValueError: the network cannot be explained, or files in the folder are of a newer version.
         OSError: the disk is full; what was finished before is kept.
     """
+    survey.spray.check_parameters()
     todo = plan(survey)
+    if any(not step.explained for step in todo.steps):
+        _try_one(survey)
+    survey.begin()
     for sentence in todo.sentences():
         CONSOLE.print(escape(sentence))
     findings += todo.finished
     if todo.steps:
         samples = sum(len(survey.subsets[step.label]) for step in todo.steps if not step.explained)
         begun: dict[int, Path] = {}
+        CONSOLE.print(f"{len(todo.steps)} classes are left to do, {samples} samples of them to explain.")
         with stages(samples, len(todo.steps), lambda: work_done(list(begun.values()))) as bars:
             _Run(survey, findings, bars, thumbnails_for(len(survey.subsets)), begun).do(todo.steps, parallel)
 
 
-@dataclass(frozen=True)
+def _try_one(survey: Survey) -> None:
+    """Explain one image, so that what cannot work for any is said once, before the long work."""
+    for indices in survey.subsets.values():
+        images, _ = reading.read(survey.dataset, indices[:1])
+        if len(images):
+            label = torch.zeros(1, dtype=torch.long, device=survey.device)
+            survey.attribution.of(survey.network)(images.to(survey.device), label)
+            return
+
+
+@dataclass
 class _Run:
     survey: Survey
     findings: list[Finding]
     bars: Stages
     thumbnails: Thumbnails
     begun: dict[int, Path]  # folders of the classes that are handed in and not finished
+    refused: Counter[str] = field(default_factory=Counter)  # why, and how many classes
 
     def do(self, steps: list[Step], parallel: Parallel) -> None:
         """Explain class after class and hand each to the workers; classes that are explained already go first."""
@@ -55,6 +73,9 @@ class _Run:
                 if step.explained or self._explain(step):
                     self.begun[step.label] = self.survey.files(step.label).folder
                     pool.submit(self._job(step, parallel))
+        for reason, count in self.refused.items():
+            if count > 1:
+                CONSOLE.print(f"[yellow]not ranked:[/] {count - 1} more of {len(steps)} classes: {escape(reason)}")
 
     def _explain(self, step: Step) -> bool:
         """Write the heatmaps of a class; tell whether there is anything to cluster."""
@@ -112,4 +133,6 @@ class _Run:
         self.begun.pop(finding.label, None)
         self.bars.clustered(finding.name)
         if finding.refused:
-            CONSOLE.print(f"[yellow]not ranked:[/] class {escape(repr(finding.name))}: {escape(finding.refused)}")
+            self.refused[finding.refused] += 1
+            if self.refused[finding.refused] == 1:
+                CONSOLE.print(f"[yellow]not ranked:[/] class {escape(repr(finding.name))}: {escape(finding.refused)}")

@@ -7,7 +7,7 @@ import re
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 NO_KEY = re.compile(r"Could not override '([^']+)'")
@@ -17,6 +17,8 @@ NO_OPTION = re.compile(r"Could not find '([^']+)/([^'/]+)'\s+Available options i
 def sentence(error: Exception, config_name: str) -> str:
     """Return what went wrong in one sentence, naming the thing, what was expected and what was got."""
     text = str(error).strip()
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} is no key=value: a value that holds = or a comma needs quotes, as in \"key='a=b'\"."
     if isinstance(error, HydraException):
         return _of_hydra(text, config_name)
     if isinstance(error, OSError) and error.filename:

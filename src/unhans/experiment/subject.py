@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from unhans.data import ImageData, ImageDataset, Union, reading
 class Subject:
     """A network in evaluation mode on its device, a split of a data set without augmentation, and an attribution.
 
-    `out` is the folder for everything that an analysis writes.
+    `out` is the folder for everything that an analysis writes; `begin` is called once its arguments are known to be
+    good, before it writes anything there.
     """
 
     network: nn.Module
@@ -32,6 +33,7 @@ class Subject:
     device: torch.device
     seed: int
     out: Path
+    begin: Callable[[], None] = lambda: None
 
     @property
     def dataset(self) -> ImageDataset | Union:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +29,7 @@ class Survey:
     network: in evaluation mode, on its device; dataset: of (image, label, …) items, without augmentation; classes:
     names by label; subsets: data-set indices (n,) of the samples of every class to audit; split: what the samples are,
     such as "train"; target: the class that a sample is explained for; control: run the same analysis on the raw images;
-    out: the folder for everything.
+    out: the folder for everything; begin: called before the first file is written.
     """
 
     network: nn.Module
@@ -45,6 +45,7 @@ class Survey:
     batch_size: int = 32
     num_workers: int = 0
     device: torch.device | str = "cpu"
+    begin: Callable[[], None] = lambda: None
 
     @property
     def meaning(self) -> str:

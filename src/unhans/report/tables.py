@@ -55,7 +55,7 @@ def ranking_table(ranking: Sequence[Suspicion], title: str = "Classes by suspici
         name = f"▶ {entry.name}" if entry.suspicious else entry.name
         cells = (
             f"{entry.score:.2f}", f"{entry.lambda_2:.3f}", f"{entry.tau:.2f}", str(entry.eigengap),
-            f"{entry.cluster_size}/{entry.n}", _number(entry.control_lambda_2, 3), _number(entry.control_tau, 2),
+            f"{entry.cluster_size or '–'}/{entry.n}", _number(entry.control_lambda_2, 3), _number(entry.control_tau, 2),
         )  # fmt: skip
         table.add_row(escape(name), *cells, style="bold red" if entry.suspicious else None)
     return table

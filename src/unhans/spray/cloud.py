@@ -77,7 +77,7 @@ def surrogates(variances: NDArray[np.floating], n: int, count: int) -> Iterator[
 
 def _left(columns: NDArray[np.floating]) -> NDArray[np.float64]:
     n = len(columns)
-    ordered = np.sort(columns, axis=0)
+    ordered = np.sort(columns - columns.mean(axis=0), axis=0)
     sums, counts = np.cumsum(ordered, axis=0), np.arange(1, n)[:, None]
     low, high = sums[:-1], sums[-1] - sums[:-1]
     explained = (low**2 / counts + high**2 / (n - counts)).max(axis=0)

@@ -15,6 +15,7 @@ METHODS = ("agglomerative", "dbscan", "hdbscan")
 NOISE = -1
 LARGE = 10_000  # samples clustered at once: these methods may need n² memory, 0.8 GB here
 DENSE = 10  # samples, itself included, in the neighbourhood of a sample that is no noise: as many as SpRAy's neighbours
+TREE = "kd_tree"  # beyond 15 columns scikit-learn multiplies matrices, so that equal points are not at distance zero
 SMALLEST = 0.05  # smallest share of the samples that HDBSCAN calls a cluster
 
 Labels = NDArray[np.int64]
@@ -58,9 +59,9 @@ def _agglomerative(embedding: NDArray[np.floating], n_clusters: int) -> Labels:
 
 def _dbscan(embedding: NDArray[np.floating], n_clusters: int) -> Labels:
     dense = min(DENSE, len(embedding))
-    distances = NearestNeighbors(n_neighbors=dense).fit(embedding).kneighbors(embedding)[0][:, -1]
+    distances = NearestNeighbors(n_neighbors=dense, algorithm=TREE).fit(embedding).kneighbors(embedding)[0][:, -1]
     eps = max(knee(np.sort(distances)), np.finfo(np.float64).tiny)  # zero where most samples are equal
-    return DBSCAN(eps=eps, min_samples=dense).fit(embedding).labels_.astype(np.int64)
+    return DBSCAN(eps=eps, min_samples=dense, algorithm=TREE).fit(embedding).labels_.astype(np.int64)
 
 
 def _hdbscan(embedding: NDArray[np.floating], n_clusters: int) -> Labels:

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 ROWS = 2048  # heatmaps compared at once with as many others
 COLUMNS = 2048  # pixels handled at once: bounds the memory of the float64 copies
 DIRECT = 2**22  # values handled at once where distances are computed directly
+ASYMMETRIC = 1e-8  # share of the largest distance by which a matrix of distances may differ from its transpose
+DIAGONAL = 1e-6  # the same for its diagonal, which the product formula leaves at the root of rounding
 CANCELLED = 1e-7  # below this share of |x|² + |y|² the product formula has lost about half of its digits
 
 Tile = tuple[slice, slice, NDArray[np.float64]]
@@ -61,14 +63,20 @@ def product(x: NDArray[np.float64], y: NDArray[np.float64], device: str | None =
 
 
 def check_distances(distances: ArrayLike) -> NDArray[np.float64]:
-    """Return a distance matrix as float64 (n, n); raises ValueError unless square, finite, symmetric, non-negative."""
+    """Return a distance matrix as float64 (n, n); raises ValueError for what is none.
+
+    It must be square, finite, not negative, symmetric, and zero on the diagonal, the last two up to rounding.
+    """
     matrix = np.asarray(distances, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"a distance matrix must have shape (n, n), got {matrix.shape}")
     if not np.isfinite(matrix).all():
         raise ValueError("a distance matrix must be finite, got NaN or infinity")
-    if (matrix < 0).any() or not np.allclose(matrix, matrix.T):
+    largest = matrix.max(initial=0)
+    if (matrix < 0).any() or not np.allclose(matrix, matrix.T, atol=ASYMMETRIC * largest):
         raise ValueError("a distance matrix must be symmetric and not negative")
+    if (np.diag(matrix) > DIAGONAL * largest).any():
+        raise ValueError(f"a distance matrix must be zero on its diagonal, got up to {np.diag(matrix).max():g}")
     return matrix
 
 

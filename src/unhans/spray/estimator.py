@@ -91,7 +91,7 @@ class SpRAy(BaseEstimator):
         Raises ValueError for an unusable parameter, n ≤ n_neighbors, values that are not finite, or heatmaps that are
         all identical.
         """
-        self._check_parameters()
+        self.check_parameters()
         random = check_random_state(self.random_state)
         comparison = self._compared(heatmaps)
         check_count(comparison.n, self.n_neighbors)
@@ -142,7 +142,8 @@ class SpRAy(BaseEstimator):
         suggested = max(2, self.eigengap_)
         self.clusterings_ = {name: cluster(self.embedding_, name, suggested, seed) for name in self.clusterings}
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
+        """Raise ValueError for an unusable parameter."""
         check_metric(self.metric)
         _check_clusterings(self.clusterings)
         if self.normalisation not in (None, "max", "sum"):

@@ -30,7 +30,7 @@ class GromovWasserstein:
         mass: the share of the positive relevance that a cloud holds.
         max_points: pixels of a cloud at most; the time per pair grows a little faster than with their square.
         coarse_points: points of the coarse clouds by which candidates are found and the search begins.
-        doubt: how readily pairs are left out, in (0, 1): see `unhans.spray.search`. With 0.2 some 99 % of
+        doubt: how readily pairs are left out, in [0, 1]: see `unhans.spray.search`. With 0.2 some 99 % of
             the neighbours found are those of all pairs measured.
         scale_invariant: clouds are scaled to equal size first.
         n_jobs: processes; -1 is one per core.
@@ -58,7 +58,7 @@ class GromovWasserstein:
         """Return the k nearest of heatmaps (n, H, W) to each as indices (n, k), the nearest first, never itself.
 
         Coarse clouds are compared where a lower bound does not exclude it, the clouds themselves where those of the
-        coarse ones are close. Ties go to the lower index. Raises ValueError unless 1 ≤ k < n.
+        coarse ones are close. Ties beyond rounding go to the lower index. Raises ValueError unless 1 ≤ k < n.
 
         advance: called with the work done and the work now expected in total, in units of one pair of coarse clouds.
         """

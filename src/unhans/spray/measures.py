@@ -34,7 +34,8 @@ def compactness(maps: NDArray[np.floating], members: Members) -> Measure:
     """Return how alike the heatmaps (n, ...) of each set are: (c − c₀) / (1 − c₀), at least 0.
 
     c is the mean cosine over all pairs of different members, c₀ that over all pairs of a member and another sample of
-    the class. 1 where the members' maps differ by a factor only.
+    the class. 1 where the members' maps differ by positive factors only, and others are unlike them; a map of zeros has
+    the cosine 0 with every map.
     """
     return _beyond_chance(maps, members, _direction)
 

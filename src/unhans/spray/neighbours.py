@@ -24,7 +24,10 @@ def euclidean_neighbours(heatmaps: NDArray[np.floating], k: int) -> Neighbours:
 
 
 def exact_neighbours(heatmaps: NDArray[np.floating], k: int) -> Neighbours:
-    """Return the k nearest neighbours (n, k) in memory that grows with n, not n²; ties go to the lower index."""
+    """Return the k nearest neighbours (n, k) in memory that grows with n, not n².
+
+    Ties go to the lower index where squared distances are equal to the last digit; rounding decides other ties.
+    """
     n = len(heatmaps)
     nearest = np.full((n, k), np.inf)
     index = np.full((n, k), -1, dtype=np.int32)
@@ -62,7 +65,7 @@ def approximate_neighbours(heatmaps: NDArray[np.floating], k: int) -> Neighbours
 
     flat = heatmaps.reshape(len(heatmaps), -1)
     flat = flat - flat.mean(axis=0, dtype=np.float64).astype(flat.dtype)
-    flat = flat.astype(np.float32, copy=False)
+    flat = (flat / (np.abs(flat).max() or 1)).astype(np.float32, copy=False)  # squares must not leave float32
     found, _ = NNDescent(flat, n_neighbors=min(k + SPARE, len(flat)), random_state=0, n_jobs=1).neighbor_graph
     others = (found >= 0) & (found != np.arange(len(flat))[:, None])  # −1 where the descent found too few
     first = np.argsort(~others, axis=1, kind="stable")[:, :k]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from warnings import catch_warnings, simplefilter
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import ArpackError, eigsh, lobpcg
+
+DENSE = 2048  # samples up to which a component's matrix is solved as a whole: half a second, 32 MB
+BASES = (4, 8)  # Lanczos vectors per eigenvalue wanted; fewer miss more copies of repeated eigenvalues
+ACCURACY = 1e-8  # largest residual of an eigenvector that is taken from the last resort
 
 Spectrum = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -18,6 +24,10 @@ def laplacian_spectrum(affinity: csr_array, n_eigenvalues: int, random_state: np
     Every sample must have a neighbour. The spectrum lies in [0, 2] and is the union of the spectra of the connected
     components, each found by itself: so it holds exactly one zero per component, whose vector is D^½ on the component
     and zero elsewhere, larger components first. At most n values.
+
+    Components of up to 2,048 samples are solved as dense matrices. Of larger ones the Lanczos method finds the
+    eigenvalues, but may miss copies of one that is repeated, and give the next instead: equal heatmaps cause them.
+    Raises ValueError where neither it nor LOBPCG converges.
     """
     degree = np.asarray(affinity.sum(axis=1)).ravel()
     root = 1 / np.sqrt(degree)
@@ -32,8 +42,13 @@ def laplacian_spectrum(affinity: csr_array, n_eigenvalues: int, random_state: np
 
 
 def eigengap(eigenvalues: NDArray[np.float64]) -> tuple[int, float]:
-    """Return the number of eigenvalues before the largest gap (the suggested number of clusters) and the gap."""
+    """Return the number of eigenvalues before the largest gap (the suggested number of clusters) and the gap.
+
+    All q of them where they are equal: the graph is in at least so many pieces.
+    """
     gaps = np.diff(eigenvalues)
+    if not gaps.any():
+        return len(eigenvalues), 0.0
     return int(gaps.argmax()) + 1, float(gaps.max())
 
 
@@ -49,16 +64,34 @@ def _connected(normalised: csr_array, degree: NDArray[np.float64], q: int, rando
     trivial = np.sqrt(degree / degree.sum())
     if q == 1:
         return np.zeros(1), trivial[:, None]
-    values, vectors = _lanczos(normalised, q, random) if 2 * q < len(degree) else _dense(normalised, q)
+    sparse = len(degree) > DENSE and 2 * q < len(degree)
+    values, vectors = _lanczos(normalised, q, random) if sparse else _dense(normalised, q)
     values[0], vectors[:, 0] = 0, trivial
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(q)]
     return values, vectors * np.sign(largest)
 
 
 def _lanczos(normalised: csr_array, q: int, random_state: np.random.RandomState) -> Spectrum:
-    start = random_state.uniform(-1, 1, normalised.shape[0])
-    # the largest algebraic: "LM" would mix in those near −1
-    return _ascending(*eigsh(normalised, k=q, which="LA", v0=start))
+    n = normalised.shape[0]
+    start = random_state.uniform(-1, 1, n)
+    for basis in BASES:
+        try:
+            # the largest algebraic: "LM" would mix in those near −1
+            return _ascending(*eigsh(normalised, k=q, which="LA", v0=start, ncv=min(n, max(basis * q, 20))))
+        except ArpackError:  # repeated eigenvalues leave it no vector to go on with; a larger basis does
+            continue
+    return _lobpcg(normalised, q, random_state)
+
+
+def _lobpcg(normalised: csr_array, q: int, random_state: np.random.RandomState) -> Spectrum:
+    start = random_state.uniform(-1, 1, (normalised.shape[0], q))
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)  # that it did not converge is found out below
+        values, vectors = lobpcg(normalised, start, tol=ACCURACY / 10, maxiter=2000)
+    residual = np.linalg.norm(normalised @ vectors - vectors * values, axis=0).max()
+    if not residual <= ACCURACY:
+        raise ValueError(f"{q} eigenvectors of a graph of {len(start)} samples were not found: residual {residual:.1e}")
+    return _ascending(values, vectors)
 
 
 def _dense(normalised: csr_array, q: int) -> Spectrum:

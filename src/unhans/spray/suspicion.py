@@ -20,6 +20,7 @@ EVERY_KTH = 7  # of the clusterings enter the comparison of τ: its surrogates c
 WEIGHT_OF_TAU = 0.5  # λ₂ tells planted classes from clean ones, τ alone does not
 LEAST = 1e-6  # λ₂ below it is a graph in pieces: then τ decides
 THRESHOLD = 1.3  # learned artifacts score 1.4 and more; the clean digit 1, whose raw images fall apart, up to 1.34
+APART = 0.1  # normalised cut: learned artifacts have .02 or less, the cut of clean classes .12 to .46
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def judge(audit: ClassAudit) -> Suspicion:
 
         log₁₀[(λ₂⁰ / λ₂) · √(τ / τ⁰)]
 
-    near 0 for a class without clusters. From 1.3 on, a factor of twenty, the class is suspicious if it has a striking
-    cluster. The control is no part of the rule: where it is as small as λ₂ the cluster is in the data, and only an
+    near 0 for a class without clusters. From 1.3 on, a factor of twenty, the class is suspicious if its striking
+    cluster stands apart, with a normalised cut below 0.1. Without that a large τ alone would do, which a few equal
+    heatmaps cause, or a piece of the graph that is too small to be a cluster, whose λ₂ is zero. The control is no part of the rule: where it is as small as λ₂ the cluster is in the data, and only an
     effect test can tell whether the network uses it (METHODS §2).
     """
     spray, control = audit.spray, audit.control
@@ -71,7 +73,7 @@ def judge(audit: ClassAudit) -> Suspicion:
         lambda_2=float(spray.eigenvalues_[1]),
         eigengap=spray.eigengap_,
         score=score,
-        suspicious=score >= THRESHOLD and audit.cluster is not None,
+        suspicious=score >= THRESHOLD and audit.cluster is not None and audit.cluster.normalised_cut < APART,
         cluster_size=0 if audit.cluster is None else int(audit.cluster.members.sum()),
         control_lambda_2=None if control is None else float(control.eigenvalues_[1]),
         control_tau=None if control is None else control.separability_,

@@ -45,8 +45,8 @@ class Wasserstein:
     def neighbours(self, maps: NDArray[np.floating], k: int, advance: Advance | None = None) -> NDArray[np.int32]:
         """Return the k nearest of heatmaps (n, H, W) to each as indices (n, k), the nearest first, never itself.
 
-        Exact: only pairs that a lower bound excludes are left out. Ties go to the lower index. Raises ValueError unless
-        1 ≤ k < n.
+        Exact: only pairs that a lower bound excludes are left out. Ties beyond rounding go to the lower index. Raises
+        ValueError unless 1 ≤ k < n.
 
         advance: called with the number of pairs measured, and the number now expected in total.
         """
