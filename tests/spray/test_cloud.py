@@ -97,3 +97,8 @@ def test_axes_without_variance_change_nothing(rows, monkeypatch):
 
 def test_two_points_leave_an_even_cloud():
     assert next(surrogates(np.zeros(500), 500, 1)).var() == pytest.approx(1, rel=0.01)
+
+
+def test_cloud_variances_do_not_depend_on_where_the_cloud_lies():
+    points = np.random.default_rng(0).normal(size=(60, 5))
+    np.testing.assert_allclose(cloud_variances(points + 1e7), cloud_variances(points), rtol=1e-6)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unhans.spray.clouds import Cloud, cloud, levels, scaled, shape
+from unhans.spray import SpRAy
+from unhans.spray.cloud import map_coordinates
+from unhans.spray.clouds import Cloud, cloud, levels, principal_levels, scaled, shape
 
 
 def literal_cloud(heatmap, mass):
@@ -87,3 +89,22 @@ def test_scaled_clouds_have_a_root_mean_square_distance_of_one():
     assert mean == pytest.approx(1)
     point = Cloud(np.ones((1, 2)), np.ones(1))
     assert scaled(point) is point
+
+
+@pytest.mark.parametrize("metric", ["wasserstein", "gromov_wasserstein"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_multiples_of_one_heatmap_are_identical(metric, dtype):
+    random = np.random.default_rng(0)
+    one = np.zeros((14, 14))
+    one[3:7, 2:9] = random.random((4, 7))
+    maps = (one * random.uniform(1, 2, size=(30, 1, 1))).astype(dtype)
+    for same in (maps, -maps):  # without positive relevance
+        with pytest.raises(ValueError, match="all 30 heatmaps are identical"):
+            SpRAy(metric=metric, projection=None).fit(same)
+
+
+def test_levels_that_differ_are_put_on_their_principal_axes():
+    points = np.random.default_rng(0).normal(size=(20, 5))
+    np.testing.assert_array_equal(principal_levels(points, np.float64), map_coordinates(points))
+    assert not principal_levels(points[:1] + 1e-7 * points, np.float32).any()
+    assert principal_levels(points[:1] + 1e-7 * points, np.float64).any()

@@ -86,3 +86,9 @@ def test_what_cannot_be_clustered_is_refused():
         cluster(np.zeros((5, 2)), "kmeans", 2, 0)
     with pytest.raises(ValueError, match="at least 2 samples, got 1"):
         cluster(np.zeros((1, 2)), "dbscan", 2, 0)
+
+
+@pytest.mark.parametrize("columns", [15, 16, 18])
+def test_equal_points_in_many_columns_are_clusters(columns):
+    points = np.repeat(np.random.default_rng(0).normal(size=(18, columns)), 16, axis=0)
+    np.testing.assert_array_equal(cluster(points, "dbscan", columns, 0), np.repeat(np.arange(18), 16))

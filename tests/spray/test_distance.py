@@ -77,9 +77,17 @@ def test_is_symmetric_with_a_zero_diagonal():
         (np.ones((2, 3)), r"must have shape \(n, n\), got \(2, 3\)"),
         (np.full((2, 2), np.nan), "must be finite"),
         (np.array([[0, 1], [2, 0]]), "must be symmetric"),
+        (1e-9 * np.array([[0, 1], [2, 0]]), "must be symmetric"),
+        (np.array([[0, 1], [1, 0.5]]), "must be zero on its diagonal, got up to 0.5"),
         (np.array([[0, -1], [-1, 0]]), "not negative"),
     ],
 )
 def test_what_is_no_distance_matrix_is_refused(matrix, sentence):
     with pytest.raises(ValueError, match=sentence):
         check_distances(matrix)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+def test_rounding_of_a_distance_matrix_is_no_error(scale):
+    distances = scale * np.array([[1e-8, 1], [1 + 1e-9, 0]])
+    np.testing.assert_array_equal(check_distances(distances), distances)

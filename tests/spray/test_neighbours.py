@@ -140,3 +140,20 @@ def test_possible_neighbours_pass():
     found = check_neighbours(np.array([[2, 1], [0, 2], [0, 1]]), 3, 2)
     assert found.dtype == np.int32
     assert found.tolist() == [[2, 1], [0, 2], [0, 1]]
+
+
+@pytest.mark.parametrize("scale", [1e-30, 0, 1e30])
+def test_the_descent_sees_maps_of_largest_value_one(scale, monkeypatch):
+    seen = []
+
+    class Descent:
+        def __init__(self, flat, **_):
+            seen.append(flat)
+            self.neighbor_graph = np.full((40, 3), -1), None
+
+    monkeypatch.setitem(sys.modules, "pynndescent", SimpleNamespace(NNDescent=Descent))
+    maps = np.random.default_rng(0).normal(size=(40, 6))
+    approximate_neighbours(scale * maps, 3)
+    centred = maps - maps.mean(axis=0)
+    assert seen[0].dtype == np.float32
+    np.testing.assert_allclose(seen[0], centred / np.abs(centred).max() if scale else 0, atol=1e-6)

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 from scipy.sparse import block_diag, csr_array
+from scipy.sparse.linalg import ArpackError
+from scipy.sparse.linalg import eigsh as scipy_eigsh
 from sklearn.manifold import spectral_embedding
 
+from unhans.spray import spectrum
 from unhans.spray.graph import knn_affinity
 from unhans.spray.neighbours import euclidean_neighbours
 from unhans.spray.spectrum import eigengap, laplacian_spectrum
@@ -36,8 +39,10 @@ def literal(affinity):
     return laplacian, np.linalg.eigvalsh(laplacian)
 
 
+@pytest.mark.parametrize("dense", [spectrum.DENSE, 0])
 @pytest.mark.parametrize(("n", "q"), [(40, 32), (40, 40), (120, 32), (120, 5)])
-def test_values_and_vectors_solve_the_literal_laplacian(n, q):
+def test_values_and_vectors_solve_the_literal_laplacian(n, q, dense, monkeypatch):
+    monkeypatch.setattr(spectrum, "DENSE", dense)
     affinity = knn(n)
     laplacian, expected = literal(affinity)
     values, vectors = laplacian_spectrum(affinity, q, random())
@@ -109,7 +114,8 @@ def test_spans_the_subspace_of_scikit_learn():
     np.testing.assert_allclose(np.linalg.svd(ours.T @ theirs)[1], 1, atol=1e-6)
 
 
-def test_signs_do_not_depend_on_the_start_vector():
+def test_signs_do_not_depend_on_the_start_vector(monkeypatch):
+    monkeypatch.setattr(spectrum, "DENSE", 0)
     affinity = knn(90)
     one = laplacian_spectrum(affinity, 4, np.random.RandomState(1))[1]
     np.testing.assert_allclose(one, laplacian_spectrum(affinity, 4, np.random.RandomState(2))[1], atol=1e-8)
@@ -119,3 +125,49 @@ def test_eigengap_is_the_largest_difference():
     index, gap = eigengap(np.array([0, 0.01, 0.02, 0.5, 0.6]))
     assert index == 3
     assert gap == pytest.approx(0.48)
+
+
+def test_every_copy_of_a_repeated_eigenvalue_is_found():
+    maps = np.random.default_rng(0).normal(size=(400, 49))
+    maps[:12] = 0  # near to all others, so that the graph is full of stars
+    affinity = knn_affinity(euclidean_neighbours(maps, 10))
+    laplacian, expected = literal(affinity)
+    values, vectors = laplacian_spectrum(affinity, 32, random())
+    np.testing.assert_allclose(expected[29:32], expected[29], atol=1e-10)  # three copies
+    np.testing.assert_allclose(values, expected[:32], atol=1e-10)
+    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-9)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_where_arpack_gives_up_another_way_is_found(failures, monkeypatch):
+    bases = []
+
+    def eigsh(*args, ncv, **kwargs):
+        bases.append(ncv)
+        if len(bases) <= failures:
+            raise ArpackError(3)
+        return scipy_eigsh(*args, ncv=ncv, **kwargs)
+
+    monkeypatch.setattr(spectrum, "DENSE", 0)
+    monkeypatch.setattr(spectrum, "eigsh", eigsh)
+    affinity = knn(150)
+    values, vectors = laplacian_spectrum(affinity, 5, random())
+    laplacian, expected = literal(affinity)
+    np.testing.assert_allclose(values, expected[:5], atol=1e-10)
+    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-7)
+    assert bases == [20, 40, 80][: failures + 1]
+
+
+def test_eigenvectors_that_are_not_found_are_an_error(monkeypatch):
+    def lobpcg(matrix, start, **kwargs):
+        return np.ones(start.shape[1]), start
+
+    monkeypatch.setattr(spectrum, "DENSE", 0)
+    monkeypatch.setattr(spectrum, "BASES", ())
+    monkeypatch.setattr(spectrum, "lobpcg", lobpcg)
+    with pytest.raises(ValueError, match="5 eigenvectors of a graph of 90 samples were not found: residual"):
+        laplacian_spectrum(knn(90), 5, random())
+
+
+def test_without_a_gap_all_eigenvalues_lie_before_it():
+    assert eigengap(np.zeros(7)) == (7, 0)

@@ -133,8 +133,8 @@ def test_further_clusterings_of_the_embedding():
         assert labels.shape == (160,)
         assert labels.dtype == np.int64
     groups = spray.clusterings_["agglomerative"].reshape(4, 40)  # as many as the eigengap suggests
-    assert spray.eigengap_ in (1, 2, 3)
-    assert len(np.unique(groups)) == max(2, spray.eigengap_)
+    assert (spray.eigengap_, spray.eigengap_size_) == (4, 0)  # all of them are zero: no gap, but four pieces
+    assert len(np.unique(groups)) == 4
     assert (groups == groups[:, :1]).all()
 
 
@@ -237,3 +237,33 @@ def test_bad_input_gives_one_sentence(parameters, maps, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
         quick(**parameters).fit(maps)
     assert not re.search(r"\n", str(caught.value))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("given", [{"metric": "cosine"}, {"normalisation": "max"}, {"normalisation": "sum"}])
+@pytest.mark.parametrize("n", [40, 80])  # fewer and more heatmaps than pixels
+def test_multiples_of_one_heatmap_are_identical_where_they_are_scaled(n, given, dtype):
+    random = np.random.default_rng(0)
+    multiples = (random.normal(size=(1, 7, 7)) * random.uniform(0.1, 10, size=(n, 1, 1))).astype(dtype)
+    with pytest.raises(ValueError, match=f"all {n} heatmaps are identical"):
+        quick(**given).fit(multiples)
+    assert quick().fit(multiples).affinity_.shape == (n, n)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e-6), (np.float32, 1.0)])
+def test_small_differences_of_large_values_are_no_rounding(dtype, size):
+    changes = size * np.random.default_rng(0).normal(size=(60, 25))
+    assert quick().fit((1e6 + changes).astype(dtype)).affinity_.shape == (60, 60)
+
+
+def test_equal_rows_of_a_wide_embedding_are_no_noise():
+    rng = np.random.default_rng(0)
+    spray = quick(clusterings=("dbscan",)).fit(np.repeat(rng.normal(size=(18, 25)), 11, axis=0))
+    assert spray.eigengap_ == 18
+    np.testing.assert_array_equal(spray.clusterings_["dbscan"], np.repeat(np.arange(18), 11))
+
+
+@pytest.mark.parametrize("given", [iter([2, 3]), (k for k in (2, 3)), 5])
+def test_numbers_of_clusters_that_cannot_be_read_twice_are_refused(given):
+    with pytest.raises(ValueError, match="n_clusters must be a list, a range or an array, got"):
+        quick(n_clusters=given).fit(noise())

@@ -120,3 +120,34 @@ def test_dispersion_has_no_scale_and_does_not_depend_on_how_maps_are_read(monkey
     assert dispersion(3 * heatmaps, everyone) == pytest.approx(expected)
     monkeypatch.setattr(parts, "ELEMENTS", 30)  # three maps at once
     assert dispersion(heatmaps, everyone) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("others", [6, 10])  # fewer and more pieces than eigenvectors that are cut at least
+def test_of_many_pieces_the_most_alike_is_found_in_any_order(others):
+    rng = np.random.default_rng(5)
+    blobs = [100 * rng.normal(size=25) + 8 * rng.normal(size=(40, 25)) for _ in range(others)]
+    heatmaps = np.concatenate([*blobs, 100 * rng.normal(size=25) + 0.01 * rng.normal(size=(35, 25))])
+    for order in (np.arange(len(heatmaps)), rng.permutation(len(heatmaps)), rng.permutation(len(heatmaps))):
+        found = striking_cluster(SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps[order]), heatmaps[order])
+        np.testing.assert_array_equal(found.members, order >= 40 * others)
+        assert found.normalised_cut == 0
+
+
+def test_equal_values_are_not_cut_apart():
+    affinity = csr_array(np.ones((12, 12)) - np.eye(12))
+    vector = np.repeat([-1.0, 0.5, 0.5 + 1e-12, 2.0], [3, 3, 4, 2])
+    _, side = smallest_cut(affinity, vector, least=2)
+    assert side.sum() in (3, 10)
+    cut, side = smallest_cut(affinity, vector, least=3)
+    assert side.sum() == 3
+    assert cut == pytest.approx(literal_ncut(affinity.toarray(), side))
+    assert smallest_cut(affinity, vector, least=4) is None
+
+
+def test_pieces_that_are_all_too_small_have_no_cut():
+    heatmaps = np.repeat(100 * np.eye(25), 12, axis=0) + 0.1 * np.random.default_rng(0).normal(size=(300, 25))
+    assert striking_cluster(SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps), heatmaps) is None
+
+
+def test_the_dispersion_of_maps_of_zeros_is_infinite():
+    assert np.isinf(dispersion(np.zeros((3, 4)), np.ones((1, 3), dtype=bool)))

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unhans.spray import ClassAudit, SpRAy, judge, rank, striking_cluster
-from unhans.spray.suspicion import Suspicion, ranked
+from unhans.spray import ClassAudit, SpRAy, judge, rank, rank_clusters, striking_cluster
+from unhans.spray.suspicion import APART, THRESHOLD, Suspicion, ranked
 
 
 def heatmaps(n, share, seed=0, strength=6.0):
@@ -16,9 +16,9 @@ def heatmaps(n, share, seed=0, strength=6.0):
     return maps, carriers
 
 
-def audit(maps, label=0, control=None):
+def audit(maps, label=0, control=None, **parameters):
     n = len(maps)
-    spray = SpRAy(projection=None, pooling=12).fit(maps)
+    spray = SpRAy(**{"projection": None, "pooling": 12} | parameters).fit(maps)
     cluster = striking_cluster(spray, maps)
     return ClassAudit(
         label=label,
@@ -126,3 +126,41 @@ def test_a_class_of_two_different_maps_is_two_clusters():
     found = judge(audit(maps))
     assert found.suspicious
     assert found.cluster_size == 40
+
+
+def zeros(n, few):
+    maps = np.random.default_rng(0).normal(size=(n, 49))
+    maps[:few] = 0
+    return maps
+
+
+def piece(n, few):
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(n, 49))
+    maps[:few] = 20 * rng.normal(size=49) + 0.1 * rng.normal(size=(few, 49))
+    return maps
+
+
+@pytest.mark.parametrize(("make", "metric"), [(zeros, "cosine"), (piece, "euclidean")])
+def test_a_few_equal_heatmaps_that_are_no_cluster_do_not_make_a_class_suspicious(make, metric):
+    maps = make(1000, 11)
+    one = audit(maps, pooling=None, metric=metric)
+    found = judge(replace(one, clusters=rank_clusters(one.spray, maps)))
+    assert found.score >= THRESHOLD
+    assert one.cluster.normalised_cut > APART
+    assert not found.suspicious
+
+
+def test_the_same_heatmaps_are_suspicious_where_they_are_a_cluster():
+    maps = piece(100, 11)
+    one = audit(maps, pooling=None)
+    found = judge(replace(one, clusters=rank_clusters(one.spray, maps)))
+    assert found.suspicious
+    assert found.cluster_size == 11
+
+
+def test_the_cluster_must_stand_apart():
+    one = audit(heatmaps(100, 0.6)[0])
+    assert judge(one).suspicious
+    for cut in (APART, 0.5):
+        assert not judge(replace(one, clusters=(replace(one.cluster, normalised_cut=cut),))).suspicious

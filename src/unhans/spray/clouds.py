@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
+
+from unhans.spray.cloud import map_coordinates
+from unhans.spray.rounding import same
 
 Array = NDArray[np.float64]
 
@@ -103,6 +106,14 @@ def levels(values: Array, weights: Array, count: int = LEVELS) -> Array:
     moment = np.append(0, np.cumsum(weights[order] * values[order]))
     means = np.diff(np.interp(np.linspace(0, held[-1], count + 1), held, moment))
     return means * count / held[-1]
+
+
+def principal_levels(points: Array, dtype: DTypeLike) -> Array:
+    """Return points (n, a) of `levels` along their principal axes; all zero where rounding alone tells them apart.
+
+    dtype: that of the relevance. Rounding moves mass across the edge of a level, where it counts a hundredfold.
+    """
+    return np.zeros((len(points), 1)) if same(points, dtype, LEVELS) else map_coordinates(points)
 
 
 def scaled(given: Cloud) -> Cloud:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -25,6 +25,7 @@ from unhans.spray.spectrum import eigengap, laplacian_spectrum
 
 SEEDS = 2**31 - 1
 PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
+DECIMALS = 9  # of Φ: below it is rounding, and rows that are equal shall count once
 RESTARTS = 3  # of k-means: τ varies by 2-5 % with the seed; by 5-15 % with one, ten are no steadier
 
 
@@ -89,17 +90,15 @@ class SpRAy(BaseEstimator):
 
         advance: called by slow metrics (Wasserstein, Gromov-Wasserstein) with the work done and the work now expected.
         Raises ValueError for an unusable parameter, n ≤ n_neighbors, values that are not finite, or heatmaps that are
-        all identical.
+        all identical up to rounding, as they are compared: multiples of one heatmap are, where it is scaled first.
         """
         self.check_parameters()
         random = check_random_state(self.random_state)
         comparison = self._compared(heatmaps)
         check_count(comparison.n, self.n_neighbors)
-        if comparison.identical:
-            raise ValueError(f"all {comparison.n} heatmaps are identical: there is nothing to cluster")
+        self.variances_ = _variances(comparison)
         self.affinity_ = knn_affinity(comparison.neighbours(self.n_neighbors, advance))
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
-            self.variances_ = cloud_variances(comparison.coordinates())
             self._analyse(random)
         return self
 
@@ -125,7 +124,7 @@ class SpRAy(BaseEstimator):
         self._cluster_further(random.randint(SEEDS))
 
     def _cluster(self, seed: int) -> None:
-        points = self.embedding_.round(9)  # below it is rounding: rows that are equal shall count once
+        points = self.embedding_.round(DECIMALS)
         most = min(max(2, len(points) // PER_CLUSTER), len(np.unique(points, axis=0)))
         self.n_clusters_ = np.array([k for k in self.n_clusters if k <= most], dtype=np.int64)
         if not len(self.n_clusters_):
@@ -140,7 +139,8 @@ class SpRAy(BaseEstimator):
 
     def _cluster_further(self, seed: int) -> None:
         suggested = max(2, self.eigengap_)
-        self.clusterings_ = {name: cluster(self.embedding_, name, suggested, seed) for name in self.clusterings}
+        points = self.embedding_.round(DECIMALS)
+        self.clusterings_ = {name: cluster(points, name, suggested, seed) for name in self.clusterings}
 
     def check_parameters(self) -> None:
         """Raise ValueError for an unusable parameter."""
@@ -154,8 +154,18 @@ class SpRAy(BaseEstimator):
             raise ValueError('pooling and normalisation need heatmaps, but metric="precomputed" takes distances')
         _check_count("n_neighbors", self.n_neighbors, 1)
         _check_count("n_eigenvalues", self.n_eigenvalues, 2)
+        if isinstance(self.n_clusters, Iterator) or not isinstance(self.n_clusters, Iterable):
+            raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
         for k in self.n_clusters:
             _check_count("n_clusters", k, 2)
+
+
+def _variances(comparison: Comparison) -> NDArray[np.float64]:
+    with threadpool_limits(1):
+        points = np.empty((0, 0)) if comparison.identical else comparison.coordinates()
+        if comparison.identical or (points.size and not np.ptp(points, axis=0).any()):
+            raise ValueError(f"all {comparison.n} heatmaps are identical by this metric: nothing to cluster")
+        return cloud_variances(points)
 
 
 def _check_clusterings(names: Sequence[str]) -> None:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from unhans.spray.cloud import map_coordinates
-from unhans.spray.clouds import Shape, cloud, scaled, shape
+from unhans.spray.clouds import Shape, cloud, principal_levels, scaled, shape
 from unhans.spray.gromov import coarse_distance, gromov_wasserstein, second_lower_bound
 from unhans.spray.neighbours import check_count, neighbours_in
 from unhans.spray.pairs import distance_matrix, measured
@@ -77,9 +76,10 @@ class GromovWasserstein:
     def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return points (n, 100) whose euclidean distances are lower bounds, along their principal axes.
 
-        Two heatmaps are close where the distances inside their clouds are distributed alike.
+        Two heatmaps are close where the distances inside their clouds are distributed alike. All zero where they are
+        distributed the same in all of them.
         """
-        return map_coordinates(second_lower_bound([each.fine for each in self.shapes(maps)]))
+        return principal_levels(second_lower_bound([each.fine for each in self.shapes(maps)]), maps.dtype)
 
     def shapes(self, maps: NDArray[np.floating]) -> list[Shape]:
         """Return the clouds of heatmaps (n, H, W)."""

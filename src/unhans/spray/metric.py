@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from unhans.spray.cloud import AXES, map_coordinates, principal_coordinates
 from unhans.spray.distance import check_distances, euclidean_distances
 from unhans.spray.neighbours import Neighbours, check_neighbours, euclidean_neighbours, neighbours_in
+from unhans.spray.rounding import same
 
 NAMES = ("euclidean", "cosine", "wasserstein", "gromov_wasserstein", "precomputed")
 
@@ -54,7 +55,8 @@ class Euclidean:
 class Cosine:
     """The distance √(2 − 2 cos) of heatmaps scaled to length one, which orders them as 1 − cos does.
 
-    A heatmap of zeros has no direction: it stays zero, at distance one from every other.
+    A heatmap of zeros has no direction: it stays zero, at distance zero from others of zeros and one from the rest,
+    closer than all whose cosine is below ½.
     """
 
     def neighbours(self, maps: NDArray[np.floating], k: int) -> NDArray[np.int32]:
@@ -71,12 +73,15 @@ class Cosine:
 
 
 class Matrix:
-    """n heatmaps compared by the matrix (n, n) of their distances; `identical` where all of these are zero."""
+    """n heatmaps compared by the matrix (n, n) of their distances.
 
-    def __init__(self, distances: NDArray[np.float64]) -> None:
+    `identical` where all of these are zero, or the maps they are computed from were found to be the same.
+    """
+
+    def __init__(self, distances: NDArray[np.float64], identical: bool = False) -> None:
         self.distances = distances
         self.n = len(distances)
-        self.identical = not distances.any()
+        self.identical = identical or not distances.any()
 
     def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
@@ -88,13 +93,13 @@ class Matrix:
 
 
 class Maps:
-    """n heatmaps compared by an object that finds neighbours itself; `identical` where all maps are equal."""
+    """n heatmaps compared by an object that finds neighbours itself; `identical` where maps differ by rounding only."""
 
     def __init__(self, metric: Metric, maps: NDArray[np.floating]) -> None:
         self.metric = metric
         self.maps = maps
         self.n = len(maps)
-        self.identical = all((one == maps[0]).all() for one in maps)
+        self.identical = same(maps)
 
     def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
         """Return the k nearest neighbours (n, k); raises ValueError where the metric returned something else."""
@@ -118,7 +123,7 @@ def compared(metric: AnyMetric, maps: NDArray[np.floating]) -> Comparison:
     if isinstance(found, Cosine):
         return compared("euclidean", unit(maps))
     if isinstance(found, Euclidean) and len(maps) <= min(AXES, maps[0].size):
-        return Matrix(found.distances(maps))  # one matrix product for neighbours and coordinates
+        return Matrix(found.distances(maps), same(maps))  # one matrix product for neighbours and coordinates
     return Maps(found, maps)
 
 

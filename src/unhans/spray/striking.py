@@ -35,10 +35,11 @@ def striking_cut(spray: SpRAy, maps: NDArray[np.floating]) -> Cut | None:
 
     Each of the first eigenvectors after the trivial one orders the samples; of all places to cut the order the one with
     the smallest normalised cut counts (the sweep of Cheeger's inequality: λ₂/2 ≤ conductance ≤ √(2λ₂)). A graph in
-    several pieces has no trivial eigenvector: each of the first then tells one piece from the others, and all of them are cut, up to q. Of these cuts
-    the smallest wins, and of its two sides, and of cuts equal to two decimals, the side whose heatmaps are more alike:
-    the smaller dispersion. The artifact may be in the majority, so size says nothing. Each side has more than
-    n_neighbors samples and at least 5 % of the class; where the class, or every piece of it, is too small, there is none.
+    several pieces has no trivial eigenvector: each of the first then tells one piece from the others, and all of these
+    are cut, up to q. Of all cuts the smallest wins, and of its two sides, and of cuts equal to two decimals, the side
+    whose heatmaps are more alike: the smaller dispersion. The artifact may be in the majority, so size says nothing.
+    Each side has more than n_neighbors samples and at least 5 % of the class; there is none where the class, or every
+    piece of it, is too small.
 
     The k-means clusterings of `spray` are no candidates: the one eigenvector that tells the artifact is drowned among
     the other 31 of Φ, so that none of them finds clusters which this cut finds to the last sample.
@@ -91,7 +92,8 @@ def smallest_cut(affinity: csr_array, vector: NDArray[np.floating], least: int) 
 def dispersion(maps: NDArray[np.floating], members: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return how unlike the members (m, n) of m sets are: mean squared distance to their mean over |mean|².
 
-    Zero for maps that are equal but not zero, infinite where they cancel out or are zero. It does not depend on the scale of the maps (n, ...).
+    Zero for maps that are equal but not zero, infinite where they cancel out or are zero. It does not
+    depend on the scale of the maps (n, ...).
     """
     total = np.zeros((len(members), math.prod(maps.shape[1:])))
     squared = np.zeros(len(members))

@@ -60,8 +60,9 @@ def judge(audit: ClassAudit) -> Suspicion:
 
     near 0 for a class without clusters. From 1.3 on, a factor of twenty, the class is suspicious if its striking
     cluster stands apart, with a normalised cut below 0.1. Without that a large τ alone would do, which a few equal
-    heatmaps cause, or a piece of the graph that is too small to be a cluster, whose λ₂ is zero. The control is no part of the rule: where it is as small as λ₂ the cluster is in the data, and only an
-    effect test can tell whether the network uses it (METHODS §2).
+    heatmaps cause, or a piece of the graph that is too small to be a cluster, whose λ₂ is zero. The control is no
+    part of the rule: where it is as small as λ₂ the cluster is in the data, and only an effect test can tell whether
+    the network uses it (METHODS §2).
     """
     spray, control = audit.spray, audit.control
     score = suspicion_score(spray)

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from unhans.spray.cloud import map_coordinates
-from unhans.spray.clouds import LEVELS, Cloud, levels
+from unhans.spray.clouds import LEVELS, Cloud, levels, principal_levels
 from unhans.spray.gromov import transport
 from unhans.spray.neighbours import check_count, neighbours_in
 from unhans.spray.pairs import Pairs, distance_matrix, measured
@@ -61,8 +60,11 @@ class Wasserstein:
         return distance_matrix(self.clouds(maps), wasserstein, self.n_jobs)
 
     def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return points whose euclidean distances are lower bounds close to the distances, along principal axes."""
-        return map_coordinates(projections(self.clouds(maps)))
+        """Return points whose euclidean distances are lower bounds close to the distances, along principal axes.
+
+        All zero where heatmaps differ by a factor only.
+        """
+        return principal_levels(projections(self.clouds(maps)), maps.dtype)
 
     def clouds(self, maps: NDArray[np.floating]) -> list[Cloud]:
         """Return the cells that hold positive relevance of each of heatmaps (n, H, W)."""

@@ -13,7 +13,8 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const fixed = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+const fixed = (value, digits) =>
+  value === null || value === undefined ? "–" : value.toFixed(Math.abs(value) < 100 ? digits : 0);
 const percent = (share) => `${Math.round(100 * share)} %`;
 const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
