@@ -1,6 +1,6 @@
 """SpRAy of one class against the same steps of CoRelAy, in one run, and how it grows with the size of a class.
 
-    uv run --extra peers python tests/benchmarks/spray_speed.py
+    uv run --extra rivals python tests/benchmarks/spray_speed.py
     uv run python tests/benchmarks/spray_speed.py --growth 20000 100000
 
 Maps of 224 × 224 → distances → graph → 32 eigenvalues → k-means for k = 2 … 30 → 2-D map. Ours also finds τ and the

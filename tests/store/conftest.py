@@ -1,5 +1,7 @@
 """A run's folder with a few small classes."""
 
+from contextlib import contextmanager
+
 import pytest
 from stored_class import KEY, NAMES, add_maps, audit_of
 
@@ -23,3 +25,23 @@ def run_folder(tmp_path_factory):
         save_analysis(files, audit, judge(audit), KEY)
     write_project(out, "run 7", "small net", NAMES, [0, 1], "LRP ε", dataset="three")
     return out
+
+
+@pytest.fixture
+def small_files():
+    """Return a context in which files grow no further than is asked for, as on a full disk.
+
+    It ends before the test does: the log of the tests may be larger.
+    """
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextmanager
+    def limited(room):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

@@ -203,27 +203,17 @@ def test_a_killed_run_leaves_half_files_that_the_next_sweeps(files, tmp_path):
     assert os.listdir(files.folder) == ["notes.part"]
 
 
-@pytest.fixture
-def small_files():
-    """Let files grow no further than is asked for, as on a full disk."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("room", [10, 3_000, 20_000, 60_000, 200_000])
 def test_a_full_disk_is_one_error_and_leaves_nothing(files, small_files, room):
-    small_files(room)
-    with pytest.raises(OSError, match=r"Cannot write: File too large: '.*/(attribution|dataset)\.h5'"):
+    too_large = r"Cannot write: File too large: '.*/(attribution|dataset)\.h5'"
+    with small_files(room), pytest.raises(OSError, match=too_large):
         fill(files, 2_000)
     assert not os.listdir(files.folder)
 
 
 def test_a_full_disk_ends_the_work_soon(files, small_files):
-    small_files(100_000)
     full = pytest.raises(OSError, match="Cannot write")
-    with full, writing_maps(files, 5_000, (64, 64), 2, (3, 8, 8), {}) as writer:
+    with small_files(100_000), full, writing_maps(files, 5_000, (64, 64), 2, (3, 8, 8), {}) as writer:
         for _ in range(500):
             add_some(writer, 64)
     assert len(writer) < 2_500

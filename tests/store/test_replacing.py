@@ -78,7 +78,7 @@ def test_the_longest_name_can_be_written(tmp_path):
 
 
 def test_a_full_disk_is_named_with_the_file(tmp_path, small_files):
-    with pytest.raises(OSError, match=r"Cannot write: File too large: '.*a\.csv'"):
+    with small_files(20_000), pytest.raises(OSError, match=r"Cannot write: File too large: '.*a\.csv'"):
         write_csv(tmp_path / "a.csv", ["a"], [["x" * 100_000]])
     assert not os.listdir(tmp_path)
 
@@ -109,13 +109,3 @@ def test_file_names_are_safe_unique_and_sort_by_number():
     assert stems == sorted(stems)
     assert all(set(stem) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") for stem in stems)
     assert max(map(len, stems)) < 100
-
-
-@pytest.fixture
-def small_files():
-    """Let no file grow beyond 20 kB, as on a full disk."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
