@@ -87,7 +87,7 @@ def test_a_ray_node_that_is_killed_loses_nothing(alone, tmp_path, two_nodes):
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_launchers_run_a_sweep(launcher, tmp_path):
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
-    text = f"{DIGITS} -m hydra/launcher={launcher} spray.n_neighbors=8,9 hydra.sweep.dir=sweep parallel.n_jobs=1"
+    text = f"-m {DIGITS} hydra/launcher={launcher} spray.n_neighbors=8,9 hydra.sweep.dir=sweep parallel.n_jobs=1"
     done = subprocess.run(
         [sys.executable, ROOT / "analyze.py", *text.split()], cwd=tmp_path, capture_output=True, text=True, check=False
     )

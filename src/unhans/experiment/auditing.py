@@ -48,7 +48,7 @@ def audit_classes(
         subsets=subject.subsets(classes),
         attribution=subject.attribution,
         spray=spray,
-        out=subject.out,
+        out=subject.out.absolute(),  # workers may have another working folder
         split=subject.split,
         target=target,
         control=control,

@@ -60,7 +60,7 @@ def audit(
         OSError: files cannot be written.
     """
     temporary = TemporaryDirectory(prefix="unhans-") if out is None else None
-    folder = Path(temporary.name if temporary else out)  # type: ignore[arg-type]
+    folder = Path(temporary.name if temporary else out).absolute()  # type: ignore[arg-type]
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
     plain = reading.without_augmentation(dataset)
     labels = reading.labels_of(plain)
