@@ -74,7 +74,8 @@ class Parallel:
         streaming = type("StreamingRay", (RayBackend,), {"supports_return_generator": True})
         joblib.register_parallel_backend("ray", streaming)
         try:
-            return ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
+            # without an address Ray would join any cluster that somebody runs on this machine
+            return ray.init(address=self.address or "local", log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConfigurationError(f"no Ray cluster answers at parallel.address={self.address}: {error}") from error
 
