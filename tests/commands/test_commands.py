@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,10 @@ def test_wandb_online_without_account_is_one_sentence(tmp_path, capsys, monkeypa
 
 def test_interruption_keeps_what_is_finished(tmp_path):
     text = [sys.executable, str(ROOT / "train.py"), *FAST.split(), "trainer.max_epochs=500", "logger=wandb"]
-    process = subprocess.Popen(text, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # jobs in a shell's background ignore Ctrl-C
+    process = subprocess.Popen(
+        text, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed
+    )
     deadline = time.monotonic() + 240
     while not list(tmp_path.glob("outputs/*/audit/epoch_001/ranking.csv")):
         assert process.poll() is None, process.stdout.read()
