@@ -35,7 +35,7 @@ class Manhattan:
         return maps.reshape(len(maps), -1)
 
 
-def same(one, two):
+def assert_same(one, two):
     for name in ("eigenvalues_", "labels_", "separability_"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     np.testing.assert_array_equal(one.affinity_.toarray(), two.affinity_.toarray())
@@ -62,7 +62,7 @@ def test_cosine_equals_the_definition():
 def test_cosine_knows_no_scale(dtype):
     maps = noise(60).astype(dtype)
     scaled = maps * np.exp2(np.random.default_rng(1).integers(-20, 20, size=60)).astype(dtype)[:, None, None]
-    same(quick("cosine").fit(maps), quick("cosine").fit(scaled))
+    assert_same(quick("cosine").fit(maps), quick("cosine").fit(scaled))
     assert (quick("euclidean").fit(maps).affinity_ != quick("euclidean").fit(scaled).affinity_).nnz
 
 
@@ -79,9 +79,9 @@ def test_a_map_of_zeros_is_at_distance_one():
 def test_a_name_an_object_a_function_and_a_matrix_agree(name, metric, n, side):
     maps = noise(n, side)
     by_name = quick(name).fit(maps)
-    same(by_name, quick(metric).fit(maps))
-    same(by_name, quick(metric.distances).fit(maps))
-    same(by_name, quick("precomputed").fit(metric.distances(maps)))
+    assert_same(by_name, quick(metric).fit(maps))
+    assert_same(by_name, quick(metric.distances).fit(maps))
+    assert_same(by_name, quick("precomputed").fit(metric.distances(maps)))
 
 
 def test_variances_are_the_same_whether_from_a_matrix_or_from_the_pixels(monkeypatch):
@@ -97,7 +97,7 @@ def test_variances_are_the_same_whether_from_a_matrix_or_from_the_pixels(monkeyp
 
 def test_an_object_of_ones_own():
     maps = noise()
-    same(quick(Manhattan()).fit(maps), quick(Manhattan().distances).fit(maps))
+    assert_same(quick(Manhattan()).fit(maps), quick(Manhattan().distances).fit(maps))
     assert quick(Manhattan()).fit(maps).variances_.shape == (64,)
     assert clone(quick(Manhattan(3.0))).metric == Manhattan(3.0)
 

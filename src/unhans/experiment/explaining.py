@@ -32,7 +32,6 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
         raise ValueError("none of its images could be read")
     index, images, found, targets = first
     own, split = reading.own_index_of(survey.dataset), reading.splits_of(survey.dataset)
-    paths = reading.paths_of(survey.dataset)
     with writing_maps(
         survey.files(label),
         n=len(survey.subsets[label]),
@@ -50,7 +49,7 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
                 images=images,
                 maps=found.maps.numpy(),
                 logits=found.logits.numpy(),
-                paths=[paths[i] for i in index],
+                paths=[survey.paths[i] for i in index],
             )
             following = next(batches, None)
             if following is None:

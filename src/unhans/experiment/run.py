@@ -82,9 +82,9 @@ class _Run:
         name, n = self.survey.classes[step.label], len(self.survey.subsets[step.label])
         self.bars.explaining(name)
         try:
-            if n <= self.survey.spray.n_neighbors:
+            if n <= (neighbours := self.survey.spray.n_neighbors):
                 self.bars.explained(n)
-                raise ValueError(f"it has {n} samples; SpRAy expects more than n_neighbors={self._neighbours}")
+                raise ValueError(f"it has {n} samples; SpRAy expects more than n_neighbors={neighbours}")
             explain_class(self.survey, step.label, step.maps, self.bars.explained)
         except UnsupportedModelError:
             raise  # it holds for every class
@@ -94,10 +94,6 @@ class _Run:
             self._add(finding)
             return False
         return True
-
-    @property
-    def _neighbours(self) -> int:
-        return self.survey.spray.n_neighbors
 
     def _job(self, step: Step, parallel: Parallel) -> ClassJob:
         survey = self.survey

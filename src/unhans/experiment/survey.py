@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +57,11 @@ class Survey:
     def subtitle(self) -> str:
         """The line under every title."""
         return f"{TITLES.get(self.split, self.split)} images · {self.meaning}"
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """The path of every sample of the data set."""
+        return reading.paths_of(self.dataset)
 
     @property
     def names(self) -> list[str]:
