@@ -75,30 +75,34 @@ def _explaining(name: str, job: Job) -> Job:
             _explain(name, error)
             sys.exit(FAILED)
         finally:
-            _forget_empty_folder(cfg)
+            _forget_empty_folder()
 
     return explained
 
 
-def _forget_empty_folder(cfg: DictConfig) -> None:
-    """Remove the folder that Hydra made where everything went into another one: its own notes and an empty log."""
+def _forget_empty_folder() -> None:
+    """Remove the folder that Hydra made where nothing was put: it holds Hydra's own notes and an empty log."""
     folder = _folder()
-    if folder.resolve() == Path(cfg.out).resolve() or not folder.is_dir():
-        return
-    if all(path.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in folder.iterdir()):
+    found = list(folder.iterdir()) if folder.is_dir() else []
+    if found and all(path.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in found):
         shutil.rmtree(folder)
 
 
 def _explain(name: str, error: Exception) -> None:
-    """Print the sentence; the whole trace goes to a file, and to the terminal where the error is not the user's."""
+    """Print the sentence; the whole trace goes to a file, and to the terminal where the error is not the user's.
+
+    What is wrong with the command itself needs no trace.
+    """
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+    from unhans.experiment.check import ConfigurationError
 
     trace = "".join(traceback.format_exception(error))
     if not isinstance(error, (*SAID, MisconfigurationException)):
         _say(trace, markup=False)
     _say("[bold red]error:[/] ", end="")
-    _say(sentence(error, name), markup=False)
-    if HydraConfig.initialized():
+    _say(sentence(error, name, sys.argv[1:]), markup=False)
+    if HydraConfig.initialized() and not isinstance(error, ConfigurationError):
         _keep(trace)
 
 

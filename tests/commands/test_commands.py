@@ -89,6 +89,7 @@ SENTENCES = [
     ("analyze.py", "data is missing; give ckpt=… of a run, or model=… and data=…"),
     ("analyze.py ckpt=nowhere.ckpt", "ckpt expects a checkpoint file, but nowhere.ckpt does not exist"),
     ("analyze.py data=digits model=small_cnn split=test", "split expects one of train, val, union, got 'test'"),
+    ("analyze.py analysis=barycenters analysis.imags=[3]", "(analysis has classes, samples, size)"),
     ("analyze.py data=digits model=small_cnn device=tpu9", "device expects auto, cpu or a device of this machine"),
 ]
 
@@ -101,6 +102,12 @@ def test_bad_input_is_one_sentence(text, sentence, tmp_path, capsys):
     (said,) = [line for line in printed.splitlines() if line.startswith("error: ")]
     assert sentence in said
     assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("text", ["train.py trainer.max_epochs=many", "analyze.py ckpt=nowhere.ckpt"])
+def test_a_mistyped_command_leaves_nothing(text, tmp_path):
+    assert command(tmp_path, text) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_checkpoint_of_another_architecture(finished, tmp_path, capsys):

@@ -18,7 +18,7 @@ def test_bars_are_the_numbers_of_heatmaps_and_control_in_order(suspicion):
     ranking = [suspicion(2, lambda_2=0.01, suspicious=True, tau=4), suspicion(0, lambda_2=0.2, control=None)]
     ranking[0].score, ranking[1].score = 1.7, -0.2
     first, left, right = ranking_figure(ranking).axes
-    assert widths(first, 0) == [1.7, 0.004 * 1.7]
+    assert widths(first, 0) == [1.7, -0.2]
     assert first.lines[0].get_xdata() == [THRESHOLD, THRESHOLD]
     assert widths(left, 0) == [0.01, 0.2]
     assert widths(right, 0) == [4, 1]

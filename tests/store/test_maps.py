@@ -12,7 +12,7 @@ import pytest
 from stored_class import KEY, add_maps
 
 from unhans.store import DamagedError, class_files, open_maps, stored_key, sweep, writing_maps
-from unhans.store.hdf5 import writing
+from unhans.store.hdf5 import Disk, writing
 
 
 def test_what_was_added_comes_back(files):
@@ -209,6 +209,26 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(files, small_files, room):
     with small_files(room), pytest.raises(OSError, match=too_large):
         fill(files, 2_000)
     assert not os.listdir(files.folder)
+
+
+@pytest.mark.parametrize("room", [0, 1, 300, 5_000])
+def test_what_a_full_disk_does_not_take_is_read_back(tmp_path, small_files, room):
+    random = np.random.default_rng(room)
+    literal = bytearray(8_000)
+    with small_files(room), Disk(tmp_path / "a") as disk:
+        for _ in range(60):
+            at, content = random.integers(7_000), random.bytes(random.integers(900))
+            disk.seek(at)
+            assert disk.write(content) == len(content)
+            assert disk.tell() == at + len(content)
+            literal[at : at + len(content)] = content
+            at, read = random.integers(7_000), bytearray(random.bytes(random.integers(1, 900)))
+            disk.seek(at)
+            got = disk.readinto(read)
+            assert read[:got] == literal[at : at + got]
+            assert got == len(read) or disk.error is None
+        with pytest.raises(OSError, match="File too large"):
+            disk.check()
 
 
 def test_a_full_disk_ends_the_work_soon(files, small_files):

@@ -28,7 +28,7 @@ class ImageFolder(ImageData):
 
     def __init__(self, root: str | Path, **options: Any) -> None:
         super().__init__(**options)
-        self.root = Path(root).expanduser().absolute()
+        self.root = Path(str(root)).expanduser().absolute()
 
     def load(self) -> tuple[Collection, Collection | None]:
         """Return the images in sorted order of class and path."""

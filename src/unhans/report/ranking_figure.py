@@ -43,7 +43,7 @@ def ranking_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
     bottom, tall = 0.5 * inch, ROW * max(len(shown), 2) * inch
     first, second, third = (figure.add_axes((x, bottom, 0.23, tall)) for x in (0.22, 0.48, 0.74))
     names = [shorten(entry.name, 28) for entry in shown]
-    _bars(first, shown, [max(e.score, 0) for e in shown], [None] * len(shown))
+    _bars(first, shown, [e.score for e in shown], [None] * len(shown))
     first.axvline(THRESHOLD, color=INK, lw=0.8, ls=(0, (4, 3)))
     _bars(second, shown, [e.lambda_2 for e in shown], [e.control_lambda_2 for e in shown])
     _bars(third, shown, [e.tau for e in shown], [e.control_tau for e in shown])
@@ -65,14 +65,14 @@ def _bars(axes: Axes, shown: Sequence[Suspicion], values: Sequence[float], contr
     rows = np.arange(len(shown))
     colours = [ALARM if entry.suspicious else BLUE for entry in shown]
     least = 0.004 * max(values, default=0)  # a value of zero shall be seen to be there
-    axes.barh(rows - 0.12, [max(value, least) for value in values], 0.46, color=colours)
+    axes.barh(rows - 0.12, [value if value < 0 else max(value, least) for value in values], 0.46, color=colours)
     axes.barh(rows + 0.24, [np.nan if value is None else value for value in controls], 0.2, color=REST)
     axes.set_ylim(max(len(shown), 2) - 0.4, -0.6)
     axes.set_yticks([])
     axes.tick_params(axis="x", labelsize=7, color=REST, labelcolor=QUIET)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.spines["left"].set_color(REST)
+    axes.spines["left"].set(color=REST, position=("data", 0) if min(values) < 0 else ("outward", 0))
     axes.grid(axis="x", color=REST, lw=0.4, alpha=0.6)
     axes.set_axisbelow(True)
 

@@ -25,17 +25,19 @@ class DamagedError(ValueError):
 
 
 class Disk(io.FileIO):
-    """A file whose `write` remembers the first error and pretends success; `check` raises it.
+    """A file whose `write` remembers the first error and goes on in memory; `check` raises the error.
 
-    HDF5 writes from destructors, too, where an error on a full disk ends the process.
+    HDF5 writes from destructors, too, where an error on a full disk ends the process, and it reads back what it wrote:
+    where that was lost, it would take whatever lies in memory for its own addresses.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path, "w+")
         self.error: OSError | None = None
+        self._kept: list[tuple[int, bytes]] = []  # what the disk did not take: where, and what
 
     def write(self, content: Any) -> int:
-        """Write all bytes, or nothing more once a write has failed."""
+        """Write all bytes, to memory once a write has failed."""
         rest = memoryview(content).cast("B")
         size = len(rest)
         try:
@@ -43,7 +45,26 @@ class Disk(io.FileIO):
                 rest = rest[super().write(rest) :]
         except OSError as error:
             self.error = error
+        if rest:
+            at = self.tell()
+            self._kept.append((at, bytes(rest)))
+            self.seek(at + len(rest))
         return size
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what was written, from the disk and from memory; zeros where nothing was."""
+        view = memoryview(buffer).cast("B")
+        at, end = self.tell(), self.tell() + len(view)
+        read = super().readinto(view)
+        if self.error is None:
+            return read
+        view[read:] = bytes(len(view) - read)
+        for start, content in self._kept:
+            first, last = max(at, start), min(end, start + len(content))
+            if first < last:
+                view[first - at : last - at] = content[first - start : last - start]
+        self.seek(end)
+        return len(view)
 
     def truncate(self, size: int | None = None) -> int:
         """Cut or extend the file, which needs room as well."""
