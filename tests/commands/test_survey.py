@@ -77,7 +77,7 @@ def test_the_folder_holds_what_the_readme_says(whole):
     assert sorted(path.name for path in (whole / "classes").iterdir()) == list(CLASSES)
     each = {path.name for path in (whole / "classes" / CLASSES[0]).iterdir()}
     assert each == {
-        "attribution.h5", "dataset.h5", "analysis.h5", "page.jpg", "strip.jpg", "report.json", "finding.json"
+        "attribution.h5", "dataset.h5", "analysis.h5", "page.jpg", "strip.jpg", "report.zlib", "finding.json"
     }  # fmt: skip
     assert {row["name"] for row in rows(whole / "ranking.csv")} == {"1", "2", "3"}
     assert {row["class"] for row in rows(whole / "clusters.csv")} <= {"1", "2", "3"}
@@ -177,7 +177,15 @@ def test_a_file_of_a_newer_version_is_refused(again, tmp_path, capsys):
     path = again / "classes" / CLASSES[1] / "finding.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     assert command(tmp_path, f"{SMALL} out={again}") == 1
-    assert "was written by a newer version of unhans (format 99; this is 1)" in capsys.readouterr().err
+    assert "was written by a newer version of unhans (format 99; this is 2)" in capsys.readouterr().err
+
+
+def test_a_class_of_an_older_version_is_clustered_again(again, whole, tmp_path, capsys):
+    path = again / "classes" / CLASSES[1] / "finding.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    assert command(tmp_path, f"{SMALL} out={again}") == 0
+    assert "Heatmaps that are there already (1 of 3 classes) are clustered only." in capsys.readouterr().out
+    assert results(again) == results(whole)
 
 
 def test_a_foreign_file_in_the_place_of_ours_is_refused(again, tmp_path, capsys):

@@ -14,7 +14,7 @@ import pytest
 from html_class import CLASSES, N, audit_of, cluster, paths_of, pictures, suspicion_of
 from PIL import Image
 
-from unhans.report.html import Thumbnails, class_part, write_report
+from unhans.report.html import Thumbnails, class_part, pack, write_report
 from unhans.report.html.page import SCRIPTS
 from unhans.report.tables import SUSPECT_COLUMNS
 
@@ -36,9 +36,9 @@ def ranking():
 
 
 def write_part(folder, audit, label, thumbnails=None, images=None):
-    path = folder / f"{label}.json"
+    path = folder / f"{label}.zlib"
     images = pictures() if images is None else images
-    path.write_text(class_part(audit, images, suspicion_of(label), CLASSES, paths_of(label), thumbnails))
+    path.write_bytes(pack(class_part(audit, images, suspicion_of(label), CLASSES, paths_of(label), thumbnails)))
     return path
 
 
@@ -149,19 +149,22 @@ def test_every_script_is_in_the_page():
 
 def test_the_same_parts_give_the_same_page(report, tmp_path):
     downloads = {"suspects.csv": report.parent / "suspects.csv"}
-    parts = [report.parent / f"{label}.json" for label in (1, 0, 2)]
+    parts = [report.parent / f"{label}.zlib" for label in (1, 0, 2)]
     write_report(tmp_path / "again.html", iter(parts), ranking(), TITLE, "epoch 3", downloads, SENTENCES)
     assert (tmp_path / "again.html").read_bytes() == report.read_bytes()
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"format": "something else"}', '{"format": "unhans class report 1"}'])
-def test_a_damaged_part_is_refused_and_the_old_page_stays(tmp_path, text):
-    (tmp_path / "part.json").write_text(text)
+FORMATS = ('{"format": "something else"}', '{"format": "unhans class report 1"}')
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", pack("[1]"), *map(pack, FORMATS), pack(" " * 1000)[:-4]])
+def test_a_damaged_part_is_refused_and_the_old_page_stays(tmp_path, content):
+    (tmp_path / "part.zlib").write_bytes(content)
     (tmp_path / "report.html").write_text("the old one")
-    with pytest.raises(ValueError, match=r"part\.json is not a complete part of a report"):
-        write_report(tmp_path / "report.html", [tmp_path / "part.json"], ranking(), "", "", {}, [])
+    with pytest.raises(ValueError, match=r"part\.zlib is not a complete part of a report"):
+        write_report(tmp_path / "report.html", [tmp_path / "part.zlib"], ranking(), "", "", {}, [])
     assert (tmp_path / "report.html").read_text() == "the old one"
-    assert {path.name for path in tmp_path.iterdir()} == {"part.json", "report.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"part.zlib", "report.html"}
 
 
 def test_an_empty_ranking_and_a_missing_part_are_refused(tmp_path):

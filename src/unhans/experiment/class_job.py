@@ -12,7 +12,7 @@ from sklearn.base import clone
 from unhans.experiment.finding import Finding, save_finding
 from unhans.experiment.tick import Tick
 from unhans.report import class_figure, cluster_rows, cluster_strip, suspect_rows
-from unhans.report.html import Thumbnails, class_part
+from unhans.report.html import Thumbnails, class_part, pack
 from unhans.spray import ClassAudit, SpRAy, control_of, judge, rank_clusters
 from unhans.store import ClassFiles, StoredMaps, open_maps, replacing, save_analysis, write_figure
 
@@ -110,4 +110,4 @@ def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Any)
     write_figure(job.files.page, figure)
     part = class_part(audit, stored.images, suspicion, job.names, stored.paths, job.thumbnails)
     with replacing(job.files.report) as path:
-        path.write_text(part, encoding="utf-8")
+        path.write_bytes(pack(part))

@@ -11,7 +11,7 @@ from typing import Any
 from unhans.spray import Suspicion
 from unhans.store import ClassFiles, replacing
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def save_finding(files: ClassFiles, finding: Finding, key: Mapping[str, Any]) ->
 
 
 def load_finding(files: ClassFiles) -> Saved | None:
-    """Return the finding of a class, or None where it is not finished.
+    """Return the finding of a class, or None where it is not finished and is to be done again.
 
     Raises ValueError where it was written by a newer version.
     """
@@ -55,12 +55,14 @@ def load_finding(files: ClassFiles) -> Saved | None:
     except FileNotFoundError:
         return None
     except ValueError:
-        return None  # not written by us to its end: the class is done again
+        return None  # not written by us to its end
     if content.get("format", 0) > FORMAT:
         raise ValueError(
             f"{path} was written by a newer version of unhans (format {content['format']}; this is {FORMAT}); "
             "give another folder as out=…"
         )
+    if content.get("format", 0) < FORMAT:
+        return None  # by an older version, whose other files may differ
     found = content["finding"]
     suspicion = None if found["suspicion"] is None else Suspicion(**found["suspicion"])
     rows = {name: [tuple(row) for row in found[name]] for name in ("suspects", "clusters")}

@@ -46,7 +46,7 @@ class ClassFiles:
     @property
     def report(self) -> Path:
         """What the report says about the class."""
-        return self.folder / "report.json"
+        return self.folder / "report.zlib"
 
 
 def class_files(out: str | os.PathLike[str], label: int, name: str) -> ClassFiles:

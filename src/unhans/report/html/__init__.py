@@ -1,7 +1,7 @@
 """One HTML file with everything a SpRAy run found, to look at in a browser without a network."""
 
 from unhans.report.html.page import write_report
-from unhans.report.html.part import class_part
+from unhans.report.html.part import class_part, pack
 from unhans.report.html.thumbnails import Thumbnails, thumbnails_for
 
-__all__ = ["Thumbnails", "class_part", "thumbnails_for", "write_report"]
+__all__ = ["Thumbnails", "class_part", "pack", "thumbnails_for", "write_report"]

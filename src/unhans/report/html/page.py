@@ -43,7 +43,7 @@ def write_report(
 
     Args:
         path: the file.
-        parts: a file per class with the text of `class_part`; a class without one is ranked but cannot be opened.
+        parts: what `pack` made of `class_part`, a file per class; a class without one cannot be opened.
         ranking: every class, the most suspicious first.
         title, subtitle: the heading, and the line under it: data, network, epoch, rule set.
         downloads: text files that the page offers, by the name under which a browser saves them.
@@ -104,14 +104,14 @@ def _downloads(downloads: Mapping[str, str | os.PathLike[str]]) -> Iterator[str]
 
 
 def _part(path: str | os.PathLike[str]) -> str:
-    """Return a class's part, deflated: numbers and paths take a fifth, and nothing in it can end a script."""
-    text = Path(path).read_bytes()
+    """Return a class's part as it lies on the disk, in letters that cannot end a script."""
+    packed = Path(path).read_bytes()
     try:
-        part = json.loads(text)
+        part = json.loads(zlib.decompress(packed))
         if part["format"] != FORMAT:
             raise KeyError("format")
         label = int(part["label"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (zlib.error, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)} is not a complete part of a report (expected {FORMAT!r}).") from error
-    packed = base64.b64encode(zlib.compress(text, 9)).decode("ascii")
-    return f'<script type="application/octet-stream" id="part-{label}">{packed}</script>\n'
+    text = base64.b64encode(packed).decode("ascii")
+    return f'<script type="application/octet-stream" id="part-{label}">{text}</script>\n'
