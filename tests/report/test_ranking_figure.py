@@ -28,6 +28,15 @@ def test_bars_are_the_numbers_of_heatmaps_and_control_in_order(suspicion):
     assert [to_hex(bar.get_facecolor()) == ALARM for bar in left.containers[0]] == [True, False]
 
 
+def test_names_stand_beside_negative_bars_not_under_them(suspicion):
+    ranking = [suspicion(0), suspicion(1)]
+    ranking[0].score, ranking[1].score = 1.7, -0.4
+    figure = ranking_figure(ranking)
+    first, render = figure.axes[0], figure.canvas.get_renderer()
+    names = [label.get_window_extent(render) for label in first.get_yticklabels()]
+    assert max(name.x1 for name in names) <= first.containers[0][1].get_window_extent(render).x0
+
+
 @pytest.mark.parametrize(
     ("count", "title"), [(0, "None of 3 classes is suspicious"), (2, "2 of 3 classes are suspicious")]
 )

@@ -159,14 +159,19 @@ def test_where_arpack_gives_up_another_way_is_found(failures, monkeypatch):
 
 
 def test_eigenvectors_that_are_not_found_are_an_error(monkeypatch):
+    def eigsh(*args, **kwargs):
+        raise ArpackError(3)
+
     def lobpcg(matrix, start, **kwargs):
         return np.ones(start.shape[1]), start
 
     monkeypatch.setattr(spectrum, "DENSE", 0)
-    monkeypatch.setattr(spectrum, "BASES", ())
+    monkeypatch.setattr(spectrum, "eigsh", eigsh)
     monkeypatch.setattr(spectrum, "lobpcg", lobpcg)
-    with pytest.raises(ValueError, match="5 eigenvectors of a graph of 90 samples were not found: residual"):
+    sentence = "5 eigenvectors of a graph of 90 samples were not found: residual"
+    with pytest.raises(ValueError, match=sentence) as caught:
         laplacian_spectrum(knn(90), 5, random())
+    assert isinstance(caught.value.__cause__, ArpackError)
 
 
 def test_without_a_gap_all_eigenvalues_lie_before_it():

@@ -71,8 +71,8 @@ def _bars(axes: Axes, shown: Sequence[Suspicion], values: Sequence[float], contr
     axes.set_yticks([])
     axes.tick_params(axis="x", labelsize=7, color=REST, labelcolor=QUIET)
     axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.spines["left"].set(color=REST, position=("data", 0) if min(values) < 0 else ("outward", 0))
+    axes.spines[:].set_visible(False)
+    axes.vlines(0, *axes.get_ylim(), color=REST, lw=0.8)
     axes.grid(axis="x", color=REST, lw=0.4, alpha=0.6)
     axes.set_axisbelow(True)
 

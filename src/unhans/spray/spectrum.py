@@ -72,25 +72,29 @@ def _connected(normalised: csr_array, degree: NDArray[np.float64], q: int, rando
 
 
 def _lanczos(normalised: csr_array, q: int, random_state: np.random.RandomState) -> Spectrum:
-    n = normalised.shape[0]
+    n, refused = normalised.shape[0], None
     for basis in BASES:
         start = random_state.uniform(-1, 1, n)
         try:
             # the largest algebraic: "LM" would mix in those near −1
             return _ascending(*eigsh(normalised, k=q, which="LA", v0=start, ncv=min(n, max(basis * q, 20))))
-        except ArpackError:  # repeated eigenvalues leave it no vector to go on with; a larger basis rarely does
-            continue
-    return _lobpcg(normalised, q, random_state)
+        except ArpackError as error:  # repeated eigenvalues leave it no vector to go on with; a larger basis may
+            refused = error
+    return _lobpcg(normalised, q, random_state, refused)
 
 
-def _lobpcg(normalised: csr_array, q: int, random_state: np.random.RandomState) -> Spectrum:
+def _lobpcg(
+    normalised: csr_array, q: int, random_state: np.random.RandomState, refused: ArpackError | None
+) -> Spectrum:
+    """The last resort, where ARPACK refused; its error is the cause of ours."""
     start = random_state.uniform(-1, 1, (normalised.shape[0], q))
     with catch_warnings():
         simplefilter("ignore", UserWarning)  # that it did not converge is found out below
         values, vectors = lobpcg(normalised, start, tol=ACCURACY / 10, maxiter=2000)
     residual = np.linalg.norm(normalised @ vectors - vectors * values, axis=0).max()
     if not residual <= ACCURACY:
-        raise ValueError(f"{q} eigenvectors of a graph of {len(start)} samples were not found: residual {residual:.1e}")
+        sought = f"{q} eigenvectors of a graph of {len(start)} samples"
+        raise ValueError(f"{sought} were not found: residual {residual:.1e}") from refused
     return _ascending(values, vectors)
 
 

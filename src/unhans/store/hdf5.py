@@ -54,7 +54,8 @@ class Disk(io.FileIO):
     def readinto(self, buffer: Any) -> int:
         """Read what was written, from the disk and from memory; zeros where nothing was."""
         view = memoryview(buffer).cast("B")
-        at, end = self.tell(), self.tell() + len(view)
+        at = self.tell()
+        end = at + len(view)
         read = super().readinto(view)
         if self.error is None:
             return read

@@ -84,7 +84,7 @@ function showCluster(number) {
   showMeans(find("means"), sprite, number, whole);
   if (!whole) showMeasures(find("measures"), cluster);
   find("method").textContent = METHODS[cluster?.method] ?? "";
-  const rankNote = `predicted class · rank of the true label, 1 is first`;
+  const rankNote = "predicted class · rank of the true label, 1 is first";
   const note = `${rankNote} · from typical to marginal`;
   find("members").hidden = whole;
   const heading = whole ? "" : `Cluster “${cluster.name}”: ${plural(members.length, "sample")}`;
