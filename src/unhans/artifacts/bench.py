@@ -1,0 +1,49 @@
+"""A network and a data set as an experiment with artifacts sees them: images in [0, 1] in, logits and heatmaps out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Predict = Callable[[Tensor], NDArray[np.float64]]
+ExplainImages = Callable[[Tensor, int], NDArray[np.float32]]
+Read = Callable[[NDArray[np.int64]], tuple[Tensor, NDArray[np.int64]]]
+
+
+class Layered(Protocol):
+    """An artifact: an RGBA layer that has its place on every sample."""
+
+    def layer(self, index: int, size: tuple[int, int]) -> Tensor:
+        """Return the artifact at the place that it takes on this sample: (4, H, W) RGBA in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What an experiment needs of a network and a data set; images are (n, 3, H, W) in [0, 1].
+
+    predict: images → logits (n, C) in float64, the network in evaluation mode. explain: images and a class →
+    heatmaps (n, H, W) with respect to it. read: data-set indices → the images that can be read, as they are (with a
+    planted artifact), and their indices. labels: (N,) of the whole data set; classes: names by label; batch_size:
+    images at once; seed: of everything that is drawn.
+    """
+
+    predict: Predict
+    explain: ExplainImages
+    read: Read
+    labels: NDArray[np.int64]
+    classes: Sequence[str]
+    batch_size: int = 32
+    seed: int = 0
+
+    def batches(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
+        """Give images and their indices, batch by batch; what cannot be read is left out."""
+        for start in range(0, len(indices), self.batch_size):
+            images, kept = self.read(np.asarray(indices[start : start + self.batch_size]))
+            if len(kept):
+                yield images, kept

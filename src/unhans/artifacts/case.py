@@ -1,0 +1,54 @@
+"""All that is known about the artifact of one class: from the suspicion to the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unhans.artifacts.isolated import Isolated
+    from unhans.artifacts.proof import Proof
+    from unhans.artifacts.quality import Quality
+    from unhans.spray import Suspicion
+
+
+@dataclass(frozen=True)
+class Share:
+    """How far one split is affected: of the n samples of the class, how many carry the artifact.
+
+    split: "train" or "val"; by_cluster: those in the cluster, None where the split was not clustered; by_matching:
+    those in which the isolated artifact was found; correct, correct_without: classified correctly, of all n, and of
+    the n − by_matching without it.
+    """
+
+    split: str
+    n: int
+    by_cluster: int | None
+    by_matching: int
+    correct: int
+    correct_without: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """The artifact of one class.
+
+    suspicion: why the class was looked at, None where it was named by the user; isolated: the artifact, None where it
+    could not be isolated; quality: how well its layer draws the cluster's relevance on other images; proof: its effect
+    and the verdict, None where nothing could be pasted; spread: how many samples of each split carry it; trouble: why
+    something above is missing, in one sentence.
+    """
+
+    label: int
+    name: str
+    suspicion: Suspicion | None = None
+    isolated: Isolated | None = None
+    quality: Quality | None = None
+    proof: Proof | None = None
+    spread: tuple[Share, ...] = ()
+    trouble: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Whether the network was shown to use the artifact."""
+        return self.proof is not None and self.proof.verdict.name == "proven"
