@@ -71,9 +71,13 @@ class Audit(pl.Callback):
             name = type(trainer.strategy).__name__
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
         try:
-            self.attribution.of(network_of(pl_module, self.network))
+            self.refuse(network_of(pl_module, self.network))
         except ValueError as error:
             raise MisconfigurationException(str(error)) from error
+
+    def refuse(self, network: nn.Module) -> None:
+        """Raise ValueError for a network that could not be audited."""
+        self.attribution.of(network)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples; those of a resumed run are in its checkpoint."""
@@ -81,8 +85,12 @@ class Audit(pl.Callback):
             self.dataset = self._dataset(trainer)
             self.labels = reading.labels_of(self.dataset)
             self.classes = reading.names_of(self.dataset, self.labels)
-            self._indices = self._indices or self.choose()
-            self._try_one(network_of(pl_module, self.network), trainer.strategy.root_device)
+            self.begin(network_of(pl_module, self.network), trainer.strategy.root_device)
+
+    def begin(self, network: nn.Module, device: torch.device) -> None:
+        """Choose the samples where none are restored, and refuse before training what could not be audited later."""
+        self._indices = self._indices or self.choose()
+        self._try_one(network, device)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""

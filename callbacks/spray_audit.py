@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from unhans.callbacks.audit import LOG, Audit, tell
+from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures, findings, numbers
 
-from unhans.data import reading
+from unhans.artifacts.case import Case
+from unhans.data import bench_of, pixel_scale, reading
+from unhans.data.benches import SAMPLES
 from unhans.report import AuditPages, Say, log_epoch, progress
-from unhans.report import raw_images_stand_out as in_data
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
@@ -26,7 +29,8 @@ class SpRAyAudit(Audit):
 
     For every class it logs τ, λ₂, the eigengap, the spectrum, the 2-D map with its clusters and a gallery of the most
     striking cluster; then the ranking. All of it is on disk as well, under `folder/epoch_NNN`. The rule that makes a
-    class suspicious is `unhans.spray.judge`.
+    class suspicious is `unhans.spray.judge`. With verify the artifact of the most suspicious classes is isolated and
+    its effect measured, with controls: it is proven, has no effect, or cannot be separated from a control.
 
     Args:
         network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
@@ -37,6 +41,13 @@ class SpRAyAudit(Audit):
             in its data, used by the model or not.
         max_share: the audits' largest share of training time; classes then take turns. The first class may overshoot
             it, later audits make up for it.
+        verify: isolate the artifact of the most suspicious classes and measure its effect (`cases`).
+        verify_samples: samples of other classes to lay it over, at most.
+        most: how many classes to verify after an epoch, at most.
+
+    Attributes:
+        ranking: the classes, the most suspicious first.
+        cases: by label, what is known about the artifact of each verified class; until the class is audited again.
 
     >>> SpRAyAudit(network="model", samples_per_class=100).every_n_epochs
     1
@@ -50,6 +61,9 @@ class SpRAyAudit(Audit):
         spray: SpRAy | None = None,
         control: bool = True,
         max_share: float | None = None,
+        verify: bool = False,
+        verify_samples: int = 200,
+        most: int = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -57,15 +71,31 @@ class SpRAyAudit(Audit):
             raise ValueError(f"max_share expects a share between 0 and 1, or None, got {max_share}.")
         if samples_per_class is not None and samples_per_class < 2:
             raise ValueError(f"samples_per_class expects 2 or more, or None for all, got {samples_per_class}.")
+        if verify_samples < 1 or most < 1:
+            raise ValueError(f"verify_samples and most expect 1 or more, got {verify_samples} and {most}.")
         self.chosen, self.samples_per_class = classes, samples_per_class
         self.spray = spray or SpRAy(pooling=28)
         self.control, self.max_share = control, max_share
         self.ranking: list[Suspicion] = []
+        self.verify, self.verify_samples, self.most = verify, verify_samples, most
         self.clusters: dict[int, NDArray[np.int64]] = {}
+        self.cases: dict[int, Case] = {}
         self._latest: dict[int, Suspicion] = {}
         self._controls: dict[int, SpRAy | None] = {}
         self._turn = 0
         self._cost = 0.0  # seconds of the last class
+        self._suspects: list[Suspect] = []
+        self._cost_of_case = 0.0  # seconds of the last verification
+
+    def begin(self, network: nn.Module, device: torch.device) -> None:
+        """Fix the samples; refuse images that cannot be brought to [0, 1] where artifacts are to be verified."""
+        super().begin(network, device)
+        if self.verify:
+            drawn = np.random.default_rng(self.seed).permutation(np.concatenate(list(self._indices.values())))[:SAMPLES]
+            try:
+                self.scale = pixel_scale(self.dataset, drawn)
+            except ValueError as error:
+                raise MisconfigurationException(f"SpRAyAudit with verify: {error}") from error
 
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Draw the audit subset; raises for an unknown class name or when no class is large enough."""
@@ -108,6 +138,7 @@ class SpRAyAudit(Audit):
         done = self._audit_in_turn(trainer, auditor, pages, order, began)
         self._turn = (self._turn + done) % len(order)
         self.ranking = ranked(self._latest.values())
+        self._verify(trainer, network, pages, device, began)
         if self.ranking:
             pages.finish(self.ranking)
         seconds = time.perf_counter() - began
@@ -120,12 +151,14 @@ class SpRAyAudit(Audit):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples, the clocks and whose turn it is."""
-        return super().state_dict() | {"turn": self._turn, "cost": self._cost}
+        own = {"turn": self._turn, "cost": self._cost, "cost_of_case": self._cost_of_case}
+        return super().state_dict() | own
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where the interrupted run stood."""
         super().load_state_dict(state_dict)
         self._turn, self._cost = state_dict["turn"], state_dict["cost"]
+        self._cost_of_case = state_dict.get("cost_of_case", 0.0)
 
     def _order(self) -> list[int]:
         """All audited classes, beginning with the one whose turn it is."""
@@ -163,8 +196,50 @@ class SpRAyAudit(Audit):
             LOG.exception("class %r could not be audited; the others go on.", name)
             return
         self._latest[label] = judge(found)
+        self.cases.pop(label, None)
+        self._suspect(Suspect(found, self._latest[label], images))
         self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
         pages.add(found, reading.displayed(self.dataset, images), self._latest[label])
+
+    def _suspect(self, suspect: Suspect) -> None:
+        """Keep the images of the most suspicious classes of this audit, so that they are read once."""
+        if self.verify and suspect.suspicion.suspicious:
+            self._suspects.append(suspect)
+            self._suspects = sorted(self._suspects, key=lambda each: -each.suspicion.score)[: self.most]
+
+    def _verify(
+        self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device, began: float
+    ) -> None:
+        """Isolate and test the artifacts of the suspects while there is time, and write what is found."""
+        suspects, self._suspects = self._suspects, []
+        if not suspects:
+            return
+        options = {"device": device, "batch_size": self.batch_size, "seed": self.seed}
+        bench = bench_of(network, self.dataset, self.attribution, scale=self.scale, labels=self.labels, **options)
+        verification = Verification(bench, self.dataset, self.verify_samples)
+        with progress(sum(map(verification.work, suspects)), trainer.progress_bar_callback is not None) as say:
+            for suspect in suspects:
+                if time.perf_counter() - began + self._cost_of_case > self._allowance():
+                    break
+                start = time.perf_counter()
+                self._verify_class(verification, suspect, pages, say)
+                self._cost_of_case = time.perf_counter() - start
+        add_cases(pages, [self.cases[each.audit.label] for each in suspects if each.audit.label in self.cases])
+
+    def _verify_class(self, verification: Verification, suspect: Suspect, pages: AuditPages, say: Say) -> None:
+        """Verify one class; an exception is reported and the others go on (law 3)."""
+        name = suspect.audit.name
+        say(f"audit: testing class {name}", 0)
+        try:
+            images = self.scale.to_display(suspect.images)
+            case = verification.case(suspect, images, lambda n: say(f"audit: testing class {name}", n))
+            add_pictures(pages, case, images, suspect.audit.heatmaps)
+            self.cases[suspect.audit.label] = case
+        except Exception:
+            if self.on_error == "raise":
+                raise
+            self.failures += 1
+            LOG.exception("the suspicion of class %r could not be verified; training goes on.", name)
 
     def _allowance(self) -> float:
         """Seconds that this audit may take so that all audits keep within their share."""
@@ -185,19 +260,16 @@ class SpRAyAudit(Audit):
         }
         for found in self.ranking:
             scalars |= {f"audit/{found.name}/{key}": float(getattr(found, key)) for key in LOGGED}
+            if found.label in self.cases:
+                values = numbers(self.cases[found.label])
+                scalars |= {f"audit/{found.name}/{key}": value for key, value in values.items()}
         log_epoch(trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, pages.figures, pages.tables)
 
     def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
         """One line for the terminal: what was found, what it cost and what is left for the next audit."""
-        suspects = [
-            f"{found.name} (λ₂ {found.lambda_2:.3f}"
-            + (", but its raw images stand apart too)" if in_data(found, self.ranking) else ")")
-            for found in self.ranking
-            if found.suspicious
-        ]
         done = len(self._indices) - len(left)
         return (
             f"epoch {trainer.current_epoch}: SpRAy audit of {done} classes in {seconds:.0f} s "
-            f"({self._share(seconds):.0%} of all time); suspicious: {', '.join(suspects) or 'none'}"
+            f"({self._share(seconds):.0%} of all time); {findings(self.ranking, self.cases)}"
             + (f"; left for the next audit: {', '.join(left)}" if left else "")
         )

@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from unhans.artifacts import flip_effect
-from unhans.artifacts.effect import bootstrap, rank_of, wilson
+from unhans.artifacts.effect import differences, rank_of, softmax
+from unhans.artifacts.interval import bootstrap, bootstraps, paired, wilson
+from unhans.artifacts.trial import gap, trial
 
-BEFORE = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7]])
-AFTER = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7], [0.6, 0.1, 0.3], [0.4, 0.5, 0.1]])
+P_BEFORE = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7]])
+P_AFTER = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7], [0.6, 0.1, 0.3], [0.4, 0.5, 0.1]])
+BEFORE, AFTER = np.log(P_BEFORE) + 3, np.log(P_AFTER) - 1  # softmax knows nothing of a constant
 
 
 def test_hand_computed_effect():
@@ -13,9 +18,20 @@ def test_hand_computed_effect():
     assert effect.n == 4
     assert effect.share == 1 / 4  # the first; the second was the target before
     assert effect.probability == pytest.approx((0.6 + 0.1 + 0.1 - 0.6) / 4)
+    assert effect.logit == pytest.approx(np.log(7 * (7 / 6) * 1.5 / 7) / 4 - 4)
     assert effect.rank == (2 + 0 + 1 - 2) / 4
-    assert effect.rank_interval[0] < effect.rank < effect.rank_interval[1]
-    assert effect.probability_interval[0] < effect.probability < effect.probability_interval[1]
+    for value, interval in (
+        (effect.rank, effect.rank_interval),
+        (effect.probability, effect.probability_interval),
+        (effect.logit, effect.logit_interval),
+    ):
+        assert interval[0] < value < interval[1]
+
+
+def test_a_sample_that_is_lost_is_counted_where_the_artifact_was_taken_away():
+    assert flip_effect(BEFORE, AFTER, 2, lost=True).share == 1 / 4  # the last
+    assert flip_effect(AFTER, BEFORE, 2, lost=True).share == flip_effect(BEFORE, AFTER, 2).share
+    assert flip_effect(BEFORE, AFTER, 0, lost=True).share == 1 / 4  # the first
 
 
 def test_rank_is_the_place_in_the_sorted_list():
@@ -29,9 +45,23 @@ def test_taking_the_artifact_away_is_the_opposite():
     there, back = flip_effect(BEFORE, AFTER, 2), flip_effect(AFTER, BEFORE, 2)
     assert there.rank == -back.rank
     assert there.probability == pytest.approx(-back.probability)
+    assert there.logit == pytest.approx(-back.logit)
 
 
-@pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (17, 240)])
+def test_a_saturated_probability_still_moves_its_logit():
+    before, after = np.tile([30.0, 0.0], (20, 1)), np.tile([60.0, 0.0], (20, 1))
+    effect = flip_effect(before, after, 0)
+    assert effect.probability == pytest.approx(0, abs=1e-12)
+    assert effect.logit == 30
+
+
+def test_softmax_of_large_logits():
+    assert softmax(np.array([[1e4, 0.0], [-1e4, -1e4]])).tolist() == [[1, 0], [0.5, 0.5]]
+    np.testing.assert_allclose(softmax(BEFORE), P_BEFORE)
+    np.testing.assert_allclose(differences(BEFORE, AFTER, 2), P_AFTER[:, 2] - P_BEFORE[:, 2])
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (17, 240), (0, 1), (1, 1)])
 def test_wilson_solves_the_score_equation(successes, n):
     """The interval's ends p are where |p̂ − p| = z √(p (1 − p) / n)."""
     for end in wilson(successes, n):
@@ -50,14 +80,62 @@ def test_bootstrap_is_seeded_and_close_to_the_normal_interval():
     assert bootstrap(values) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.04)
 
 
+def test_columns_share_their_resamples():
+    values = np.random.default_rng(1).normal(size=(60, 2))
+    together = bootstraps(np.column_stack([values, values[:, 0] - values[:, 1], 2 * values[:, 0]]))
+    assert together[0] == bootstrap(values[:, 0])
+    assert together[2] == paired(values[:, 0] - values[:, 1])[1]
+    assert together[3] == pytest.approx(tuple(2 * end for end in together[0]))
+
+
+@pytest.mark.parametrize("n", [2, 5, 10, 300])
+def test_bootstrap_against_a_loop(n):
+    """One resample after the other; the tail from the distributions themselves."""
+    values = np.random.default_rng(n).exponential(size=n)
+    rng, slow = np.random.default_rng(0), []
+    for _ in range(2_000):
+        slow.append(np.mean([values[row] for row in rng.integers(n, size=n)]))
+    tail = norm.cdf(-np.sqrt(n / (n - 1)) * student.ppf(0.975, n - 1))
+    assert tail == pytest.approx({2: 0.0, 5: 0.00095, 10: 0.0085, 300: 0.0244}[n], abs=1e-4)
+    expected = np.quantile(slow, [tail, 1 - tail])
+    assert bootstrap(values) == pytest.approx(tuple(expected), rel=1e-9)
+
+
+def test_small_samples_are_covered():
+    """19 in 20 intervals should hold the mean; plain percentiles hold it far less often for n = 5."""
+    rng = np.random.default_rng(2)
+    held = [low <= 0 <= high for low, high in (bootstrap(rng.normal(size=5), seed) for seed in range(300))]
+    assert 0.90 < np.mean(held) <= 1
+
+
+def test_equal_changes_have_no_width_and_one_sample_says_what_is_possible():
+    assert bootstrap(np.full(7, 0.3)) == (0.3, 0.3)
+    assert bootstrap(np.array([0.3]), possible=1.0) == (-1.0, 1.0)
+    effect = flip_effect(BEFORE[:1], AFTER[:1], 2)
+    assert (effect.probability_interval, effect.rank_interval) == ((-1, 1), (-2, 2))
+    assert effect.logit_interval == (-np.inf, np.inf)
+    assert effect.share_interval == wilson(1, 1)
+
+
+def test_gap_pairs_the_samples_that_two_trials_share():
+    first = trial("artifact", BEFORE, AFTER, 2, np.array([3, 8, 5, 1]))
+    second = trial("control", BEFORE[[2, 0]], AFTER[[1, 3]], 2, np.array([5, 3]))
+    slow = [(0.3 - 0.2) - (0.7 - 0.2), (0.7 - 0.1) - (0.1 - 0.1)]
+    assert gap(first, second)[0] == pytest.approx(np.mean(slow))
+    assert gap(first, first) == (0.0, (0.0, 0.0))
+    assert gap(second, first)[0] == pytest.approx(-np.mean(slow))
+    with pytest.raises(ValueError, match="'artifact' and 'control' must share samples, got none"):
+        gap(first, trial("control", BEFORE[:1], AFTER[:1], 2, np.array([77])))
+
+
 @pytest.mark.parametrize(
     ("before", "after", "target", "sentence"),
     [
         (BEFORE, AFTER[:3], 0, r"same samples, got shapes \(4, 3\) and \(3, 3\)"),
-        (BEFORE[:0], AFTER[:0], 0, r"n ≥ 1 samples of other classes, got shape \(0, 3\)"),
+        (BEFORE[:0], AFTER[:0], 0, r"n ≥ 1 samples, got shape \(0, 3\)"),
         (BEFORE, AFTER, 3, "class index 0 … 2, got 3"),
-        (BEFORE * 9 - 3, AFTER, 0, "logits"),
-        (BEFORE * np.nan, AFTER, 0, "not finite"),
+        (P_BEFORE, P_AFTER, 0, "must give logits, got probabilities"),
+        (BEFORE * np.nan, AFTER, 0, "must be finite"),
     ],
 )
 def test_bad_input_is_one_sentence(before, after, target, sentence):

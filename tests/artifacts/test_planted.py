@@ -180,6 +180,11 @@ def test_patch_needs_a_picture_with_an_alpha_channel(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(ValueError, match="cannot identify"):
         Patch("bee", tmp_path / "text.png")
+    Image.effect_noise((64, 64), 50).convert("RGBA").save(tmp_path / "half.png")
+    whole = (tmp_path / "half.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"got .*half\.png: .*truncated"):
+        Patch("bee", tmp_path / "half.png")
 
 
 @pytest.mark.parametrize(

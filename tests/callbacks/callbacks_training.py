@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
-from unhans.callbacks import HeatmapEvolution, SpRAyAudit
+from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, SpRAyAudit
 
-from unhans.spray import SpRAy
+from unhans.artifacts import Border
+from unhans.artifacts.isolated import Isolated, boxes
+from unhans.spray import SpRAy, judge
 
 
 class NoisyImages(Dataset):
@@ -67,8 +72,28 @@ def small_audits(folder, **options):
     ]
 
 
-def train(module, callbacks, folder, seed=0, ckpt_path=None, **options):
-    """Train two epochs and return the trainer."""
+def small_monitor(folder, **options):
+    """A monitor of a white rim that stands for class 1."""
+    defaults = {"network": "net", "dataset": "train", "samples": 6, "on_error": "raise", "folder": folder / "effect"}
+    return ArtifactMonitor(Border(1, width=0.2), **(defaults | options))
+
+
+def isolate_corner(images, heatmaps, members, **options):
+    """Take the bright corner for the artifact of any cluster."""
+    layer = torch.zeros(4, 16, 16)
+    layer[:, :5, :5] = 1
+    masks = np.zeros((len(images), 16, 16), dtype=bool)
+    masks[members, :5, :5] = True
+    return Isolated("fixed", (layer,), members, masks, None, 1.0, boxes(masks), "A bright corner.")
+
+
+def suspect_all(audit):
+    """Judge every class with a cluster suspicious."""
+    return dataclasses.replace(judge(audit), suspicious=audit.cluster is not None)
+
+
+def train(module, callbacks, folder, seed=0, ckpt_path=None, data=None, **options):
+    """Train two epochs, on noisy images by default, and return the trainer."""
     defaults = {"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
     pl.seed_everything(seed, verbose=False)
     trainer = pl.Trainer(
@@ -79,5 +104,5 @@ def train(module, callbacks, folder, seed=0, ckpt_path=None, **options):
         enable_model_summary=False,
         log_every_n_steps=1,
     )
-    trainer.fit(module, DataLoader(NoisyImages(), batch_size=8, shuffle=True), ckpt_path=ckpt_path)
+    trainer.fit(module, DataLoader(data or NoisyImages(), batch_size=8, shuffle=True), ckpt_path=ckpt_path)
     return trainer

@@ -1,4 +1,4 @@
-"""Law 2: final weights are bit-identical with and without the audits."""
+"""Law 2: final weights are bit-identical with and without the audits, whatever these find and test."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import textwrap
 import numpy as np
 import pytest
 import torch
-from callbacks_training import TheirModule, small_audits, train
+from callbacks_training import TheirModule, isolate_corner, small_audits, small_monitor, suspect_all, train
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
+from unhans.callbacks import spray_audit
 from unhans.callbacks.invisible import invisible
+
+from unhans.artifacts import examine
 
 CASES = {
     "plain": ({}, {}, list),
@@ -26,17 +29,21 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_weights_are_bit_identical(case, tmp_path):
+def test_weights_are_bit_identical(case, tmp_path, monkeypatch):
+    monkeypatch.setattr(spray_audit, "judge", suspect_all)
+    monkeypatch.setattr(examine, "isolate", isolate_corner)
     module_options, trainer_options, more = CASES[case]
     torch.manual_seed(1)
     plain = TheirModule(**module_options)
     torch.manual_seed(1)
     audited = TheirModule(**module_options)
     train(plain, more(), tmp_path / "plain", **trainer_options)
-    callbacks = small_audits(tmp_path / "audits")
+    callbacks = [*small_audits(tmp_path / "audits", verify=True, verify_samples=6, most=1), small_monitor(tmp_path)]
     train(audited, [*more(), *callbacks], tmp_path / "audited", **trainer_options)
-    assert callbacks[1].ranking
-    assert len(callbacks[0].epochs) == 2
+    (case,) = callbacks[1].cases.values()
+    assert case.quality is not None
+    assert case.proof.added[0].n == 6
+    assert len(callbacks[0].epochs) == len(callbacks[2].epochs) == 2
     assert_identical(plain.state_dict(), audited.state_dict())
 
 
@@ -54,9 +61,13 @@ def test_two_processes(tmp_path):
             import sys, torch
             sys.path.insert(0, {str(__file__.rsplit("/", 1)[0])!r})
             from pathlib import Path
-            from callbacks_training import TheirModule, small_audits, train
+            from callbacks_training import TheirModule, isolate_corner, small_audits, small_monitor, suspect_all, train
+            from unhans.artifacts import examine
+            from unhans.callbacks import spray_audit
+            spray_audit.judge, examine.isolate = suspect_all, isolate_corner
             folder = Path({str(tmp_path)!r})
-            audits = small_audits(folder) if sys.argv[1] == "audited" else []
+            options = dict(verify=True, verify_samples=6, most=1)
+            audits = [*small_audits(folder, **options), small_monitor(folder)] if sys.argv[1] == "audited" else []
             torch.manual_seed(1)
             module = TheirModule()
             train(module, audits, folder, devices=2, strategy="ddp")
@@ -64,12 +75,15 @@ def test_two_processes(tmp_path):
                 torch.save(module.state_dict(), folder / (sys.argv[1] + ".pt"))
                 if audits:
                     print("ranking", *[found.name for found in audits[1].ranking])
+                    print("verified", *[case.proof.added[0].n for case in audits[1].cases.values()])
+                    print("monitored", len(audits[2].epochs))
             """
         )
     )
     for mode in ("plain", "audited"):
         done = subprocess.run([sys.executable, script, mode], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
+    assert "verified 6\nmonitored 2\n" in done.stdout
     alone = small_audits(tmp_path / "alone")
     torch.manual_seed(1)
     train(TheirModule(), alone, tmp_path / "alone")

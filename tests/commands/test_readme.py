@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from pytorch_lightning import Trainer
 from running import command, only_run, photographs
 from torch.utils.data import TensorDataset
@@ -32,6 +33,10 @@ def workplace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     photographs(folder / "photos")
     photographs(folder / "imagenette", GARBAGE_TRUCK)
+    Image.new("RGBA", (20, 10), (255, 230, 0, 200)).save(folder / "layer.png")
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (12, 48, 64, 64))
+    mask.save(folder / "mask.png")
     torch.save(models.squeezenet1_1().state_dict(), folder / "squeezenet1_1.pth")
     assert command(folder, "train.py debug=fast trainer.max_epochs=1") == 0
     shutil.move(only_run(folder), folder / "outputs" / "run")

@@ -196,7 +196,7 @@ def test_an_artifact_that_cannot_be_planted_stops_at_setup(root):
         ({"num_workers": -1}, "data.num_workers must be 0 or more, got -1"),
         ({"max_per_class": 0}, "data.max_per_class must be 1 or more"),
         ({"val_share": 1.0}, "data.val_share must lie between 0 and 1, got 1.0"),
-        ({"resize": "pad"}, "data.resize must be one of squash, crop, got 'pad'"),
+        ({"resize": "stretch"}, "data.resize must be one of squash, crop, pad, mirror, got 'stretch'"),
         ({"on_corrupt": "stop"}, "data.on_corrupt must be one of skip, raise, got 'stop'"),
         ({"std": (1, 0, 1)}, r"std above 0, got .* and \(1, 0, 1\)"),
         ({"mean": (0.5,)}, "must be three numbers each"),

@@ -8,13 +8,16 @@ import json
 import re
 import shutil
 import zlib
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from html_class import CLASSES, N, audit_of, cluster, paths_of, pictures, suspicion_of
+from html_proof import CLASSES as PROOF_CLASSES
+from html_proof import case_of, proof_of, samples_of
 from PIL import Image
 
-from unhans.report.html import Thumbnails, class_part, pack, write_report
+from unhans.report.html import Thumbnails, class_part, pack, proof_part, write_report
 from unhans.report.html.page import SCRIPTS
 from unhans.report.tables import SUSPECT_COLUMNS
 
@@ -420,6 +423,78 @@ def test_a_map_follows_the_colours_of_the_system(opened):
         "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )  # the event is first
     assert colours(page)["#ff7583"] > 300
+
+
+# Proofs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def proven(report, tmp_path_factory):
+    case = case_of(name=CLASSES[1])
+    sections = {
+        1: proof_part(case, PROOF_CLASSES, *samples_of()),
+        2: proof_part(replace(case, label=2, name="zebra 9", proof=proof_of("no effect")), PROOF_CLASSES),
+        3: proof_part(case_of(None, None, label=3, name="zebra 10"), PROOF_CLASSES),
+    }
+    path = tmp_path_factory.mktemp("proven") / "report.html"
+    parts = [report.parent / f"{label}.zlib" for label in (1, 0, 2)]
+    write_report(path, parts, ranking(), TITLE, "epoch 3", {}, SENTENCES, sections)
+    return path
+
+
+def test_a_page_without_proofs_has_none(opened):
+    page = opened()
+    assert page.locator(".badge.proven").count() == 0
+    open_class(page, CLASSES[1])
+    assert page.inner_html("#proof") == ""
+
+
+def test_a_proven_class_says_so_in_the_overview(opened, proven):
+    page = opened(path=proven)
+    assert page.inner_text("#findings h2") == "1 of 4 classes is suspicious, 1 proven"
+    said = page.inner_text("#findings p.proven")
+    assert said.startswith(f"proven {CLASSES[1]}. Its artifact, added to 60 samples of other classes, changes")
+    assert SENTENCES[0] not in page.inner_text("#findings")
+    assert page.locator("#ranking .badge").all_inner_texts() == ["proven"]
+    assert page.locator("#ranking tbody tr").first.locator(".badge").count() == 1
+    assert page.locator("img").count() == 0  # what lies in a template is not decoded
+    page.click("#findings a")
+    page.wait_for_selector("#proof .chain")
+    assert page.inner_text("#name") == CLASSES[1]
+
+
+def test_a_proven_class_shows_suspicion_layer_effect_and_verdict(opened, proven):
+    page = opened(path=proven, target="#class-1")
+    page.wait_for_selector("#sample dl")
+    assert page.inner_text("#badge") == "proven"
+    assert page.inner_text("#verdict") == SENTENCES[0]
+    assert page.locator("#proof .step").all_inner_texts() == ["Suspicion", "Layer", "Effect", "Verdict"]
+    assert page.locator("#proof .chain b").all_inner_texts()[3] == "proven"
+    assert page.locator("#proof img").evaluate_all("all => all.every((one) => one.complete && one.naturalWidth > 0)")
+    dots = page.locator("#proof .effects u").evaluate_all("all => all.map((one) => one.getBoundingClientRect().left)")
+    assert dots[0] > max(dots[1:4])  # the artifact lies right of its controls
+    assert page.locator("#proof script").count() == 0
+
+
+def test_other_verdicts_have_their_badges_and_the_next_class_loses_the_section(opened, proven):
+    page = opened(path=proven, target="#class-2")
+    page.wait_for_selector("#proof .chain")
+    assert page.inner_text("#badge") == "no effect"
+    page.goto(f"{proven.as_uri()}#class-3")
+    page.wait_for_selector("#name:text-is('zebra 10')")
+    assert page.inner_text("#badge") == "not isolated"
+    assert page.is_visible("#proof .chain")  # it has no page of its own, but a case
+    page.goto(f"{proven.as_uri()}#class-0")
+    page.wait_for_selector("#name:text-is('birds')")
+    assert page.inner_html("#proof") == ""
+    assert page.inner_text("#badge") == "inconspicuous"
+
+
+@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_a_proof_is_not_wider_than_the_screen(opened, proven, viewport):
+    page = opened(viewport, path=proven, target="#class-1")
+    page.wait_for_selector("#sample dl")
+    assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
 def rgb(colour):

@@ -92,6 +92,10 @@ class Artifact(ABC):
         """Return how much of each pixel the artifact covers: (H, W), alpha times opacity."""
         return self.layer(index, size)[3]
 
+    def look(self, index: int, size: int | Sequence[int]) -> Tensor:
+        """Return what, with the image, decides how this sample looks: the layer."""
+        return self.layer(index, size)
+
     def _place(self, index: int, room: tuple[int, int]) -> tuple[int, int]:
         return 0, 0
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Interval = tuple[float, float]
-
-_Z = 1.959963984540054  # two-sided 95 % point of the normal distribution
-_RESAMPLES = 1000
+from unhans.artifacts.interval import Interval, bootstraps, wilson
+from unhans.artifacts.interval import bootstrap as bootstrap
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The change of predictions towards one class when an artifact is added, with 95 % intervals.
+    """The change of predictions towards one class, with 95 % intervals; positive = towards the class.
 
-    n: samples of other classes. share: of them newly predicted as the target. probability: mean change of the
-    target's probability. rank: mean change Δrk of its rank, in ranks, positive = moved towards the top.
+    n: samples. share: of them newly predicted as the class or, where an artifact was taken away, no longer predicted
+    as it. probability, logit: mean changes of the class's probability and of its logit (which still moves where the
+    probability is saturated). rank: mean Δrk = rank before − rank after, in ranks. Of one sample alone the intervals
+    are what is possible at all: [−1, 1] for the probability, ±(C − 1) for the rank, unbounded for the logit.
     """
 
     n: int
@@ -26,60 +26,72 @@ class Effect:
     share_interval: Interval
     probability: float
     probability_interval: Interval
+    logit: float
+    logit_interval: Interval
     rank: float
     rank_interval: Interval
 
 
-def flip_effect(before: NDArray[np.floating], after: NDArray[np.floating], target: int, seed: int = 0) -> Effect:
-    """Compare predictions without and with an artifact, towards the target class.
+def flip_effect(
+    before: NDArray[np.floating], after: NDArray[np.floating], target: int, seed: int = 0, lost: bool = False
+) -> Effect:
+    """Compare the logits of the same samples without and with a change to their images, towards the target class.
 
-    before, after: (n, C) probabilities of the same samples, none of the target class. The share has Wilson's
-    interval, the means a percentile bootstrap over samples. Raises ValueError for other shapes or no samples.
+    before, after: (n, C) logits. lost: count the samples that are no longer predicted as the target instead of those
+    newly predicted as it. The share has Wilson's interval, the means a percentile bootstrap over samples, the same
+    resamples for all three. Raises ValueError for other shapes, no samples, numbers that are not finite and for
+    probabilities.
     """
     before, after = _check(before, target), _check(after, target)
     if before.shape != after.shape:
         raise ValueError(f"before and after must be of the same samples, got shapes {before.shape} and {after.shape}")
-    flipped = (before.argmax(1) != target) & (after.argmax(1) == target)
-    probability = after[:, target] - before[:, target]
     rank = rank_of(before, target) - rank_of(after, target)
+    changes = np.stack([differences(before, after, target), after[:, target] - before[:, target], rank], axis=1)
+    means, flipped = changes.mean(0), _flipped(before, after, target, lost)
+    possible = np.array([1.0, np.inf, before.shape[1] - 1])
+    probability, logit, ranks = bootstraps(changes, seed, possible)
     return Effect(
         n=len(before),
-        share=float(flipped.mean()),
-        share_interval=wilson(int(flipped.sum()), len(flipped)),
-        probability=float(probability.mean()),
-        probability_interval=bootstrap(probability, seed),
-        rank=float(rank.mean()),
-        rank_interval=bootstrap(rank, seed),
+        share=flipped / len(before),
+        share_interval=wilson(flipped, len(before)),
+        probability=float(means[0]),
+        probability_interval=probability,
+        logit=float(means[1]),
+        logit_interval=logit,
+        rank=float(means[2]),
+        rank_interval=ranks,
     )
 
 
-def rank_of(probabilities: NDArray[np.floating], target: int) -> NDArray[np.int64]:
-    """Return each sample's rank of the target: how many classes are more probable, 0 … C − 1."""
-    return (probabilities > probabilities[:, [target]]).sum(1)
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities of logits (n, C)."""
+    powers = np.exp(np.asarray(logits, dtype=np.float64) - np.max(logits, axis=1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
 
 
-def wilson(successes: int, n: int) -> Interval:
-    """Return Wilson's 95 % score interval of a share."""
-    share, z2 = successes / n, _Z**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+def differences(before: NDArray[np.floating], after: NDArray[np.floating], target: int) -> NDArray[np.float64]:
+    """Return each sample's change of the target's probability (n,), from logits (n, C)."""
+    return softmax(after)[:, target] - softmax(before)[:, target]
 
 
-def bootstrap(values: NDArray[np.number], seed: int = 0) -> Interval:
-    """Return the 95 % percentile bootstrap interval of a mean; values: (n,)."""
-    rng = np.random.default_rng(seed)
-    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(_RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+def rank_of(scores: NDArray[np.floating], target: int) -> NDArray[np.int64]:
+    """Return each sample's rank of the target: how many classes score higher, 0 … C − 1."""
+    return (scores > scores[:, [target]]).sum(1)
 
 
-def _check(probabilities: NDArray[np.floating], target: int) -> NDArray[np.floating]:
-    values = np.asarray(probabilities)
+def _flipped(before: NDArray[np.floating], after: NDArray[np.floating], target: int, lost: bool) -> int:
+    was, became = before.argmax(1) == target, after.argmax(1) == target
+    return int((was & ~became).sum() if lost else (became & ~was).sum())
+
+
+def _check(logits: NDArray[np.floating], target: int) -> NDArray[np.float64]:
+    values = np.asarray(logits, dtype=np.float64)
     if values.ndim != 2 or len(values) == 0:
-        raise ValueError(f"probabilities must be (n, C) with n ≥ 1 samples of other classes, got shape {values.shape}")
+        raise ValueError(f"logits must be (n, C) with n ≥ 1 samples, got shape {values.shape}")
     if not 0 <= target < values.shape[1]:
         raise ValueError(f"the target must be a class index 0 … {values.shape[1] - 1}, got {target}")
-    if not (np.isfinite(values).all() and (values >= 0).all() and (values <= 1 + 1e-6).all()):
-        raise ValueError("probabilities must lie in [0, 1], got values outside (logits?) or not finite")
+    if not np.isfinite(values).all():
+        raise ValueError("logits must be finite, got values that are not")
+    if values.shape[1] > 1 and (values >= 0).all() and np.allclose(values.sum(1), 1, rtol=0, atol=1e-6):
+        raise ValueError("the network must give logits, got probabilities: every row is positive and sums to 1")
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from unhans.artifacts.artifact import PlacedArtifact, check_positive_share
 from unhans.artifacts.placement import Placement
@@ -54,7 +54,8 @@ def _read_rgba(file: Path) -> Image.Image:
         raise FileNotFoundError(f"the patch's file must be a picture with an alpha channel, got no file at {file}")
     try:
         picture = Image.open(file)
-    except UnidentifiedImageError as error:
+        picture.load()  # a file that ends too early is noticed here
+    except OSError as error:
         raise ValueError(f"the patch's file must be a picture with an alpha channel, got {file}: {error}") from error
     with picture:
         if not picture.has_transparency_data:

@@ -81,6 +81,13 @@ class ImageDataset(Dataset[Sample | None]):
         """
         return self._planted(self._pixels(index), index)
 
+    def clean(self, index: int) -> Tensor:
+        """Return the image as it was without a planted artifact: (3, H, W) in [0, 1], not flipped.
+
+        Raises UnreadableImageError where its file cannot be read.
+        """
+        return self._pixels(index)
+
     def normalise(self, images: Tensor) -> Tensor:
         """Return images (…, 3, H, W) in [0, 1] as the network sees them: (x − mean) / std."""
         return (images - _column(self.mean, images)) / _column(self.std, images)
@@ -106,7 +113,7 @@ class ImageDataset(Dataset[Sample | None]):
         for index in map(int, indices):
             content.update(f"{self.images.fingerprint(index)}|{self.labels[index]}\n".encode())
             if self.artifact is not None and self.carriers[index]:
-                content.update(self.artifact.layer(index, self.image_size).numpy().tobytes())
+                content.update(self.artifact.look(index, self.image_size).numpy().tobytes())
         return content.hexdigest()
 
     def _pixels(self, index: int, mirrored: bool = False) -> Tensor:

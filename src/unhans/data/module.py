@@ -28,9 +28,9 @@ class ImageData(pl.LightningDataModule, ABC):
 
     image_size: pixels of the square a network sees. val_share: share of each class for validation where the data
     has no validation part. classes: names of those to use, in this order; None is all. max_per_class(_val): at
-    most so many images per class. resize: "squash", or "crop" to the central square. flip: training images are
-    mirrored at random. on_corrupt: "skip" reports an unreadable file once and leaves it out, "raise" stops.
-    mean, std: per channel, of images in [0, 1].
+    most so many images per class. resize: how images become square: "squash", "crop", "pad" or "mirror" (see
+    `unhans.data.picture.resize`). flip: training images are mirrored at random. on_corrupt: "skip" reports an
+    unreadable file once and leaves it out, "raise" stops. mean, std: per channel, of images in [0, 1].
     After setup(): train_set, val_set, classes (names), num_classes.
     Raises ValueError for a number out of range, an unknown class, fewer than two classes, a class without
     training images; a class without validation images is a warning.
@@ -89,7 +89,7 @@ class ImageData(pl.LightningDataModule, ABC):
         val = self._readable(val.of_classes(names).at_most(self.max_per_class_val, self.seed))
         _check_classes(train, val)
         if self.artifact is not None:
-            self.artifact.layer(0, self.image_size)  # one that does not fit must stop the run now
+            self.artifact.look(0, self.image_size)  # one that does not fit must stop the run now
         self.train_set, self.val_set = self._dataset(train, "train"), self._dataset(val, "val")
         self.classes = names
 

@@ -11,7 +11,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-Resize = Literal["squash", "crop"]
+Resize = Literal["squash", "crop", "pad", "mirror"]
+
+_MODES = {"pad": "edge", "mirror": "symmetric"}  # of numpy.pad
 
 # what PIL raises for a missing, empty, truncated, damaged or monstrous file
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -55,12 +57,19 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def resize(picture: Image.Image, size: int, how: Resize) -> Image.Image:
-    """Return the picture with size × size pixels: squashed, or its largest central square (bicubic)."""
+    """Return the picture with size × size pixels (bicubic).
+
+    how: "squash" it, "crop" its largest central square, or scale its longer side and "pad" the shorter one with copies
+    of the border pixels, or "mirror" its content there.
+    """
     if picture.size == (size, size):
         return picture
     if how == "crop":
         return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
-    return picture.resize((size, size), Image.Resampling.BICUBIC)
+    if how == "squash":
+        return picture.resize((size, size), Image.Resampling.BICUBIC)
+    width, height = (max(1, round(side * size / max(picture.size))) for side in picture.size)
+    return _padded(picture.resize((width, height), Image.Resampling.BICUBIC), size, how)
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
@@ -68,3 +77,11 @@ def to_tensor(picture: Image.Image) -> Tensor:
     pixels = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1), dtype=np.float32)
     pixels /= 255
     return torch.from_numpy(pixels)
+
+
+def _padded(picture: Image.Image, size: int, how: Resize) -> Image.Image:
+    """Extend an RGB picture to a square round it."""
+    before = [(size - side) // 2 for side in (picture.height, picture.width)]
+    after = [size - side - n for side, n in zip((picture.height, picture.width), before, strict=True)]
+    widths = [*zip(before, after, strict=True), (0, 0)]
+    return Image.fromarray(np.pad(np.asarray(picture), widths, mode=_MODES[how]))  # type: ignore[call-overload]

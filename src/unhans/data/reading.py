@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from unhans.data.scale import fits, found_scale
 from unhans.data.union import Union
 
 
@@ -144,6 +145,9 @@ def displayed(dataset: Dataset, images: Tensor) -> Tensor:
     base = origin(dataset)
     if hasattr(base, "denormalise"):
         return base.denormalise(images)
+    found = found_scale(dataset, images.shape[1])
+    if found is not None and fits(found, images):
+        return found.to_display(images)
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     shown = (images - low) / (high - low).clamp(min=1e-12)
     return shown.expand(-1, 3, -1, -1) if shown.shape[1] == 1 else shown[:, :3]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unhans.artifacts import Artifact
 from unhans.data.dataset import ImageDataset
 
 
@@ -37,6 +38,18 @@ class Union(Dataset[Any]):
         """Return one sample of its part, or None where its file cannot be read."""
         index = range(len(self))[index]
         return self.parts[self.split[index]][int(self.own_index[index])]
+
+    @property
+    def artifact(self) -> Artifact | None:
+        """The artifact planted in both parts, or None."""
+        return self.parts[0].artifact
+
+    def clean(self, index: int) -> Tensor:
+        """Return the image as it was without a planted artifact: (3, H, W) in [0, 1].
+
+        Raises UnreadableImageError where its file cannot be read.
+        """
+        return self.parts[self.split[index]].clean(int(self.own_index[index]))
 
     @property
     def unreadable(self) -> Tensor:

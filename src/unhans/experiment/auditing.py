@@ -41,7 +41,29 @@ def audit_classes(
         parallel: where classes are clustered; None is in as many processes as there are cores.
         logger: gets the ranking, the striking clusters and the pages of suspicious classes.
     """
-    survey = Survey(
+    survey = survey_of(subject, spray, classes, target, control)
+    failed = 1
+    try:
+        ranking = audit_survey(survey, parallel or Parallel(), logger)
+        CONSOLE.print(ranking_table(ranking))
+        for remark in remarks(survey, ranking):
+            CONSOLE.print(escape(remark))
+        failed = 0
+    finally:
+        subject.data.report_unreadable()
+        finish([logger] if logger else [], failed)
+    return {"suspicious": float(sum(entry.suspicious for entry in ranking))}
+
+
+def survey_of(
+    subject: Subject,
+    spray: SpRAy,
+    classes: Sequence[str] | None = None,
+    target: Target = "label",
+    control: bool = True,
+) -> Survey:
+    """Return the survey of a subject's classes, all or those that are named; see `audit_classes`."""
+    return Survey(
         network=subject.network,
         dataset=subject.dataset,
         classes=subject.classes,
@@ -57,27 +79,20 @@ def audit_classes(
         device=subject.device,
         begin=subject.begin,
     )
-    failed = 1
-    try:
-        ranking = audit_survey(survey, parallel or Parallel(), logger)
-        CONSOLE.print(ranking_table(ranking))
-        for remark in remarks(survey, ranking):
-            CONSOLE.print(escape(remark))
-        failed = 0
-    finally:
-        subject.data.report_unreadable()
-        finish([logger] if logger else [], failed)
-    return {"suspicious": float(sum(entry.suspicious for entry in ranking))}
 
 
-def audit_survey(survey: Survey, parallel: Parallel, logger: Logger | None = None) -> list[Suspicion]:
+def audit_survey(
+    survey: Survey, parallel: Parallel, logger: Logger | None = None, findings: list[Finding] | None = None
+) -> list[Suspicion]:
     """Run a survey and write everything about it, also about what was finished when it is interrupted.
+
+    findings: a list to which those of all classes are added.
 
     Raises:
         ValueError: no class could be ranked, another run holds the folder, or the network cannot be explained.
         OSError: the disk is full.
     """
-    findings: list[Finding] = []
+    findings = [] if findings is None else findings
     with held(survey.out):
         sweep(survey.out)
         try:

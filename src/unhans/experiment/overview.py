@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytorch_lightning.loggers import Logger
 
@@ -31,8 +31,13 @@ def ranking_of(findings: Sequence[Finding]) -> list[Suspicion]:
     return ranked(finding.suspicion for finding in findings if finding.suspicion is not None)
 
 
-def write_overview(survey: Survey, findings: Sequence[Finding]) -> list[Suspicion]:
-    """Write everything that is about all finished classes; return the ranking."""
+def write_overview(
+    survey: Survey, findings: Sequence[Finding], proofs: Mapping[int, str] | None = None
+) -> list[Suspicion]:
+    """Write everything that is about all finished classes; return the ranking.
+
+    proofs: sections of the report about the artifacts of classes, by label.
+    """
     ranking, by_label = ranking_of(findings), {finding.label: finding for finding in findings}
     ordered = [by_label[entry.label] for entry in ranking]
     out = survey.out
@@ -57,6 +62,7 @@ def write_overview(survey: Survey, findings: Sequence[Finding]) -> list[Suspicio
         subtitle=survey.subtitle,
         downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv")},
         sentences=ranking_sentences(ranking),
+        proofs=proofs or {},
     )
     return ranking
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.console import Console
-from torch import Tensor
 
-from unhans.artifacts import flip_effect
+from unhans.artifacts.sampling import evenly
+from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit
-from unhans.data import ImageData, ImageDataset
+from unhans.data import ImageData, bench_of
+from unhans.experiment.known import Known, pasted_effect
 from unhans.models import Classifier
 
 BATCH = 64
 MOST = 500  # images of other classes that the artifact is pasted on
+SEED = 0  # of the images that are drawn
 
 
 def planted_recovery(audit: SpRAyAudit, data: ImageData, console: Console) -> dict[str, float]:
@@ -43,11 +43,11 @@ def planted_effect(classifier: Classifier, data: ImageData, console: Console) ->
     target = data.artifact.target_index(data.classes)
     usable = ~data.val_set.carriers & ~data.val_set.unreadable.numpy()
     others = np.flatnonzero(usable & (data.val_set.labels != target))
-    others = np.random.default_rng(0).permutation(others)[:MOST]
     if not len(others):
         return {}
-    before, after = _probabilities(classifier, data.val_set, others)
-    effect = flip_effect(before, after, target)
+    chosen = evenly(data.val_set.labels, others, MOST, SEED)
+    bench = bench_of(classifier.model, data.val_set, Relevance(), device=classifier.device, batch_size=BATCH)
+    effect = pasted_effect(bench, data.artifact, target, chosen)
     low, high = effect.share_interval
     console.print(
         f"Pasted on {effect.n} validation images of other classes, the artifact turns {effect.share:.0%} "
@@ -57,28 +57,14 @@ def planted_effect(classifier: Classifier, data: ImageData, console: Console) ->
     return {"planted/flipped": effect.share, "planted/delta_p": effect.probability} | interval
 
 
-def _probabilities(
-    classifier: Classifier, dataset: ImageDataset, indices: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Class probabilities (n, C) without and with the artifact."""
-    flags = classifier.training
-    classifier.eval()
-    before, after = [], []
-    try:
-        with torch.no_grad():
-            for start in range(0, len(indices), BATCH):
-                plain = [(int(i), dataset.plain(int(i))) for i in indices[start : start + BATCH]]
-                pasted = [dataset.artifact.paste(image, index) for index, image in plain]
-                before.append(_softmax(classifier, dataset, [image for _, image in plain]))
-                after.append(_softmax(classifier, dataset, pasted))
-    finally:
-        classifier.train(flags)
-    return np.concatenate(before), np.concatenate(after)
-
-
-def _softmax(classifier: Classifier, dataset: ImageDataset, images: list[Tensor]) -> NDArray[np.float64]:
-    batch = dataset.normalise(torch.stack(images)).to(classifier.device)
-    return classifier(batch).double().softmax(1).cpu().numpy()
+def planted_numbers(truth: Known) -> dict[str, float]:
+    """Return how the isolated artifact compares with the planted one, as far as it is known."""
+    numbers = {"planted/found": float(truth.found), "planted/right": float(truth.right)}
+    if truth.right:
+        numbers["planted/iou"] = truth.iou
+    if truth.within is not None:
+        numbers["planted/within"] = float(truth.within)
+    return numbers
 
 
 def _ordinal(number: int) -> str:

@@ -20,6 +20,7 @@ from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.planted import planted_effect, planted_recovery
 from unhans.experiment.saved import saved_config
+from unhans.experiment.verified import write_verdicts
 from unhans.models import Classifier, load_weights
 from unhans.report import finish, ranking_table
 from unhans.store import replacing
@@ -87,7 +88,7 @@ def check_audit(cfg: DictConfig) -> None:
 
 
 def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: Path) -> dict[str, float]:
-    """Print the last ranking and, where the artifact was planted, whether the audit found it and what it does."""
+    """Print the last ranking, whether the audit found what was planted, and the verdicts; write the report."""
     numbers = {key: float(value) for key, value in trainer.callback_metrics.items() if "accuracy/" not in key}
     audit = next((callback for callback in trainer.callbacks if isinstance(callback, SpRAyAudit)), None)
     if audit is not None and audit.ranking:
@@ -96,6 +97,8 @@ def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: 
         if audit is not None and audit.ranking:
             numbers |= planted_recovery(audit, data, CONSOLE)
         numbers |= planted_effect(classifier, data, CONSOLE)
+    if audit is not None and audit.ranking:
+        numbers |= write_verdicts(audit, classifier.model, data, out, CONSOLE)
     if audit is not None and audit.failures:
         CONSOLE.print(f"[red]{audit.failures} audits failed; see the messages above.[/]")
     with replacing(out / "results.json") as part:

@@ -46,10 +46,13 @@ class Look(NamedTuple):
 INDIVIDUAL = Look()
 
 
-def sheet(across: float, down: float, title: str, subtitle: str, look: Look, note: str = "") -> tuple[Figure, Axes]:
+def sheet(
+    across: float, down: float, title: str, subtitle: str, look: Look, note: str = "", scaled: str = ""
+) -> tuple[Figure, Axes]:
     """Make a sheet for so many tiles across and down, with a title, a subtitle and the legend of the colours.
 
-    `note` ends the legend. Returns the figure and axes whose unit is a tile, from the top left.
+    `note` ends the legend, whose first sentence `scaled` is, where maps are not scaled as `look` says. Returns the
+    figure and axes whose unit is a tile, from the top left.
     """
     width = max(TILE * across, NARROWEST)
     titles, lines = wrapped(title, width * TITLE_INCH), wrapped(subtitle, width * TEXT_INCH)
@@ -60,7 +63,7 @@ def sheet(across: float, down: float, title: str, subtitle: str, look: Look, not
     figure.text(left, 1 - 0.12 * inch, titles, va="top", **(TEXT | {"fontsize": 13, "weight": "bold"}))
     under = 1 - (0.12 + 0.25 * titles.count("\n") + 0.28) * inch
     figure.text(left, under, lines, va="top", **(TEXT | {"color": QUIET}))
-    _legend(figure, look, note)
+    _legend(figure, look, f"{scaled or scaling(look.joint)} {note}")
     axes = figure.add_axes((left, FOOT * inch, TILE * across / (width + 2 * MARGIN), TILE * down * inch))
     return figure, blank(axes, across, down)
 
@@ -86,8 +89,8 @@ def summed(maps: NDArray[np.floating]) -> str:
     return "" if cells == [1, 1] else f"Relevance is summed over blocks of {cells[0]}×{cells[1]} pixels."
 
 
-def _legend(figure: Figure, look: Look, note: str) -> None:
-    """Draw the colour bar, what its ends mean, and how maps were scaled."""
+def _legend(figure: Figure, look: Look, text: str) -> None:
+    """Draw the colour bar, what its ends mean, and a text beside it."""
     width, height = figure.get_size_inches()
     axes = figure.add_axes((MARGIN / width, (FOOT - 0.32) / height, BAR / width, 0.12 / height), label="legend")
     low = -1 if look.signed else 0
@@ -102,8 +105,8 @@ def _legend(figure: Figure, look: Look, note: str) -> None:
     for spine in axes.spines.values():
         spine.set(color=QUIET, linewidth=0.4)
     start = MARGIN + BAR + 0.25
-    text = wrapped(f"{scaling(look.joint)} {note}", (width - start - MARGIN) * TEXT_INCH * 8 / 7)
-    figure.text(start / width, (FOOT - 0.2) / height, text, va="top", **(TEXT | {"fontsize": 7, "color": QUIET}))
+    lines = wrapped(text, (width - start - MARGIN) * TEXT_INCH * 8 / 7)
+    figure.text(start / width, (FOOT - 0.2) / height, lines, va="top", **(TEXT | {"fontsize": 7, "color": QUIET}))
 
 
 def scaling(joint: bool) -> str:

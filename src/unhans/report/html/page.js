@@ -12,8 +12,9 @@ const ranking = rankingTable(find("ranking"), report, (shown, all) => {
 function showFindings() {
   const count = report.ranking.filter((entry) => entry.suspicious).length;
   const headline = `${count || "None"} of ${report.ranking.length.toLocaleString("en")} classes ${count < 2 ? "is" : "are"} suspicious`;
-  const lines = report.sentences.map((sentence) => make("p", {}, sentence));
-  find("findings").replaceChildren(make("h2", {}, headline), ...lines.slice(0, SENTENCES));
+  const proven = provenSentences(report.ranking);
+  const lines = unprovenSentences(report).map((sentence) => make("p", {}, sentence));
+  find("findings").replaceChildren(make("h2", {}, headline + (proven.length ? `, ${proven.length} proven` : "")), ...proven, ...lines.slice(0, SENTENCES));
   if (lines.length <= SENTENCES) return;
   const more = make("details", {}, make("summary", {}, `${lines.length - SENTENCES} more`), ...lines.slice(SENTENCES));
   find("findings").append(more);
@@ -58,8 +59,10 @@ function showHeading(entry) {
   find("details").hidden = false;
   find("details").dataset.label = entry.label;
   find("name").textContent = entry.name;
-  find("badge").textContent = entry.suspicious ? "suspicious" : "inconspicuous";
-  find("badge").className = entry.suspicious ? "badge suspicious" : "badge";
+  const [words, alarm] = badgeOf(entry);
+  find("badge").textContent = words;
+  find("badge").className = ["badge", alarm && (isProven(entry.label) ? "proven" : "suspicious")].filter(Boolean).join(" ");
+  showProof(entry.label);
   const order = ranking.order();
   const here = order.findIndex((one) => one.label === entry.label);
   find("place").textContent = here < 0 ? "" : `${here + 1} of ${order.length}`;

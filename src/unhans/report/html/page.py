@@ -26,7 +26,10 @@ from unhans.store.atomic import replacing
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
 
-SCRIPTS = ("elements.js", "ranking.js", "sprite.js", "map.js", "spectrum.js", "cluster.js", "class.js", "page.js")
+SCRIPTS = (
+    "elements.js", "proof.js", "ranking.js", "sprite.js", "map.js", "spectrum.js", "cluster.js", "class.js", "page.js",
+)  # fmt: skip
+STYLES = ("page.css", "proof.css")
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -38,6 +41,7 @@ def write_report(
     subtitle: str,
     downloads: Mapping[str, str | os.PathLike[str]],
     sentences: Sequence[str],
+    proofs: Mapping[int, str] | None = None,
 ) -> None:
     """Write the page, whole or not at all; parts are read one after the other.
 
@@ -48,6 +52,7 @@ def write_report(
         title, subtitle: the heading, and the line under it: data, network, epoch, rule set.
         downloads: text files that the page offers, by the name under which a browser saves them.
         sentences: what the ranking means, one per suspicious class in its order, as `ranking_sentences` returns.
+        proofs: by label, what `proof_part` made of the class's artifact; one after the other is read.
 
     Raises:
         ValueError: the ranking is empty, or a part is damaged or something else.
@@ -66,10 +71,11 @@ def write_report(
         "title": lambda: [escape(title)],
         "subtitle": lambda: [escape(subtitle)],
         "version": lambda: [version("unhans")],
-        "style": lambda: [_asset("page.css")],
+        "style": lambda: map(_asset, STYLES),
         "script": lambda: map(_asset, SCRIPTS),
         "report": lambda: [_harmless(report)],
         "downloads": lambda: _downloads(downloads),
+        "proofs": lambda: _proofs(proofs or {}),
         "parts": lambda: map(_part, parts),
     }
     with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", errors="replace") as file:
@@ -101,6 +107,12 @@ def _downloads(downloads: Mapping[str, str | os.PathLike[str]]) -> Iterator[str]
     for number, path in enumerate(downloads.values()):
         text = Path(path).read_bytes().decode("utf-8")
         yield f'<script type="application/json" id="download-{number}">{_harmless(text)}</script>\n'
+
+
+def _proofs(proofs: Mapping[int, str]) -> Iterator[str]:
+    """Give every section inside a template, which a browser neither draws nor decodes until it is opened."""
+    for label in proofs:
+        yield f'<template class="proof" data-label="{int(label)}">{proofs[label]}</template>\n'
 
 
 def _part(path: str | os.PathLike[str]) -> str:

@@ -75,7 +75,10 @@ function rowOf(entry, columns, top) {
 function cellOf(entry, column, top) {
   const value = entry[column.key];
   const cell = (...children) => make("td", { role: "cell", class: column.key, "data-title": column.title }, ...children);
-  if (column.key === "name") return cell(make("a", { href: `#class-${entry.label}` }, entry.name));
+  if (column.key === "name") {
+    const badge = isProven(entry.label) ? [make("span", { class: "badge proven" }, "proven")] : [];
+    return cell(make("a", { href: `#class-${entry.label}` }, entry.name), ...badge);
+  }
   if (column.key === "place" || column.key === "eigengap") return cell(String(value));
   const width = { "--part": Math.min(Math.max(value ?? 0, 0) / top, 1) };
   const bar = () => make("span", { class: column.raw ? "bar raw" : "bar", style: width, "aria-hidden": "true" });

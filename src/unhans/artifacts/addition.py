@@ -1,0 +1,101 @@
+"""Pasting an artifact on samples of other classes, and its controls [000 §3.2]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unhans.artifacts.bench import Bench, Layered
+from unhans.artifacts.control import filled, is_uniform, mean_colour, random_colour, strongest_other
+from unhans.artifacts.donor import Donors
+from unhans.artifacts.effect import softmax
+from unhans.artifacts.measurement import Advance, Change, Measurement, measure
+from unhans.artifacts.paste import blend
+from unhans.artifacts.trial import Trial, trial
+
+_COLOURS, _DONORS = 11, 12  # tags of what is drawn
+_LOOKED_AT = 16  # layers that tell whether the artifact has one colour
+
+
+def add(
+    bench: Bench,
+    artifact: Layered,
+    label: int,
+    indices: NDArray[np.int64],
+    unaffected: NDArray[np.int64],
+    size: tuple[int, int],
+    advance: Advance,
+) -> tuple[Trial, ...]:
+    """Paste the artifact on samples of other classes; return its trial and those of its controls.
+
+    The controls are pasted on the same samples with the same alpha. "mean colour": the layer in its mean colour or,
+    where it has but one colour, "random colour": in one drawn for each sample. "patch of the class": the pixels at
+    this place of a random unaffected sample of the class (left out where there is none). "other classes": the effect
+    of the artifact itself on that other class which gains most, on samples that are not of it (left out where there
+    are two classes only).
+    """
+    changes = {"artifact": pasted(artifact), **_controls(bench, artifact, indices, unaffected, size)}
+    measured = measure(bench, indices, changes, advance)
+    trials = [
+        trial(name, measured.before, after, label, measured.indices, bench.seed)
+        for name, after in measured.after.items()
+    ]
+    return (*trials, *_other_classes(bench, measured, label))
+
+
+def layers_of(artifact: Layered, indices: NDArray[np.int64], size: tuple[int, int]) -> Tensor:
+    """Return the artifact's layers on samples: (n, 4, H, W); ValueError for one of another size."""
+    layers = [artifact.layer(int(index), size) for index in indices]
+    for shape in {tuple(layer.shape) for layer in layers} - {(4, *size)}:
+        raise ValueError(f"an artifact's layer must be RGBA of the image's size: expected {(4, *size)}, got {shape}")
+    return torch.stack(layers)
+
+
+def pasted(artifact: Layered, alter: Callable[[Tensor, int], Tensor] | None = None) -> Change:
+    """Return the change that lays the artifact over images; alter: its layer and the sample's index → another layer."""
+
+    def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
+        if alter is not None:
+            layers = torch.stack([alter(layer, int(index)) for layer, index in zip(layers, indices, strict=True)])
+        return blend(images, layers)
+
+    return change
+
+
+def _controls(
+    bench: Bench, artifact: Layered, indices: NDArray[np.int64], unaffected: NDArray[np.int64], size: tuple[int, int]
+) -> dict[str, Change]:
+    uniform = all(map(is_uniform, layers_of(artifact, indices[:_LOOKED_AT], size)))
+    changes = {"random colour": pasted(artifact, _colour(bench.seed))} if uniform else {}
+    changes = changes or {"mean colour": pasted(artifact, lambda layer, _: mean_colour(layer))}
+    if not len(unaffected):
+        return changes
+    return changes | {"patch of the class": _patch(artifact, Donors(bench, np.asarray(unaffected), _DONORS))}
+
+
+def _colour(seed: int) -> Callable[[Tensor, int], Tensor]:
+    return lambda layer, index: random_colour(layer, np.random.default_rng([seed, _COLOURS, index]))
+
+
+def _patch(artifact: Layered, donors: Donors) -> Change:
+    def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
+        pixels = donors.images(indices)
+        return blend(images, torch.stack([filled(layer, own) for layer, own in zip(layers, pixels, strict=True)]))
+
+    return change
+
+
+def _other_classes(bench: Bench, measured: Measurement, label: int) -> list[Trial]:
+    before, after, labels = measured.before, measured.after["artifact"], bench.labels[measured.indices]
+    other = strongest_other(softmax(before), softmax(after), labels, label)
+    if other < 0:
+        return []
+    rows = labels != other
+    indices = measured.indices[rows]
+    return [trial("other classes", before[rows], after[rows], other, indices, bench.seed, detail=bench.classes[other])]

@@ -1,0 +1,64 @@
+"""Do held-out scores tell a cluster from the rest, and where is the gap between the two groups?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+_NOISE = 5.0  # robust standard deviations of the lower group that the threshold lies above its median, if that is …
+_NEAR, _FAR = 0.3, 0.5  # … between these shares of the way to the upper group: a border is faint on a white sky
+_PERMUTATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two groups of scores: the threshold between them, and the gap in robust standard deviations of the lower one."""
+
+    threshold: float
+    gap: float
+
+
+def split_scores(scores: NDArray[np.floating]) -> Split:
+    """Return where scores (n ≥ 2) fall into two groups, of least squared distances to their means (Otsu's criterion).
+
+    The threshold then lies five robust standard deviations above the lower group's median, at least .3 and at most .5
+    of the way to the upper group's.
+    """
+    ordered = np.sort(scores)
+    cut = _best_cut(ordered)
+    low, high = np.median(ordered[:cut]), np.median(ordered[cut:])
+    spread = 1.4826 * np.median(np.abs(ordered[:cut] - low))
+    way = high - low
+    threshold = low + np.clip(_NOISE * spread, _NEAR * way, _FAR * way)
+    return Split(float(threshold), float(way / max(spread, 1e-12)))
+
+
+def _best_cut(ordered: NDArray[np.floating]) -> int:
+    n, size = len(ordered), np.arange(1, len(ordered))
+    total = np.cumsum(ordered - ordered.mean())[:-1]
+    return int(np.argmax(total**2 / (size * (n - size)))) + 1
+
+
+def auc(scores: NDArray[np.floating], members: NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve: how often a member scores higher than another sample; ties count half."""
+    n, m = len(members), int(members.sum())
+    ranks = rankdata(scores)
+    return float((ranks[members].sum() - m * (m + 1) / 2) / (m * (n - m)))
+
+
+def chance(
+    scores: NDArray[np.floating], members: NDArray[np.bool_], folds: NDArray[np.int64], rng: np.random.Generator
+) -> float:
+    """Return the p-value of held-out scores under permuted memberships.
+
+    Memberships are permuted within each fold, where the filter has seen none of them; the statistic is the sum of the
+    members' ranks within their folds.
+    """
+    ranks = np.concatenate([rankdata(scores[folds == fold]) for fold in np.unique(folds)])
+    flags = [members[folds == fold] for fold in np.unique(folds)]
+    observed = ranks[np.concatenate(flags)].sum()
+    permuted = [ranks[np.concatenate([rng.permutation(part) for part in flags])].sum() for _ in range(_PERMUTATIONS)]
+    return float((1 + np.sum(np.asarray(permuted) >= observed)) / (1 + _PERMUTATIONS))

@@ -1,0 +1,96 @@
+"""What an artifact's effect is held against."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import irfft2, next_fast_len, rfft2
+from torch import Tensor
+
+UNIFORM = 0.1  # root mean square distance of a layer's colours from their mean below which it has one colour
+
+
+def mean_colour(layer: Tensor) -> Tensor:
+    """Return the layer (4, H, W) with all its pixels in their alpha-weighted mean colour."""
+    return coloured(layer, _mean(layer))
+
+
+def coloured(layer: Tensor, colour: Tensor) -> Tensor:
+    """Return the layer (4, H, W) in one colour (3,)."""
+    return torch.cat([colour[:, None, None].expand_as(layer[:3]).to(layer), layer[3:]])
+
+
+def random_colour(layer: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return the layer (4, H, W) in one colour drawn evenly from the RGB cube."""
+    return coloured(layer, torch.from_numpy(rng.random(3, dtype=np.float32)))
+
+
+def filled(layer: Tensor, image: Tensor) -> Tensor:
+    """Return the layer (4, H, W) with the pixels of an image (3, H, W) instead of its own."""
+    return torch.cat([image.to(layer), layer[3:]])
+
+
+def is_uniform(layer: Tensor) -> bool:
+    """Return whether the layer (4, H, W) has one colour, so that its mean colour would be itself."""
+    distance = (layer[:3] - _mean(layer)[:, None, None]).square().mean(0)
+    return bool((distance * layer[3]).sum() / layer[3].sum() < UNIFORM**2)
+
+
+def strongest_other(
+    before: NDArray[np.float64], after: NDArray[np.float64], labels: NDArray[np.int64], target: int
+) -> int:
+    """Return the class other than the target that gains the most probability on samples that are not of it.
+
+    before, after: (n, C) probabilities; labels: (n,) of the samples, none the target. −1 where no class is left.
+    """
+    others = labels[:, None] != np.arange(before.shape[1])
+    others[:, target] = False
+    counts = others.sum(0)
+    means = ((after - before) * others).sum(0) / np.maximum(counts, 1)
+    means[counts == 0] = -np.inf
+    return int(means.argmax()) if counts.any() else -1
+
+
+def moved(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return the mask (H, W) at another place, drawn evenly from those inside the image that do not overlap it.
+
+    Where there is none (a border), as many pixels outside the mask, those nearest to the middle: a rectangle in the
+    image's shape where the middle is free.
+    """
+    shifts = _free_shifts(mask)
+    if not len(shifts):
+        return _middle(mask)
+    down, right = shifts[rng.integers(len(shifts))]
+    rows, columns = np.nonzero(mask)
+    elsewhere = np.zeros_like(mask)
+    elsewhere[rows + down, columns + right] = True
+    return elsewhere
+
+
+def _free_shifts(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Shifts (k, 2) that keep the mask in the image and off itself: zeros of its autocorrelation."""
+    size = [next_fast_len(2 * side, real=True) for side in mask.shape]
+    spectrum = rfft2(mask.astype(np.float64), size)
+    overlap = irfft2(np.abs(spectrum) ** 2, size)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    down = np.arange(-rows[0], mask.shape[0] - rows[-1])
+    right = np.arange(-columns[0], mask.shape[1] - columns[-1])
+    free = overlap[np.ix_(down, right)] < 0.5  # pixels; a negative shift lies at the array's end
+    places = np.argwhere(free)
+    return np.stack([down[places[:, 0]], right[places[:, 1]]], axis=1)
+
+
+def _middle(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    height, width = mask.shape
+    down = np.abs(np.arange(height) - (height - 1) / 2)[:, None] / height
+    across = np.abs(np.arange(width) - (width - 1) / 2)[None] / width
+    distance = np.where(mask, np.inf, np.maximum(down, across)).ravel()
+    chosen = np.argsort(distance, kind="stable")[: min(mask.sum(), (~mask).sum())]
+    elsewhere = np.zeros(mask.size, dtype=bool)
+    elsewhere[chosen] = True
+    return elsewhere.reshape(mask.shape)
+
+
+def _mean(layer: Tensor) -> Tensor:
+    return (layer[:3] * layer[3:]).sum((1, 2)) / layer[3].sum()

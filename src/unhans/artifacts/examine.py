@@ -1,0 +1,128 @@
+"""From the suspicious cluster of a class to a verdict: isolate its artifact, paste it elsewhere, find it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unhans.artifacts.bench import Bench, Layered
+from unhans.artifacts.case import Case
+from unhans.artifacts.isolate import isolate
+from unhans.artifacts.isolated import Isolated, NothingIsolatedError
+from unhans.artifacts.meter import Meter
+from unhans.artifacts.proof import prove, prove_work
+from unhans.artifacts.quality import reproduce
+from unhans.artifacts.spread import spread
+
+if TYPE_CHECKING:
+    from unhans.spray import Suspicion
+
+Kind = Literal["auto", "fixed", "free"]
+Advance = Callable[[int], None]
+Truth = Callable[[int], Tensor]
+
+NO_LAYER = "It lies on whole images, so there is no layer to paste and its effect is not measured."
+
+
+def examine(
+    bench: Bench,
+    images: Tensor,
+    index: NDArray[np.int64],
+    heatmaps: NDArray[np.floating],
+    members: NDArray[np.bool_],
+    label: int,
+    name: str,
+    *,
+    suspicion: Suspicion | None = None,
+    kind: Kind = "auto",
+    mask: NDArray[np.bool_] | None = None,
+    given: Layered | None = None,
+    description: str = "",
+    others: NDArray[np.int64] | None = None,
+    splits: Mapping[str, NDArray[np.int64]] | None = None,
+    truth: Truth | None = None,
+    samples: int = 500,
+    fills: Sequence[str] = ("telea",),
+    advance: Advance = lambda samples: None,
+) -> Case:
+    """Isolate the artifact of a cluster and measure its effect; what cannot be isolated is a case with a trouble.
+
+    Args:
+        bench: the network and a data set; every index counts in this data set.
+        images: (n, 3, H, W) in [0, 1], samples of one class as a person sees them.
+        index: (n,) of the images.
+        heatmaps: (n, H, W) relevance with respect to the class, in any positive scale.
+        members: (n,) the samples of the cluster; where the artifact is given, those that are known to carry it.
+        label, name: of the class.
+        suspicion: why the class is looked at; None where the user named it.
+        kind: "fixed" and "free" look for nothing else.
+        mask: (H, W), where the artifact lies, if it is known; only its pixels are then estimated.
+        given: an artifact to test in place of one that is isolated.
+        description: what the given artifact is, in words.
+        others: the samples to paste on, of other classes and without the artifact; None is all of other classes.
+        splits: by name ("train", "val"), the indices of every split in which the artifact is looked for; None: nowhere.
+        truth: an affected sample's image as it was before the artifact was planted, if that is known.
+        samples: how many samples of other classes to paste on, at most.
+        fills: how the artifact is removed.
+        advance: called with a number of images whenever some are done, `work(…)` in all.
+
+    Raises ValueError where no effect can be measured, as without samples of other classes.
+    """
+    case = Case(label, name, suspicion)
+    pool = np.flatnonzero((bench.labels >= 0) & (bench.labels != label)) if others is None else others
+    meter = Meter(work(bench, label, index, pool, splits, samples, fills), advance)
+    trials = partial(prove, bench, label=label, truth=truth, samples=samples, fills=fills, others=pool, advance=meter)
+    if given is not None:
+        proof = trials(given, description=description, affected=index[members], unaffected=index[~members])
+        return _counted(meter, replace(case, proof=proof))
+    try:
+        isolated = isolate(images, heatmaps, members, kind=kind, mask=mask, seed=bench.seed)
+    except NothingIsolatedError as error:
+        return _counted(meter, replace(case, trouble=str(error)))
+    if splits and isolated.detector is not None:
+        shares = spread(bench, isolated.detector, label, splits, index, index[members], meter)
+        case = replace(case, spread=shares)
+    if not isolated.layers:
+        return _counted(meter, replace(case, isolated=isolated, trouble=NO_LAYER))
+    quality = reproduce(bench, isolated, label, heatmaps, pool)
+    proof = trials(
+        isolated,
+        description=isolated.sentence,
+        affected=index[isolated.members],
+        unaffected=index[~members & ~isolated.members],
+        masks=_masks(isolated, index),
+    )
+    return _counted(meter, replace(case, isolated=isolated, quality=quality, proof=proof))
+
+
+def work(
+    bench: Bench,
+    label: int,
+    index: NDArray[np.int64],
+    others: NDArray[np.int64],
+    splits: Mapping[str, NDArray[np.int64]] | None,
+    samples: int,
+    fills: Sequence[str],
+) -> int:
+    """Return how many images an examination tells `advance` of, for a progress bar."""
+    looked_at = sum(int((bench.labels[indices] == label).sum()) for indices in (splits or {}).values())
+    options = {"affected": index, "unaffected": index, "samples": samples, "fills": fills, "others": others}
+    return looked_at + prove_work(bench, label, **options)
+
+
+def _counted(meter: Meter, case: Case) -> Case:
+    """Count what was planned and not necessary."""
+    meter.finish()
+    return case
+
+
+def _masks(isolated: Isolated, index: NDArray[np.int64]) -> Callable[[int], NDArray[np.bool_]]:
+    """Return where the artifact lies on a sample, by its index in the data set."""
+    rows = {int(sample): row for row, sample in enumerate(index)}
+    return lambda sample: isolated.masks[rows[sample]]

@@ -1,0 +1,58 @@
+"""Where in one image the thing lies that relevance points at."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_fill_holes, label
+
+from unhans.artifacts.windows import peak_region
+
+_ITERATIONS = 5
+_NEAR = 80 / 224  # of the shorter side: what is farther from the peak is background
+_SEED = 0  # of OpenCV's k-means
+
+
+def grab(lab: NDArray[np.uint8], relevance: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return the mask (H, W) of the thing at the peak of relevance.
+
+    lab: (H, W, 3), 8 bits; relevance: (H, W), smoothed. OpenCV's GrabCut: the convex hull of the peak's part is likely
+    it, what is far from it is surely not. Of the result the connected part with most of the hull is kept, holes
+    `filled`; all False where nothing is found.
+    """
+    import cv2
+
+    hull = convex_hull(peak_region(relevance))
+    near = binary_dilation(hull, iterations=max(1, round(_NEAR * min(hull.shape))))
+    marks = np.where(hull, cv2.GC_PR_FGD, np.where(near, cv2.GC_PR_BGD, cv2.GC_BGD)).astype(np.uint8)
+    if not near.any() or hull.all():
+        return np.zeros(hull.shape, dtype=bool)
+    cv2.setRNGSeed(_SEED)
+    cv2.grabCut(lab, marks, None, np.zeros((1, 65)), np.zeros((1, 65)), _ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    return part_with(np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD)), hull)
+
+
+def convex_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the convex hull of a mask (H, W)."""
+    import cv2
+
+    filled = np.zeros(mask.shape, dtype=np.uint8)
+    cv2.fillConvexPoly(filled, cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32)), 1)
+    return filled.astype(bool)
+
+
+def part_with(mask: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the connected part of a mask that has most pixels in common with another, holes `filled`."""
+    parts, count = label(mask)
+    common = np.bincount(parts[core & mask], minlength=count + 1)
+    return filled(parts == common.argmax()) if common.any() else np.zeros(mask.shape, dtype=bool)
+
+
+def filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask with its holes filled, also those that the rim of the image closes."""
+    closed = mask.copy()
+    for side in (closed[0], closed[-1], closed[:, 0], closed[:, -1]):
+        where = np.flatnonzero(side)
+        if len(where):
+            side[where[0] : where[-1] + 1] = True
+    return binary_fill_holes(closed)

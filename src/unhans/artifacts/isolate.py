@@ -1,0 +1,112 @@
+"""From a cluster of images to the artifact that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unhans.artifacts.cast import isolate_global
+from unhans.artifacts.fixed import isolate_fixed
+from unhans.artifacts.free import isolate_free
+from unhans.artifacts.isolated import Isolated, NothingIsolatedError
+
+Sought = Literal["auto", "fixed", "free"]
+
+
+def isolate(
+    images: Tensor,
+    heatmaps: NDArray[np.floating],
+    members: NDArray[np.bool_],
+    *,
+    kind: Sought = "auto",
+    mask: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> Isolated:
+    """Isolate the artifact that the images of a cluster share and the rest of their class lacks.
+
+    images: (n, 3, H, W) in [0, 1], all of one class; heatmaps: (n, H, W), relevance with respect to it, of any
+    positive scale; members: (n,) bool, the cluster. kind: "auto" looks for a fixed one first, then for a free one, then
+    for a cast of colours. mask: (H, W) bool, given by the user: a fixed artifact is estimated inside it. Raises
+    ValueError for arguments that do not fit, NothingIsolatedError where nothing is found, with the reason of each kind.
+    """
+    members = _check(images, heatmaps, members, kind, mask)
+    if mask is not None:
+        return isolate_fixed(images, heatmaps, members, seed, np.asarray(mask, dtype=bool))
+    ways = {
+        "fixed": lambda: isolate_fixed(images, heatmaps, members, seed),
+        "free": lambda: isolate_free(images, heatmaps, members, seed),
+        "global": lambda: isolate_global(images, members, seed),
+    }
+    return _first(ways) if kind == "auto" else ways[kind]()
+
+
+def _first(ways: dict[str, Callable[[], Isolated]]) -> Isolated:
+    reasons = []
+    for way in ways.values():
+        try:
+            return way()
+        except NothingIsolatedError as error:
+            reasons.append(str(error))
+    raise NothingIsolatedError("; ".join(reasons))
+
+
+def _check(
+    images: Tensor,
+    heatmaps: NDArray[np.floating],
+    members: NDArray[np.bool_],
+    kind: str,
+    mask: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
+    _check_images(images)
+    _check_heatmaps(heatmaps, images)
+    if kind not in get_args(Sought):
+        raise ValueError(f"kind must be one of {', '.join(get_args(Sought))}, got {kind!r}")
+    if mask is not None:
+        _check_mask(np.asarray(mask), tuple(images.shape[-2:]), kind)
+    return _check_members(np.asarray(members), len(images))
+
+
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < 2:
+        raise ValueError(f"images must be (n, 3, H, W) of at least 2 × 2 pixels, got shape {tuple(images.shape)}")
+    low, high = torch.aminmax(images)
+    if not (low >= -1e-6 and high <= 1 + 1e-6):
+        raise ValueError(f"images must lie in [0, 1], got values from {low:.3g} to {high:.3g}")
+
+
+def _check_heatmaps(heatmaps: NDArray[np.floating], images: Tensor) -> None:
+    expected = len(images), *images.shape[-2:]
+    if heatmaps.shape != expected:
+        raise ValueError(f"heatmaps must be (n, H, W) like the images: expected {expected}, got {heatmaps.shape}")
+    if bad := sum(not np.isfinite(heatmap).all() for heatmap in heatmaps):
+        raise ValueError(f"heatmaps must be finite, got {bad} of {len(heatmaps)} with NaN or infinite relevance")
+
+
+def _check_mask(mask: NDArray[np.bool_], size: tuple[int, ...], kind: str) -> None:
+    if kind == "free":
+        raise ValueError("a mask tells where a fixed artifact lies, got kind 'free'; leave one of them out")
+    if mask.shape != size or not mask.any():
+        raise ValueError(
+            f"the mask must be {size} like the images and hold a pixel, got {mask.shape}, {mask.sum()} set"
+        )
+
+
+def _check_members(members: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
+    if members.dtype != bool or members.shape != (n,):
+        raise ValueError(
+            f"members must be ({n},) bool, one for each image, got {members.dtype} of shape {members.shape}"
+        )
+    count = int(members.sum())
+    if count < 2:
+        raise NothingIsolatedError(f"an artifact is what images share: expected a cluster of 2 or more, got {count}")
+    if n - count < 2:
+        raise NothingIsolatedError(
+            f"an artifact is what a cluster has and the rest of its class lacks: expected 2 or more others, got a "
+            f"cluster of {count} of {n} images"
+        )
+    return members

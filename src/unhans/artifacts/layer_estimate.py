@@ -1,0 +1,75 @@
+"""Transparency and colour of a mark from the images that carry it and others without it.
+
+A carrier is (1 − α)·x + α·c with x drawn like the others: var_c = (1 − α)²·var_r and mean_c = (1 − α)·mean_r + α·c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from unhans.artifacts.guided import guided_filter
+from unhans.artifacts.moments import pixel_moments
+
+_FLOOR = 0.01**2  # variance of a pixel's value in [0, 1] below which a ratio of variances says nothing
+_OPAQUE = 0.9  # alpha above which a single pixel's own ratio is exact enough
+_CALIBRATION, _SMOOTHING = 1 / 28, 1 / 45  # widths as shares of the image's shorter side: 8 and 5 of 224 pixels
+_DIFFERENT = 0.02  # five grey values of 255
+_VISIBLE = 0.05  # alpha below which a colour cannot be told
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean (3, H, W) and variance, summed over channels (H, W), of a group of images."""
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+def statistics(images: Tensor, group: NDArray[np.bool_]) -> Statistics:
+    """Return the pixels' statistics of the images (n, 3, H, W) in a group (n,) bool."""
+    moments = pixel_moments(images, torch.from_numpy(group))
+    return Statistics(moments.mean.numpy(), (moments.scatter.sum(0) / max(1, moments.n - 1)).numpy())
+
+
+def estimate_layer(carriers: Statistics, rest: Statistics, change: Tensor, near: NDArray[np.bool_]) -> Tensor:
+    """Return the RGBA layer (4, H, W); change: contrast of the mark (3, H, W), near: where it can lie, (H, W) bool.
+
+    A pixel's own alpha is noisy where the mark lets the image through; there it is smoothed along the contrast, so that
+    edges stay where they are.
+    """
+    own = own_alpha(carriers, rest, near)
+    guide = np.concatenate([change.numpy(), change.abs().amax(0, keepdim=True).numpy()])
+    smooth = guided_filter(guide, own, max(1, round(_SMOOTHING * min(near.shape))))
+    alpha = np.where(own > _OPAQUE, own, smooth).clip(0, 1) * near
+    return torch.from_numpy(np.concatenate([_color(carriers, rest, alpha), alpha[None]])).float()
+
+
+def own_alpha(carriers: Statistics, rest: Statistics, near: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return 1 − √(var_c / var_r) per pixel, 0 where the mark cannot lie: (H, W).
+
+    The ratio is divided by that of the surroundings, where it would be 1 were the two groups otherwise alike. Where
+    neither group ever changes, a difference of the means is taken as an opaque mark.
+    """
+    sigma = max(1.0, _CALIBRATION * min(near.shape))
+    expected = rest.variance * _surrounding(carriers.variance, near, sigma) / _surrounding(rest.variance, near, sigma)
+    ratio = carriers.variance / np.maximum(expected, _FLOOR)
+    opaque = (np.abs(carriers.mean - rest.mean).max(0) > _DIFFERENT) & (carriers.variance <= _FLOOR)
+    return np.where(near, np.where(expected > _FLOOR, 1 - np.sqrt(ratio), opaque), 0.0)
+
+
+def _surrounding(variance: NDArray[np.float64], near: NDArray[np.bool_], sigma: float) -> NDArray[np.float64]:
+    outside = np.where(near, 0.0, variance)
+    typical = outside.sum() / max(1, (~near).sum())
+    blurred = ndimage.gaussian_filter(outside, sigma, mode="constant", truncate=6.0)
+    return blurred + 1e-3 * max(typical, _FLOOR)
+
+
+def _color(carriers: Statistics, rest: Statistics, alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    color = (carriers.mean - (1 - alpha) * rest.mean) / np.maximum(alpha, _VISIBLE)
+    return np.where(alpha > _VISIBLE, color, 0.0).clip(0, 1)

@@ -1,0 +1,84 @@
+"""Which images of a class carry what the images of a cluster have in common at a fixed place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unhans.artifacts.agreement import Split, split_scores
+from unhans.artifacts.discriminant import Discriminant, discriminant
+from unhans.artifacts.moments import Moments, gradient_moments
+
+FOLDS = 5  # parts of the cross-fitting
+_ROUNDS = 8
+_PATIENCE = 3  # rounds after which groups that are still not apart are given up
+GAP = 6.0  # robust standard deviations between two groups of scores; those of random clusters stay below 3
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Members by matching, and what they were found with.
+
+    members: (n,) bool. scores: (n,) held out; split: how they fall into two groups. carriers, rest: moments of the
+    gradients of both groups; discriminant: fitted to all samples.
+    """
+
+    members: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+    split: Split
+    carriers: Moments
+    rest: Moments
+    discriminant: Discriminant
+
+
+def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor | None = None) -> Membership:
+    """Refine a cluster's membership until it is stable: members are those whose held-out score is high.
+
+    A sample's score always comes from a filter that was fitted without it. At most eight rounds.
+    """
+    rng = np.random.default_rng([seed, len(images)])
+    members = cluster
+    for turn in range(_ROUNDS):
+        scores, carriers, rest = held_out(images, members, deal(members, rng), region)
+        split = split_scores(scores)
+        found = scores > split.threshold
+        if (found == members).all() or not 2 <= found.sum() <= len(found) - 2:
+            break
+        if turn >= _PATIENCE and split.gap < GAP:
+            break
+        members = found
+    return Membership(members, scores, split, carriers, rest, discriminant(carriers, rest, region))
+
+
+def deal(members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return each sample's part, 0 … 4: members and others are dealt out evenly, at random."""
+    parts = np.empty(len(members), dtype=np.int64)
+    for group in (members, ~members):
+        parts[rng.permutation(np.flatnonzero(group))] = np.arange(group.sum()) % FOLDS
+    return parts
+
+
+def held_out(
+    images: Tensor, members: NDArray[np.bool_], parts: NDArray[np.int64], region: Tensor | None
+) -> tuple[NDArray[np.float64], Moments, Moments]:
+    """Return the held-out scores (n,) and the gradients' moments of members and rest."""
+    groups = torch.from_numpy(2 * parts + members)
+    moments = gradient_moments(images, groups, 2 * FOLDS)
+    rest, carriers = _sum(moments[::2]), _sum(moments[1::2])
+    scores = np.empty(len(images))
+    for part in range(FOLDS):
+        fitted = discriminant(carriers - moments[2 * part + 1], rest - moments[2 * part], region)
+        own = np.flatnonzero(parts == part)
+        scores[own] = fitted.scores(images)[own]
+    return scores, carriers, rest
+
+
+def _sum(moments: list[Moments]) -> Moments:
+    total = moments[0]
+    for other in moments[1:]:
+        total = total + other
+    return total

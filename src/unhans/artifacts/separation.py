@@ -1,0 +1,75 @@
+"""Does what was learnt from a part of a cluster tell the other part from the rest?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+LearnScore = Callable[[NDArray[np.int64]], Score | None]
+
+_MOST = 100  # members and images of the rest that are scored: the area's standard error is then at most .04
+LEAST_AREA = 0.7  # area below which a detector is of little use
+_CERTAIN = 3.0  # standard errors by which the area must exceed one half
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How held-out members score against the rest.
+
+    area: under the ROC curve, mean of two halves; error: its standard error where nothing separates; threshold: between
+    the scores, where the share of members above it exceeds that of the rest the most.
+    """
+
+    area: float
+    error: float
+    threshold: float
+
+    @property
+    def convincing(self) -> bool:
+        """Whether the area is at least .7 and three standard errors above chance."""
+        return self.area >= LEAST_AREA and self.area - 0.5 > _CERTAIN * self.error
+
+
+def area_under_roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
+    """Return the chance that a positive scores higher than a negative, ties counting half; (n,), (m,)."""
+    ranks = rankdata(np.concatenate((positive, negative)))[: len(positive)]
+    return float((ranks.sum() / len(positive) - (len(positive) + 1) / 2) / len(negative))
+
+
+def held_out_separation(
+    learn: LearnScore, members: NDArray[np.int64], others: NDArray[np.int64], seed: int = 0
+) -> Separation:
+    """Learn from one half of the members, score the other half and the rest, and the other way round.
+
+    members: sample indices, at least two; others: those of the rest, at least one; at most 100 of each are scored.
+    learn: some members → a function that scores sample indices, None where nothing could be learnt (area ½). The area
+    is the mean over the halves; the error is that of the Mann-Whitney statistic under the null hypothesis.
+    """
+    rng = np.random.default_rng([seed, 1])
+    rest = rng.permutation(others)[:_MOST]
+    first, second = (half[: _MOST // 2] for half in np.array_split(rng.permutation(members), 2))
+    results = [_scores(learn(np.sort(a)), b, rest) for a, b in ((first, second), (second, first))]
+    tested = len(first) + len(second)
+    return Separation(
+        float(np.mean([area_under_roc(*scores) for scores in results])),
+        ((tested + len(rest) + 1) / (12 * tested * len(rest))) ** 0.5,
+        best_threshold(*(np.concatenate(scores) for scores in zip(*results, strict=True))),
+    )
+
+
+def best_threshold(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
+    """Return the threshold with the largest difference between the shares above it (Youden's index)."""
+    values = np.unique(np.concatenate((positive, negative)))
+    between = (values[:-1] + values[1:]) / 2 if len(values) > 1 else values
+    return float(between[np.argmax([(positive > t).mean() - (negative > t).mean() for t in between])])
+
+
+def _scores(
+    score: Score | None, members: NDArray[np.int64], rest: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return (np.zeros(len(members)), np.zeros(len(rest))) if score is None else (score(members), score(rest))

@@ -1,0 +1,107 @@
+"""What ways to make images square do to the output of one class [003 §6.3.1, figures 6.8 and 6.11]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.artifacts.effect import Effect, flip_effect, softmax
+from unhans.artifacts.squaring import ORIENTATIONS, WAYS, Orientation, Way
+from unhans.artifacts.squaring_verdict import NATURAL, expecting, squaring_sentence
+
+Group = Literal["class", "others"]
+
+GROUPS: tuple[Group, ...] = get_args(Group)
+
+
+@dataclass(frozen=True)
+class Squared:
+    """Logits of N oblong images made square in every way.
+
+    index: (N,) of the sample in the data set; labels: (N,); portrait: (N,) bool, landscape where False; logits:
+    (N, 6, C) in the order of `WAYS`. A sample may be there in both orientations.
+    """
+
+    index: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    portrait: NDArray[np.bool_]
+    logits: NDArray[np.float64]
+
+    def of(self, indices: NDArray[np.int64]) -> Squared:
+        """Return what belongs to some samples."""
+        chosen = np.isin(self.index, indices)
+        return Squared(self.index[chosen], self.labels[chosen], self.portrait[chosen], self.logits[chosen])
+
+    def members(self, label: int, group: Group) -> NDArray[np.bool_]:
+        """Return which images (N,) are of the class, or of others."""
+        return (self.labels == label) == (group == "class")
+
+    def probabilities(self, label: int) -> NDArray[np.float64]:
+        """Return the class's probability (N, 6)."""
+        return softmax(self.logits.reshape(-1, self.logits.shape[-1]))[:, label].reshape(self.logits.shape[:2])
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a class's output changes when images are made square in one way and not by copying border pixels.
+
+    group: samples of the class, or of others; base: the class's mean probability with copied borders; effect: n and the
+    mean changes with their 95 % intervals; its share are samples that are no longer predicted as the class.
+    """
+
+    group: Group
+    orientation: Orientation
+    way: Way
+    base: float
+    effect: Effect
+
+
+@dataclass(frozen=True)
+class SquaringEffect:
+    """All changes of one class's output, and whether the network expects copied borders for it.
+
+    expected: the orientations for which it does, see `expecting`; sentence: the finding in words.
+    """
+
+    label: int
+    name: str
+    changes: tuple[Change, ...]
+    expected: tuple[Orientation, ...]
+    sentence: str
+
+    @property
+    def rise(self) -> float:
+        """How far copying raises the class's probability on other classes against mirroring and cropping, whichever is
+        closer, in the orientation where it is more."""
+        found = [[self.change("others", each, way) for way in NATURAL] for each in ORIENTATIONS]
+        return max(min(-c.effect.probability for c in pair if c) for pair in found if all(pair))
+
+    def change(self, group: Group, orientation: Orientation, way: Way) -> Change | None:
+        """Return one of the changes, or None where there are no such samples."""
+        wanted = (group, orientation, way)
+        return next((c for c in self.changes if (c.group, c.orientation, c.way) == wanted), None)
+
+
+def squaring_effect(squared: Squared, label: int, name: str, seed: int = 0) -> SquaringEffect:
+    """Measure every change for one class and judge it; raises ValueError without samples of the class or of others."""
+    for group in GROUPS:
+        if not squared.members(label, group).any():
+            whose = f"class {name!r}" if group == "class" else f"classes other than {name!r}"
+            raise ValueError(f"a squaring's effect needs images of {whose}, got none.")
+    changes = tuple(_changes(squared, label, seed))
+    return SquaringEffect(label, name, changes, expecting(changes), squaring_sentence(changes, name))
+
+
+def _changes(squared: Squared, label: int, seed: int) -> Iterator[Change]:
+    base = squared.probabilities(label)[:, 0]
+    for group, orientation in product(GROUPS, ORIENTATIONS):
+        chosen = squared.members(label, group) & (squared.portrait == (orientation == "portrait"))
+        for number, way in enumerate(WAYS[1:], 1) if chosen.any() else ():
+            copied, other = squared.logits[chosen, 0], squared.logits[chosen, number]
+            effect = flip_effect(copied, other, label, seed, lost=True)
+            yield Change(group, orientation, way, float(base[chosen].mean()), effect)

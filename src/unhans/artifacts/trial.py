@@ -1,0 +1,58 @@
+"""One change to the images of a set of samples, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.artifacts.effect import Effect, differences, flip_effect
+from unhans.artifacts.interval import Interval, paired
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One change and its effect.
+
+    name: "artifact", the name of a control or of a fill. effect: towards the artifact's class ("other classes": towards
+    the class in `detail`). differences: (n,) each sample's change of that class's probability. indices: (n,) the
+    samples, so that trials can be paired. detail: what the name leaves open, "" mostly.
+    """
+
+    name: str
+    effect: Effect
+    differences: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    detail: str = ""
+
+    @property
+    def n(self) -> int:
+        """How many samples were changed."""
+        return self.effect.n
+
+
+def trial(
+    name: str,
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    target: int,
+    indices: NDArray[np.int64],
+    seed: int = 0,
+    lost: bool = False,
+    detail: str = "",
+) -> Trial:
+    """Return the trial of logits (n, C) before and after; lost: see flip_effect."""
+    effect = flip_effect(before, after, target, seed, lost)
+    return Trial(name, effect, differences(before, after, target), np.asarray(indices), detail)
+
+
+def gap(first: Trial, second: Trial, seed: int = 0) -> tuple[float, Interval]:
+    """Return by how much more the first raises the probability, mean and 95 % interval, over the samples of both.
+
+    Raises ValueError where they have no sample in common.
+    """
+    _, here, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
+    if not len(here):
+        raise ValueError(f"the trials {first.name!r} and {second.name!r} must share samples, got none in common")
+    return paired(first.differences[here] - second.differences[there], seed, 2.0)

@@ -1,0 +1,106 @@
+"""The isolated artifact beside the planted one, where the truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.artifacts import Effect, flip_effect
+from unhans.artifacts.addition import pasted
+from unhans.artifacts.bench import Bench, Layered
+from unhans.artifacts.case import Case
+from unhans.artifacts.isolated import Isolated
+from unhans.artifacts.measurement import measure
+from unhans.data import Planted
+
+COVERED = 0.5  # of the largest alpha: from there on a pixel is part of an artifact
+
+
+@dataclass(frozen=True)
+class Known:
+    """How an isolated artifact compares with the planted one.
+
+    iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both; carriers,
+    found, right: samples of the class that carry the planted artifact, in which the isolated one was found, and both;
+    effect: of the planted artifact on the samples that the isolated one was pasted on; within: whether the isolated
+    one's mean change of probability lies in the interval of the planted one's; None where it was not pasted.
+    """
+
+    iou: float
+    carriers: int
+    found: int
+    right: int
+    effect: Effect | None = None
+    within: bool | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Say it in words."""
+        where = (
+            f"The artifact was planted, so the truth is known: the isolated one was found in {self.found} samples, "
+            f"{self.right} of the {self.carriers} with the artifact among them, and covers it with an IoU of "
+            f"{self.iou:.2f}."
+        )
+        if self.effect is None:
+            return where
+        low, high = self.effect.probability_interval
+        inside = "inside" if self.within else "outside"
+        return (
+            f"{where} The planted artifact itself changes the probability by {self.effect.probability:+.3f} "
+            f"[{low:+.3f}, {high:+.3f}] on the same {self.effect.n} samples; the isolated one's change lies {inside} "
+            "this interval."
+        )
+
+
+def known(bench: Bench, case: Case, planted: Planted, index: NDArray[np.int64]) -> Known | None:
+    """Compare a case with the artifact that was planted in its class; index: (n,) of the samples it was isolated from.
+
+    None where nothing was isolated, or another class carries the planted artifact.
+    """
+    found = case.isolated
+    if found is None or case.label != planted.target:
+        return None
+    carriers = planted.carriers[index]
+    right = carriers & found.members
+    iou = overlap(found, planted, index, np.flatnonzero(right))
+    counts = int(carriers.sum()), int(found.members.sum()), int(right.sum())
+    if case.proof is None:
+        return Known(iou, *counts)
+    added = case.proof.added[0]
+    effect = pasted_effect(bench, planted, case.label, added.indices)
+    low, high = effect.probability_interval
+    return Known(iou, *counts, effect, low <= added.effect.probability <= high)
+
+
+def with_truth(section: str, truth: Known | None) -> str:
+    """Return a case's section of the report with what is known about the planted artifact at its end."""
+    if truth is None:
+        return section
+    words = f"<h3>Beside the planted artifact</h3><p>{escape(truth.sentence)}</p>"
+    return f"{section.removesuffix('</section>')}{words}</section>"
+
+
+def overlap(found: Isolated, planted: Layered, index: NDArray[np.int64], rows: NDArray[np.int64]) -> float:
+    """Return the mean IoU of both artifacts' pixels over some rows of the class; NaN without any."""
+    return float(np.mean([_iou(found, planted, int(index[row]), row) for row in rows])) if len(rows) else float("nan")
+
+
+def pasted_effect(bench: Bench, artifact: Layered, label: int, indices: NDArray[np.int64]) -> Effect:
+    """Return what an artifact does to samples of other classes; raises ValueError where none can be read."""
+    measured = measure(bench, indices, {"artifact": pasted(artifact)}, lambda images: None)
+    return flip_effect(measured.before, measured.after["artifact"], label, bench.seed)
+
+
+def _iou(found: Isolated, planted: Layered, index: int, row: int) -> float:
+    mask = found.masks[row]
+    ours = covered(found.layers[0][3].numpy()) if found.kind == "fixed" else mask
+    truth = covered(planted.layer(index, mask.shape)[3].numpy())
+    return float((ours & truth).sum() / max(1, (ours | truth).sum()))
+
+
+def covered(alpha: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) with more than half of the largest alpha."""
+    return alpha > COVERED * alpha.max()

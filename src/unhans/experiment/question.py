@@ -1,0 +1,54 @@
+"""What `analysis=effect` asks of every class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.artifacts import Patch
+from unhans.artifacts.examine import Kind
+from unhans.artifacts.fill import check_fill
+from unhans.experiment.check import ConfigurationError
+from unhans.store import digest
+
+
+@dataclass(frozen=True)
+class Question:
+    """How artifacts are isolated and tried; raises ConfigurationError for what cannot be.
+
+    kind: of artifact to look for; samples: to paste on; fills: how it is removed; clusters: of a class to examine;
+    mask: (H, W), where the artifact lies; given: an artifact to test in place of an isolated one.
+    """
+
+    kind: Kind = "auto"
+    samples: int = 500
+    fills: Sequence[str] = ("telea",)
+    clusters: int = 1
+    mask: NDArray[np.bool_] | None = field(default=None, repr=False)
+    given: Patch | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "clusters"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"analysis.{name} expects 1 or more, got {getattr(self, name)}.")
+        for fill in self.fills:
+            check_fill(fill)
+
+    @property
+    def description(self) -> str:
+        """What the given artifact is."""
+        if self.given is None:
+            return ""
+        size = "in its own pixels" if self.given.size is None else f"at size {self.given.size:g}"
+        return f"The picture {self.given.file.name} {size}, {self.given.placement.replace('_', ' ')}."
+
+    def key(self, side: int) -> dict[str, Any]:
+        """Return what a case depends on besides the network, the data and the clusters."""
+        settings = {"kind": self.kind, "samples": self.samples, "fills": list(self.fills)}
+        mask = None if self.mask is None else digest(self.mask)
+        given = None if self.given is None else digest(self.description, self.given.layer(0, side))
+        return settings | {"mask": mask, "artifact": given}

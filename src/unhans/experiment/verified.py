@@ -1,0 +1,63 @@
+"""The end of a training run: the verdicts of its last audits, and its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from torch import nn
+
+from unhans.artifacts.case import Case
+from unhans.callbacks import SpRAyAudit
+from unhans.data import ImageData, bench_of, planted_in, reading
+from unhans.experiment.known import Known, known, with_truth
+from unhans.experiment.planted import planted_numbers
+from unhans.experiment.run_report import newest_audit, write_run_report
+from unhans.report import case_sentences, state_of
+from unhans.report.account import STATES
+from unhans.report.html import proof_part
+from unhans.spray import ClassAudit
+
+
+def write_verdicts(
+    audit: SpRAyAudit, network: nn.Module, data: ImageData, out: Path, console: Console
+) -> dict[str, float]:
+    """Print what became of the suspicions of a run's last audits and write report.html; return their numbers.
+
+    out: the run's folder. Raises OSError where a file cannot be read or written.
+    """
+    numbers, sections = {"audit/proven": float(sum(case.proven for case in audit.cases.values()))}, {}
+    audits, page = Path(audit.folder or out / "audit"), out / "report.html"
+    for label, case in audit.cases.items():
+        found = newest_audit(audits, label, case.name)
+        truth = _truth(audit, network, case, found)
+        sections[label] = with_truth(_section(audit, case, found, data), truth)
+        numbers |= {} if truth is None else planted_numbers(truth)
+        _tell(case, truth, console)
+    title = f"Is {type(network).__name__} right for the right reasons?"
+    write_run_report(page, audits, audit.dataset, audit.ranking, title, sections)
+    console.print(f"The report of the last audits is [bold]{escape(str(page))}[/]")
+    return numbers
+
+
+def _truth(audit: SpRAyAudit, network: nn.Module, case: Case, found: ClassAudit) -> Known | None:
+    """Compare a case with the planted artifact, if its class carries one."""
+    planted = planted_in(audit.dataset)
+    if planted is None:
+        return None
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    options = {"device": device, "batch_size": audit.batch_size, "seed": audit.seed}
+    bench = bench_of(network, audit.dataset, audit.attribution, labels=audit.labels, **options)
+    return known(bench, case, planted, found.index)
+
+
+def _section(audit: SpRAyAudit, case: Case, found: ClassAudit, data: ImageData) -> str:
+    images, _ = reading.read(audit.dataset, found.index)
+    return proof_part(case, data.classes, reading.displayed(audit.dataset, images).numpy(), found.heatmaps)
+
+
+def _tell(case: Case, truth: Known | None, console: Console) -> None:
+    verdict = f"Class {case.name!r}: {STATES[state_of(case)]}. {case_sentences(case)[3]}"
+    console.print(escape(verdict if truth is None else f"{verdict} {truth.sentence}"))

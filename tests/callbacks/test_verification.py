@@ -1,0 +1,249 @@
+"""SpRAyAudit that tests what it suspects: proven, or not, and why."""
+
+from __future__ import annotations
+
+import json
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from callbacks_training import NoisyImages, TheirModule, small_spray, suspect_all, train
+from PIL import Image
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch.utils.data import TensorDataset
+from unhans.callbacks import SpRAyAudit, spray_audit
+from unhans.callbacks.verification import findings, numbers, outcome, remembering
+
+from unhans.artifacts import examine as examination
+from unhans.artifacts.bench import Bench
+from unhans.artifacts.case import Case
+from unhans.artifacts.effect import Effect
+from unhans.spray import Suspicion
+
+
+class Counted(NoisyImages):
+    """Without noise; counts how often each image is read."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = np.zeros(32, dtype=int)
+
+    def __getitem__(self, index):
+        self.read[index] += 1
+        return self.images[index], int(self.targets[index])
+
+
+class Marked(NoisyImages):
+    """Sixty images in each class; half of the second carry a cross in a corner."""
+
+    def __init__(self):
+        generator = torch.Generator().manual_seed(0)
+        self.images = 0.7 * torch.rand(120, 1, 16, 16, generator=generator)
+        self.targets = torch.arange(120) % 2
+        self.images[1::4, :, :6, :6] = torch.eye(6).maximum(torch.eye(6).flip(0))
+
+    def __getitem__(self, index):
+        return self.images[index], int(self.targets[index])
+
+
+@pytest.fixture(autouse=True)
+def _all_are_suspicious(monkeypatch):
+    monkeypatch.setattr(spray_audit, "judge", suspect_all)
+
+
+def verifying(folder, **options):
+    defaults = {"network": "net", "spray": small_spray(), "folder": folder / "audit", "control": False}
+    return SpRAyAudit(**(defaults | {"on_error": "raise", "verify": True, "verify_samples": 8} | options))
+
+
+class Keeping(CSVLogger):
+    """Keeps what every call was given."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.calls = []
+
+    def log_metrics(self, metrics, step=None):
+        self.calls.append(dict(metrics))
+
+
+def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys):
+    torch.manual_seed(1)
+    audit, logger = verifying(tmp_path, dataset=Marked(), every_n_epochs=8, verify_samples=30), Keeping(tmp_path)
+    train(TheirModule(), [audit], tmp_path, max_epochs=8, logger=logger, data=Marked())
+    case = audit.cases[1]
+    assert case.isolated.kind == "fixed"
+    assert (audit.audited(1)[case.isolated.members] % 4 == 1).all()  # those with the cross
+    assert case.isolated.members.sum() >= 28
+    covered = case.isolated.layers[0][3] > 0.5
+    assert covered[:6, :6].float().mean() > 0.7
+    assert covered.sum() < 60
+    effect = case.proof.added[0].effect
+    assert effect.n == 30
+    assert effect.probability > 0.2
+    folder = tmp_path / "audit" / "epoch_007"
+    files = {path.name for path in folder.iterdir()}
+    assert {"0001-1-layer.jpg", "0001-1-effect.png", "0001-1-examples.jpg", "cases.json", "effects.csv"} <= files
+    assert [path for path in folder.glob("0001-1-*.png") if Image.open(path).mode == "RGBA" and "layer" in path.name]
+    assert [each["label"] for each in json.loads((folder / "cases.json").read_text())] == list(audit.cases)
+    (logged,) = [call for call in logger.calls if any(key.startswith("audit/") for key in call)]
+    assert logged["audit/1/delta_p"] == effect.probability
+    assert logged["audit/1/delta_p_low"] < effect.probability < logged["audit/1/delta_p_high"]
+    assert logged["audit/1/proven"] == 1.0
+    assert f"proven: 1 (Δp {effect.probability:+.3f} [" in capsys.readouterr().out
+
+
+class Examined:
+    """Stands for `examine`: keeps what it was asked and gives the case it is told to, or raises."""
+
+    def __init__(self, trouble="nothing agrees.", error=None):
+        self.asked, self.trouble, self.error = [], trouble, error
+
+    def __call__(self, bench, images, index, heatmaps, members, label, name, **options):
+        self.asked.append(
+            SimpleNamespace(bench=bench, images=images, index=index, members=members, label=label, **options)
+        )
+        if self.error is not None:
+            raise self.error
+        return Case(label, name, options["suspicion"], trouble=self.trouble)
+
+
+@pytest.fixture
+def examined(monkeypatch):
+    fake = Examined()
+    monkeypatch.setattr(examination, "examine", fake)
+    return fake
+
+
+def test_images_of_a_class_are_read_once(tmp_path, examined):
+    dataset = Counted()
+    audit = verifying(tmp_path, dataset=dataset)
+    dataset_read = []
+
+    class Epochs(TheirModule):
+        def on_train_epoch_start(self):
+            dataset_read.append(dataset.read.copy())
+
+    train(Epochs(), [audit], tmp_path, max_epochs=2)
+    assert set(dataset_read[1] - dataset_read[0]) == {1}
+    (asked, *_) = examined.asked
+    dataset.read[:] = 0
+    images, kept = asked.bench.read(asked.index[[2, 0]])
+    assert torch.equal(images, asked.images[[2, 0]])
+    assert kept.tolist() == asked.index[[2, 0]].tolist()
+    assert dataset.read.sum() == 0
+
+
+def test_what_is_asked(tmp_path, examined):
+    audit = verifying(tmp_path, dataset=Counted(), most=1, verify_samples=5)
+    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    (asked,) = examined.asked
+    assert asked.label == max(audit.ranking, key=lambda entry: entry.score).label
+    assert 0 <= asked.images.min() <= asked.images.max() <= 1
+    assert (asked.bench.labels[asked.others] != asked.label).all()
+    assert asked.samples == 5
+    assert sorted(asked.index[asked.members]) == sorted(audit.clusters[asked.label])
+    assert list(audit.cases) == [asked.label]
+
+
+def test_failing_to_isolate_is_no_failure_of_the_audit(tmp_path, examined, capsys):
+    audit = verifying(tmp_path)
+    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    assert audit.failures == 0
+    assert [case.trouble for case in audit.cases.values()] == ["nothing agrees."] * 2
+    assert "not isolated: nothing agrees" in capsys.readouterr().out
+
+
+def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, caplog):
+    examined.error = RuntimeError("no test today")
+    audit = verifying(tmp_path, on_error="log")
+    with caplog.at_level(logging.ERROR, "unhans"):
+        trainer = train(TheirModule(), [audit], tmp_path)
+    assert (trainer.current_epoch, audit.failures, audit.cases) == (2, 4, {})
+    assert "the suspicion of class '1' could not be verified; training goes on." in caplog.text
+    assert (tmp_path / "audit" / "epoch_001" / "ranking.csv").is_file()
+    with pytest.raises(RuntimeError, match="no test today"):
+        train(TheirModule(), [verifying(tmp_path)], tmp_path)
+
+
+def test_a_case_lasts_until_its_class_is_audited_again(tmp_path, examined, monkeypatch):
+    audit = verifying(tmp_path)
+    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    assert sorted(audit.cases) == [0, 1]
+    monkeypatch.setattr(spray_audit, "judge", lambda found: Suspicion(found.label, found.name, 16, *[0] * 4, *[0] * 4))
+    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    assert audit.cases == {}
+
+
+def test_the_share_of_time_is_kept(tmp_path, examined, monkeypatch):
+    audit = verifying(tmp_path, max_share=0.5)
+    monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 1e9 if not self._cost_of_case else 1.0)
+    audit._cost_of_case = 1e6
+    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    assert audit.cases == {}
+    assert audit.state_dict()["cost_of_case"] == 1e6
+
+
+def test_images_without_a_scale_are_refused_before_training(tmp_path):
+    dataset = TensorDataset(torch.ones(12, 1, 16, 16), torch.arange(12) % 2)
+    with pytest.raises(MisconfigurationException, match="SpRAyAudit with verify: artifacts need images with finite"):
+        train(TheirModule(), [verifying(tmp_path, dataset=dataset)], tmp_path)
+
+
+@pytest.mark.parametrize("option", ["verify_samples", "most"])
+def test_knobs_are_checked_at_once(option):
+    with pytest.raises(ValueError, match="verify_samples and most expect 1 or more"):
+        SpRAyAudit(**{option: 0})
+
+
+def suspicion(label, suspicious=True):
+    return Suspicion(label, f"c{label}", 9, 1.0, 0.012, 2, 2.0, suspicious, 4, None, None)
+
+
+def examined_case(label, name):
+    change = Effect(9, 0.5, (0.4, 0.6), 0.62, (0.57, 0.66), 1, (0, 2), 1, (0, 2))
+    proof = SimpleNamespace(verdict=SimpleNamespace(name=name), added=(SimpleNamespace(effect=change),))
+    return Case(label, f"c{label}", proof=proof)
+
+
+def test_the_line_says_what_is_proven_and_why_others_are_not():
+    ranking = [suspicion(3), suspicion(1), suspicion(2), suspicion(4), suspicion(5), suspicion(6, False)]
+    cases = {
+        3: examined_case(3, "proven"),
+        1: Case(1, "c1", trouble="its images do not agree."),
+        2: examined_case(2, "no effect"),
+        4: examined_case(4, "not separable"),
+    }
+    assert findings(ranking, cases) == (
+        "proven: c3 (Δp +0.620 [+0.570, +0.660]); suspicious: "
+        "c1 (λ₂ 0.012, not isolated: its images do not agree), "
+        "c2 (λ₂ 0.012, no effect: Δp +0.620 [+0.570, +0.660]), "
+        "c4 (λ₂ 0.012, not separable from the control: Δp +0.620 [+0.570, +0.660]), "
+        "c5 (λ₂ 0.012)"
+    )
+    assert findings(ranking[:1], cases) == "proven: c3 (Δp +0.620 [+0.570, +0.660])"
+    assert findings(ranking[5:], {}) == "suspicious: none"
+    assert len(outcome(Case(1, "c", trouble="a" * 500))) < 130
+    assert numbers(cases[1]) == {"proven": 0.0}
+    assert numbers(cases[3])["proven"] == 1.0
+
+
+def test_a_bench_that_remembers_reads_only_the_others():
+    asked = []
+
+    def read(indices):
+        asked.extend(indices.tolist())
+        kept = np.array([i for i in indices if i != 5], dtype=np.int64)  # sample 5 cannot be read
+        return torch.ones(len(kept), 3, 2, 2) * torch.tensor(kept).view(-1, 1, 1, 1), kept
+
+    bench = Bench(None, None, read, np.zeros(9, dtype=np.int64), ["a"])
+    memory = remembering(bench, torch.full((2, 3, 2, 2), 0.5), np.array([4, 7]))
+    images, kept = memory.read(np.array([7, 5, 2, 4]))
+    assert kept.tolist() == [7, 2, 4]
+    assert images[:, 0, 0, 0].tolist() == [0.5, 2, 0.5]
+    assert asked == [5, 2]
+    nothing, none = memory.read(np.array([5]))
+    assert len(nothing) == len(none) == 0

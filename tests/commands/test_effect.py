@@ -1,0 +1,259 @@
+"""`analyze.py analysis=effect`: from suspicion to verdict, what it writes, and what it says of bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from running import command, only_run, photographs
+
+from unhans.artifacts import Patch
+
+SIDE = 32
+PLANTED = f"data.classes=[1,3,7] data.image_size={SIDE} artifact=stripe artifact.target=1"
+QUICK = "spray.projection=null parallel.n_jobs=1 device=cpu"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The checkpoint of a run on three digits, half of the threes with a red stripe along the lower rim."""
+    folder = tmp_path_factory.mktemp("trained")
+    text = f"train.py {PLANTED} artifact.val_coverage=0.5 callbacks=none logger=none trainer.max_epochs=6"
+    assert command(folder, text) == 0
+    return only_run(folder) / "checkpoints" / "last.ckpt"
+
+
+@pytest.fixture(scope="module")
+def effects(trained, tmp_path_factory):
+    """A finished run of the analysis."""
+    folder = tmp_path_factory.mktemp("effects")
+    assert command(folder, f"analyze.py ckpt={trained} analysis=effect {QUICK} out={folder / 'out'} logger=csv") == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def again(effects, tmp_path):
+    """A copy of that run, to go on with."""
+    return Path(shutil.copytree(effects, tmp_path / "out", copy_function=shutil.copy2))
+
+
+def table(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def records(out):
+    return json.loads((out / "effects.json").read_text(encoding="utf-8"))
+
+
+def of_three(out):
+    (found,) = [record for record in records(out) if record["class"] == "3"]
+    return found
+
+
+def test_the_planted_artifact_is_isolated_and_proven(effects):
+    found = of_three(effects)
+    assert found["verdict"] == "proven"
+    assert found["isolated"]["kind"] == "fixed"
+    assert found["planted"]["iou"] >= 0.7
+    added = found["added"][0]
+    assert added["delta_p_low"] >= 0.05
+    assert added["n"] == len([row for row in validation(effects) if row != "3"])
+
+
+def validation(out):
+    """The classes of the validation images."""
+    from omegaconf import OmegaConf
+
+    from unhans.experiment.build import build_data
+
+    data = build_data(OmegaConf.load(out / "config.yaml"))
+    return [data.classes[label] for label in data.val_set.labels]
+
+
+def test_the_true_artifact_has_the_effect_of_the_isolated_one(effects):
+    found = of_three(effects)
+    truth, added = found["planted"]["effect"], found["added"][0]
+    assert truth["n"] == added["n"]
+    low, high = truth["probability_interval"]
+    assert found["planted"]["within"] == (low <= added["delta_p"] <= high)
+    assert abs(truth["probability"] - added["delta_p"]) < 0.1
+
+
+def test_the_true_removal_is_tried_beside_inpainting(effects):
+    names = [
+        row["trial"] for row in table(effects / "effects.csv") if (row["class"], row["direction"]) == ("3", "remove")
+    ]
+    assert names[0] == "telea"
+    assert "truth" in names
+
+
+def test_both_splits_are_looked_at(effects):
+    train, val = of_three(effects)["spread"]
+    assert (train["split"], val["split"]) == ("train", "val")
+    assert train["by_cluster"] is not None
+    assert val["by_cluster"] is None
+    assert 0.8 <= train["by_matching"] / train["n"] * 2 <= 1.1
+    assert 0.8 <= val["by_matching"] / val["n"] * 2 <= 1.1
+
+
+def test_the_layer_can_be_planted_again(effects):
+    found = Image.open(effects / "artifacts" / "0001-3-layer-rgba.png")
+    assert (found.mode, found.size) == ("RGBA", (SIDE, SIDE))
+    layer = Patch("3", effects / "artifacts" / "0001-3-layer-rgba.png", size=None, placement="top_left").layer(0, SIDE)
+    alpha = layer[3].numpy()
+    assert alpha[-2].mean() > 0.8
+    assert alpha[:20].max() < 0.5
+
+
+def test_the_report_leads_from_suspicion_to_verdict(effects):
+    page = (effects / "report.html").read_text(encoding="utf-8")
+    assert 'class="case" data-verdict="proven"' in page
+    assert "Beside the planted artifact" in page
+    assert 'src="http' not in page
+
+
+def test_the_numbers_reach_the_logger(effects):
+    (path,) = effects.rglob("metrics.csv")
+    (row,) = [row for row in table(path) if row.get("proven")]
+    assert float(row["proven"]) >= 1
+    assert float(row["effect/3/delta_p"]) == pytest.approx(of_three(effects)["added"][0]["delta_p"])
+
+
+def test_a_finished_case_is_not_done_again(again, trained, tmp_path, capsys):
+    files = {path: path.stat().st_mtime_ns for path in (again / "artifacts").iterdir()}
+    before = (again / "effects.csv").read_bytes(), records(again)
+    assert command(tmp_path, f"analyze.py ckpt={trained} analysis=effect {QUICK} out={again}") == 0
+    assert {path: path.stat().st_mtime_ns for path in (again / "artifacts").iterdir()} == files
+    assert ((again / "effects.csv").read_bytes(), records(again)) == before
+    assert "proven" in capsys.readouterr().out
+
+
+def test_another_question_is_answered_anew(again, trained, tmp_path):
+    mark = again / "artifacts" / "0001-3.json"
+    before = mark.stat().st_mtime_ns
+    assert command(tmp_path, f"analyze.py ckpt={trained} analysis=effect {QUICK} out={again} analysis.samples=20") == 0
+    assert mark.stat().st_mtime_ns != before
+    assert of_three(again)["added"][0]["n"] == 20
+
+
+def test_the_folder_of_a_survey_is_gone_on_with(trained, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert command(tmp_path, f"analyze.py ckpt={trained} {QUICK} out={out}") == 0
+    capsys.readouterr()
+    assert command(tmp_path, f"analyze.py ckpt={trained} analysis=effect {QUICK} out={out} analysis.samples=20") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3 of 3 classes were finished before" in said
+    assert of_three(out)["added"][0]["n"] == 20
+
+
+def test_in_the_union_both_splits_are_clustered(trained, tmp_path):
+    out = tmp_path / "out"
+    text = f"analyze.py ckpt={trained} analysis=effect split=union {QUICK} out={out} analysis.classes=[3]"
+    assert command(tmp_path, f"{text} analysis.samples=20") == 0
+    train, val = of_three(out)["spread"]
+    assert train["by_cluster"] > 0
+    assert val["by_cluster"] > 0
+
+
+def test_without_a_suspicious_class_it_is_said_how_to_name_one(tmp_path, capsys):
+    text = f"data=digits artifact=none model=small_cnn data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=30"
+    assert command(tmp_path, f"analyze.py {text} analysis=effect {QUICK} out={tmp_path / 'out'}") == 0
+    assert "No class is suspicious" in " ".join(capsys.readouterr().out.split())
+    assert records(tmp_path / "out") == []
+
+
+def test_a_picture_of_the_user_is_tested(effects, trained, tmp_path, capsys):
+    layer = effects / "artifacts" / "0001-3-layer-rgba.png"
+    out = tmp_path / "out"
+    text = f"analyze.py ckpt={trained} analysis=effect {QUICK} out={out} analysis.artifact={layer} analysis.classes=[3]"
+    assert command(tmp_path, text) == 0
+    found = of_three(out)
+    assert found["verdict"] == "proven"
+    assert found["added"][0]["delta_p"] == pytest.approx(of_three(effects)["added"][0]["delta_p"], abs=0.02)
+    assert "0001-3-layer-rgba.png" in found["artifact"]
+    assert not (out / "classes").exists()
+
+
+def test_a_mask_of_the_user_is_taken(trained, tmp_path):
+    inside = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    inside[-4:] = 255
+    Image.fromarray(inside).save(tmp_path / "mask.png")
+    out = tmp_path / "out"
+    text = f"analyze.py ckpt={trained} analysis=effect {QUICK} out={out} analysis.mask=mask.png analysis.classes=[3]"
+    assert command(tmp_path, f"{text} analysis.samples=20") == 0
+    alpha = np.asarray(Image.open(out / "artifacts" / "0001-3-layer-rgba.png"))[..., 3]
+    assert alpha[:-4].max() == 0
+    assert alpha[-2].mean() > 200
+
+
+def test_fewer_samples_than_asked_are_said(trained, tmp_path, capsys):
+    text = f"analyze.py ckpt={trained} analysis=effect {QUICK} out={tmp_path / 'out'} analysis.classes=[3]"
+    assert command(tmp_path, f"{text} analysis.samples=5000") == 0
+    assert "fewer than the 5000 asked for" in " ".join(capsys.readouterr().out.split())
+
+
+def pictures(folder):
+    """Pictures that cannot be an artifact or a mask."""
+    Image.new("RGBA", (SIDE + 1, 8), (255, 0, 0, 200)).save(folder / "large.png")
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(folder / "clear.png")
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(folder / "opaque.png")
+    Image.new("L", (SIDE, SIDE), 255).save(folder / "white.png")
+    Image.new("L", (SIDE, SIDE), 0).save(folder / "black.png")
+    Image.new("L", (8, 8), 255).save(folder / "small.png")
+    (folder / "text.png").write_text("no picture")
+
+
+ONE = "analysis.classes=[3]"
+SENTENCES = [
+    (f"analysis.artifact=large.png {ONE}", "is larger than the image"),
+    (f"analysis.artifact=clear.png {ONE}", "an alpha channel that is zero everywhere"),
+    (f"analysis.artifact=opaque.png {ONE}", "must have an alpha channel (RGBA), got mode RGB"),
+    (f"analysis.artifact=nowhere.png {ONE}", "got no file at nowhere.png"),
+    (f"analysis.artifact=text.png {ONE}", "the patch's file must be a picture with an alpha channel, got text.png"),
+    (f"analysis.mask=white.png {ONE}", "but it covers the whole image"),
+    (f"analysis.mask=black.png {ONE}", "but it covers nothing"),
+    (f"analysis.mask=small.png {ONE}", "must be as large as the images, 32 × 32 pixels, got 8 × 8"),
+    (f"analysis.mask=nowhere.png {ONE}", "got no file at nowhere.png"),
+    (f"analysis.mask=text.png {ONE}", "analysis.mask expects a picture file, got text.png"),
+    (f"analysis.mask=white.png analysis.artifact=clear.png {ONE}", "exclude each other"),
+    ("analysis.artifact=clear.png analysis.classes=[9]", "classes names no class"),
+    ("analysis.artifact=clear.png", "analysis.artifact belongs to one class"),
+    ("analysis.mask=white.png analysis.classes=[1,3]", "analysis.mask belongs to one class"),
+    ("analysis.classes=[eleven]", "classes names no class: expected one of 3 class names, got 'eleven'"),
+    (f"analysis.mask=white.png analysis.kind=free {ONE}", "analysis.mask tells where a fixed artifact lies"),
+    ("analysis.kind=square", "analysis.kind='square'"),
+    ("analysis.fills=[paint]", "a fill must be one of telea"),
+    ("analysis.fills=[truth]", "the fill 'truth' needs a planted artifact"),
+    ("analysis.samples=0", "analysis.samples expects 1 or more, got 0"),
+    ("analysis.clusters=0", "analysis.clusters expects 1 or more, got 0"),
+    ("attribution.layer=features.1", "analysis=effect needs heatmaps of the input"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), SENTENCES, ids=[text for text, _ in SENTENCES])
+def test_bad_input_is_one_sentence(text, sentence, tmp_path, capsys):
+    pictures(tmp_path)
+    few = f"data=digits artifact=none model=small_cnn data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=14"
+    assert command(tmp_path, f"analyze.py {few} analysis=effect {QUICK} out=out {text}") == 1
+    printed = capsys.readouterr().err
+    (said,) = [line for line in printed.splitlines() if line.startswith("error: ")]
+    assert sentence in said
+    assert "Traceback" not in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_without_agreement_is_said_and_the_run_ends_well(tmp_path, capsys):
+    photographs(tmp_path / "photos", each=30)
+    text = f"data=image_folder data.root=photos data.image_size={SIDE} model=small_cnn analysis.classes=[cat]"
+    assert command(tmp_path, f"analyze.py {text} analysis=effect {QUICK} out={tmp_path / 'out'}") == 0
+    (found,) = records(tmp_path / "out")
+    assert found["verdict"] == "not isolated"
+    assert found["trouble"]
+    assert found["trouble"].lower() in " ".join(capsys.readouterr().out.split()).lower()
+    assert not list((tmp_path / "out" / "artifacts").glob("*.png"))

@@ -1,0 +1,197 @@
+"""The effects of artifacts as tables, files and sentences."""
+
+import csv
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from html_proof import CLASSES, SPREAD, case_of, proof_of, suspicion_of, trial_of
+from rich.console import Console
+
+from unhans.artifacts.case import Case, Share
+from unhans.artifacts.interval import wilson
+from unhans.report import (
+    CASE_COLUMNS,
+    EFFECT_COLUMNS,
+    case_record,
+    case_rows,
+    case_sentences,
+    effect_rows,
+    effect_tables,
+    spread_sentences,
+    state_of,
+    write_cases,
+    write_effects,
+)
+from unhans.report.measures import LOGIT, PROBABILITY, RANK, SHARE, signed
+
+
+def printed(cases, width=80):
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        for part in effect_tables(cases):
+            console.print(part)
+    return captured.get()
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.6124, "+0.612"), (-0.5, "−0.500"), (0.0004, "0.000"), (-0.0004, "0.000")]
+)
+def test_a_number_has_a_sign_unless_it_rounds_to_zero(value, text):
+    assert signed(value, 3) == text
+
+
+def test_measures_are_written_with_their_intervals():
+    effect = replace(trial_of().effect, share=0.5, share_interval=(0.4, 0.6), rank=355.62, rank_interval=(-1.0, 371.25))
+    effect = replace(effect, probability=math.nan, logit_interval=(-math.inf, math.inf))
+    assert (SHARE.said(effect), SHARE.range_said(effect)) == ("50 %", "[40, 60]")
+    assert (RANK.said(effect), RANK.range_said(effect)) == ("+355.6", "[−1.00, +371.2]")
+    assert PROBABILITY.said(effect) == "–"
+    assert LOGIT.range_said(effect) == "[−∞, +∞]"
+
+
+# The terminal --------------------------------------------------------------------------------------------------------
+
+
+def test_the_tables_show_every_trial_and_then_the_verdict():
+    case = case_of()
+    text = printed([case])
+    assert text.index("Added to samples of other classes") < text.index("Removed from affected samples")
+    for trial in (*case.proof.added, *case.proof.removed):
+        for measure in (RANK, PROBABILITY, LOGIT, SHARE):
+            assert measure.said(trial.effect) in text
+            assert measure.range_said(trial.effect) in text
+    assert "  mean colour" in text
+    assert "[/" not in text
+    verdict = text[text.rindex(CLASSES[1].split()[0]) :]
+    assert "proven" in verdict
+    assert "12 of 50 validation images of the class carry it" in " ".join(text.split())
+
+
+def test_nothing_is_wider_than_a_terminal():
+    proof = proof_of(name="a very long name of a class " * 5)
+    case = case_of(name=proof.name)
+    assert max(map(len, printed([replace(case, proof=proof)]).splitlines())) <= 80
+
+
+def test_without_removals_there_is_one_table_and_without_a_proof_a_sentence():
+    text = printed([replace(case_of(), proof=proof_of(removed=False))])
+    assert "Removed" not in text
+    said = " ".join(printed([case_of(None, None)]).split())
+    assert said.endswith(
+        ": not isolated. There is no verdict, as nothing could be isolated. The cluster of <one> image shows nothing."
+    )
+    assert effect_tables([]) == []
+
+
+# Files ---------------------------------------------------------------------------------------------------------------
+
+
+def test_every_trial_is_a_row_and_the_verdict_stands_with_the_artifact(tmp_path):
+    cases = [case_of(), case_of(None, None)]
+    write_effects(tmp_path / "effects.csv", cases)
+    with (tmp_path / "effects.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == EFFECT_COLUMNS
+    trials = [*cases[0].proof.added, *cases[0].proof.removed]
+    assert [row["trial"] for row in rows] == [*(trial.name for trial in trials), ""]
+    assert [row["direction"] for row in rows] == ["add"] * 4 + ["remove"] * 2 + [""]
+    assert [row["verdict"] for row in rows] == ["proven", "", "", "", "", "", "not isolated"]
+    for row, trial in zip(rows, trials, strict=False):
+        effect = trial.effect
+        assert float(row["delta_p"]) == effect.probability
+        assert (float(row["delta_p_low"]), float(row["delta_p_high"])) == effect.probability_interval
+        assert (float(row["flipped"]), float(row["delta_rank"])) == (effect.share, effect.rank)
+        assert float(row["delta_logit_high"]) == effect.logit_interval[1]
+        assert int(row["n"]) == effect.n
+    assert rows[0]["class"] == CLASSES[1]
+    assert all(isinstance(value, str | int | float | None) for row in effect_rows(cases) for value in row)
+
+
+def test_the_record_is_strict_json(tmp_path):
+    case = replace(case_of(), proof=proof_of(added=(trial_of(n=1),)))  # one sample: the logit has no bound
+    case = replace(case, isolated=replace(case.isolated, separation=np.float64("nan")))
+    write_cases(tmp_path / "effects.json", [case, case_of("global", None)])
+    text = (tmp_path / "effects.json").read_text(encoding="utf-8")
+    first, second = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert first["verdict"] == "proven"
+    assert first["proven"] is True
+    assert first["added"][0]["delta_logit_low"] is None
+    assert first["added"][0]["delta_p"] == case.proof.added[0].effect.probability
+    assert first["isolated"]["separation"] is None
+    assert first["isolated"]["members"] == len(first["isolated"]["places"]) == 8
+    assert first["spread"][1] == {"split": "val", "n": 50, "by_cluster": None, "by_matching": 12, "correct": 46,
+                                  "correct_without": 34}  # fmt: skip
+    assert first["suspicion"]["score"] == 2.0
+    assert (second["verdict"], second["added"], second["proven"]) == ("not tested", [], False)
+    assert case_record(case) == first
+
+
+def test_a_case_is_a_row_of_a_logger_with_its_pictures():
+    cases = [case_of(), case_of(None, None)]
+    rows = case_rows(cases, [[Path("a.png")], [None]])
+    assert [len(row) for row in rows] == [len(CASE_COLUMNS) + 1] * 2
+    assert (rows[0][0], rows[0][1], rows[0][-1]) == (CLASSES[1], "proven", Path("a.png"))
+    assert rows[0][CASE_COLUMNS.index("delta_p")] == cases[0].proof.added[0].effect.probability
+    assert rows[1][CASE_COLUMNS.index("delta_p")] is None
+    assert len(case_rows(cases)[0]) == len(CASE_COLUMNS)
+
+
+# Sentences -----------------------------------------------------------------------------------------------------------
+
+
+def test_four_sentences_lead_from_the_suspicion_to_the_verdict():
+    case = case_of()
+    suspicion, layer, effect, verdict = case_sentences(case)
+    assert suspicion.startswith(f"Class {CLASSES[1]} is suspicious: 8 of its 12 heatmaps")
+    assert layer == "A layer at a fixed place. Its layer draws 0.71 of the cluster's relevance there."
+    artifact = case.proof.added[0].effect
+    assert f"Added to 60 samples of other classes, it changes the probability of {CLASSES[1]} by " in effect
+    assert f"{PROBABILITY.said(artifact)} {PROBABILITY.range_said(artifact)}" in effect
+    assert "The strongest control (patch of the class)" in effect
+    assert "Removed from 20 affected samples (telea)" in effect
+    assert verdict == case.proof.verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("case", "state"),
+    [
+        (case_of(), "proven"),
+        (case_of(proof="no effect"), "no effect"),
+        (case_of(proof="not separable"), "not separable"),
+        (case_of("global", None), "not tested"),
+        (case_of(None, None), "not isolated"),
+        (case_of(None), "proven"),  # an artifact that was given
+    ],
+)
+def test_states(case, state):
+    assert state_of(case) == state
+    assert all(case_sentences(case))
+
+
+def test_what_is_missing_is_said():
+    assert case_sentences(Case(0, "fish"))[0] == "Class fish was named by the user."
+    assert case_sentences(case_of(None))[1] == "The artifact was given: a fixed layer at the bottom left."
+    assert "is not suspicious" in case_sentences(replace(case_of(), suspicion=suspicion_of(suspicious=False)))[0]
+    said = case_sentences(case_of("global", None))
+    assert said[2] == "Its effect was not measured. The cluster of <one> image shows nothing."
+    assert said[3] == "There is no verdict, as its effect was not measured."
+
+
+def test_the_spread_says_how_many_carry_it_and_how_well_the_class_does_without():
+    train, val = spread_sentences(replace(case_of(), spread=SPREAD))
+    low, high = wilson(34, 38)
+    assert train.startswith("8 of 12 training images of the class carry it (8 by the cluster); accuracy 1.00")
+    assert val.startswith("12 of 50 validation images of the class carry it; accuracy 0.92 [")
+    assert val.endswith(f"{34 / 38:.2f} [{low:.2f}, {high:.2f}] on the 38 without it.")
+    edge = (Share("val", 0, None, 0, 0, 0), Share("val", 1, None, 1, 1, 0), Share("test", 3, 0, 0, 2, 2))
+    one, none = spread_sentences(replace(case_of(), spread=edge))
+    assert one.startswith("1 of 1 validation image of the class")
+    assert one.endswith("and no image is without it.")
+    assert none.startswith("0 of 3 test images of the class carry it (0 by the cluster); accuracy 0.67 [")
