@@ -134,6 +134,17 @@ def test_a_finished_case_is_not_done_again(again, trained, tmp_path, capsys):
     assert "proven" in capsys.readouterr().out
 
 
+def test_a_list_of_samples_takes_the_place_of_a_cluster(again, trained, tmp_path):
+    rows = [row for row in table(again / "suspects.csv") if row["class"] == "3"]
+    listed = tmp_path / "mine.csv"
+    listed.write_text("path\n" + "".join(row["path"] + "\n" for row in rows[:20]))
+    text = f"ckpt={trained} analysis=effect {QUICK} out={again} analysis.classes=[3] analysis.members={listed}"
+    assert command(tmp_path, f"analyze.py {text}") == 0
+    found = of_three(again)
+    assert found["spread"][0]["by_cluster"] == 20
+    assert found["planted"]["iou"] >= 0.7
+
+
 def test_another_question_is_answered_anew(again, trained, tmp_path):
     mark = again / "artifacts" / "0001-3.json"
     before = mark.stat().st_mtime_ns
@@ -207,6 +218,8 @@ def pictures(folder):
     Image.new("L", (SIDE, SIDE), 0).save(folder / "black.png")
     Image.new("L", (8, 8), 255).save(folder / "small.png")
     (folder / "text.png").write_text("no picture")
+    (folder / "other.csv").write_text("path,class\nelsewhere.jpg,3\n")
+    (folder / "columns.csv").write_text("name\nelsewhere.jpg\n")
 
 
 ONE = "analysis.classes=[3]"
@@ -221,7 +234,12 @@ SENTENCES = [
     (f"analysis.mask=small.png {ONE}", "must be as large as the images, 32 × 32 pixels, got 8 × 8"),
     (f"analysis.mask=nowhere.png {ONE}", "got no file at nowhere.png"),
     (f"analysis.mask=text.png {ONE}", "analysis.mask expects a picture file, got text.png"),
-    (f"analysis.mask=white.png analysis.artifact=clear.png {ONE}", "exclude each other"),
+    (f"analysis.mask=white.png analysis.artifact=clear.png {ONE}", "is tested as it is; leave analysis.mask out"),
+    (f"analysis.members=nowhere.csv {ONE}", "analysis.members expects a table such as suspects.csv, got no file"),
+    (f"analysis.members=other.csv {ONE}", "analysis.members expects paths of class '3' in split=train, got 1 others"),
+    (f"analysis.members=columns.csv {ONE}", "analysis.members expects samples in a column 'path', got name in"),
+    (f"analysis.members=large.png {ONE}", "analysis.members expects a table of text"),
+    ("analysis.members=other.csv", "analysis.members belongs to one class"),
     ("analysis.artifact=clear.png analysis.classes=[9]", "classes names no class"),
     ("analysis.artifact=clear.png", "analysis.artifact belongs to one class"),
     ("analysis.mask=white.png analysis.classes=[1,3]", "analysis.mask belongs to one class"),

@@ -35,18 +35,25 @@ class Clustered:
     cluster: NDArray[np.int64]
 
 
-def clustered(survey: Survey, label: int, rank: int, both: Union, seed: int) -> Clustered | None:
+def clustered(
+    survey: Survey, label: int, rank: int, both: Union, seed: int, listed: frozenset[str] = frozenset()
+) -> Clustered | None:
     """Read a class of a finished survey with its rank-th most striking cluster, from 0; None where it has none.
 
-    At most 400 samples of the cluster and 400 others are drawn by the seed. both: what the indices count in.
+    At most 400 samples of the cluster and 400 others are drawn by the seed. both: what the indices count in. listed:
+    paths of samples that take the cluster's place.
     """
     files = survey.files(label)
     audit, suspicion = load_analysis(files)
-    if rank >= len(audit.clusters):
-        return None
-    stored, members = open_maps(files), audit.clusters[rank].members
+    stored = open_maps(files)
     split = np.ones(len(stored), dtype=np.int64) if survey.split == "val" else stored.split.astype(np.int64)
     index = stored.index + split * len(both.parts[0])
+    if listed:
+        members = np.array([both.paths[i] in listed for i in index], dtype=bool)
+    elif rank < len(audit.clusters):
+        members = audit.clusters[rank].members
+    else:
+        return None
     rows = _drawn(members, seed)
     images = torch.from_numpy(stored.images[rows]).float() / 255
     return Clustered(images, index[rows], stored.maps[rows], members[rows], suspicion, index, index[members])

@@ -12,11 +12,11 @@ from unhans.artifacts.examine import Kind
 from unhans.artifacts.placement import Placement
 from unhans.experiment.auditing import audit_survey, survey_of
 from unhans.experiment.case_files import Tested
-from unhans.experiment.check import ConfigurationError
 from unhans.experiment.clustered import clustered
 from unhans.experiment.console import CONSOLE
+from unhans.experiment.effect_input import check_input, check_listed
 from unhans.experiment.finding import Finding
-from unhans.experiment.given import read_artifact, read_mask
+from unhans.experiment.given import read_artifact, read_mask, read_members
 from unhans.experiment.outcome import conclude, numbers_of, sections
 from unhans.experiment.overview import remarks, write_overview
 from unhans.experiment.pool import Parallel
@@ -42,6 +42,7 @@ def measure_effects(
     placement: Placement = "top_left",
     size: float | None = None,
     mask: str | None = None,
+    members: str | None = None,
     kind: Kind = "auto",
     samples: int = 500,
     fills: Sequence[str] = ("telea",),
@@ -62,6 +63,7 @@ def measure_effects(
         artifact: an RGBA picture to test on the one class that is named, in place of a survey and an isolated layer.
         placement, size: where that picture goes, and its share of the image; None keeps its own pixels.
         mask: a picture, white where the artifact of the one class that is named lies.
+        members: a table such as suspects.csv: its samples of the one class that is named take the cluster's place.
         kind: what to look for: auto, fixed (always at one place) or free (at changing places).
         samples: validation samples of other classes to paste on, at most.
         fills: how the artifact is removed from samples that carry it.
@@ -70,11 +72,13 @@ def measure_effects(
         parallel: where classes are clustered.
         logger: gets the tables and figures.
     """
-    _check(subject, classes, kind, fills, artifact, mask)
+    check_input(subject, classes, kind, fills, {"artifact": artifact, "mask": mask, "members": members})
     side, seed = subject.data.image_size, subject.seed
     given = None if artifact is None else read_artifact(artifact, str(classes[0]), placement, size, side, seed)
     region = None if mask is None else read_mask(mask, side)
-    question = Question(kind, samples, tuple(fills), clusters, region, given)
+    listed = frozenset() if members is None else read_members(members)
+    check_listed(subject, listed, classes)
+    question = Question(kind, samples, tuple(fills), 1 if listed else clusters, region, given, listed)
     failed = 1
     try:
         if given is not None:
@@ -88,32 +92,6 @@ def measure_effects(
         subject.data.report_unreadable()
         finish([logger] if logger else [], failed)
     return numbers_of(done)
-
-
-def _check(
-    subject: Subject,
-    classes: Sequence[str] | None,
-    kind: Kind,
-    fills: Sequence[str],
-    artifact: str | None,
-    mask: str | None,
-) -> None:
-    """Refuse what does not go together, and classes that do not exist."""
-    layer = getattr(subject.attribution, "layer", None)
-    if layer is not None:
-        raise ConfigurationError(f"analysis=effect needs heatmaps of the input; attribution.layer={layer!r}.")
-    if artifact is not None and mask is not None:
-        raise ConfigurationError("analysis.artifact and analysis.mask exclude each other; got both.")
-    if "truth" in fills and subject.data.artifact is None:
-        raise ConfigurationError("the fill 'truth' needs a planted artifact, and the data have none (artifact=none).")
-    if mask is not None and kind == "free":
-        raise ConfigurationError("analysis.mask tells where a fixed artifact lies; leave analysis.kind=free out.")
-    subject.subsets(classes)
-    for name, value in (("artifact", artifact), ("mask", mask)):
-        if value is not None and len(classes or ()) != 1:
-            raise ConfigurationError(
-                f"analysis.{name} belongs to one class, named as analysis.classes=[…]; got {len(classes or ())} names."
-            )
 
 
 def _of_given(subject: Subject, question: Question, classes: Sequence[str]) -> list[Tested]:
@@ -151,7 +129,7 @@ def _tested(subject: Subject, question: Question, survey: Survey, chosen: Sequen
         for entry in chosen:
             key = analysis_key(survey, maps_key(survey, entry.label, weights))
             for rank in range(question.clusters):
-                found = clustered(survey, entry.label, rank, proving.both, subject.seed)
+                found = clustered(survey, entry.label, rank, proving.both, subject.seed, question.listed)
                 if found is not None or not rank:
                     done.append(proving.prove(entry.label, rank, found, key))
     return done

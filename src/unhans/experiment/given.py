@@ -1,7 +1,8 @@
-"""What the user hands in: an artifact as an RGBA picture, or a mask that says where one lies."""
+"""What the user hands in: an artifact as an RGBA picture, a mask that says where one lies, or who carries it."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,26 @@ def read_artifact(file: str, target: str, placement: Placement, size: float | No
     patch = Patch(target, file, size=size, placement=placement, seed=seed)
     patch.layer(0, side)  # one that does not fit must stop the run now
     return patch
+
+
+def read_members(file: str) -> frozenset[str]:
+    """Return the paths of samples that a table lists in its column `path`, as suspects.csv does.
+
+    Raises ValueError or OSError for a file that is missing, has no such column or lists nothing.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise FileNotFoundError(f"analysis.members expects a table such as suspects.csv, got no file at {path}")
+    try:
+        with path.open(newline="", encoding="utf-8") as table:
+            rows = list(csv.DictReader(table))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"analysis.members expects a table of text, got {path}: {error}") from error
+    listed = frozenset(row["path"] for row in rows if row.get("path"))
+    if not listed:
+        columns = ", ".join(map(str, rows[0])) if rows else "no rows"
+        raise ConfigurationError(f"analysis.members expects samples in a column 'path', got {columns} in {path}.")
+    return listed
 
 
 def read_mask(file: str, side: int) -> NDArray[np.bool_]:

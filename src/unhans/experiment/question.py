@@ -21,7 +21,8 @@ class Question:
     """How artifacts are isolated and tried; raises ConfigurationError for what cannot be.
 
     kind: of artifact to look for; samples: to paste on; fills: how it is removed; clusters: of a class to examine;
-    mask: (H, W), where the artifact lies; given: an artifact to test in place of an isolated one.
+    mask: (H, W), where the artifact lies; given: an artifact to test in place of an isolated one; listed: paths of
+    the samples that carry it, in place of a cluster.
     """
 
     kind: Kind = "auto"
@@ -30,6 +31,7 @@ class Question:
     clusters: int = 1
     mask: NDArray[np.bool_] | None = field(default=None, repr=False)
     given: Patch | None = None
+    listed: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
         for name in ("samples", "clusters"):
@@ -51,4 +53,5 @@ class Question:
         settings = {"kind": self.kind, "samples": self.samples, "fills": list(self.fills)}
         mask = None if self.mask is None else digest(self.mask)
         given = None if self.given is None else digest(self.description, self.given.layer(0, side))
-        return settings | {"mask": mask, "artifact": given}
+        listed = digest(*sorted(self.listed)) if self.listed else None
+        return settings | {"mask": mask, "artifact": given, "members": listed}
