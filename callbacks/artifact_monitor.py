@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import LOG, Audit, tell
+from unhans.callbacks.curves import COLUMNS, rows_of, scalars_of
 from unhans.callbacks.measured import Masks, Measured, affected_by, check_one, measured, standing
 from unhans.callbacks.tracked import Tracked, tracked
 
@@ -25,11 +26,8 @@ from unhans.artifacts.verdict import MINIMUM
 from unhans.data import bench_of, pixel_scale, planted_in
 from unhans.data.benches import SAMPLES, class_names
 from unhans.report import log_epoch, monitor_figure
-from unhans.report.measures import MEASURES, PROBABILITY, SHARE
+from unhans.report.measures import PROBABILITY, SHARE
 from unhans.store import write_csv, write_figure
-
-NUMBERS = [f"{measure.column}{end}" for measure in MEASURES for end in ("", "_low", "_high")]
-COLUMNS = ("epoch", "artifact", "class", "change", "n", *NUMBERS)
 
 
 class ArtifactMonitor(Audit):
@@ -123,11 +121,12 @@ class ArtifactMonitor(Audit):
             if removed is not None:
                 self.removed.setdefault(name, []).append(removed)
         folder = self._folder(trainer, "effect")
-        write_csv(folder / "effects.csv", COLUMNS, self._rows())
+        targets = {each.name: self.names[each.target] for each in self.tracked}
+        write_csv(folder / "effects.csv", COLUMNS, rows_of(self.epochs, targets, self.added, self.removed))
         write_figure(folder / "effect.png", monitor_figure(self.epochs, self._captioned(), MINIMUM))
         scalars: dict[str, float] = {}
         for name, pair in found.items():
-            scalars |= _scalars(f"effect/{name}", pair)
+            scalars |= scalars_of(f"effect/{name}", pair)
         figures = {"effect/curves": folder / "effect.png"}
         log_epoch(trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, figures)
         for each in self.tracked:
@@ -170,35 +169,3 @@ class ArtifactMonitor(Audit):
 
     def _captioned(self) -> Mapping[str, Sequence[Effect]]:
         return {f"{each.name} → {self.names[each.target]}": self.added[each.name] for each in self.tracked}
-
-    def _rows(self) -> list[list[Any]]:
-        """All effects of all epochs, in the order of `COLUMNS`."""
-        rows = []
-        for number, epoch in enumerate(self.epochs):
-            for each in self.tracked:
-                for change, effects in (("added", self.added), ("removed", self.removed)):
-                    if len(effects.get(each.name, ())) > number:
-                        effect = effects[each.name][number]
-                        numbers = _numbers(effect).values()
-                        rows.append([epoch, each.name, self.names[each.target], change, effect.n, *numbers])
-        return rows
-
-
-def _scalars(prefix: str, found: Measured) -> dict[str, float]:
-    """The numbers of one artifact by their keys in the logger."""
-    added, removed = found
-    scalars = {f"{prefix}/{key}": value for key, value in _numbers(added).items()}
-    scalars[f"{prefix}/n"] = float(added.n)
-    if removed is not None:
-        scalars |= {f"{prefix}/removed_{key}": value for key, value in _numbers(removed).items()}
-        scalars[f"{prefix}/removed_n"] = float(removed.n)
-    return scalars
-
-
-def _numbers(effect: Effect) -> dict[str, float]:
-    """Every measure of an effect and the ends of its interval, by column."""
-    numbers = {}
-    for measure in MEASURES:
-        low, high = measure.interval(effect)
-        numbers |= {measure.column: measure.value(effect), f"{measure.column}_low": low, f"{measure.column}_high": high}
-    return numbers

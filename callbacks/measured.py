@@ -15,6 +15,7 @@ from unhans.artifacts.bench import Bench
 from unhans.artifacts.measurement import Change, measure
 from unhans.artifacts.paste import check_layer
 from unhans.artifacts.subtraction import Subtraction, located
+from unhans.artifacts.verdict import FEWEST
 
 Measured = tuple[Effect, "Effect | None"]
 Masks = dict[int, "NDArray[np.bool_] | None"]
@@ -64,8 +65,11 @@ def check_one(each: Tracked, bench: Bench, indices: NDArray[np.int64]) -> None:
 
 
 def standing(epochs: Sequence[int], effects: Sequence[Effect], minimum: float) -> str:
-    """Say since which epoch an artifact is learned or forgotten: the lower end of the interval of Δp decides."""
-    learned = [effect.probability_interval[0] >= minimum for effect in effects]
+    """Say since which epoch an artifact is learned or forgotten: the lower end of the interval of Δp decides.
+
+    Fewer than ten samples show nothing, as in a verdict.
+    """
+    learned = [effect.probability_interval[0] >= minimum and effect.n >= FEWEST for effect in effects]
     if not any(learned):
         return "not learned"
     last = len(learned) - 1

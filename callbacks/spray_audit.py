@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from unhans.callbacks.audit import LOG, Audit, tell
-from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures, findings, numbers
+from unhans.callbacks.outcome import findings, numbers
+from unhans.callbacks.subset import audit_subsets
+from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures
 
 from unhans.artifacts.case import Case
 from unhans.data import bench_of, pixel_scale, reading
@@ -99,28 +101,12 @@ class SpRAyAudit(Audit):
 
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Draw the audit subset; raises for an unknown class name or when no class is large enough."""
-        unknown = set(self.chosen or ()) - set(self.classes.values())
-        if unknown:
-            known = ", ".join(self.classes.values())
-            raise MisconfigurationException(
-                f"SpRAyAudit: classes expects names among {known}, got {sorted(unknown)[0]!r}."
+        try:
+            return audit_subsets(
+                self.labels, self.classes, self.chosen, self.samples_per_class, self.spray.n_neighbors, self.seed
             )
-        subsets = reading.choose(self.labels, self.samples_per_class, self.seed)
-        subsets = {
-            label: index for label, index in subsets.items() if not self.chosen or self.classes[label] in self.chosen
-        }
-        for label, index in subsets.items():
-            if len(index) <= self.spray.n_neighbors:
-                LOG.warning(
-                    "class %r has %d samples to audit; SpRAy expects more than n_neighbors=%d, so it is left out.",
-                    self.classes[label], len(index), self.spray.n_neighbors,
-                )  # fmt: skip
-        large = {label: index for label, index in subsets.items() if len(index) > self.spray.n_neighbors}
-        if not large:
-            raise MisconfigurationException(
-                f"SpRAyAudit needs a class with more than n_neighbors={self.spray.n_neighbors} samples, there is none."
-            )
-        return large
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from error
 
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
         """Audit the classes whose turn it is, then rank, write and log."""

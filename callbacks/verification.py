@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,20 +18,15 @@ from unhans.report import (
     CASE_COLUMNS,
     AuditPages,
     case_rows,
-    raw_images_stand_out,
-    state_of,
     write_case,
     write_cases,
     write_effects,
 )
-from unhans.report.account import STATES
-from unhans.report.measures import PROBABILITY
 from unhans.spray import ClassAudit, Suspicion
 
 Advance = Callable[[int], None]
 
 FILLS = ("telea",)  # how an artifact is removed
-REASON = 100  # characters of a reason in the terminal's line
 
 
 @dataclass(frozen=True)
@@ -117,43 +112,3 @@ def add_cases(pages: AuditPages, cases: Sequence[Case]) -> None:
         write_cases(pages.folder / "cases.json", cases)
         write_effects(pages.folder / "effects.csv", cases)
         pages.tables["audit/cases"] = (CASE_COLUMNS, case_rows(cases))
-
-
-def findings(ranking: Sequence[Suspicion], cases: Mapping[int, Case]) -> str:
-    """Say which classes are proven to be recognised by an artifact, and why the others are suspicious only."""
-    suspects = [entry for entry in ranking if entry.suspicious]
-    proven = [entry for entry in suspects if entry.label in cases and cases[entry.label].proven]
-    others = [_suspicious(entry, ranking, cases.get(entry.label)) for entry in suspects if entry not in proven]
-    parts = [f"proven: {', '.join(f'{entry.name} ({outcome(cases[entry.label])})' for entry in proven)}"] * bool(proven)
-    parts += [f"suspicious: {', '.join(others) or 'none'}"] * bool(others or not proven)
-    return "; ".join(parts)
-
-
-def _suspicious(entry: Suspicion, ranking: Sequence[Suspicion], case: Case | None) -> str:
-    said = [f"λ₂ {entry.lambda_2:.3f}"]
-    if raw_images_stand_out(entry, ranking):
-        said.append("but its raw images stand apart too")
-    if case is not None:
-        said.append(outcome(case))
-    return f"{entry.name} ({', '.join(said)})"
-
-
-def outcome(case: Case) -> str:
-    """Say in a few words what became of a case: its effect with the 95 % interval, or why there is none."""
-    state = STATES[state_of(case)]
-    if case.proof is None:
-        reason = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
-        return f"{state}: {reason}".rstrip(".")
-    effect = case.proof.added[0].effect
-    change = f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}"
-    return change if case.proven else f"{state}: {change}"
-
-
-def numbers(case: Case) -> dict[str, float]:
-    """Return what a logger can plot: whether it is proven, and Δp with its interval where it was measured."""
-    found = {"proven": float(case.proven)}
-    if case.proof is not None:
-        effect = case.proof.added[0].effect
-        low, high = effect.probability_interval
-        found |= {"delta_p": effect.probability, "delta_p_low": low, "delta_p_high": high}
-    return found

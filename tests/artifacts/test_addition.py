@@ -75,10 +75,24 @@ def test_a_control_that_cannot_be_made_is_left_out():
     assert list(added(bench_of(exact_weights()), unaffected=np.array([], int))) == [
         "artifact",
         "mean colour",
+        "area averaged",
         "other classes",
     ]
     two = bench_of(exact_weights()[:2], labels=np.arange(200) % 2)
     assert "other classes" not in added(two, indices=np.arange(0, 50, 2))
+
+
+def test_the_pixels_under_the_artifact_are_averaged():
+    """Against a literal version: what lies under the layer becomes its own alpha-weighted mean."""
+    weights = torch.from_numpy(np.random.default_rng(3).normal(size=(4, 3, SIDE, SIDE))).float() * 0.1
+    bench, layer = bench_of(weights), pattern_layer(alpha=0.7)
+    trials, slow = added(bench, layer), []
+    alpha = layer[3]
+    for image in images_of()[trials["area averaged"].indices]:
+        mean = (image * alpha).sum((1, 2)) / alpha.sum()
+        averaged = image * (1 - alpha) + mean[:, None, None] * alpha
+        slow.append(float(((averaged - image) * weights[TARGET]).sum()))
+    assert trials["area averaged"].effect.logit == pytest.approx(np.mean(slow), abs=1e-4)
 
 
 def test_an_artifact_of_one_colour_is_held_against_other_colours():
@@ -126,7 +140,7 @@ def test_what_cannot_be_read_is_left_out():
 def test_advance_counts_every_image_that_is_predicted():
     seen = []
     added(bench_of(exact_weights()), advance=seen.append)
-    assert sum(seen) == 4 * len(OTHERS)
+    assert sum(seen) == 5 * len(OTHERS)
 
 
 def test_a_placed_artifact_lies_where_it_lies_on_each_sample(tmp_path):

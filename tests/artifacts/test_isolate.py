@@ -1,6 +1,7 @@
 """What a cluster's images share at a fixed place, or in their colours."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -128,6 +129,72 @@ def test_parts_where_the_model_does_not_look_are_named_and_not_kept():
     assert overlap(found.masks[0], mask) > 0.9
     assert not found.layers[0][3, :4, -8:].any()
     assert "not kept: 32 pixels at the top right" in found.sentence
+
+
+def digits(n):
+    """Smooth grey blobs in the middle of a black image: the rim never changes."""
+    window = np.hanning(32)[:, None] * np.hanning(32)
+    window[:5] = window[-5:] = window[:, :5] = window[:, -5:] = 0
+    return (photographs(n).mean(1, keepdim=True) * torch.from_numpy(window).float()).expand(-1, 3, -1, -1).clone()
+
+
+def test_a_border_of_one_channel_is_whole_though_only_its_corners_are_relevant():
+    carry, border = first(N, 30), np.ones((32, 32), bool)
+    border[2:-2, 2:-2] = False
+    images = digits(N)
+    images[:30, :, torch.from_numpy(border)] = torch.tensor([1.0, 0, 0])[:, None]
+    corners = np.zeros((32, 32), bool)
+    corners[np.ix_([0, 1, 30, 31], [0, 1, 30, 31])] = True
+    found = isolate((images * 255).round() / 255, relevance(carry, corners), carry, kind="fixed")
+    assert overlap(found.masks[0], border) > 0.99
+    assert found.layers[0][3, torch.from_numpy(border)].min() > 0.97
+
+
+def test_parts_that_continue_a_relevant_one_are_kept():
+    layer, mask = mark()
+    twin = torch.zeros_like(layer)
+    twin[:, 2:8, 8:24] = torch.tensor([0.9, 0.8, 0.1, 1.0])[:, None, None]
+    carry = first(N, 20)
+    images, maps = planted(carry, twin, planted(carry, layer, photographs())), relevance(carry, mask)
+    maps[:, :10, 6:26] = 0
+    found = isolate(images, maps, carry, kind="fixed")
+    assert overlap(found.masks[0], mask | (twin[3] > 0).numpy()) > 0.9
+    assert "not kept" not in found.sentence
+
+
+def test_a_mark_of_little_relevance_is_kept_and_said_to_have_little():
+    images, maps, carry, _, mask = scene()
+    maps = np.where(mask | ~carry[:, None, None], 0.4, 1.0) + 0 * maps
+    found = isolate(images, maps, carry, kind="fixed")
+    assert overlap(found.masks[0], mask) > 0.9
+    assert re.search(r"relevance there is only 0\.[4-9]\d of the map's mean", found.sentence)
+
+
+def test_a_faint_part_beside_a_strong_one_is_found():
+    carry, faint = first(N, 30), torch.zeros(4, 64, 64)
+    faint[:, 6:16, 40:60] = torch.tensor([0.0, 0.0, 0.0, 0.25])[:, None, None]
+    layer, mask = mark(64)
+    images = planted(carry, faint, planted(carry, layer, photographs(side=64)))
+    both = mask | (faint[3] > 0).numpy()
+    found = isolate(images, relevance(carry, both), carry, kind="fixed")
+    assert overlap(found.masks[0], both) > 0.9
+    assert abs(found.layers[0][3, 8:14, 42:58].mean() - 0.25) < 0.12
+    assert found.layers[0][3][mask].min() > 0.97
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_faint_mark_on_ten_images_has_one_level(seed):
+    images, maps, carry, _, mask = scene(0.3, 10, 64, seed=seed)
+    alpha = isolate(images, maps, carry, kind="fixed").layers[0][3].numpy()
+    assert overlap(alpha > alpha.max() / 2, mask) > 0.85
+    assert np.median(alpha[mask]) == pytest.approx(0.3, abs=0.12)
+    assert alpha[alpha > alpha.max() / 2].std() < 0.05  # a pixel's own alpha has a noise of .16
+
+
+def test_the_sentence_gives_the_box_in_pixels():
+    images, maps, carry, _, mask = scene()
+    sentence = isolate(images, maps, carry, kind="fixed").sentence
+    assert f"on {100 * mask.mean():.1f} % of the image (16 × 8 pixels at x 4, y 16), opaque; 20 of 60" in sentence
 
 
 def test_agreement_without_relevance_is_refused():

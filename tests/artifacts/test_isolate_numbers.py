@@ -3,17 +3,21 @@
 import numpy as np
 import pytest
 import torch
-from marked_scenes import first, photographs
+from marked_scenes import first, overlap, photographs
+from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
-from unhans.artifacts.agreement import auc, chance, split_scores
+from unhans.artifacts.agreement import chance, split_scores
 from unhans.artifacts.discriminant import discriminant, significant, variance
+from unhans.artifacts.extent import contrast, extent, regions
 from unhans.artifacts.gradients import gradients, integrate
 from unhans.artifacts.guided import guided_filter
-from unhans.artifacts.layer_estimate import Statistics, estimate_layer, own_alpha
+from unhans.artifacts.layer_estimate import Statistics, estimate_layer, own_alpha, ratio_noise
+from unhans.artifacts.mark import mean_relevance
 from unhans.artifacts.membership import deal, held_out
 from unhans.artifacts.moments import gradient_moments, pixel_moments
-from unhans.artifacts.relevant import parts_of
+from unhans.artifacts.relevant import Part, choose, relevance_density
+from unhans.artifacts.separation import area_under_roc
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_scores_of_one_group_have_no_gap():
 def test_area_under_the_curve_with_ties():
     rng = np.random.default_rng(0)
     scores, members = rng.integers(0, 6, 40), rng.random(40) < 0.4
-    assert auc(scores, members) == pytest.approx(roc_auc_score(members, scores))
+    assert area_under_roc(scores[members], scores[~members]) == pytest.approx(roc_auc_score(members, scores))
 
 
 def test_chance_is_small_for_separated_scores_and_uniform_for_noise():
@@ -120,7 +124,7 @@ def test_chance_is_small_for_separated_scores_and_uniform_for_noise():
 
 
 def uniform(mean, variance, side=12):
-    return Statistics(np.full((3, side, side), mean), np.full((side, side), variance))
+    return Statistics(20, np.full((3, side, side), mean), np.full((side, side), variance))
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 0.8, 1.0])
@@ -133,7 +137,7 @@ def test_alpha_and_colour_of_exact_statistics(alpha):
     carriers.variance[near] *= (1 - alpha) ** 2
     change = torch.from_numpy(carriers.mean - rest.mean)
     assert own_alpha(carriers, rest, near)[near] == pytest.approx(alpha, abs=0.02)
-    layer = estimate_layer(carriers, rest, change, near)
+    layer = estimate_layer(carriers, rest, change, [near], 0)
     assert layer[3][near].numpy() == pytest.approx(alpha, abs=0.02)
     assert layer[:3, near].numpy() == pytest.approx(0.7, abs=0.02)
     assert not layer[:, ~near].any()
@@ -173,9 +177,94 @@ def test_letters_of_a_word_are_one_part_and_specks_none():
     mask = np.zeros((64, 64), bool)
     mask[10:20, 10:14] = mask[10:20, 16:20] = mask[50:60, 50:60] = True
     mask[40, 5] = True
-    relevance = np.where(mask & (np.arange(64) < 30), 4.0, 0.5)
-    word, square = sorted(parts_of(mask, relevance), key=lambda part: -part.density)
-    assert word.mask.sum() == 80
-    assert square.mask.sum() == 100
-    assert word.density > 2
-    assert square.density == pytest.approx(0.5 / relevance.mean())
+    square, word = sorted(regions(mask), key=lambda part: part[55].any(), reverse=True)
+    assert word.sum() == 80
+    assert square.sum() == 100
+
+
+def test_density_is_of_the_surface_or_of_its_outline():
+    mask = np.zeros((64, 64), bool)
+    mask[20:40, 20:40] = True
+    flat = np.where(mask, 4.0, 0.5)
+    near = ndimage.binary_dilation(mask)  # 64/112 of a pixel, rounded
+    assert relevance_density(mask, flat) == pytest.approx(max(flat[near].mean(), 4) / flat.mean())
+    edge = np.where(mask & ~ndimage.binary_erosion(mask), 3.0, 0.5)
+    assert relevance_density(mask, edge) == pytest.approx(3 / edge.mean())
+    assert relevance_density(mask, 0 * flat) == 0
+    assert relevance_density(~np.zeros((8, 8), bool), np.ones((8, 8))) == 1
+
+
+def part(density, alpha=1.0, color=(1, 1, 1), error=0.0, size=10):
+    mask = np.zeros((8, 64), bool)
+    mask[0, :size] = True
+    return Part(mask, density, alpha, np.array(color, float), error)
+
+
+def test_relevant_parts_and_what_continues_them_are_kept():
+    loud, same, veiled, red = part(2), part(0.1), part(0.1, alpha=0.5), part(0.5, color=(1, 0, 0))
+    choice = choose([loud, same, veiled, red])
+    assert choice.kept == (loud, same)
+    assert choice.left == (veiled, red)
+    assert choice.faint is None
+
+
+def test_noise_makes_parts_look_the_same():
+    assert not part(1, alpha=0.5).looks_like(part(1, alpha=0.7))
+    assert part(1, alpha=0.5, error=0.06).looks_like(part(1, alpha=0.7))
+    assert not part(1, alpha=0.5).looks_like(part(1, alpha=0.5, color=(1, 0.8, 1)))
+    assert part(1, alpha=0.5, error=0.03).looks_like(part(1, alpha=0.5, color=(1, 0.8, 1)))
+
+
+def test_without_a_relevant_part_those_of_one_look_are_judged_together():
+    sides = [part(0.2, size=10), part(0.5, size=30)]
+    other = part(0.35, color=(0, 0, 0))
+    choice = choose([*sides, other])
+    assert list(choice.kept) == sides
+    assert choice.left == (other,)
+    assert choice.faint == pytest.approx((0.2 * 10 + 0.5 * 30) / 40)
+    refused = choose([part(0.2), part(0.24)])
+    assert refused.kept == ()
+    assert refused.faint == pytest.approx(0.22)
+
+
+def test_the_mean_relevance_is_that_of_the_members_where_it_is_positive():
+    maps = np.random.default_rng(0).normal(size=(6, 4, 5)).astype(np.float32)
+    members = first(6, 4)
+    np.testing.assert_allclose(mean_relevance(maps, members), maps[:4].clip(0).mean(0), rtol=1e-6)
+
+
+def test_a_line_in_one_channel_is_seen_to_the_rim():
+    images, members = photographs(60, 24), first(60, 30)
+    images[:30, 0, :, :3] = 1  # red only: one significant gradient per pixel of its edge
+    change = contrast(*moments_of(images, members))
+    expected = np.zeros((24, 24), bool)
+    expected[:, :3] = True
+    assert extent(change)[:, :3].all()
+    assert overlap(extent(change), expected) > 0.8
+
+
+def test_alpha_is_drawn_to_its_level_as_far_as_noise_explains_it():
+    """Variances of 11 and 31 normal values: the layer has one alpha; a true step of alpha stays."""
+    rng, near = np.random.default_rng(0), np.zeros((40, 40), bool)
+    near[10:30, 10:30] = True
+    keep = np.where(near, 0.7, 1.0)
+    noisy = [rng.chisquare(n - 1, (40, 40)) / (n - 1) * 0.09 for n in (11, 31)]
+    carriers = Statistics(11, np.full((3, 40, 40), 0.5) + 0.15 * near, noisy[0] * keep**2)
+    rest = Statistics(31, np.full((3, 40, 40), 0.5), noisy[1])
+    change = torch.from_numpy(carriers.mean - rest.mean)
+    alpha = estimate_layer(carriers, rest, change, [near], 0)[3].numpy()
+    assert own_alpha(carriers, rest, near)[near].std() > 0.15
+    assert alpha[near].std() < 0.03
+    assert alpha[near].mean() == pytest.approx(0.3, abs=0.06)
+    carriers.variance[10:30, 10:20] *= (0.1 / 0.7) ** 2
+    change[:, 10:30, 10:20] *= 3
+    alpha = estimate_layer(carriers, rest, change, [near], 0)[3].numpy()
+    assert alpha[12:28, 12:18].mean() == pytest.approx(0.9, abs=0.1)
+    assert alpha[12:28, 22:28].mean() == pytest.approx(0.3, abs=0.12)
+
+
+@pytest.mark.parametrize(("n", "m"), [(10, 190), (40, 40)])
+def test_the_noise_of_alpha_is_that_of_ratios_of_standard_deviations(n, m):
+    rng = np.random.default_rng(0)
+    ratios = rng.normal(size=(n, 4000)).std(0, ddof=1) / rng.normal(size=(m, 4000)).std(0, ddof=1)
+    assert ratio_noise(0.3, n, m) == pytest.approx((0.7 * ratios).std(), rel=0.1)

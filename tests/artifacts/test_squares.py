@@ -152,7 +152,7 @@ def test_a_padding_has_no_layer_and_only_three_orientations():
 # what ways do to a class
 
 
-def squared(n=40, fall=0, seed=0):
+def squared(n=400, fall=0, seed=0):
     """n landscape images, half of class 0; logits of three classes; class 0's fall by so much in every way."""
     random = np.random.default_rng(seed)
     logits = np.repeat(random.normal(size=(n, 1, 3)), 6, axis=1)
@@ -169,7 +169,7 @@ def test_changes_are_mean_differences_to_copied_borders():
         rows = measured.logits[(measured.labels == 0) == (change.group == "class")]
         p = torch.from_numpy(rows).softmax(2)[:, :, 0].numpy()
         number = WAYS.index(change.way)
-        assert change.effect.n == 20
+        assert change.effect.n == 200
         assert change.base == pytest.approx(p[:, 0].mean())
         assert change.effect.probability == pytest.approx((p[:, number] - p[:, 0]).mean())
         assert change.effect.logit == pytest.approx((rows[:, number, 0] - rows[:, 0, 0]).mean())
@@ -199,9 +199,9 @@ def test_copies_are_expected_where_mirroring_and_cropping_both_lower_the_class_o
 def test_the_sentence_has_the_numbers():
     effect = squaring_effect(squared(fall=(3, 3, 3, 3, -3)), 0, "cat")
     fall = -effect.change("others", "landscape", "mirror").effect.probability
-    assert "on 20 landscape images of other classes, copying raises its probability by " in effect.sentence
+    assert "on 200 landscape images of other classes, copying raises its probability by " in effect.sentence
     assert f"by {fall:.2f} [" in effect.sentence
-    assert "On its own 20 landscape images the other ways change it by" in effect.sentence
+    assert "On its own 200 landscape images the other ways change it by" in effect.sentence
     assert "Above copying it is raised on other classes: the chosen colour (landscape) by" in effect.sentence
     lowered = squaring_effect(squared(fall=(3, 3, 3, 2, 2)), 0, "cat").sentence
     assert "every other way lowers it, by" in lowered

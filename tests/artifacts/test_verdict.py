@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from unhans.artifacts.trial import Trial, trial
+from unhans.artifacts.numerals import change_said, signed
+from unhans.artifacts.trial import trial
 from unhans.artifacts.verdict import FEWEST, MINIMUM, judge
 
 
@@ -21,12 +24,15 @@ def verdict(artifact, *controls, removed=()):
 def test_an_effect_above_all_controls_is_proven():
     found = verdict(of("artifact", 0.5), of("mean colour", 0.1), of("patch of the class", 0.0))
     assert found.name == "proven"
-    assert (
-        "Pasted on 100 samples of other classes, the artifact changes the probability of 'bee' by +0.50"
-        in found.sentence
+    assert found.summary == "Proven: the network uses the artifact as a sign of 'bee'."
+    assert found.effect.startswith(
+        "Pasted on 100 samples of other classes, the artifact changes the probability of 'bee' by +0.500 ["
     )
-    assert "the closest, its area in its mean colour, changes it by +0.10" in found.sentence
-    assert "the artifact by +0.40 [+0.39, +0.41] more" in found.sentence
+    assert "100 % [96, 100] of them are newly predicted as 'bee'" in found.effect
+    assert found.controls.startswith("The artifact does more than each of its 2 controls: its area in its mean colour")
+    assert "changes the probability by +0.100 [+0.060, +0.133] (difference: +0.400 [+0.349, +0.422])" in found.controls
+    assert found.sentence == f"{found.summary} {found.effect} {found.controls}"
+    assert found.grounds == {"Effect": found.effect, "Controls": found.controls}
 
 
 @pytest.mark.parametrize(
@@ -35,60 +41,106 @@ def test_an_effect_above_all_controls_is_proven():
         (0.0, 0.02, f"An effect of {MINIMUM} or more is excluded"),
         (0.02, 0.01, f"It raises the probability, but an effect of {MINIMUM} or more is excluded"),
         (-0.08, 0.01, "It makes the class less probable"),
-        (0.04, 0.1, "is not shown; with these samples one larger than 0.07 is excluded"),
     ],
 )
-def test_what_is_too_small_or_not_shown_is_no_effect(change, spread, words):
-    found = verdict(of("artifact", change, spread=spread), of("mean colour", -0.09))
+def test_an_effect_that_is_excluded_is_none(change, spread, words):
+    found = verdict(of("artifact", change, 400, spread=spread), of("mean colour", -0.09, 400))
     assert found.name == "no effect"
-    assert words in found.sentence
+    assert found.summary == "No effect: for the network, the artifact alone is no sign of 'bee'."
+    assert words in found.effect
+    assert found.controls == ""
 
 
-def test_the_minimum_is_for_the_lower_end():
-    assert verdict(of("artifact", MINIMUM + 0.003, spread=0.02), of("mean colour", 0.0)).name == "no effect"
-    assert verdict(of("artifact", MINIMUM + 0.006, spread=0.02), of("mean colour", 0.0)).name == "proven"
+@pytest.mark.parametrize(("change", "spread", "n"), [(0.2, 0.5, 20), (0.04, 0.1, 100), (0.0, 0.6, 30), (0.06, 0.1, 60)])
+def test_an_effect_that_is_neither_shown_nor_excluded_is_not_separable(change, spread, n):
+    artifact = of("artifact", change, n, spread, start=0.5)
+    low, high = artifact.effect.probability_interval
+    assert low < MINIMUM < high
+    found = verdict(artifact, of("mean colour", -0.09, n))
+    assert found.name == "not separable"
+    assert found.summary == (
+        "Not separable from no effect. An effect of 0.05 or more is neither shown nor excluded by "
+        f"{n} samples; more samples would tell."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "name"),
+    [
+        (MINIMUM, 0.9, "proven"),
+        (MINIMUM - 1e-9, 0.9, "not separable"),
+        (-0.3, MINIMUM, "not separable"),
+        (-0.3, MINIMUM - 1e-9, "no effect"),
+        (0.01, MINIMUM - 1e-9, "no effect"),
+    ],
+)
+def test_the_minimum_is_for_both_ends(low, high, name):
+    artifact = of("artifact", 0.5)
+    effect = replace(artifact.effect, probability_interval=(low, high), share=0.02, share_interval=(0.01, 0.07))
+    assert verdict(replace(artifact, effect=effect), of("mean colour", 0.0)).name == name
+
+
+def test_samples_that_change_sides_are_an_effect_though_the_probability_hardly_moves():
+    artifact = of("artifact", 0.0)
+    unmoved = replace(artifact.effect, probability_interval=(0.0, 0.01), share=0.6, share_interval=(MINIMUM, 0.7))
+    found = verdict(replace(artifact, effect=unmoved), of("mean colour", 0.0))
+    assert found.name == "not separable"
+    assert "60 % [5, 70] of the samples are newly predicted as 'bee'" in found.summary
 
 
 def test_one_control_that_does_as_much_is_enough():
     found = verdict(of("artifact", 0.5), of("mean colour", 0.1), of("patch of the class", 0.52))
     assert found.name == "not separable"
-    assert "It cannot be told from its control: a patch of the class in its area changes it by +0.52" in found.sentence
-    assert "mean colour" not in found.sentence
+    assert found.summary.startswith("Not separable from its control: the artifact raises the probability of 'bee', but")
+    assert "a patch of the class in its area" in found.summary
+    assert "cannot be told from its control: a patch of the class in its area changes the probability by +0.520" in (
+        found.controls
+    )
+    assert "It does more than the others: its area in its mean colour changes" in found.controls
     both = verdict(of("artifact", 0.5), of("mean colour", 0.5), of("other classes", 0.6, detail="dog"))
-    assert "from its controls: " in both.sentence
-    assert "the class that gains most from it besides, 'dog'," in both.sentence
+    assert both.summary.startswith("Not separable from its controls: ")
+    assert "its effect on 'dog', the class that gains most from it besides" in both.summary
+
+
+def test_controls_that_could_not_be_had_are_named():
+    alone = verdict(of("artifact", 0.5), of("mean colour", 0.1)).controls
+    assert alone.startswith("The artifact does more than its only control: ")
+    assert "The patch of the class is left out: no sample" in alone
+    assert "another class is left out: there are only two classes." in alone
+    every = of("mean colour", 0.1), of("patch of the class", 0.1), of("other classes", 0.1, detail="dog")
+    assert "left out" not in verdict(of("artifact", 0.5), *every).controls
 
 
 def test_the_difference_is_paired():
     """Both vary far more than they differ, but sample by sample they differ by the same: apart they would overlap."""
-    changes = np.random.default_rng(0).uniform(0.1, 0.8, 60)
-    base = np.log(np.tile([0.9, 0.1], (60, 1)))
+    changes = np.random.default_rng(0).uniform(0.1, 0.8, 200)
+    base = np.log(np.tile([0.9, 0.1], (200, 1)))
 
     def shifted(name, more):
         p = 0.1 + changes * 0.9 + more
-        return trial(name, base, np.log(np.stack([1 - p, p], axis=1)), 1, np.arange(60))
+        return trial(name, base, np.log(np.stack([1 - p, p], axis=1)), 1, np.arange(200))
 
-    artifact, control = shifted("artifact", 0.06), shifted("mean colour", 0.04)
+    artifact, control = shifted("artifact", 0.06), shifted("mean colour", 0.03)
     assert artifact.effect.probability_interval[0] < control.effect.probability_interval[1]
     assert judge([artifact, control], (), "bee").name == "proven"
     assert judge([control, artifact], (), "bee").name == "not separable"
 
 
 @pytest.mark.parametrize("n", [1, 2, FEWEST - 1])
-def test_few_samples_never_prove(n):
-    found = verdict(of("artifact", 0.8, n=n, spread=0.0), of("mean colour", 0.0, n=n, spread=0.0))
-    assert found.name != "proven"
+@pytest.mark.parametrize("change", [0.0, 0.8])
+def test_few_samples_neither_prove_nor_exclude(n, change):
+    found = verdict(of("artifact", change, n=n, spread=0.0), of("mean colour", 0.0, n=n, spread=0.0))
+    assert found.name == "not separable"
     assert f"Pasted on {n} sample{'s' * (n > 1)} of" in found.sentence
-    few = verdict(of("artifact", 0.0, n=n, spread=0.0), of("mean colour", 0.0, n=n, spread=0.0))
-    assert f"fewer than {FEWEST} samples exclude none" in few.sentence
-    if n > 1:
-        assert found.name == "not separable"
-        assert f"A proof takes {FEWEST} samples per comparison, got {n}." in found.sentence
+    assert f"a verdict takes {FEWEST} for each comparison, but one has only {n}" in found.summary
 
 
 def test_a_control_on_few_samples_does_not_prove_either():
-    few = of("other classes", 0.0, n=4, indices=np.arange(4), detail="dog")
-    assert verdict(of("artifact", 0.5), few).name == "not separable"
+    few = of("other classes", -0.09, n=9, indices=np.arange(9), detail="dog")
+    found = verdict(of("artifact", 0.85, spread=0.001), few)
+    assert found.name == "not separable"
+    assert "but one has only 9" in found.summary
+    assert "does more than its only control" in found.controls
 
 
 @pytest.mark.parametrize(
@@ -107,10 +159,25 @@ def test_removal_is_graded_and_does_not_decide(away, elsewhere, words):
     assert found.sentence.endswith(".")
     assert words in found.sentence
     assert (
-        f"Taken away from 100 affected samples (fill: telea), it changes the probability of 'bee' by {away:+.2f}"
+        f"Taken away from 100 affected samples (fill: telea), it changes the probability of 'bee' by {signed(away, 3)}"
         in (found.sentence)
     )
     assert verdict(of("artifact", 0.0), of("mean colour", 0.0), removed=removed).name == "no effect"
+
+
+def test_what_was_not_recognised_before_shows_no_back_up():
+    removed = of("telea", -0.01, start=0.3), of("elsewhere", 0.0, start=0.3, detail="telea")
+    found = verdict(of("artifact", 0.5), of("mean colour", 0.1), removed=removed)
+    assert "only 0 of them were recognised before, so little could be lost" in found.removal
+
+
+def test_one_donor_of_pixels_is_one_sample():
+    """However many samples its pixels are pasted on: that class has one image, which may be unlike its others."""
+    patch = of("patch of the class", 0.0)
+    assert verdict(of("artifact", 0.5), replace(patch, donors=np.arange(100))).name == "proven"
+    found = verdict(of("artifact", 0.5), replace(patch, donors=np.zeros(100, dtype=np.int64)))
+    assert found.name == "not separable"
+    assert "but one has only 1" in found.summary
 
 
 def test_few_affected_samples_are_said():
@@ -119,7 +186,21 @@ def test_few_affected_samples_are_said():
     assert "too few samples to say whether the network leans on it" in found.sentence
 
 
-def test_numbers_have_no_negative_zero():
-    found = verdict(of("artifact", -0.001, spread=0.0001), of("mean colour", 0.0))
-    assert "-0.00" not in found.sentence
-    assert isinstance(of("artifact", 0.1), Trial)
+def test_a_change_of_nothing_is_said_in_words():
+    found = verdict(of("artifact", -0.0001, 100, 0.00001), of("mean colour", 0.0))
+    assert "its rank by less than 0.01" in found.sentence
+    assert "0.00 [" not in found.sentence
+    assert "-" not in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "said"),
+    [
+        (0.5049, (0.4, 0.6), "+0.505 [+0.400, +0.600]"),
+        (-0.0004, (-0.002, 0.0), "0.000 [−0.002, 0.000]"),
+        (0.0004, (0.0, 0.00049), "less than 0.001"),
+        (0.0, (-np.inf, np.inf), "0.000 [−∞, +∞]"),
+    ],
+)
+def test_changes_are_written_with_their_interval(value, interval, said):
+    assert change_said(value, interval, 3) == said

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from pytorch_lightning import Trainer
 from running import command, only_run, photographs
 from torch.utils.data import TensorDataset
 from torchvision import models
 
+from unhans.experiment.build import build_data
 from unhans.experiment.pool import Parallel
 from unhans.lrp import LRP
 from unhans.models import SmallCNN
@@ -40,6 +42,9 @@ def workplace(tmp_path_factory):
     torch.save(models.squeezenet1_1().state_dict(), folder / "squeezenet1_1.pth")
     assert command(folder, "train.py debug=fast trainer.max_epochs=1") == 0
     shutil.move(only_run(folder), folder / "outputs" / "run")
+    data = build_data(OmegaConf.load(folder / "outputs" / "run" / "config.yaml"))
+    threes = [data.train_set.paths[i] for i in (data.train_set.labels == data.classes.index("3")).nonzero()[0]]
+    (folder / "suspects.csv").write_text("path\n" + "\n".join(threes))
     return folder
 
 

@@ -81,7 +81,7 @@ def test_a_network_that_reads_borders_is_found_out(squares, tmp_path, capsys):
     assert len(rows) == 2 * 2 * 2 * 5
     for group in ("class", "others"):
         for way in ("mirror", "crop", "noise"):
-            assert float(rows["cat", group, "landscape", way]["delta_p_high"]) < -0.3
+            assert float(rows["cat", group, "landscape", way]["delta_p_high"]) < -0.1
         for way in ("random_color", "color"):  # as smooth as copies
             assert abs(float(rows["cat", group, "landscape", way]["delta_p"])) < 0.02
     assert {r["expected"] for r in rows.values() if r["class"] == "cat" and r["orientation"] == "landscape"} == {"True"}

@@ -47,7 +47,13 @@ def proof_of(verdict="proven", removed=True, examples=2, label=1, **changes):
             trial_of("telea", -2.0, 20, lost=True),
             trial_of("elsewhere", 0.0, 20, lost=True, seed=4, detail="telea"),
         ),
-        "verdict": Verdict(verdict, f"The sentence of the verdict: {verdict} & <all>."),
+        "verdict": Verdict(
+            verdict,
+            f"The sentence of the verdict: {verdict} & <all>.",
+            "What the artifact <does>.",
+            "What the controls <do>.",
+            "What removal <does>." if removed else "",
+        ),
         "examples": tuple(example_of(i, 2 * (i % 2)) for i in range(examples)),
         "removal_examples": tuple(example_of(i + 50, label, p=(0.98, 0.3)) for i in range(examples)),
     }

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +30,10 @@ from unhans.report import (
 from unhans.report.measures import LOGIT, PROBABILITY, RANK, SHARE, signed
 
 
-def printed(cases, width=80):
+def printed(cases, width=80, truths=()):
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        for part in effect_tables(cases):
+        for part in effect_tables(cases, truths):
             console.print(part)
     return captured.get()
 
@@ -69,9 +70,32 @@ def test_the_tables_show_every_trial_and_then_the_verdict():
             assert measure.range_said(trial.effect) in text
     assert "  mean colour" in text
     assert "[/" not in text
-    verdict = text[text.rindex(CLASSES[1].split()[0]) :]
-    assert "proven" in verdict
+    verdict = text[text.rindex("Class ") :]
+    assert verdict.startswith(f"Class {CLASSES[1]}: proven\n")
     assert "12 of 50 validation images of the class carry it" in " ".join(text.split())
+
+
+def lines_of(text):
+    """The text beside every label, the lines joined."""
+    found, label = {}, ""
+    for line in text.splitlines()[1:]:
+        head, words = re.fullmatch(r"  (\S+|) +(.*?) *", line).groups() if line.strip() else ("", "")
+        label = head or label
+        found[label] = f"{found.get(label, '')} {words}".strip()
+    return found
+
+
+def test_every_ground_of_a_verdict_has_a_line_of_its_own():
+    case = case_of()
+    text = printed([case], truths=["The artifact <was> planted [/]."])
+    lines = lines_of(text[text.rindex("Class ") :])
+    verdict = case.proof.verdict
+    assert list(lines) == ["Verdict", "Effect", "Controls", "Removal", "Spread", "Truth"]
+    assert lines["Verdict"] == verdict.summary
+    assert [lines[label] for label in verdict.grounds] == list(verdict.grounds.values())
+    assert lines["Spread"] == " ".join(spread_sentences(case))
+    assert lines["Truth"] == "The artifact <was> planted [/]."
+    assert "Truth" not in printed([case])
 
 
 def test_nothing_is_wider_than_a_terminal():
@@ -83,10 +107,12 @@ def test_nothing_is_wider_than_a_terminal():
 def test_without_removals_there_is_one_table_and_without_a_proof_a_sentence():
     text = printed([replace(case_of(), proof=proof_of(removed=False))])
     assert "Removed" not in text
-    said = " ".join(printed([case_of(None, None)]).split())
-    assert said.endswith(
-        ": not isolated. There is no verdict, as nothing could be isolated. The cluster of <one> image shows nothing."
-    )
+    text = printed([case_of(None, None)])
+    assert text.splitlines()[0].endswith(": not isolated")
+    assert lines_of(text) == {
+        "Verdict": "There is no verdict, as nothing could be isolated.",
+        "Reason": "The cluster of <one> image shows nothing.",
+    }
     assert effect_tables([]) == []
 
 

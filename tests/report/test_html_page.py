@@ -455,10 +455,12 @@ def test_a_proven_class_says_so_in_the_overview(opened, proven):
     said = page.inner_text("#findings p.proven")
     assert said.startswith(f"proven {CLASSES[1]}. Its artifact, added to 60 samples of other classes, changes")
     assert SENTENCES[0] not in page.inner_text("#findings")
-    assert page.locator("#ranking .badge").all_inner_texts() == ["proven"]
-    assert page.locator("#ranking tbody tr").first.locator(".badge").count() == 1
+    assert sorted(page.locator("#ranking .badge").all_inner_texts()) == ["no effect", "not isolated", "proven"]
+    assert page.locator("#ranking tbody tr").first.locator(".badge.proven").count() == 1
+    assert page.locator("#ranking .badge.proven").count() == 1
+    assert [line.split(" ")[0] for line in page.locator("#findings p").all_inner_texts()] == ["proven", "not", "no"]
     assert page.locator("img").count() == 0  # what lies in a template is not decoded
-    page.click("#findings a")
+    page.click("#findings p.proven a")
     page.wait_for_selector("#proof .chain")
     assert page.inner_text("#name") == CLASSES[1]
 

@@ -57,7 +57,11 @@ def test_a_section_holds_the_four_steps_and_every_number():
         for measure in MEASURES:
             assert measure.said(trial.effect) in read.text
             assert measure.range_said(trial.effect) in read.text
-    assert case.proof.verdict.sentence in read.text
+    verdict = case.proof.verdict
+    assert verdict.grounds
+    for text in (verdict.summary, *verdict.grounds.items()):
+        for words in [text] if isinstance(text, str) else text:
+            assert words in read.text
     assert case.isolated.sentence in read.text
     assert "12 of 50 validation images of the class carry it" in read.text
     assert read.seen.count("img") == 3 + 2 * 6 + 4 * 4  # the layer, samples and heatmaps, before and after
@@ -77,7 +81,7 @@ def test_no_name_is_read_as_html_and_nothing_comes_from_a_network():
     ("case", "badge", "pictures"),
     [
         (case_of(proof="no effect"), "no effect", 3 + 16),
-        (case_of(proof="not separable"), "not separable from the control", 3 + 16),
+        (case_of(proof="not separable"), "not separable", 3 + 16),
         (case_of(None, None), "not isolated", 0),
         (case_of("global", None), "not tested", 0),
         (case_of("free"), "proven", 3 + 16),

@@ -105,7 +105,7 @@ def test_the_table_has_80_columns_and_the_sentence():
         console.print(squaring_table(effect("[b]cats[/b]")))
     text = capture.get()
     change = effect().change("others", "portrait", "crop").effect
-    assert f"{change.probability:+.2f}" in text
+    assert f"{change.probability:+.2f}".replace("-", "−") in text
     assert "[b]cats[/b]" in text
     assert "expects copied borders" in text
     assert text.count("n = 15") == 4

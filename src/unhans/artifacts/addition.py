@@ -17,6 +17,7 @@ from unhans.artifacts.measurement import Advance, Change, Measurement, measure
 from unhans.artifacts.paste import blend
 from unhans.artifacts.trial import Trial, trial
 
+PATCH = "patch of the class"
 _COLOURS, _DONORS = 11, 12  # tags of what is drawn
 _LOOKED_AT = 16  # layers that tell whether the artifact has one colour
 
@@ -33,15 +34,21 @@ def add(
     """Paste the artifact on samples of other classes; return its trial and those of its controls.
 
     The controls are pasted on the same samples with the same alpha. "mean colour": the layer in its mean colour or,
-    where it has but one colour, "random colour": in one drawn for each sample. "patch of the class": the pixels at
-    this place of a random unaffected sample of the class (left out where there is none). "other classes": the effect
-    of the artifact itself on that other class which gains most, on samples that are not of it (left out where there
-    are two classes only).
+    where it has but one colour, "random colour": in one drawn for each sample. "area averaged": the pixels that the
+    artifact would cover in their own mean colour, which takes away what lies there and adds nothing. "patch of the
+    class": the pixels at this place of a random unaffected sample of the class (left out where there is none). "other
+    classes": the effect of the artifact itself on that other class which gains most, on samples that are not of it
+    (left out where there are two classes only).
     """
-    changes = {"artifact": pasted(artifact), **_controls(bench, artifact, indices, unaffected, size)}
+    donors: dict[int, int] = {}
+    changes = {"artifact": pasted(artifact), **_colours(bench, artifact, indices, size)}
+    changes["area averaged"] = _averaged(artifact)
+    if len(unaffected):
+        changes[PATCH] = _patch(artifact, Donors(bench, np.asarray(unaffected), _DONORS), donors)
     measured = measure(bench, indices, changes, advance)
+    lent = np.array([donors[int(index)] for index in measured.indices]) if donors else None
     trials = [
-        trial(name, measured.before, after, label, measured.indices, bench.seed)
+        trial(name, measured.before, after, label, measured.indices, bench.seed, donors=lent if name == PATCH else None)
         for name, after in measured.after.items()
     ]
     return (*trials, *_other_classes(bench, measured, label))
@@ -67,25 +74,37 @@ def pasted(artifact: Layered, alter: Callable[[Tensor, int], Tensor] | None = No
     return change
 
 
-def _controls(
-    bench: Bench, artifact: Layered, indices: NDArray[np.int64], unaffected: NDArray[np.int64], size: tuple[int, int]
-) -> dict[str, Change]:
-    uniform = all(map(is_uniform, layers_of(artifact, indices[:_LOOKED_AT], size)))
-    changes = {"random colour": pasted(artifact, _colour(bench.seed))} if uniform else {}
-    changes = changes or {"mean colour": pasted(artifact, lambda layer, _: mean_colour(layer))}
-    if not len(unaffected):
-        return changes
-    return changes | {"patch of the class": _patch(artifact, Donors(bench, np.asarray(unaffected), _DONORS))}
+def _colours(bench: Bench, artifact: Layered, indices: NDArray[np.int64], size: tuple[int, int]) -> dict[str, Change]:
+    """The control that keeps the area and loses the picture; named after what most layers get."""
+    uniform = [is_uniform(layer) for layer in layers_of(artifact, indices[:_LOOKED_AT], size)]
+    drawn = _colour(bench.seed)
+
+    def alter(layer: Tensor, index: int) -> Tensor:
+        return drawn(layer, index) if is_uniform(layer) else mean_colour(layer)
+
+    return {"random colour" if 2 * sum(uniform) > len(uniform) else "mean colour": pasted(artifact, alter)}
 
 
 def _colour(seed: int) -> Callable[[Tensor, int], Tensor]:
     return lambda layer, index: random_colour(layer, np.random.default_rng([seed, _COLOURS, index]))
 
 
-def _patch(artifact: Layered, donors: Donors) -> Change:
+def _averaged(artifact: Layered) -> Change:
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
-        pixels = donors.images(indices)
+        own = [mean_colour(filled(layer, image)) for layer, image in zip(layers, images, strict=True)]
+        return blend(images, torch.stack(own))
+
+    return change
+
+
+def _patch(artifact: Layered, donors: Donors, lent: dict[int, int]) -> Change:
+    """Fill the layers with other images' pixels; lent: is told who lent them to whom."""
+
+    def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
+        pixels, names = donors.drawn(indices)
+        lent.update(zip(map(int, indices), map(int, names), strict=True))
         return blend(images, torch.stack([filled(layer, own) for layer, own in zip(layers, pixels, strict=True)]))
 
     return change
@@ -98,4 +117,9 @@ def _other_classes(bench: Bench, measured: Measurement, label: int) -> list[Tria
         return []
     rows = labels != other
     indices = measured.indices[rows]
-    return [trial("other classes", before[rows], after[rows], other, indices, bench.seed, detail=bench.classes[other])]
+    return [trial("other classes", before[rows], after[rows], other, indices, bench.seed, detail=_name(bench, other))]
+
+
+def _name(bench: Bench, label: int) -> str:
+    """The name of a class; an output that has none, as of a head wider than the data, goes by its number."""
+    return bench.classes[label] if label < len(bench.classes) else f"output {label}"

@@ -42,13 +42,6 @@ def _best_cut(ordered: NDArray[np.floating]) -> int:
     return int(np.argmax(total**2 / (size * (n - size)))) + 1
 
 
-def auc(scores: NDArray[np.floating], members: NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve: how often a member scores higher than another sample; ties count half."""
-    n, m = len(members), int(members.sum())
-    ranks = rankdata(scores)
-    return float((ranks[members].sum() - m * (m + 1) / 2) / (m * (n - m)))
-
-
 def chance(
     scores: NDArray[np.floating], members: NDArray[np.bool_], folds: NDArray[np.int64], rng: np.random.Generator
 ) -> float:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.artifacts.agreement import auc, chance
+from unhans.artifacts.agreement import chance
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.membership import FOLDS, deal
+from unhans.artifacts.separation import area_under_roc
 
 _AUC = 0.85  # below this the colours of a cluster overlap those of the rest too much to be what it shares
 _CHANCE = 0.01
@@ -26,7 +27,8 @@ def isolate_global(images: Tensor, members: NDArray[np.bool_], seed: int = 0) ->
     features = color_features(images)
     folds = deal(members, rng)
     scores = _held_out(features, members, folds)
-    area, probability = auc(scores, members), chance(scores, members, folds, rng)
+    area = area_under_roc(scores[members], scores[~members])
+    probability = chance(scores, members, folds, rng)
     if area < _AUC or probability > _CHANCE:
         raise NothingIsolatedError(
             f"no colour cast: mean colour and contrast of whole images separate the cluster with a held-out AUC of "

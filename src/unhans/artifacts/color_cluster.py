@@ -53,17 +53,8 @@ class ColorCluster:
     @cached_property
     def masks(self) -> dict[int, NDArray[np.bool_]]:
         """What relevance points at in each learner, by sample index."""
-        return self.grabbed(self.learners)
-
-    @cached_property
-    def rest_masks(self) -> dict[int, NDArray[np.bool_]]:
-        """What relevance points at in each image of the rest, by sample index."""
-        return self.grabbed(self.rest)
-
-    def grabbed(self, indices: NDArray[np.int64]) -> dict[int, NDArray[np.bool_]]:
-        """Return what relevance points at in some images, by sample index."""
-        relevance = smooth_relevance(self.heatmaps[indices])
-        return {int(i): grab(lab_images(self.images[[i]])[0], r) for i, r in zip(indices, relevance, strict=True)}
+        relevance = smooth_relevance(self.heatmaps[self.learners])
+        return {i: grab(self.lab[i], one) for i, one in zip(self.learners.tolist(), relevance, strict=True)}
 
     def model(self, some: NDArray[np.int64]) -> ColorModel:
         """Return the colours of what relevance points at in some learners, against those of all the rest."""
@@ -81,14 +72,5 @@ class ColorCluster:
         detector = self.detector(some)
         return lambda indices: detector.match(self.images[indices]).scores
 
-    def score_masks(self, some: NDArray[np.int64]) -> Score | None:
-        """Return the scores of what relevance points at in images, by the colours of some learners."""
-        model, masks = self.model(some), {**self.masks, **self.rest_masks}
-        return lambda indices: np.array([_mean(model(self.lab[i][masks[i]])) for i in indices.tolist()])
-
     def _drawn(self, kind: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
         return np.sort(np.random.default_rng([self.seed, 4]).permutation(np.flatnonzero(kind))[:most])
-
-
-def _mean(values: NDArray[np.float32]) -> float:
-    return float(values.mean()) if len(values) else 0.0

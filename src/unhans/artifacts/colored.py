@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts.color_cluster import ColorCluster
-from unhans.artifacts.color_detector import ColorDetector
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError, boxes
 from unhans.artifacts.prototypes import prototypes
 from unhans.artifacts.separation import LEAST_AREA, Separation, held_out_separation
 
 _AGREED = 0.5  # overlap of two masks of a thing, by relevance and by colour, that makes it a prototype's candidate
+_LEAST_AGREED = 0.5  # share of the cluster in which the two must overlap: else colour finds something else there
 _WHOLE = 0.5  # of the image: what covers more is no patch
 
 
@@ -22,19 +22,17 @@ def isolate_colored(
     """Find the things at which relevance points in a cluster's images, if their colours tell the cluster from the rest.
 
     images (n, 3, H, W) in [0, 1], heatmaps (n, H, W), members (n,) of the cluster. Raises NothingIsolatedError where
-    colours learnt from one half of the members do not separate the other half from the rest.
+    colours learnt from one half of the members do not separate the other half from the rest, and where they find
+    something else than relevance points at: the class's object in other colours is no artifact.
     """
     cluster = ColorCluster(images, heatmaps, members, seed)
     separation = held_out_separation(cluster.score_images, cluster.learners, np.flatnonzero(~members), seed)
     if separation.convincing:
         return _with_detector(cluster, separation)
-    agreement = held_out_separation(cluster.score_masks, cluster.learners, cluster.rest, seed)
-    if agreement.convincing:
-        return _without_detector(cluster, separation, agreement)
     raise NothingIsolatedError(
         "what relevance points at in the cluster has no colours of its own: those of one half of the members separate "
-        "the other half's images from the rest with an area under the ROC curve of "
-        f"{separation.area:.2f}, the places of most relevance with {agreement.area:.2f}, where {LEAST_AREA} is needed"
+        f"the other half's images from the rest with an area under the ROC curve of {separation.area:.2f} (standard "
+        f"error of chance {separation.error:.2f}), where {LEAST_AREA} and three such errors above 0.5 are needed"
     )
 
 
@@ -42,55 +40,42 @@ def _with_detector(cluster: ColorCluster, separation: Separation) -> Isolated:
     detector = cluster.detector(cluster.learners, separation.threshold)
     match = detector.match(cluster.images)
     agreed = [i for i in cluster.learners.tolist() if _overlap(match.masks[i], cluster.masks[i]) > _AGREED]
+    _check_agreement(len(agreed), len(cluster.learners))
     _check_size(match.masks[match.carries & cluster.members])
-    layers = _layers(cluster, agreed)
+    layers = prototypes(
+        cluster.images[agreed],
+        np.stack([cluster.lab[i] for i in agreed]),
+        np.stack([cluster.masks[i] for i in agreed]),
+    )
     found, others = match.carries[cluster.members].sum(), match.carries[~cluster.members].sum()
     sentence = (
         f"{_things(layers)}: found by colour in {found} of {cluster.members.sum()} images of the cluster and {others} "
         f"of {(~cluster.members).sum()} others; held-out area under the ROC curve {separation.area:.2f}"
     )
-    return _isolated(layers, match.carries, match.masks, detector, separation.area, sentence, cluster.seed)
-
-
-def _without_detector(cluster: ColorCluster, separation: Separation, agreement: Separation) -> Isolated:
-    masks = np.zeros((len(cluster.images), *cluster.images.shape[-2:]), dtype=bool)
-    for index, mask in cluster.grabbed(np.flatnonzero(cluster.members)).items():
-        masks[index] = mask
-    _check_size(masks[cluster.members])
-    layers = _layers(cluster, [i for i in cluster.learners.tolist() if masks[i].any()])
-    sentence = (
-        f"{_things(layers)}: what relevance points at looks alike in the {cluster.members.sum()} images of the cluster "
-        f"(held-out area under the ROC curve {agreement.area:.2f}), but other images show such colours too "
-        f"({separation.area:.2f}), so it cannot be looked for in images without heatmaps"
-    )
-    return _isolated(layers, cluster.members.copy(), masks, None, separation.area, sentence, cluster.seed)
-
-
-def _isolated(
-    layers: tuple[Tensor, ...],
-    members: NDArray[np.bool_],
-    masks: NDArray[np.bool_],
-    detector: ColorDetector | None,
-    area: float,
-    sentence: str,
-    seed: int,
-) -> Isolated:
-    return Isolated("free", layers, members, masks, detector, area, boxes(masks), sentence, seed)
-
-
-def _layers(cluster: ColorCluster, indices: list[int]) -> tuple[Tensor, ...]:
-    if not indices:
-        raise NothingIsolatedError("what relevance points at could not be cut out of any of the cluster's images")
-    return prototypes(
-        cluster.images[indices],
-        np.stack([cluster.lab[i] for i in indices]),
-        np.stack([cluster.masks[i] for i in indices]),
+    return Isolated(
+        "free",
+        layers,
+        match.carries,
+        match.masks,
+        detector,
+        separation.area,
+        boxes(match.masks),
+        sentence,
+        cluster.seed,
     )
 
 
 def _things(layers: tuple[Tensor, ...]) -> str:
     count = "one colour" if len(layers) == 1 else f"{len(layers)} colours"
     return f"things of {count} and of changing shape at changing places"
+
+
+def _check_agreement(agreed: int, looked_at: int) -> None:
+    if agreed < _LEAST_AGREED * looked_at:
+        raise NothingIsolatedError(
+            "what has the cluster's colours is not what relevance points at: they overlap in "
+            f"{agreed} of {looked_at} images of the cluster, and {_LEAST_AGREED:.0%} are needed"
+        )
 
 
 def _check_size(masks: NDArray[np.bool_]) -> None:

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 from torch import Tensor
 
-UNIFORM = 0.1  # root mean square distance of a layer's colours from their mean below which it has one colour
+_LEAST = 1e-12  # a layer that shows nothing on a sample has no colour, but is no error
+UNIFORM = 0.1  # root mean square distance of a pixel's colour from the median that is still the same colour
+_MOST = 0.9  # of a layer's alpha that has the median colour where the layer has one colour
 
 
 def mean_colour(layer: Tensor) -> Tensor:
@@ -32,9 +34,19 @@ def filled(layer: Tensor, image: Tensor) -> Tensor:
 
 
 def is_uniform(layer: Tensor) -> bool:
-    """Return whether the layer (4, H, W) has one colour, so that its mean colour would be itself."""
-    distance = (layer[:3] - _mean(layer)[:, None, None]).square().mean(0)
-    return bool((distance * layer[3]).sum() / layer[3].sum() < UNIFORM**2)
+    """Return whether the layer (4, H, W) has one colour, so that its mean colour would be itself.
+
+    It has where most of its alpha lies near the median colour; an isolated layer has faint pixels of any colour.
+    """
+    shown = layer[3].flatten() > 0
+    alpha, colours = layer[3].flatten()[shown].double(), layer[:3].flatten(1)[:, shown].double()
+    if not len(alpha):
+        return True
+    order = colours.argsort(1)
+    half = (alpha[order].cumsum(1) < alpha.sum() / 2).sum(1, keepdim=True).clamp(max=len(alpha) - 1)
+    median = colours.gather(1, order.gather(1, half))
+    near = (colours - median).square().mean(0) < UNIFORM**2
+    return bool(alpha[near].sum() >= _MOST * alpha.sum())
 
 
 def strongest_other(
@@ -93,4 +105,4 @@ def _middle(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _mean(layer: Tensor) -> Tensor:
-    return (layer[:3] * layer[3:]).sum((1, 2)) / layer[3].sum()
+    return (layer[:3] * layer[3:]).sum((1, 2)) / layer[3].sum().clamp(min=_LEAST)

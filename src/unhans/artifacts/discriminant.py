@@ -40,10 +40,10 @@ def discriminant(members: Moments, rest: Moments, region: Tensor | None = None) 
     return Discriminant((-divergence(weights) / scale).float(), float((weights * rest.mean).sum() / scale))
 
 
-def significant(members: Moments, rest: Moments) -> Tensor:
-    """Return where the mean gradients differ by more than three standard errors; bool of the moments' shape."""
+def significant(members: Moments, rest: Moments, errors: float = SURE) -> Tensor:
+    """Return where the mean gradients differ by more than so many standard errors; bool of the moments' shape."""
     error = (variance(members, rest) * (1 / members.n + 1 / rest.n)).sqrt()
-    return (members.mean - rest.mean).abs() > SURE * error
+    return (members.mean - rest.mean).abs() > errors * error
 
 
 def variance(members: Moments, rest: Moments) -> Tensor:

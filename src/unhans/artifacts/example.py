@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,8 @@ from unhans.artifacts.bench import Bench
 from unhans.artifacts.effect import softmax
 
 Choice = Literal["largest", "typical"]
+
+NEAR = 0.25  # share of the rows that are large, or typical, enough to be chosen for their class
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,29 @@ class Example:
     choice: Choice = "typical"
 
 
-def choose(change: NDArray[np.float64], count: int) -> list[tuple[int, Choice]]:
-    """Return the rows to show: the first half (rounded up) the largest changes, the rest those nearest the median.
+def choose(
+    change: NDArray[np.float64], count: int, labels: NDArray[np.int64] | None = None
+) -> list[tuple[int, Choice]]:
+    """Return the rows to show: the first half (rounded up) large changes, the rest typical ones, near the median.
 
-    change: (n,), larger = more to see. No row twice; fewer where there are fewer.
+    change: (n,), larger = more to see. labels: (n,) the rows' classes: a class that is not shown yet goes first among
+    the largest and among the most typical quarter of all rows. No row twice; fewer where there are fewer.
     """
-    order = np.argsort(-change, kind="stable")
-    largest = order[: (count + 1) // 2]
-    rest = order[len(largest) :]
-    typical = rest[np.argsort(np.abs(change[rest] - np.median(change)), kind="stable")][: count - len(largest)]
-    return [(int(row), "largest") for row in largest] + [(int(row), "typical") for row in typical]
+    labels = np.zeros(len(change), dtype=np.int64) if labels is None else labels
+    chosen: list[tuple[int, Choice]] = []
+    for choice, distance in (("largest", -change), ("typical", np.abs(change - np.median(change)))):
+        order = np.argsort(distance, kind="stable")
+        near = order[: math.ceil(len(order) * NEAR)]
+        until = (count + 1) // 2 if choice == "largest" else count
+        while len(chosen) < min(until, len(change)):
+            chosen.append((_next(order, near, [row for row, _ in chosen], labels), choice))
+    return chosen
+
+
+def _next(order: NDArray[np.int64], near: NDArray[np.int64], taken: list[int], labels: NDArray[np.int64]) -> int:
+    """The first row of a new class among the near ones, else the first that is not taken."""
+    new = near[~np.isin(labels[near], labels[taken])]
+    return int(new[0]) if len(new) else int(order[~np.isin(order, taken)][0])
 
 
 def examples_of(

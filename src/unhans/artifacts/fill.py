@@ -64,7 +64,7 @@ def blur(picture: Picture, mask: Mask) -> Picture:
 
 def mean(picture: Picture, mask: Mask) -> Picture:
     """Fill with the mean colour of the image outside the mask."""
-    return _laid(picture, mask, np.broadcast_to(picture[~mask].mean(0), picture.shape))
+    return _laid(picture, mask, np.broadcast_to(picture[~mask].mean(0, dtype=np.float64), picture.shape))
 
 
 PAINTERS: dict[str, Callable[[Picture, Mask], Picture]] = {

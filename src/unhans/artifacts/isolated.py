@@ -67,14 +67,16 @@ class Isolated:
     def layer(self, index: int, size: tuple[int, int]) -> Tensor:
         """Return the artifact at the place that it takes on this sample: (4, H, W) RGBA in [0, 1].
 
-        A free one: a prototype and a position, drawn from the seed and the index alone. Raises ValueError for a global
-        artifact, and for an image that is not of a fixed layer's size or smaller than a free one's.
+        A free one: a prototype, and the place of a member's artifact (anywhere, where none is known), drawn from the
+        seed and the index alone. Raises ValueError for a global artifact, and for an image that is not of a fixed
+        layer's size or smaller than a free one's.
         """
         if not self.layers:
             raise ValueError(f"a {self.kind} artifact has no layer that could be laid over an image")
         if self.kind == "fixed":
             return _of_size(self.layers[0], size)
-        return _placed(self.layers[self._prototype(index)], size, index, self.seed)
+        layer = self.layers[self._prototype(index)]
+        return _placed(layer, size, self._corner(index, layer, size))
 
     def pictures(self) -> dict[str, Image.Image]:
         """Return the layers as RGBA pictures by name: "layer", or "prototype_1" and so on.
@@ -83,6 +85,22 @@ class Isolated:
         """
         names = ["layer"] if self.kind == "fixed" else [f"prototype_{k + 1}" for k in range(len(self.layers))]
         return {name: to_pil_image(layer, mode="RGBA") for name, layer in zip(names, self.layers, strict=True)}
+
+    def _corner(self, index: int, layer: Tensor, size: tuple[int, int]) -> tuple[int, int]:
+        """Where a prototype goes: its middle to that of a member's artifact, as nearly as it fits."""
+        room = size[0] - layer.shape[1], size[1] - layer.shape[2]
+        if min(room) < 0:
+            raise ValueError(f"the artifact is larger than the image: {tuple(layer.shape[1:])} on {tuple(size)} pixels")
+        known = self.places[self.members & (self.places[:, 2] > self.places[:, 0])]
+        if not len(known):
+            return place("random_position", room, index, self.seed)
+        box = known[np.random.default_rng([self.seed, index, 2]).integers(len(known))]
+        middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        top, left = (
+            int(np.clip(round(m - side / 2), 0, free))
+            for m, side, free in zip(middle, layer.shape[1:], room, strict=True)
+        )
+        return top, left
 
     def _prototype(self, index: int) -> int:
         return int(np.random.default_rng([self.seed, index, 1]).integers(len(self.layers)))
@@ -112,11 +130,8 @@ def _of_size(layer: Tensor, size: tuple[int, int]) -> Tensor:
     return layer
 
 
-def _placed(layer: Tensor, size: tuple[int, int], index: int, seed: int) -> Tensor:
-    room = size[0] - layer.shape[1], size[1] - layer.shape[2]
-    if min(room) < 0:
-        raise ValueError(f"the artifact is larger than the image: {tuple(layer.shape[1:])} on {tuple(size)} pixels")
-    top, left = place("random_position", room, index, seed)
+def _placed(layer: Tensor, size: tuple[int, int], corner: tuple[int, int]) -> Tensor:
+    top, left = corner
     placed = zeros(4, *size)
     placed[:, top : top + layer.shape[1], left : left + layer.shape[2]] = layer
     return placed

@@ -5,6 +5,7 @@ A carrier is (1 − α)·x + α·c with x drawn like the others: var_c = (1 − 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from unhans.artifacts.extent import grown
 from unhans.artifacts.guided import guided_filter
 from unhans.artifacts.moments import pixel_moments
 
@@ -20,13 +22,15 @@ _FLOOR = 0.01**2  # variance of a pixel's value in [0, 1] below which a ratio of
 _OPAQUE = 0.9  # alpha above which a single pixel's own ratio is exact enough
 _CALIBRATION, _SMOOTHING = 1 / 28, 1 / 45  # widths as shares of the image's shorter side: 8 and 5 of 224 pixels
 _DIFFERENT = 0.02  # five grey values of 255
+_HALF = 0.5  # of a part's level of alpha: where it is
 _VISIBLE = 0.05  # alpha below which a colour cannot be told
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean (3, H, W) and variance, summed over channels (H, W), of a group of images."""
+    """Mean (3, H, W) and variance, summed over channels (H, W), of a group of n images."""
 
+    n: int
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
 
@@ -34,20 +38,43 @@ class Statistics:
 def statistics(images: Tensor, group: NDArray[np.bool_]) -> Statistics:
     """Return the pixels' statistics of the images (n, 3, H, W) in a group (n,) bool."""
     moments = pixel_moments(images, torch.from_numpy(group))
-    return Statistics(moments.mean.numpy(), (moments.scatter.sum(0) / max(1, moments.n - 1)).numpy())
+    return Statistics(moments.n, moments.mean.numpy(), (moments.scatter.sum(0) / max(1, moments.n - 1)).numpy())
 
 
-def estimate_layer(carriers: Statistics, rest: Statistics, change: Tensor, near: NDArray[np.bool_]) -> Tensor:
-    """Return the RGBA layer (4, H, W); change: contrast of the mark (3, H, W), near: where it can lie, (H, W) bool.
+def estimate_layer(
+    carriers: Statistics, rest: Statistics, change: Tensor, parts: Sequence[NDArray[np.bool_]], rim: int
+) -> Tensor:
+    """Return the RGBA layer (4, H, W); change: contrast of the mark (3, H, W).
 
-    A pixel's own alpha is noisy where the mark lets the image through; there it is smoothed along the contrast, so that
-    edges stay where they are.
+    parts: (H, W) bool each, where the mark surely lies; rim: pixels round them in which it can lie. A pixel's own alpha
+    is noisy where the mark lets the image through; there it is smoothed along the contrast, so that edges stay where
+    they are, and then drawn to the level of its part as far as noise explains how it varies there.
     """
+    near = grown(np.any(parts, axis=0), rim) if parts else np.zeros(change.shape[1:], dtype=bool)
     own = own_alpha(carriers, rest, near)
     guide = np.concatenate([change.numpy(), change.abs().amax(0, keepdim=True).numpy()])
-    smooth = guided_filter(guide, own, max(1, round(_SMOOTHING * min(near.shape))))
+    smooth = guided_filter(guide, own, max(2, round(_SMOOTHING * min(near.shape))))
     alpha = np.where(own > _OPAQUE, own, smooth).clip(0, 1) * near
+    for part in parts:
+        level, trust = _level(own[part], carriers.n, rest.n)
+        around = grown(part, rim)
+        alpha[around] = (trust * alpha + (1 - trust) * level * (smooth > _HALF * level))[around]
     return torch.from_numpy(np.concatenate([_color(carriers, rest, alpha), alpha[None]])).float()
+
+
+def ratio_noise(alpha: float, n: int, others: int) -> float:
+    """Return the standard deviation of a pixel's own alpha, estimated from n images with the mark and others without.
+
+    A ratio of two independent standard deviations has the relative variance (1/(n − 1) + 1/(m − 1))/2.
+    """
+    return (1 - alpha) * ((1 / max(1, n - 1) + 1 / max(1, others - 1)) / 2) ** 0.5
+
+
+def _level(own: NDArray[np.float64], n: int, others: int) -> tuple[float, float]:
+    """Return the level of a part's own alphas, and how far their variance exceeds noise: 0 … 1 (empirical Bayes)."""
+    level = float(np.clip(np.median(own), 0, 1))
+    noise, observed = ratio_noise(level, n, others) ** 2, float(np.var(own.clip(-1, 1)))
+    return level, max(0.0, 1 - noise / max(observed, 1e-12))
 
 
 def own_alpha(carriers: Statistics, rest: Statistics, near: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -33,6 +33,6 @@ def work(added: int, removed: int, unaffected: NDArray[np.int64], fills: Sequenc
     added, removed: samples to paste on and to take away from, each as it is, with the artifact changed and for every
     control; examples: of each part, explained before and after.
     """
-    controls = 1 + bool(len(unaffected))
+    controls = 2 + bool(len(unaffected))
     shown = min(examples, added) + min(examples, removed)
     return added * (_STATES + controls) + removed * (_STATES + len(fills)) + _STATES * shown

@@ -135,5 +135,6 @@ def _check_visible(artifact: Layered, indices: NDArray[np.int64], size: tuple[in
 def _examples(
     bench: Bench, label: int, trial: Trial, sign: int, count: int, change: Callable, meter: Meter
 ) -> tuple[Example, ...]:
-    chosen = [(int(trial.indices[row]), choice) for row, choice in choose(sign * trial.differences, count)]
+    rows = choose(sign * trial.differences, count, bench.labels[trial.indices])
+    chosen = [(int(trial.indices[row]), choice) for row, choice in rows]
     return examples_of(bench, label, chosen, change, meter)

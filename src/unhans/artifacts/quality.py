@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts.bench import Bench, Layered
-from unhans.artifacts.effect import Interval, bootstrap
+from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.isolated import Isolated
+from unhans.artifacts.numerals import share_said
 from unhans.artifacts.paste import Paste
 
 _HALF = 0.5  # of a pasted layer's largest alpha: where it is
@@ -26,8 +27,7 @@ class Portion:
     interval: Interval
 
     def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.mean:.0%} [{low:.0%}, {high:.0%}]"
+        return share_said(self.mean, self.interval)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def _draw(indices: NDArray[np.int64], samples: int, seed: int) -> NDArray[np.int
 
 
 def _summary(values: NDArray[np.float64], seed: int) -> Portion:
-    return Portion(len(values), float(values.mean()), bootstrap(values, seed))
+    low, high = bootstrap(values, seed)
+    return Portion(len(values), float(values.mean()), (max(0.0, low), min(1.0, high)))
 
 
 def _correlation(isolated: Isolated, carried: NDArray[np.floating], pasted: NDArray[np.float64]) -> float | None:

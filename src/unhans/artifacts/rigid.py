@@ -37,7 +37,8 @@ def isolate_rigid(
     if not separation.convincing:
         raise NothingIsolatedError(
             "no object looks the same in most images of the cluster: templates of one half of them find the other half "
-            f"with an area under the ROC curve of {separation.area:.2f}, where {LEAST_AREA} is needed"
+            f"with an area under the ROC curve of {separation.area:.2f} (standard error of chance "
+            f"{separation.error:.2f}), where {LEAST_AREA} and three such errors above 0.5 are needed"
         )
     detector = school.detector(np.flatnonzero(members))
     return _isolated(images, members, detector, separation, seed)

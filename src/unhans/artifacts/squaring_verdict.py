@@ -70,7 +70,7 @@ def _others(others: dict[Way, Change], expected: bool) -> str:
 def _own(own: dict[Way, Change]) -> str:
     """What the other ways do to the class's own images of one orientation."""
     least, most = (pick(own.values(), key=lambda each: each.effect.probability) for pick in (max, min))
-    lowers = least.effect.probability_interval[1] < 0
+    lowers = all(each.effect.probability_interval[1] < 0 for each in own.values())
     does = "every other way lowers it, by" if lowers else "the other ways change it by"
     sign = -1 if lowers else 1
     ends = " to ".join(f"{_said(each.effect, sign)} ({DOES[each.way]})" for each in (least, most))

@@ -17,7 +17,8 @@ class Trial:
 
     name: "artifact", the name of a control or of a fill. effect: towards the artifact's class ("other classes": towards
     the class in `detail`). differences: (n,) each sample's change of that class's probability. indices: (n,) the
-    samples, so that trials can be paired. detail: what the name leaves open, "" mostly.
+    samples, so that trials can be paired. detail: what the name leaves open, "" mostly. donors: (n,) the samples that
+    lent their pixels, None where none did: samples with one donor are not independent.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Trial:
     differences: NDArray[np.float64]
     indices: NDArray[np.int64]
     detail: str = ""
+    donors: NDArray[np.int64] | None = None
 
     @property
     def n(self) -> int:
@@ -41,18 +43,27 @@ def trial(
     seed: int = 0,
     lost: bool = False,
     detail: str = "",
+    donors: NDArray[np.int64] | None = None,
 ) -> Trial:
     """Return the trial of logits (n, C) before and after; lost: see flip_effect."""
     effect = flip_effect(before, after, target, seed, lost)
-    return Trial(name, effect, differences(before, after, target), np.asarray(indices), detail)
+    return Trial(name, effect, differences(before, after, target), np.asarray(indices), detail, donors)
 
 
 def gap(first: Trial, second: Trial, seed: int = 0) -> tuple[float, Interval]:
     """Return by how much more the first raises the probability, mean and 95 % interval, over the samples of both.
 
-    Raises ValueError where they have no sample in common.
+    Where the second took pixels of donors, these are what is resampled. Raises ValueError where they have
+    no sample in common.
     """
     _, here, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
     if not len(here):
         raise ValueError(f"the trials {first.name!r} and {second.name!r} must share samples, got none in common")
-    return paired(first.differences[here] - second.differences[there], seed, 2.0)
+    donors = None if second.donors is None else second.donors[there]
+    return paired(first.differences[here] - second.differences[there], seed, groups=donors)
+
+
+def independent(first: Trial, second: Trial) -> int:
+    """Return how many samples, or donors where there are fewer, a comparison of two trials rests on."""
+    _, _, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
+    return len(there) if second.donors is None else len(np.unique(second.donors[there]))

@@ -6,25 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from unhans.artifacts.effect import Effect
+from unhans.artifacts.grounds import Rival, control_said, controls_said, effect_said, removal_said, rivals_of
 from unhans.artifacts.interval import Interval
+from unhans.artifacts.numerals import samples_said, share_said
 from unhans.artifacts.trial import Trial, gap
 
 Name = Literal["proven", "no effect", "not separable"]
 
 MINIMUM = 0.05  # least change of the probability that counts as an effect
-FEWEST = 10  # samples below which nothing is proven
+FEWEST = 10  # samples below which nothing is proven and no effect excluded
 EQUAL = 0.001  # probability by which an artifact must surpass a control: below is the rounding of networks in 16 bits
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict's name and, in plain words with the numbers, its grounds."""
+    """The verdict's name, what it means in plain words, and its grounds with the numbers.
+
+    effect: of the artifact; controls, removal: "" where they do not matter or are not there.
+    """
 
     name: Name
-    sentence: str
+    summary: str
+    effect: str = ""
+    controls: str = ""
+    removal: str = ""
+
+    @property
+    def grounds(self) -> dict[str, str]:
+        """The grounds that there are, by what they are about."""
+        every = {"Effect": self.effect, "Controls": self.controls, "Removal": self.removal}
+        return {label: text for label, text in every.items() if text}
+
+    @property
+    def sentence(self) -> str:
+        """Everything in one text."""
+        return " ".join([self.summary, *self.grounds.values()])
 
 
 def judge(added: Sequence[Trial], removed: Sequence[Trial], name: str) -> Verdict:
@@ -34,100 +51,77 @@ def judge(added: Sequence[Trial], removed: Sequence[Trial], name: str) -> Verdic
     affected samples, then the control; may be empty. name: the class. The rule, with Δp the mean change of the class's
     probability and every interval of 95 %:
 
-    - *no effect*: the lower end of the interval of Δp lies below MINIMUM.
-    - *proven*: it does not; for every control the lower end of the interval of the paired difference
-      Δp(artifact) − Δp(control) lies above 0 (by EQUAL); and each of these numbers comes from FEWEST samples or more.
-    - *not separable* (from a control, or for want of samples): everything else.
+    - *no effect*: the upper end of the interval of Δp lies below MINIMUM, so that an effect of MINIMUM or more is
+      excluded, by FEWEST samples or more; nor is a share of MINIMUM or more newly predicted as the class (lower end).
+    - *proven*: its lower end lies at MINIMUM or above; for every control the lower end of the interval of the paired
+      difference Δp(artifact) − Δp(control) lies above 0 (by EQUAL); and each of these numbers comes from FEWEST samples
+      or more.
+    - *not separable*: everything else. The interval of Δp holds MINIMUM, so that an effect of it is neither shown nor
+      excluded; or that of the difference to a control does not lie above 0; or there are too few samples.
 
     All controls must be passed, so their number needs no correction. Removal does not decide, as to fill a piece of the
     object lowers p as well; it is graded in the sentence: the network leans on the artifact, or it has back-up
-    strategies [000 §3.2].
+    strategies [000 §3.2], which samples show that were recognised before.
     """
-    gaps = [(control, *gap(added[0], control)) for control in added[1:]]
-    verdict, reason = _verdict(added[0], gaps, name)
-    return Verdict(verdict, " ".join([reason, *_graded(removed, name)]))
+    effect, rivals = added[0].effect, rivals_of(added)
+    failed = [rival for rival in rivals if rival.interval[0] <= EQUAL]
+    passed = [rival for rival in rivals if rival.interval[0] > EQUAL]
+    verdict, summary = _verdict(effect, rivals, failed, name)
+    decisive = effect.n >= FEWEST and effect.probability_interval[0] >= MINIMUM
+    said = f"{effect_said(effect, name)} {_excluded(effect)}" if verdict == "no effect" else effect_said(effect, name)
+    return Verdict(verdict, summary, said, controls_said(passed, failed) if decisive else "", _removal(removed, name))
 
 
-def _verdict(artifact: Trial, gaps: Sequence[tuple[Trial, float, Interval]], name: str) -> tuple[Name, str]:
-    effect = artifact.effect
-    change = _change(effect, name)
-    if effect.probability_interval[0] < MINIMUM:
-        return "no effect", f"{change} {_no_effect(effect)}"
-    failed = [each for each in gaps if each[2][0] <= EQUAL]
-    if failed:
-        return "not separable", f"{change} {_not_separable(failed)}"
-    fewest = min([effect.n, *(_shared(artifact, control) for control, *_ in gaps)])
-    if fewest < FEWEST:
-        return (
-            "not separable",
-            f"{change} A proof takes {FEWEST} samples per comparison, got {fewest}.",
-        )
-    return "proven", f"{change} {_proven(gaps)}"
-
-
-def _change(effect: Effect, name: str) -> str:
-    share = f"{effect.share:.0%} [{effect.share_interval[0]:.0%}, {effect.share_interval[1]:.0%}]"
-    return (
-        f"Pasted on {effect.n} sample{'s' * (effect.n != 1)} of other classes, the artifact changes the probability of "
-        f"{name!r} by {_said(effect.probability, effect.probability_interval)}, its logit by "
-        f"{_said(effect.logit, effect.logit_interval)} and its rank by {_said(effect.rank, effect.rank_interval)}; "
-        f"{share} of them are newly predicted as {name!r} (95 % intervals)."
-    )
-
-
-def _no_effect(effect: Effect) -> str:
+def _verdict(effect: Effect, rivals: Sequence[Rival], failed: Sequence[Rival], name: str) -> tuple[Name, str]:
     low, high = effect.probability_interval
     if effect.n < FEWEST:
-        return f"An effect of {MINIMUM} or more is not shown, and fewer than {FEWEST} samples exclude none."
-    if high < 0:
-        return "It makes the class less probable, so it is no sign of it for the network."
+        return "not separable", _few(effect.n)
+    if high < MINIMUM and effect.share_interval[0] >= MINIMUM:
+        return "not separable", (
+            f"Not separable from no effect: {share_said(effect.share, effect.share_interval)} of the samples are newly "
+            f"predicted as {name!r}, though its probability hardly moves (as where all classes are nearly equal)."
+        )
     if high < MINIMUM:
-        direction = "It raises the probability, but " if low > 0 else ""
-        return f"{direction}{'an' if direction else 'An'} effect of {MINIMUM} or more is excluded."
-    return f"An effect of {MINIMUM} or more is not shown; with these samples one larger than {high:.2f} is excluded."
+        return "no effect", f"No effect: for the network, the artifact alone is no sign of {name!r}."
+    if low < MINIMUM:
+        return "not separable", (
+            f"Not separable from no effect. An effect of {MINIMUM} or more is neither shown nor excluded by "
+            f"{samples_said(effect.n)}; more samples would tell."
+        )
+    fewest = min(each.n for each in rivals) if rivals else effect.n
+    if fewest < FEWEST:
+        return "not separable", _few(fewest)
+    if failed:
+        rival = " and ".join(control_said(each.control) for each in failed)
+        return "not separable", (
+            f"Not separable from its control{'s' * (len(failed) > 1)}: the artifact raises the probability of "
+            f"{name!r}, but by no more than {rival}, as far as can be told."
+        )
+    return "proven", f"Proven: the network uses the artifact as a sign of {name!r}."
 
 
-def _not_separable(failed: Sequence[tuple[Trial, float, Interval]]) -> str:
-    told = [
-        f"{_control(control)} changes it by {_said(control.effect.probability, control.effect.probability_interval)}, "
-        f"the artifact by {_said(more, interval)} more"
-        for control, more, interval in failed
-    ]
-    return f"It cannot be told from {'its control' if len(told) == 1 else 'its controls'}: {'; '.join(told)}."
-
-
-def _proven(gaps: Sequence[tuple[Trial, float, Interval]]) -> str:
-    if not gaps:
-        return "There was no control."
-    control, more, interval = min(gaps, key=lambda each: each[2][0])
+def _few(n: int) -> str:
     return (
-        f"Every control does less; the closest, {_control(control)}, changes it by "
-        f"{_said(control.effect.probability, control.effect.probability_interval)}, "
-        f"the artifact by {_said(more, interval)} more."
+        f"Not separable for want of samples: a verdict takes {FEWEST} for each comparison, but one has only {n}; more "
+        "samples would tell."
     )
 
 
-def _control(control: Trial) -> str:
-    if control.name == "other classes":
-        return f"the artifact on the class that gains most from it besides, {control.detail!r},"
-    kind = {"mean colour": "its area in its mean colour", "random colour": "its area in a random colour"}
-    return kind.get(
-        control.name, "a patch of the class in its area" if control.name == "patch of the class" else control.name
-    )
+def _excluded(effect: Effect) -> str:
+    low, high = effect.probability_interval
+    if high < 0:
+        return "It makes the class less probable."
+    direction = "It raises the probability, but an" if low > 0 else "An"
+    return f"{direction} effect of {MINIMUM} or more is excluded."
 
 
-def _graded(removed: Sequence[Trial], name: str) -> list[str]:
-    """The sentence on removal, if there was any."""
+def _removal(removed: Sequence[Trial], name: str) -> str:
+    """Say what removal does, if there was any."""
     if not removed:
-        return []
+        return ""
     fill, control = removed[0], removed[-1]
-    effect, (_, interval) = fill.effect, gap(control, fill)
-    return [
-        f"Taken away from {effect.n} affected sample{'s' * (effect.n != 1)} (fill: {fill.name}), it changes the "
-        f"probability of {name!r} by {_said(effect.probability, effect.probability_interval)} and its logit by "
-        f"{_said(effect.logit, effect.logit_interval)}; the same area filled elsewhere changes the probability by "
-        f"{_said(control.effect.probability, control.effect.probability_interval)}: {_grade(effect, interval)}."
-    ]
+    _, interval = gap(control, fill)
+    return removal_said(fill.effect, fill.name, control.effect, name, _grade(fill.effect, interval))
 
 
 def _grade(effect: Effect, interval: Interval) -> str:
@@ -136,17 +130,10 @@ def _grade(effect: Effect, interval: Interval) -> str:
         return "too few samples to say whether the network leans on it"
     if high < -MINIMUM and interval[0] > 0:
         return "the network leans on it"
+    if interval[0] > 0 and high < 0:
+        return "the network leans on it a little, more than on as large an area elsewhere"
+    if 2 * effect.predicted < effect.n:
+        return f"only {effect.predicted} of them were recognised before, so little could be lost"
     if low > -MINIMUM:
-        return "the network has back-up strategies and decides for the class without it"
+        return "the network has back-up strategies and recognises the class without it"
     return "whether the network leans on it more than on any area of its size stays open"
-
-
-def _shared(first: Trial, second: Trial) -> int:
-    return len(np.intersect1d(first.indices, second.indices))
-
-
-def _said(value: float, interval: Interval) -> str:
-    told, low, high = (
-        f"{number:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00") for number in (value, *interval)
-    )
-    return f"{told} [{low}, {high}]"

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from unhans.artifacts.relevant import Part
+from unhans.artifacts.isolated import boxes
+from unhans.artifacts.mark import Mark
+from unhans.artifacts.relevant import Choice, Part
 
 _OPAQUE = 0.95
 
 
-def describe(
-    layer: Tensor, place: NDArray[np.bool_], members: NDArray[np.bool_], separation: float, left: Sequence[Part]
-) -> str:
+def describe(mark: Mark, members: NDArray[np.bool_], separation: float) -> str:
     """Return one sentence: kind, where, how transparent, how many carry it, how well it is told from the rest."""
-    alpha = float(np.median(layer[3].numpy()[place]))
-    opacity = "opaque" if alpha > _OPAQUE else f"{alpha:.0%} opaque"
+    alpha = float(np.median(mark.layer[3].numpy()[mark.place]))
+    opacity = "opaque" if alpha > _OPAQUE else f"{100 * alpha:.0f} % opaque"
     sentence = (
-        f"A fixed artifact {where(place)}, on {place.mean():.1%} of the image, {opacity}; {members.sum()} of "
-        f"{len(members)} images carry it (held-out AUC of the cluster {separation:.2f})"
+        f"A fixed artifact {where(mark.place)}, on {100 * mark.place.mean():.1f} % of the image"
+        f"{_box(mark.place)}, {opacity}; {members.sum()} of {len(members)} images carry it "
+        f"(held-out AUC of the cluster {separation:.2f})"
     )
-    if left:
-        sentence += f"; not kept: {' and '.join(_left(part) for part in left)}, shared as well but hardly relevant"
-    return sentence + "."
+    return sentence + _reservations(mark.choice) + "."
+
+
+def _box(place: NDArray[np.bool_]) -> str:
+    top, left, bottom, right = boxes(place[None])[0]
+    if (bottom - top, right - left) == place.shape:
+        return ""
+    return f" ({right - left} × {bottom - top} pixels at x {left}, y {top})"
+
+
+def _reservations(choice: Choice) -> str:
+    text = "" if choice.faint is None else f"; relevance there is only {choice.faint:.2f} of the map's mean"
+    if choice.left:
+        text += f"; not kept: {' and '.join(_left(part) for part in choice.left)}, shared as well but hardly relevant"
+    return text
 
 
 def where(place: NDArray[np.bool_]) -> str:

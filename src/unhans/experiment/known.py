@@ -14,6 +14,7 @@ from unhans.artifacts.bench import Bench, Layered
 from unhans.artifacts.case import Case
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.measurement import measure
+from unhans.artifacts.numerals import change_said, samples_said
 from unhans.data import Planted
 
 COVERED = 0.5  # of the largest alpha: from there on a pixel is part of an artifact
@@ -39,19 +40,25 @@ class Known:
     @property
     def sentence(self) -> str:
         """Say it in words."""
-        where = (
-            f"The artifact was planted, so the truth is known: the isolated one was found in {self.found} samples, "
-            f"{self.right} of the {self.carriers} with the artifact among them, and covers it with an IoU of "
-            f"{self.iou:.2f}."
+        return " ".join(filter(None, (self._where, self._same)))
+
+    @property
+    def _where(self) -> str:
+        found = (
+            "The artifact was planted, so the truth is known: the isolated one was found in "
+            f"{samples_said(self.found)}, {self.right} of the {self.carriers} with the artifact among them"
         )
+        return f"{found}, and covers it with an IoU of {self.iou:.2f}." if self.right else f"{found}."
+
+    @property
+    def _same(self) -> str:
         if self.effect is None:
-            return where
-        low, high = self.effect.probability_interval
-        inside = "inside" if self.within else "outside"
+            return ""
+        effect = self.effect
         return (
-            f"{where} The planted artifact itself changes the probability by {self.effect.probability:+.3f} "
-            f"[{low:+.3f}, {high:+.3f}] on the same {self.effect.n} samples; the isolated one's change lies {inside} "
-            "this interval."
+            "The planted artifact itself changes the probability by "
+            f"{change_said(effect.probability, effect.probability_interval, 3)} on the same {samples_said(effect.n)}; "
+            f"the isolated one's change lies {'inside' if self.within else 'outside'} this interval."
         )
 
 

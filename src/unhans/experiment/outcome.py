@@ -27,11 +27,8 @@ def conclude(out: Path, done: Sequence[Tested], samples: int, logger: Logger | N
     samples: of other classes, as many as were asked for.
     """
     cases = [one.case for one in done]
-    for table in effect_tables(cases):
+    for table in effect_tables(cases, [one.truth.sentence if one.truth else "" for one in done]):
         CONSOLE.print(table)
-    for one in done:
-        if one.truth is not None:
-            CONSOLE.print(escape(one.truth.sentence))
     if sentence := _fewer(done, samples):
         CONSOLE.print(escape(sentence))
     write_effects(out / "effects.csv", cases)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytorch_lightning.loggers import Logger
 
+from unhans.experiment.case_files import earlier_section
 from unhans.experiment.class_job import STRIP
-from unhans.experiment.finding import Finding
+from unhans.experiment.finding import Finding, load_finding
 from unhans.experiment.survey import Survey
 from unhans.report import (
     log_once,
@@ -36,7 +37,8 @@ def write_overview(
 ) -> list[Suspicion]:
     """Write everything that is about all finished classes; return the ranking.
 
-    proofs: sections of the report about the artifacts of classes, by label.
+    proofs: sections of the report about the artifacts of classes, by label. Those of other classes that an earlier run
+    left in the folder are kept, if they are about the same heatmaps and clusters.
     """
     ranking, by_label = ranking_of(findings), {finding.label: finding for finding in findings}
     ordered = [by_label[entry.label] for entry in ranking]
@@ -62,9 +64,21 @@ def write_overview(
         subtitle=survey.subtitle,
         downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv")},
         sentences=ranking_sentences(ranking),
-        proofs=proofs or {},
+        proofs={**earlier_proofs(survey, ranking)[0], **(proofs or {})},
     )
     return ranking
+
+
+def earlier_proofs(survey: Survey, ranking: Sequence[Suspicion]) -> tuple[dict[int, str], int]:
+    """Return the sections about artifacts that earlier runs left, by label, and how many are about something else."""
+    kept, left = {}, 0
+    for entry in ranking if (survey.out / "artifacts").is_dir() else ():
+        saved = load_finding(survey.files(entry.label))
+        section, stale = earlier_section(survey.out, entry.label, entry.name, {} if saved is None else saved.key)
+        left += stale
+        if section is not None:
+            kept[entry.label] = section
+    return kept, left
 
 
 def remarks(survey: Survey, ranking: Sequence[Suspicion]) -> Iterator[str]:
@@ -74,6 +88,12 @@ def remarks(survey: Survey, ranking: Sequence[Suspicion]) -> Iterator[str]:
         yield (
             f"{small} of {len(ranking)} classes have fewer than {FEW} samples: a neighbour graph of so few says "
             "little, whether it finds a class suspicious or not."
+        )
+    stale = earlier_proofs(survey, ranking)[1]
+    if stale:
+        yield (
+            f"{stale} of the artifacts in {survey.out / 'artifacts'} did not come from these heatmaps and clusters; "
+            "the report leaves them out until they are tested again (analysis=effect)."
         )
     ours = {survey.files(entry.label).folder for entry in ranking}
     others = [path.parent for path in survey.out.glob("classes/*/finding.json") if path.parent not in ours]

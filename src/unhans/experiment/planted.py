@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from rich.console import Console
 
+from unhans.artifacts.numerals import share_said
 from unhans.artifacts.sampling import evenly
 from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit
@@ -30,8 +31,8 @@ def planted_recovery(audit: SpRAyAudit, data: ImageData, console: Console) -> di
     hits = carriers[cluster].sum()
     precision, recall = hits / max(1, len(cluster)), hits / max(1, carriers[audited].sum())
     found = (
-        f"its most striking cluster holds {len(cluster)} images, {precision:.0%} of them with the artifact "
-        f"({recall:.0%} of all that carry it)."
+        f"its most striking cluster holds {len(cluster)} images, {100 * precision:.0f} % of them with the artifact "
+        f"({100 * recall:.0f} % of all that carry it)."
     )
     ranks = f"The planted class {name!r} ranks {_ordinal(place)} of {len(audit.ranking)}; "
     console.print(ranks + (found if len(cluster) else "it is too small to hold two clusters."))
@@ -50,8 +51,9 @@ def planted_effect(classifier: Classifier, data: ImageData, console: Console) ->
     effect = pasted_effect(bench, data.artifact, target, chosen)
     low, high = effect.share_interval
     console.print(
-        f"Pasted on {effect.n} validation images of other classes, the artifact turns {effect.share:.0%} "
-        f"[{low:.0%}, {high:.0%}] into {data.classes[target]!r} (95 % interval)."
+        f"Pasted on {effect.n} validation images of other classes, the artifact turns "
+        f"{share_said(effect.share, effect.share_interval)} of them into {data.classes[target]!r} (95 % interval).",
+        markup=False,
     )
     interval = {"planted/flipped_low": low, "planted/flipped_high": high, "planted/pasted": float(effect.n)}
     return {"planted/flipped": effect.share, "planted/delta_p": effect.probability} | interval

@@ -76,7 +76,8 @@ class Proving:
 
     def prove(self, label: int, rank: int, found: Clustered | None, key: Mapping[str, Any]) -> Tested:
         """Examine the artifact of a class's cluster, or the given one, and write its files; finished cases are read."""
-        files = case_files(self.subject.out, label, self.subject.classes[label], rank)
+        given = self.question.given is not None
+        files = case_files(self.subject.out, label, self.subject.classes[label], rank, given)
         key = {**key, "effect": self._key(label)}
         finished = load_case(files, key)
         if finished is not None:

@@ -16,7 +16,7 @@ from unhans.report.html import Thumbnails, class_part, pack, thumbnails_for, wri
 from unhans.spray import ClassAudit, Suspicion
 from unhans.store import file_stem, load_audit
 
-NAMES = ("ranking.csv", "suspects.csv")
+NAMES = ("ranking.csv", "suspects.csv")  # the last that an audit writes; the page offers them
 
 
 class Pictures:
@@ -44,9 +44,10 @@ def write_run_report(
     """Write the report of a run from the newest file that its audits left of every class.
 
     path: the page; audits: the folder that holds `epoch_NNN`; dataset: what was audited; title: the heading; proofs:
-    the sections about artifacts, by label. Raises OSError where a file cannot be read or written.
+    the sections about artifacts, by label. An audit that failed before its end is left out. Raises OSError where a
+    file cannot be read or written.
     """
-    last, meaning = _epochs(audits)[0], ""
+    last, meaning = finished_audits(audits)[0], ""
     thumbnails = thumbnails_for(len(ranking))
     with TemporaryDirectory(prefix="unhans-") as temporary:
         parts = [Path(temporary) / f"{entry.label}.zlib" for entry in ranking]
@@ -69,15 +70,21 @@ def write_run_report(
 def newest_audit(audits: Path, label: int, name: str) -> ClassAudit:
     """Read the last audit of a class from the folder that holds `epoch_NNN`.
 
-    Classes take turns where audits are limited to a share of the time. Raises FileNotFoundError where the class was
-    not audited.
+    Classes take turns where audits are limited to a share of the time; one that failed before its end is the last
+    choice. Raises FileNotFoundError where the class was not audited.
     """
-    paths = [folder / f"{file_stem(label, name)}.h5" for folder in _epochs(audits)]
+    done = finished_audits(audits)
+    folders = [*done, *(folder for folder in _epochs(audits) if folder not in done)]
+    paths = [folder / f"{file_stem(label, name)}.h5" for folder in folders]
     return load_audit(next((path for path in paths if path.is_file()), audits / f"{file_stem(label, name)}.h5"))
 
 
+def finished_audits(audits: Path) -> list[Path]:
+    """Return the folders of the audits that came to their end, the last first."""
+    return [folder for folder in _epochs(audits) if all((folder / name).is_file() for name in NAMES)]
+
+
 def _epochs(audits: Path) -> list[Path]:
-    """The folders of the audits, the last first."""
     return sorted(audits.glob("epoch_*"), key=lambda folder: int(folder.name.rpartition("_")[2]), reverse=True)
 
 

@@ -14,9 +14,8 @@ from unhans.callbacks import SpRAyAudit
 from unhans.data import ImageData, bench_of, planted_in, reading
 from unhans.experiment.known import Known, known, with_truth
 from unhans.experiment.planted import planted_numbers
-from unhans.experiment.run_report import newest_audit, write_run_report
-from unhans.report import case_sentences, state_of
-from unhans.report.account import STATES
+from unhans.experiment.run_report import finished_audits, newest_audit, write_run_report
+from unhans.report.effect_tables import verdict_lines
 from unhans.report.html import proof_part
 from unhans.spray import ClassAudit
 
@@ -28,14 +27,17 @@ def write_verdicts(
 
     out: the run's folder. Raises OSError where a file cannot be read or written.
     """
-    numbers, sections = {"audit/proven": float(sum(case.proven for case in audit.cases.values()))}, {}
     audits, page = Path(audit.folder or out / "audit"), out / "report.html"
+    if not finished_audits(audits):
+        console.print("No audit came to its end, so there is no report.")
+        return {}
+    numbers, sections = {"audit/proven": float(sum(case.proven for case in audit.cases.values()))}, {}
     for label, case in audit.cases.items():
         found = newest_audit(audits, label, case.name)
         truth = _truth(audit, network, case, found)
         sections[label] = with_truth(_section(audit, case, found, data), truth)
         numbers |= {} if truth is None else planted_numbers(truth)
-        _tell(case, truth, console)
+        console.print(verdict_lines(case, "" if truth is None else truth.sentence))
     title = f"Is {type(network).__name__} right for the right reasons?"
     write_run_report(page, audits, audit.dataset, audit.ranking, title, sections)
     console.print(f"The report of the last audits is [bold]{escape(str(page))}[/]")
@@ -56,8 +58,3 @@ def _truth(audit: SpRAyAudit, network: nn.Module, case: Case, found: ClassAudit)
 def _section(audit: SpRAyAudit, case: Case, found: ClassAudit, data: ImageData) -> str:
     images, _ = reading.read(audit.dataset, found.index)
     return proof_part(case, data.classes, reading.displayed(audit.dataset, images).numpy(), found.heatmaps)
-
-
-def _tell(case: Case, truth: Known | None, console: Console) -> None:
-    verdict = f"Class {case.name!r}: {STATES[state_of(case)]}. {case_sentences(case)[3]}"
-    console.print(escape(verdict if truth is None else f"{verdict} {truth.sentence}"))

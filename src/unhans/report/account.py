@@ -16,7 +16,7 @@ SPLITS = {"train": "training", "val": "validation"}
 STATES = {
     "proven": "proven",
     "no effect": "no effect",
-    "not separable": "not separable from the control",
+    "not separable": "not separable",
     "not tested": "not tested",
     "not isolated": "not isolated",
 }
@@ -35,10 +35,19 @@ def case_sentences(case: Case) -> list[str]:
     return [_suspicion(case), _layer(case), _effect(case), _verdict(case)]
 
 
+def case_grounds(case: Case) -> dict[str, str]:
+    """Return the verdict and its grounds by what they are about, each in one text."""
+    if case.proof is None:
+        said = {"Verdict": _verdict(case), "Reason": trouble_said(case)}
+    else:
+        said = {"Verdict": case.proof.verdict.summary, **case.proof.verdict.grounds}
+    return said | {"Spread": " ".join(spread_sentences(case))}
+
+
 def headline(case: Case) -> str:
-    """Say in one short sentence what the artifact does to the class; "" where it was not measured."""
+    """Say in one short sentence what the artifact does to the class, or why that was not measured."""
     if case.proof is None or not case.proof.added:
-        return ""
+        return trouble_said(case)
     effect = case.proof.added[0].effect
     return (
         f"Its artifact, added to {effect.n} samples of other classes, changes the probability of the class by "

@@ -30,7 +30,7 @@ def effect_figure(proof: Proof) -> Figure:
     A dashed line is what the lower end of an interval must reach for the verdict "proven".
     """
     groups = effect_groups(proof)
-    sentence = wrapped(proof.verdict.sentence, SENTENCE)
+    sentence = wrapped(proof.verdict.summary, SENTENCE)
     head = 0.7 + 0.15 * sentence.count("\n")
     rows = sum(len(group.lines) for group in groups)
     height = head + TITLE * len(groups) + ROW * rows + 0.95

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "artifact": "the artifact",
+    "area averaged": "pixels under it averaged",
     "elsewhere": "the same area elsewhere",
     "telea": "inpainted, Telea",
     "navier_stokes": "inpainted, Navier-Stokes",
@@ -25,8 +26,8 @@ NAMES = {
     "truth": "image as it was before",
 }
 CONTROLS = (
-    "Controls, on the same samples: the artifact's area in one colour; a patch of the class in its area; other "
-    "classes: what the artifact does to the probability of the class that gains most from it besides."
+    "Controls, on the same samples: the artifact's area in one colour; the pixels under it averaged; a patch of the "
+    "class in its area; the artifact's effect on the class that gains most besides."
 )
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # between the ticks of an axis
 TICKS = 6  # at most
@@ -76,6 +77,8 @@ def axis_of(groups: Sequence[Group]) -> tuple[float, float, list[float]]:
 def trial_name(trial: Trial) -> str:
     """Say what was done in a trial."""
     name = NAMES.get(trial.name, trial.name)
+    if trial.name == "other classes":
+        return f"class {trial.detail}, which gains most"
     return f"{name} ({trial.detail})" if trial.detail else name
 
 

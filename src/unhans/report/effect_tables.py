@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from unhans.report.account import STATES, case_sentences, spread_sentences, state_of, trouble_said
+from unhans.report.account import STATES, case_grounds, case_sentences, spread_sentences, state_of
 from unhans.report.effect_lines import trial_name
 from unhans.report.measures import MEASURES, plain
 from unhans.store.files import write_csv
@@ -37,14 +38,28 @@ STYLES = {"proven": "bold red", "no effect": "green"}
 Row = tuple[Any, ...]
 
 
-def effect_tables(cases: Sequence[Case]) -> list[RenderableType]:
+def effect_tables(cases: Sequence[Case], truths: Sequence[str] = ()) -> list[RenderableType]:
     """Make tables for a terminal of 80 columns: what adding does, what removing does, then the verdicts in words.
 
     A class and its artifact are a row, the controls rows under it; numbers are mean changes towards the class, with
-    their 95 % intervals.
+    their 95 % intervals. truths: for every case, what is known because the artifact was planted; "" where nothing is.
     """
     tables = [_table(direction, cases) for direction in TITLES]
-    return [*(table for table in tables if table.row_count), *map(_verdict, cases)]
+    verdicts = [verdict_lines(case, truth) for case, truth in zip(cases, truths or [""] * len(cases), strict=True)]
+    return [*(table for table in tables if table.row_count), *verdicts]
+
+
+def verdict_lines(case: Case, truth: str = "") -> RenderableType:
+    """Say what became of a case, for a terminal: a line for the verdict and for each of its grounds.
+
+    truth: what is known because the artifact was planted.
+    """
+    state, lines = state_of(case), Table.grid(padding=(0, 2, 0, 0))
+    heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (STATES[state], STYLES.get(state, "bold")))
+    for label, text in {**case_grounds(case), "Truth": truth}.items():
+        if text:
+            lines.add_row(Text(label, "dim"), Text(text))
+    return Group(heading, Padding(lines, (0, 0, 1, 2)))
 
 
 def effect_rows(cases: Sequence[Case]) -> list[Row]:
@@ -124,9 +139,3 @@ def _first(case: Case, trial: Trial) -> Text:
 
 def _cell(value: str, interval: str) -> Text:
     return Text.assemble(value, (f"\n{interval}", "dim"))
-
-
-def _verdict(case: Case) -> Text:
-    state = state_of(case)
-    words = [*case_sentences(case)[3:], *filter(None, [trouble_said(case)]), *spread_sentences(case)]
-    return Text.assemble(case.name, ": ", (STATES[state], STYLES.get(state, "bold")), f". {' '.join(words)}")

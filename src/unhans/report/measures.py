@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unhans.artifacts.numerals import signed
+
 if TYPE_CHECKING:
     from unhans.artifacts.effect import Effect
 
@@ -46,8 +48,6 @@ class Measure(NamedTuple):
         """Write one number of this measure without a unit."""
         if math.isnan(value):
             return UNKNOWN
-        if math.isinf(value):
-            return "−∞" if value < 0 else "+∞"
         if self.percent:
             return f"{100 * value:.0f}"
         return signed(value, self.digits if abs(value) < LARGE else 1)
@@ -58,12 +58,6 @@ PROBABILITY = Measure("probability", "delta_p", "Δp", 3)
 LOGIT = Measure("logit", "delta_logit", "Δlogit", 2)
 SHARE = Measure("share", "flipped", "flipped", 0, percent=True)
 MEASURES = (RANK, PROBABILITY, LOGIT, SHARE)
-
-
-def signed(value: float, digits: int) -> str:
-    """Write a number with its sign; one that rounds to zero has none."""
-    text = f"{value:+.{digits}f}"
-    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from unhans.artifacts.numerals import signed
 from unhans.artifacts.squaring import WAYS, Orientation, Way
 from unhans.artifacts.squaring_effect import Change, Group, SquaringEffect
 from unhans.store.files import write_csv
@@ -73,6 +74,5 @@ def write_squarings(path: str | os.PathLike[str], effects: Iterable[SquaringEffe
 def _cell(change: Change | None) -> str:
     if change is None:
         return "–"
-    numbers = (change.effect.probability, *change.effect.probability_interval)
-    mean, low, high = (round(number, 2) + 0.0 for number in numbers)  # no −0.00
-    return f"{mean:+.2f}\n{low:+.2f} … {high:+.2f}"
+    mean, low, high = (signed(number, 2) for number in (change.effect.probability, *change.effect.probability_interval))
+    return f"{mean}\n{low} … {high}"

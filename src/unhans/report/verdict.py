@@ -60,7 +60,7 @@ def _control(entry: Suspicion, ranking: Sequence[Suspicion]) -> str:
     if found:
         return (
             f"Its raw images stand apart as well (λ₂ {entry.control_lambda_2:.3f}): "
-            "the cluster is in the data, and only an effect test can tell whether the network needs it."
+            "the cluster is in the data, and the effect of its artifact tells whether the network needs it."
         )
     return (
         f"Its raw images do not stand apart (λ₂ {entry.control_lambda_2:.3f}): it is the network that sets them apart."

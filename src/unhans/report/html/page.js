@@ -12,9 +12,9 @@ const ranking = rankingTable(find("ranking"), report, (shown, all) => {
 function showFindings() {
   const count = report.ranking.filter((entry) => entry.suspicious).length;
   const headline = `${count || "None"} of ${report.ranking.length.toLocaleString("en")} classes ${count < 2 ? "is" : "are"} suspicious`;
-  const proven = provenSentences(report.ranking);
-  const lines = unprovenSentences(report).map((sentence) => make("p", {}, sentence));
-  find("findings").replaceChildren(make("h2", {}, headline + (proven.length ? `, ${proven.length} proven` : "")), ...proven, ...lines.slice(0, SENTENCES));
+  const proven = report.ranking.filter((entry) => isProven(entry.label)).length;
+  const lines = untestedSentences(report).map((sentence) => make("p", {}, sentence));
+  find("findings").replaceChildren(make("h2", {}, headline + (proven ? `, ${proven} proven` : "")), ...testedSentences(report.ranking), ...lines.slice(0, SENTENCES));
   if (lines.length <= SENTENCES) return;
   const more = make("details", {}, make("summary", {}, `${lines.length - SENTENCES} more`), ...lines.slice(SENTENCES));
   find("findings").append(more);

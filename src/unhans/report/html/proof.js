@@ -18,15 +18,22 @@ function showProof(label) {
   find("proof").replaceChildren(...(template ? [document.importNode(template.content, true)] : []));
 }
 
-/** The proven classes as sentences that lead to them. */
-function provenSentences(entries) {
-  return entries.filter((entry) => isProven(entry.label)).map((entry) =>
-    make("p", { class: "proven" }, make("span", { class: "badge proven" }, "proven"), " ",
+/** The verdict on a class as a badge; none where its artifact was not tested. */
+function verdictBadge(label) {
+  const found = caseOf(label);
+  return found ? [make("span", { class: isProven(label) ? "badge proven" : "badge" }, found.dataset.badge)] : [];
+}
+
+/** The tested classes as sentences that lead to them, proven ones first. */
+function testedSentences(entries) {
+  const tested = entries.filter((entry) => caseOf(entry.label));
+  return [...tested.filter((entry) => isProven(entry.label)), ...tested.filter((entry) => !isProven(entry.label))].map((entry) =>
+    make("p", { class: isProven(entry.label) ? "proven" : null }, ...verdictBadge(entry.label), " ",
       make("a", { href: `#class-${entry.label}` }, entry.name), ". ", caseOf(entry.label).dataset.headline));
 }
 
-/** The sentences about suspicious classes that are not proven; all of them where there is not one for each. */
-function unprovenSentences({ ranking, sentences }) {
+/** The sentences about suspicious classes that were not tested; all of them where there is not one for each. */
+function untestedSentences({ ranking, sentences }) {
   const suspicious = ranking.filter((entry) => entry.suspicious);
-  return suspicious.length === sentences.length ? sentences.filter((_, i) => !isProven(suspicious[i].label)) : sentences;
+  return suspicious.length === sentences.length ? sentences.filter((_, i) => !caseOf(suspicious[i].label)) : sentences;
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.report.account import STATES, STEPS, case_sentences, headline, spread_sentences, state_of
+from unhans.report.account import STATES, STEPS, case_grounds, case_sentences, headline, spread_sentences, state_of
 from unhans.report.effect_lines import effect_groups
 from unhans.report.html.effects import effects_table
 from unhans.report.html.examples import examples_part
@@ -84,7 +84,10 @@ def _measured(case: Case) -> tuple[str, str]:
 
 
 def _verdict(case: Case) -> str:
-    return f'<p class="said">{escape(case_sentences(case)[3])}</p>'
+    grounds = {label: text for label, text in case_grounds(case).items() if label != "Spread" and text}
+    verdict = f'<p class="said"><b>{escape(grounds.pop("Verdict"))}</b></p>'
+    terms = "".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" for label, text in grounds.items())
+    return f'{verdict}<dl class="grounds">{terms}</dl>' if grounds else verdict
 
 
 def _layer(case: Case, images: Any, heatmaps: NDArray[np.floating] | None, cmap: str) -> str:

@@ -76,8 +76,7 @@ function cellOf(entry, column, top) {
   const value = entry[column.key];
   const cell = (...children) => make("td", { role: "cell", class: column.key, "data-title": column.title }, ...children);
   if (column.key === "name") {
-    const badge = isProven(entry.label) ? [make("span", { class: "badge proven" }, "proven")] : [];
-    return cell(make("a", { href: `#class-${entry.label}` }, entry.name), ...badge);
+    return cell(make("a", { href: `#class-${entry.label}` }, entry.name), ...verdictBadge(entry.label));
   }
   if (column.key === "place" || column.key === "eigengap") return cell(String(value));
   const width = { "--part": Math.min(Math.max(value ?? 0, 0) / top, 1) };

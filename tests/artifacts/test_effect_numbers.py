@@ -5,7 +5,7 @@ from scipy.stats import t as student
 
 from unhans.artifacts import flip_effect
 from unhans.artifacts.effect import differences, rank_of, softmax
-from unhans.artifacts.interval import bootstrap, bootstraps, paired, wilson
+from unhans.artifacts.interval import bootstrap, bootstraps, paired, wilson, with_unseen
 from unhans.artifacts.trial import gap, trial
 
 P_BEFORE = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7]])
@@ -117,12 +117,37 @@ def test_equal_changes_have_no_width_and_one_sample_says_what_is_possible():
     assert effect.share_interval == wilson(1, 1)
 
 
+@pytest.mark.parametrize("n", [1, 3, 20, 300])
+def test_the_interval_allows_for_what_no_sample_showed(n):
+    """A share q of another value is missed by n draws with a probability of 2.5 %; it may lie at either end."""
+    low, high = with_unseen((0.1, 0.3), 0.2, n, 1.0)
+    q = (1 - high) / (1 - 0.2) if high > 0.3 else None
+    share = np.random.default_rng(0).random((40_000, n))
+    missed = 1 - np.mean((share < 1 - 0.025 ** (1 / n)).any(1))
+    assert missed == pytest.approx(0.025, abs=0.004)
+    assert q is None or 1 - q == pytest.approx(1 - 0.025 ** (1 / n))
+    assert low <= 0.1
+    assert high >= 0.3
+    assert with_unseen((-0.9, 0.95), 0.2, 10_000, 1.0) == (-0.9, 0.95)
+
+
+def test_samples_that_share_a_donor_count_as_one():
+    rng = np.random.default_rng(3)
+    own = rng.normal(0.3, 0.1, 8)
+    together = paired(np.repeat(own, 25), groups=np.repeat(np.arange(8), 25))
+    alone = paired(own)
+    apart = paired(np.repeat(own, 25))
+    assert together[0] == pytest.approx(alone[0])
+    assert together[1] == pytest.approx(alone[1], abs=0.02)
+    assert apart[1][1] - apart[1][0] < together[1][1] - together[1][0]
+
+
 def test_gap_pairs_the_samples_that_two_trials_share():
     first = trial("artifact", BEFORE, AFTER, 2, np.array([3, 8, 5, 1]))
     second = trial("control", BEFORE[[2, 0]], AFTER[[1, 3]], 2, np.array([5, 3]))
     slow = [(0.3 - 0.2) - (0.7 - 0.2), (0.7 - 0.1) - (0.1 - 0.1)]
     assert gap(first, second)[0] == pytest.approx(np.mean(slow))
-    assert gap(first, first) == (0.0, (0.0, 0.0))
+    assert gap(first, first) == (0.0, with_unseen((0.0, 0.0), 0.0, 4, 1.0))
     assert gap(second, first)[0] == pytest.approx(-np.mean(slow))
     with pytest.raises(ValueError, match="'artifact' and 'control' must share samples, got none"):
         gap(first, trial("control", BEFORE[:1], AFTER[:1], 2, np.array([77])))

@@ -1,0 +1,89 @@
+"""What a mark at a fixed place looks like: its layer, part by part, and how relevant each part is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, from_numpy
+
+from unhans.artifacts.extent import contrast, extent, grown, regions
+from unhans.artifacts.isolated import NothingIsolatedError
+from unhans.artifacts.layer_estimate import Statistics, estimate_layer, ratio_noise, statistics
+from unhans.artifacts.membership import Membership
+from unhans.artifacts.relevant import Choice, Part, choose, relevance_density
+
+RIM = 3  # pixels round the strong contrast in which a faint rim of the mark can lie
+_VISIBLE = 0.05  # median alpha where the means differ, below which the images do not agree there
+_SURE = 2.0  # standard errors that it must exceed zero by
+_PATCH = 100  # pixels over which images vary together, about: an alpha of a part is a mean over so many fewer
+_HALF = 0.5  # of a part's alpha: where the part is
+_DISAGREE = (
+    "no agreement at a fixed place: where the mean images differ there is no connected part in which the cluster's "
+    "images agree more than the others"
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark's RGBA layer (4, H, W), zero beyond its parts, and where it is: (H, W) bool."""
+
+    layer: Tensor
+    place: NDArray[np.bool_]
+    choice: Choice
+
+
+def estimate_mark(
+    images: Tensor, heatmaps: NDArray[np.floating], found: Membership, mask: NDArray[np.bool_] | None
+) -> Mark:
+    """Estimate the layer of what the members of a class have in common at a fixed place.
+
+    images: (n, 3, H, W) in [0, 1]; heatmaps: (n, H, W); mask: (H, W) bool, where the user says it lies, all of which is
+    then kept. Raises NothingIsolatedError where the images agree nowhere, or no part is relevant.
+    """
+    change = contrast(found.carriers, found.rest)
+    places = regions(extent(change)) if mask is None else [mask]
+    groups = statistics(images, found.members), statistics(images, ~found.members)
+    rim = RIM if mask is None else 0
+    layer = estimate_layer(*groups, change, places, rim)
+    places = [place for place in places if _visible(layer[3].numpy()[place], found)]
+    if not places:
+        raise NothingIsolatedError(_DISAGREE)
+    relevance = mean_relevance(heatmaps, found.members)
+    parts = [_part(layer, grown(place, rim), relevance, groups) for place in places]
+    choice = choose(parts) if mask is None else Choice(tuple(parts), ())
+    if not choice.kept:
+        raise NothingIsolatedError(
+            f"no agreement at a fixed place that matters: the images share {len(parts)} part(s), but relevance there "
+            f"is at most {choice.faint:.2f} of the map's mean"
+        )
+    kept = np.any([part.mask for part in choice.kept], axis=0)
+    return Mark(layer * from_numpy(grown(kept, rim)), kept, choice)
+
+
+def mean_relevance(heatmaps: NDArray[np.floating], members: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean positive relevance (H, W) of the members (n,), one map at a time; heatmaps: (n, H, W)."""
+    total = np.zeros(heatmaps.shape[1:])
+    for i in np.flatnonzero(members):
+        total += np.maximum(heatmaps[i], 0)
+    return total / max(1, members.sum())
+
+
+def _visible(alpha: NDArray[np.floating], found: Membership) -> bool:
+    level, samples = float(np.median(alpha)), max(1.0, len(alpha) / _PATCH)
+    return level > max(_VISIBLE, _SURE * ratio_noise(level, found.carriers.n, found.rest.n) / samples**0.5)
+
+
+def _part(
+    layer: Tensor, around: NDArray[np.bool_], relevance: NDArray[np.floating], groups: tuple[Statistics, Statistics]
+) -> Part:
+    color, alpha = layer[:3].double().numpy(), layer[3].double().numpy() * around
+    mask = alpha > _HALF * _strength(alpha)
+    level, carriers, rest = float(np.median(alpha[mask])), *groups
+    error = (1 - level) * (float(rest.variance[mask].mean()) / 3 * (1 / carriers.n + 1 / rest.n)) ** 0.5
+    return Part(mask, relevance_density(mask, relevance), level, np.median(color[:, mask], axis=1), error)
+
+
+def _strength(alpha: NDArray[np.floating]) -> float:
+    return float(np.quantile(alpha[alpha > 0], 0.9)) if alpha.any() else 0.0
