@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from unhans.artifacts.case import Case
 from unhans.report import raw_images_stand_out, state_of
-from unhans.report.account import STATES
 from unhans.report.measures import PROBABILITY
 from unhans.spray import Suspicion
 
@@ -34,7 +33,7 @@ def _suspicious(entry: Suspicion, ranking: Sequence[Suspicion], case: Case | Non
 
 def outcome(case: Case) -> str:
     """Say in a few words what became of a case: its effect with the 95 % interval, or why there is none."""
-    state = STATES[state_of(case)]
+    state = state_of(case)
     if case.proof is None:
         reason = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
         return f"{state}: {reason}".rstrip(".")

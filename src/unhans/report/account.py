@@ -13,18 +13,11 @@ if TYPE_CHECKING:
 
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
 SPLITS = {"train": "training", "val": "validation"}
-STATES = {
-    "proven": "proven",
-    "no effect": "no effect",
-    "not separable": "not separable",
-    "not tested": "not tested",
-    "not isolated": "not isolated",
-}
 REASONS = {"not isolated": "nothing could be isolated", "not tested": "its effect was not measured"}
 
 
 def state_of(case: Case) -> str:
-    """Return what became of a case: the name of its verdict, "not tested" or "not isolated" (a key of `STATES`)."""
+    """Return what became of a case: the name of its verdict, "not tested" or "not isolated"."""
     if case.proof is not None:
         return case.proof.verdict.name
     return "not isolated" if case.isolated is None else "not tested"

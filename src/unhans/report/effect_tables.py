@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from unhans.report.account import STATES, case_grounds, case_sentences, spread_sentences, state_of
+from unhans.report.account import case_grounds, case_sentences, spread_sentences, state_of
 from unhans.report.effect_lines import trial_name
 from unhans.report.measures import MEASURES, plain
 from unhans.store.files import write_csv
@@ -55,7 +55,7 @@ def verdict_lines(case: Case, truth: str = "") -> RenderableType:
     truth: what is known because the artifact was planted.
     """
     state, lines = state_of(case), Table.grid(padding=(0, 2, 0, 0))
-    heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (STATES[state], STYLES.get(state, "bold")))
+    heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (state, STYLES.get(state, "bold")))
     for label, text in {**case_grounds(case), "Truth": truth}.items():
         if text:
             lines.add_row(Text(label, "dim"), Text(text))
@@ -92,7 +92,7 @@ def case_rows(cases: Sequence[Case], pictures: Sequence[Sequence[Path | None]] =
 def _summary(case: Case) -> Row:
     added = case.proof.added if case.proof else ()
     numbers = _numbers(added[0].effect) if added else [None] * 3 * len(MEASURES)
-    return (case.name, STATES[state_of(case)], *case_sentences(case), " ".join(spread_sentences(case)), *numbers)
+    return (case.name, state_of(case), *case_sentences(case), " ".join(spread_sentences(case)), *numbers)
 
 
 def _trials(case: Case) -> Iterator[tuple[str, int, Trial]]:

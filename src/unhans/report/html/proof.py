@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.report.account import STATES, STEPS, case_grounds, case_sentences, headline, spread_sentences, state_of
+from unhans.report.account import STEPS, case_grounds, case_sentences, headline, spread_sentences, state_of
 from unhans.report.effect_lines import effect_groups
 from unhans.report.html.effects import effects_table
 from unhans.report.html.examples import examples_part
@@ -43,7 +43,7 @@ def proof_part(
     layer, examples = _layer(case, images, heatmaps, cmap), examples_part(case, classes, cmap)
     blocks = (_chain(case), _verdict(case), layer, _effect(case), examples, _spread(case))
     return (
-        f'<section class="case" data-verdict="{escape(state_of(case))}" data-badge="{escape(STATES[state_of(case)])}" '
+        f'<section class="case" data-verdict="{escape(state_of(case))}" data-badge="{escape(state_of(case))}" '
         f'data-headline="{escape(headline(case))}" '
         f'aria-label="From suspicion to verdict">{"".join(blocks)}</section>'
     )
@@ -51,7 +51,7 @@ def proof_part(
 
 def _chain(case: Case) -> str:
     state = state_of(case)
-    heads = (_suspected(case), _found(case), _measured(case), (STATES[state], ""))
+    heads = (_suspected(case), _found(case), _measured(case), (state, ""))
     steps = (
         f'<li><span class="step">{step}</span><b>{escape(head)}</b><span class="quiet">{escape(note)}</span></li>'
         for step, (head, note) in zip(STEPS, heads, strict=True)
