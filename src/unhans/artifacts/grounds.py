@@ -13,7 +13,7 @@ from unhans.artifacts.trial import Trial, gap, independent
 COLOURS = {
     "mean colour": "its area in its mean colour",
     "random colour": "its area in a random colour",
-    "area averaged": "the pixels under it in their own mean colour",
+    "area averaged": "the mean colour of the pixels under it",
 }
 PATCH, OTHER = "patch of the class", "other classes"
 
