@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts.color_cluster import ColorCluster
-from unhans.artifacts.isolated import Isolated, NothingIsolatedError, boxes
+from unhans.artifacts.isolated import Isolated, NothingIsolatedError, free_artifact
 from unhans.artifacts.prototypes import prototypes
 from unhans.artifacts.separation import LEAST_AREA, Separation, held_out_separation
 
@@ -52,17 +52,7 @@ def _with_detector(cluster: ColorCluster, separation: Separation) -> Isolated:
         f"{_things(layers)}: found by colour in {found} of {cluster.members.sum()} images of the cluster and {others} "
         f"of {(~cluster.members).sum()} others; held-out area under the ROC curve {separation.area:.2f}"
     )
-    return Isolated(
-        "free",
-        layers,
-        match.carries,
-        match.masks,
-        detector,
-        separation.area,
-        boxes(match.masks),
-        sentence,
-        cluster.seed,
-    )
+    return free_artifact(layers, detector, match, separation.area, sentence, cluster.seed)
 
 
 def _things(layers: tuple[Tensor, ...]) -> str:

@@ -106,6 +106,14 @@ class Isolated:
         return int(np.random.default_rng([self.seed, index, 1]).integers(len(self.layers)))
 
 
+def free_artifact(
+    layers: tuple[Tensor, ...], detector: Detector, match: Match, separation: float, sentence: str, seed: int
+) -> Isolated:
+    """Return a free artifact from its prototypes, its detector and what that found in the images."""
+    places = boxes(match.masks)
+    return Isolated("free", layers, match.carries, match.masks, detector, separation, places, sentence, seed)
+
+
 def boxes(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return the box of each mask: (n, H, W) → (n, 4).
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from unhans.artifacts.addition import layers_of
 from unhans.artifacts.bench import Bench, Layered
 from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.numerals import share_said
-from unhans.artifacts.paste import Paste
+from unhans.artifacts.paste import blend
 
 _HALF = 0.5  # of a pasted layer's largest alpha: where it is
 
@@ -100,9 +99,9 @@ class _Pasted:
 def _paste_on(bench: Bench, artifact: Layered, target: int, indices: NDArray[np.int64]) -> _Pasted:
     before, after, heatmap = [], [], 0.0
     for images, kept in bench.batches(indices):
-        layers = [artifact.layer(int(i), tuple(images.shape[-2:])) for i in kept]
+        layers = layers_of(artifact, kept, tuple(images.shape[-2:]))
         masks = [layer[3].numpy() > _HALF * float(layer[3].max()) for layer in layers]
-        pasted = _lay(images, layers)
+        pasted = blend(images, layers)
         plain, drawn = bench.explain(images, target), bench.explain(pasted, target)
         before += [portion(*pair) for pair in zip(plain, masks, strict=True)]
         after += [portion(*pair) for pair in zip(drawn, masks, strict=True)]
@@ -110,10 +109,6 @@ def _paste_on(bench: Bench, artifact: Layered, target: int, indices: NDArray[np.
     if not after:
         raise ValueError(f"none of the {len(indices)} other images could be read, expected at least one")
     return _Pasted(np.array(before), np.array(after), np.asarray(heatmap))
-
-
-def _lay(images: Tensor, layers: list[Tensor]) -> Tensor:
-    return torch.stack([Paste(layer)(image) for image, layer in zip(images, layers, strict=True)])
 
 
 def _draw(indices: NDArray[np.int64], samples: int, seed: int) -> NDArray[np.int64]:

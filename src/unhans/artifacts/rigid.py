@@ -11,7 +11,7 @@ from torch import Tensor
 from unhans.artifacts.contrast import contrast_floor, local_contrast
 from unhans.artifacts.correlation import Spectra
 from unhans.artifacts.cutout import Cutout, cutout
-from unhans.artifacts.isolated import Isolated, Match, NothingIsolatedError, boxes
+from unhans.artifacts.isolated import Isolated, Match, NothingIsolatedError, free_artifact
 from unhans.artifacts.separation import LEAST_AREA, Score, Separation, held_out_separation
 from unhans.artifacts.template import Sample, learn_templates
 from unhans.artifacts.template_detector import Finding, TemplateDetector
@@ -100,17 +100,8 @@ def _isolated(
     detector = TemplateDetector(templates, detector.floor, tuple(one.shape for one in layers))
     match = detector.match(images)
     sentence = _sentence(match, members, separation, layers)
-    return Isolated(
-        "free",
-        tuple(one.cropped for one in layers),
-        match.carries,
-        match.masks,
-        detector,
-        separation.area,
-        boxes(match.masks),
-        sentence,
-        seed,
-    )
+    prototypes = tuple(one.cropped for one in layers)
+    return free_artifact(prototypes, detector, match, separation.area, sentence, seed)
 
 
 def _sentence(match: Match, members: NDArray[np.bool_], separation: Separation, layers: list[Cutout]) -> str:
