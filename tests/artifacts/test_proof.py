@@ -247,3 +247,12 @@ def test_a_free_artifact_cannot_be_unblended():
             unaffected=UNAFFECTED,
             fills=("unblend",),
         )
+
+
+def test_samples_without_a_label_are_never_used():
+    bench = bench_of(exact_weights(), IMAGES, bias=-2.0)
+    labels = bench.labels.copy()
+    labels[::8] = -1
+    named = proof_of(replace(bench, labels=labels), others=np.arange(len(labels)))
+    assert (labels[named.added[0].indices] >= 0).all()
+    assert (labels[named.added[0].indices] != TARGET).all()
