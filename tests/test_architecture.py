@@ -25,12 +25,13 @@ FLOORS = [
     "data",
     "report",
     "store",
+    "clarc",
     "artifacts",
     "spray",
     "attribution",
     "lrp",
 ]
-PURE = {"artifacts", "spray", "attribution", "lrp"}
+PURE = {"clarc", "artifacts", "spray", "attribution", "lrp"}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
 SOURCES = sorted([*(ROOT / "src" / "unhans").rglob("*.py"), *(ROOT / "callbacks").rglob("*.py")])
 

@@ -1,0 +1,1 @@
+"""Class Artifact Compensation (ClArC): correcting a network in feature space [001; METHODS §5]."""

@@ -1,0 +1,35 @@
+"""A direction in feature space that tells samples with an artifact from those without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+Estimator = Literal["svm", "logistic", "ridge", "lasso", "mean_difference", "pattern"]
+Spatial = Literal["positions", "channels"]
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A concept activation vector (CAV) at a layer.
+
+    layer: name of the module whose output it lives in; estimator: how it was fitted; spatial: "positions" where every
+    element of the feature maps has its own weight, "channels" where a channel has one weight at all positions;
+    direction: unit vector (C, H, W), or (C,) for channels; affected, unaffected: mean activation, of the same shape, of
+    samples with and without the artifact; threshold: between the scores ⟨h, v⟩ of both; n_affected, n_unaffected: how
+    many samples; separation: AUC of ⟨h, v⟩ on held-out samples; separations: the AUC of every fold.
+    """
+
+    layer: str
+    estimator: Estimator
+    spatial: Spatial
+    direction: Tensor
+    affected: Tensor
+    unaffected: Tensor
+    threshold: float
+    n_affected: int
+    n_unaffected: int
+    separation: float
+    separations: tuple[float, ...]
