@@ -9,6 +9,7 @@ from unhans.report import raw_images_stand_out, state_of
 from unhans.report.measures import PROBABILITY
 from unhans.spray import Suspicion
 
+LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
 REASON = 100  # characters of a reason in the terminal's line
 
 
@@ -50,3 +51,14 @@ def numbers(case: Case) -> dict[str, float]:
         low, high = effect.probability_interval
         found |= {"delta_p": effect.probability, "delta_p_low": low, "delta_p_high": high}
     return found
+
+
+def chartable(ranking: Sequence[Suspicion], cases: Mapping[int, Case]) -> dict[str, float]:
+    """Return what an audit logs of every class, by key."""
+    scalars = {}
+    for found in ranking:
+        scalars |= {f"audit/{found.name}/{key}": float(getattr(found, key)) for key in LOGGED}
+        if found.label in cases:
+            values = numbers(cases[found.label])
+            scalars |= {f"audit/{found.name}/{key}": value for key, value in values.items()}
+    return scalars

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from unhans.callbacks.audit import LOG, Audit, tell
-from unhans.callbacks.outcome import findings, numbers
+from unhans.callbacks.outcome import chartable, findings
 from unhans.callbacks.subset import audit_subsets
 from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures
 
+from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.data import bench_of, pixel_scale, reading
 from unhans.data.benches import SAMPLES
 from unhans.report import AuditPages, Say, log_epoch, progress
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
-
-LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
 
 
 class SpRAyAudit(Audit):
@@ -125,11 +124,19 @@ class SpRAyAudit(Audit):
         self._turn = (self._turn + done) % len(order)
         self.ranking = ranked(self._latest.values())
         self._verify(trainer, network, pages, device, began)
+        self.decide(trainer, network, pages, device)
         if self.ranking:
             pages.finish(self.ranking)
         seconds = time.perf_counter() - began
         self._log(trainer, pages, seconds)
         tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in order[done:]]))
+
+    def decide(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device) -> None:
+        """Do something about what was found; pages: what the audit writes and logs. Here: nothing."""
+
+    def charted(self) -> dict[str, float]:
+        """Return what else is logged after an audit. Here: nothing."""
+        return {}
 
     def audited(self, label: int) -> NDArray[np.int64]:
         """Return the data-set indices of the samples of this class that are audited."""
@@ -145,6 +152,11 @@ class SpRAyAudit(Audit):
         super().load_state_dict(state_dict)
         self._turn, self._cost = state_dict["turn"], state_dict["cost"]
         self._cost_of_case = state_dict.get("cost_of_case", 0.0)
+
+    def bench(self, network: nn.Module, device: torch.device) -> Bench:
+        """Return the network and the audited data set as experiments with artifacts see them."""
+        options = {"device": device, "batch_size": self.batch_size, "seed": self.seed}
+        return bench_of(network, self.dataset, self.attribution, scale=self.scale, labels=self.labels, **options)
 
     def _order(self) -> list[int]:
         """All audited classes, beginning with the one whose turn it is."""
@@ -200,9 +212,7 @@ class SpRAyAudit(Audit):
         suspects, self._suspects = self._suspects, []
         if not suspects:
             return
-        options = {"device": device, "batch_size": self.batch_size, "seed": self.seed}
-        bench = bench_of(network, self.dataset, self.attribution, scale=self.scale, labels=self.labels, **options)
-        verification = Verification(bench, self.dataset, self.verify_samples)
+        verification = Verification(self.bench(network, device), self.dataset, self.verify_samples)
         with progress(sum(map(verification.work, suspects)), trainer.progress_bar_callback is not None) as say:
             for suspect in suspects:
                 if time.perf_counter() - began + self._cost_of_case > self._allowance():
@@ -244,11 +254,7 @@ class SpRAyAudit(Audit):
             "audit/share": self._share(seconds),
             "audit/failures": float(self.failures),
         }
-        for found in self.ranking:
-            scalars |= {f"audit/{found.name}/{key}": float(getattr(found, key)) for key in LOGGED}
-            if found.label in self.cases:
-                values = numbers(self.cases[found.label])
-                scalars |= {f"audit/{found.name}/{key}": value for key, value in values.items()}
+        scalars |= chartable(self.ranking, self.cases) | self.charted()
         log_epoch(trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, pages.figures, pages.tables)
 
     def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:

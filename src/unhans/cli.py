@@ -20,6 +20,7 @@ from rich.console import Console
 
 from unhans.experiment.interrupt import keep_interrupts
 from unhans.experiment.sentence import sentence
+from unhans.experiment.sweep import end_sweeps
 
 FAILED, INTERRUPTED = 1, 130
 SAID = (ValueError, OSError, ImportError, HydraException, OmegaConfBaseException)  # their message is for the user
@@ -58,6 +59,8 @@ def _launch(name: str, job: Job) -> None:
     except Exception as error:
         _explain(name, error)
         sys.exit(FAILED)
+    finally:
+        end_sweeps()
 
 
 def _explaining(name: str, job: Job) -> Job:

@@ -13,7 +13,7 @@ import torch
 from callbacks_training import TheirModule, isolate_corner, small_audits, small_monitor, suspect_all, train
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
-from unhans.callbacks import spray_audit
+from unhans.callbacks import MaskRelevance, spray_audit
 from unhans.callbacks.invisible import invisible
 
 from unhans.artifacts import examine
@@ -39,12 +39,19 @@ def test_weights_are_bit_identical(case, tmp_path, monkeypatch):
     audited = TheirModule(**module_options)
     train(plain, more(), tmp_path / "plain", **trainer_options)
     callbacks = [*small_audits(tmp_path / "audits", verify=True, verify_samples=6, most=1), small_monitor(tmp_path)]
+    watched = {"network": "net", "dataset": "train", "folder": tmp_path / "relevance", "on_error": "raise"}
+    callbacks.append(MaskRelevance(1, masks=everywhere, indices=[1, 5], **watched))
     train(audited, [*more(), *callbacks], tmp_path / "audited", **trainer_options)
     (case,) = callbacks[1].cases.values()
     assert case.quality is not None
     assert case.proof.added[0].n == 6
     assert len(callbacks[0].epochs) == len(callbacks[2].epochs) == 2
+    assert len(callbacks[3].points) == 3
     assert_identical(plain.state_dict(), audited.state_dict())
+
+
+def everywhere(indices):
+    return np.ones((len(indices), 16, 16), dtype=bool)
 
 
 def assert_identical(one, other):

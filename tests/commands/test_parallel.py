@@ -97,6 +97,9 @@ def test_launchers_run_a_sweep(launcher, tmp_path):
 
 def test_a_missing_cluster_is_one_sentence(tmp_path, capsys):
     pytest.importorskip("distributed")
+    import dask
+
     text = f"analyze.py {DIGITS} parallel.backend=dask parallel.address=127.0.0.1:1 out=out"
-    assert command(tmp_path, text) == 1
+    with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):  # it would wait for 30
+        assert command(tmp_path, text) == 1
     assert "no Dask scheduler answers at parallel.address=127.0.0.1:1" in capsys.readouterr().err

@@ -15,6 +15,10 @@ from running import command, only_run
 from unhans.experiment.build import build_data
 from unhans.store import class_files, load_analysis, open_maps
 
+SMALL = (  # two epochs and one audit; of half the side, all digits are still there
+    "data.image_size=32 trainer.max_epochs=2 callbacks.spray_audit.every_n_epochs=2 spray.projection=null logger=none"
+)
+
 
 def results(folder):
     """The numbers of the one run in a folder, and its last ranking, most suspicious first."""
@@ -25,8 +29,7 @@ def results(folder):
 
 
 def test_the_default_run_finds_the_watermarked_digit(tmp_path, capsys):
-    text = "train.py trainer.max_epochs=2 callbacks.spray_audit.every_n_epochs=2 spray.projection=null logger=none"
-    assert command(tmp_path, text) == 0
+    assert command(tmp_path, f"train.py {SMALL}") == 0
     numbers, ranking = results(tmp_path)
     assert ranking[0]["name"] == "3"
     assert ranking[0]["suspicious"] == "True"
@@ -39,8 +42,7 @@ def test_the_default_run_finds_the_watermarked_digit(tmp_path, capsys):
 
 
 def test_without_an_artifact_nothing_new_is_suspected(tmp_path):
-    text = "train.py artifact=none trainer.max_epochs=2 callbacks.spray_audit.every_n_epochs=2 spray.projection=null"
-    assert command(tmp_path, text + " logger=none") == 0
+    assert command(tmp_path, f"train.py artifact=none {SMALL}") == 0
     _, ranking = results(tmp_path)
     suspected = {row["name"] for row in ranking if row["suspicious"] == "True"}
     assert suspected <= {"1"}  # the raw images of the ones fall apart into two ways of writing them

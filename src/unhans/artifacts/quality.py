@@ -75,9 +75,9 @@ def reproduce(
     cluster = np.array([portion(heatmaps[i], isolated.masks[i]) for i in carried])
     pasted = _paste_on(bench, isolated, target, _draw(others, samples, bench.seed))
     return Quality(
-        cluster=_summary(cluster, bench.seed),
-        before=_summary(pasted.before, bench.seed),
-        after=_summary(pasted.after, bench.seed),
+        cluster=portion_of(cluster, bench.seed),
+        before=portion_of(pasted.before, bench.seed),
+        after=portion_of(pasted.after, bench.seed),
         correlation=_correlation(isolated, heatmaps[carried], pasted.heatmap),
     )
 
@@ -115,7 +115,8 @@ def _draw(indices: NDArray[np.int64], samples: int, seed: int) -> NDArray[np.int
     return np.random.default_rng([seed, samples]).permutation(indices)[:samples]
 
 
-def _summary(values: NDArray[np.float64], seed: int) -> Portion:
+def portion_of(values: NDArray[np.float64], seed: int) -> Portion:
+    """Return the mean of shares (n,) with its bootstrap interval."""
     low, high = bootstrap(values, seed)
     return Portion(len(values), float(values.mean()), (max(0.0, low), min(1.0, high)))
 

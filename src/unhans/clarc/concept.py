@@ -19,7 +19,8 @@ class Concept:
     element of the feature maps has its own weight, "channels" where a channel has one weight at all positions;
     direction: unit vector (C, H, W), or (C,) for channels; affected, unaffected: mean activation, of the same shape, of
     samples with and without the artifact; threshold: between the scores ⟨h, v⟩ of both; n_affected, n_unaffected: how
-    many samples; separation: AUC of ⟨h, v⟩ on held-out samples; separations: the AUC of every fold.
+    many samples; separation: AUC of ⟨h, v⟩ on held-out samples; separations: the AUC of every fold;
+    distance: of the mean held-out scores of affected and unaffected samples, in pooled standard deviations.
     """
 
     layer: str
@@ -33,3 +34,4 @@ class Concept:
     n_unaffected: int
     separation: float
     separations: tuple[float, ...]
+    distance: float = float("nan")

@@ -24,7 +24,8 @@ class Affected:
     all images; carriers: by split, "train" and "val", (N,) the samples that carry it, all False where nobody knows.
     mask: (split, index) → (H, W), where it lies on a sample that carries it. clean: (split, index) → (3, H, W) in
     [0, 1], the sample's image without it, as it was before it was planted, else inpainted; samples that do not carry it
-    as they are.
+    as they are; raises UnreadableImageError where a file cannot be read. remark: what a user should know about it, such
+    as that its effect is not proven, in one sentence; "" for nothing.
     """
 
     artifact: Layered
@@ -36,3 +37,4 @@ class Affected:
     carriers: Mapping[str, NDArray[np.bool_]]
     mask: Callable[[str, int], NDArray[np.bool_]]
     clean: Callable[[str, int], Tensor]
+    remark: str = ""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from unhans.artifacts import Artifact
 from unhans.data.collection import Collection
 from unhans.data.dataset import ImageDataset, OnCorrupt, Split
+from unhans.data.exclusion import Listed, read_listed, remaining
 from unhans.data.picture import Resize, UnreadableImageError
 from unhans.data.sample import Batch, collate
 from unhans.data.shuffle import EpochShuffle
@@ -30,10 +33,12 @@ class ImageData(pl.LightningDataModule, ABC):
     has no validation part. classes: names of those to use, in this order; None is all. max_per_class(_val): at
     most so many images per class. resize: how images become square: "squash", "crop", "pad" or "mirror" (see
     `unhans.data.picture.resize`). flip: training images are mirrored at random. on_corrupt: "skip" reports an
-    unreadable file once and leaves it out, "raise" stops. mean, std: per channel, of images in [0, 1].
+    unreadable file once and leaves it out, "raise" stops. mean, std: per channel, of images in [0, 1]. exclude: a
+    table such as suspects.csv; what its column `path` lists is left out, of one split alone where `split` names it.
+    Everything else stays as it would be without it: split, limits, and who carries a planted artifact.
     After setup(): train_set, val_set, classes (names), num_classes.
     Raises ValueError for a number out of range, an unknown class, fewer than two classes, a class without
-    training images; a class without validation images is a warning.
+    training images, a table that lists none of the images; a class without validation images is a warning.
     """
 
     train_set: ImageDataset
@@ -55,6 +60,7 @@ class ImageData(pl.LightningDataModule, ABC):
         on_corrupt: OnCorrupt = "skip",
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        exclude: str | Path | None = None,
         artifact: Artifact | None = None,
     ) -> None:
         super().__init__()
@@ -64,7 +70,7 @@ class ImageData(pl.LightningDataModule, ABC):
         self.max_per_class, self.max_per_class_val = max_per_class, max_per_class_val
         self.resize, self.flip, self.on_corrupt = resize, flip, on_corrupt
         self.mean, self.std = tuple(mean), tuple(std)
-        self.artifact = artifact
+        self.exclude, self.artifact = exclude, artifact
         self._reported: set[str] = set()
         _check(self)
 
@@ -81,6 +87,7 @@ class ImageData(pl.LightningDataModule, ABC):
         """Make the data sets, once."""
         if hasattr(self, "train_set"):
             return
+        listed = None if self.exclude is None else read_listed(self.exclude, "data.exclude")
         train, val = self.load()
         if val is None:
             train, val = train.split(self.val_share, self.seed)
@@ -91,6 +98,8 @@ class ImageData(pl.LightningDataModule, ABC):
         if self.artifact is not None:
             self.artifact.look(0, self.image_size)  # one that does not fit must stop the run now
         self.train_set, self.val_set = self._dataset(train, "train"), self._dataset(val, "val")
+        if listed is not None:
+            self._exclude(listed, train, val)
         self.classes = names
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -128,6 +137,17 @@ class ImageData(pl.LightningDataModule, ABC):
             raise UnreadableImageError(f"an image file must be readable, got {broken[0]} (data.on_corrupt is raise)")
         self._report(broken)
         return collection.take(np.flatnonzero(readable))
+
+    def _exclude(self, listed: Listed, train: Collection, val: Collection) -> None:
+        """Leave out what is listed; who of the others carries a planted artifact stays as it was."""
+        left = remaining(listed, self.train_set, self.val_set, "data.exclude")
+        self.train_set = self._part(self.train_set, train, left["train"], "train")
+        self.val_set = self._part(self.val_set, val, left["val"], "val")
+
+    def _part(self, whole: ImageDataset, collection: Collection, rows: NDArray[np.int64], split: Split) -> ImageDataset:
+        part = self._dataset(collection.take(rows), split)
+        part.carriers = whole.carriers[rows]
+        return part
 
     def _dataset(self, collection: Collection, split: Split) -> ImageDataset:
         return ImageDataset(

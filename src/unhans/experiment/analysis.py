@@ -17,13 +17,15 @@ from unhans.data import ImageData
 from unhans.experiment.build import build, build_data, build_network
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
+from unhans.experiment.fine_tuning import accelerator_of, fine_tuning_of
 from unhans.experiment.saved import saved_config
 from unhans.experiment.subject import Subject
-from unhans.models import Classifier, load_weights
+from unhans.models import load_network
 from unhans.store import replacing
 
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
+TRAINING = ("optimizer", "trainer")  # besides, where the analysis trains
 
 
 def analyze(cfg: DictConfig) -> dict[str, float]:
@@ -38,8 +40,9 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
     check_folder(out)
     run = build(cfg.analysis)
     begin = partial(_write_config, cfg, out)
-    if _explains(cfg):
-        needs = {"subject": _subject(cfg, out, begin)}
+    if _takes(cfg, "subject"):
+        tuning = {"tuning": fine_tuning_of(cfg, accelerator_of(_device(cfg.device)))} if _takes(cfg, "tuning") else {}
+        needs = {"subject": _subject(cfg, out, begin)} | tuning
     else:
         needs = {"data": build_data(cfg), "out": out, "seed": cfg.seed}
         begin()
@@ -62,9 +65,9 @@ def _write_config(cfg: DictConfig, out: Path) -> None:
         part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
 
 
-def _explains(cfg: DictConfig) -> bool:
-    """Tell whether the analysis is about a network; one without a subject needs data alone."""
-    return "subject" in inspect.signature(get_object(cfg.analysis._target_)).parameters
+def _takes(cfg: DictConfig, what: str) -> bool:
+    """Tell whether the analysis is about a subject, a network, or data alone; and whether it trains ("tuning")."""
+    return what in inspect.signature(get_object(cfg.analysis._target_)).parameters
 
 
 def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
@@ -86,16 +89,18 @@ def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
 
 def with_run(cfg: DictConfig) -> DictConfig:
     """Return the configuration completed by that of the checkpoint's run; what is given here goes first."""
-    own = {key: cfg.get(key) for key in SHARED}
+    trains = _takes(cfg, "tuning")
+    own = {key: cfg.get(key) for key in (*SHARED, *(TRAINING if trains else ()))}
     saved = _saved(cfg.ckpt) if cfg.ckpt is not None else OmegaConf.create({})
     merged = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     for key, node in own.items():
         before = saved.get(key) or {}
         merged[key] = node if node and "_target_" in node else OmegaConf.merge(before, node or {})
-    needed = ("data", "model") if _explains(cfg) else ("data",)
+    needed = ("data", *(("model",) if _takes(cfg, "subject") else ()), *(TRAINING if trains else ()))
     absent = [key for key in needed if "_target_" not in merged[key]]
     if absent:
-        raise ConfigurationError(f"{absent[0]} is missing; give ckpt=… of a run, or model=… and data=….")
+        besides = "" if absent[0] in SHARED else f", and {absent[0]}=…"
+        raise ConfigurationError(f"{absent[0]} is missing; give ckpt=… of a run, or model=… and data=…{besides}.")
     OmegaConf.set_struct(merged, True)
     return merged
 
@@ -115,7 +120,7 @@ def _network(cfg: DictConfig, data: ImageData) -> torch.nn.Module:
     """The network with the checkpoint's weights; without a checkpoint, as its configuration made it."""
     network = build_network(cfg, data)
     if cfg.ckpt is not None:
-        load_weights(Classifier(network, data.classes, torch.optim.SGD), cfg.ckpt)
+        network = load_network(network, data.classes, cfg.ckpt)
     return network.eval()
 
 

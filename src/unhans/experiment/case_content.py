@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unhans.artifacts.case import Case, Share
 from unhans.artifacts.effect import Effect
-from unhans.artifacts.isolated import Isolated
+from unhans.artifacts.isolated import Detector, Isolated
 from unhans.artifacts.proof import Proof
 from unhans.artifacts.quality import Portion, Quality
 from unhans.artifacts.trial import Trial
@@ -33,11 +33,11 @@ def plain_known(truth: Known | None) -> dict[str, Any] | None:
     return _plain(truth)
 
 
-def case_from(plain: Mapping[str, Any], layers: tuple[Tensor, ...]) -> Case:
+def case_from(plain: Mapping[str, Any], layers: tuple[Tensor, ...], detector: Detector | None = None) -> Case:
     """Return the case that `plain_case` wrote; layers: its artifact's, (4, h, w) RGBA in [0, 1]."""
     made = {
         "suspicion": Suspicion,
-        "isolated": partial(_isolated, layers),
+        "isolated": partial(_isolated, layers, detector),
         "quality": _quality,
         "proof": _proof,
     }
@@ -62,10 +62,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _isolated(pictures: tuple[Tensor, ...], **plain: Any) -> Isolated:
+def _isolated(pictures: tuple[Tensor, ...], finds: Detector | None, **plain: Any) -> Isolated:
     arrays = {"members": (bool, (-1,)), "masks": (bool, (0, 0, 0)), "places": (np.int64, (-1, 4))}
     found = {name: np.array(plain[name], dtype=kind).reshape(shape) for name, (kind, shape) in arrays.items()}
-    return Isolated(**plain | found | {"layers": pictures})
+    return Isolated(**plain | found | {"layers": pictures, "detector": finds})
 
 
 def _quality(correlation: float | None, **portions: Any) -> Quality:

@@ -9,37 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from torch import Tensor
-from torchvision.transforms.v2.functional import pil_to_tensor
+import torch
 
 from unhans.artifacts.case import Case
-from unhans.experiment.case_content import case_from, known_from, plain_case, plain_known
+from unhans.artifacts.detector_record import detector_record
+from unhans.experiment.case_content import known_from, plain_case, plain_known
+from unhans.experiment.case_mark import FORMAT, CaseFiles, case_files, case_of, content_of, pictures_of
 from unhans.experiment.clustered import Clustered
 from unhans.experiment.known import Known, with_truth
 from unhans.report import write_case
 from unhans.report.html import proof_part
-from unhans.store import differences, file_stem, replacing
-
-FORMAT = 2
-
-
-@dataclass(frozen=True)
-class CaseFiles:
-    """Where the results for one cluster of a class lie, whether they exist or not."""
-
-    folder: Path
-    stem: str
-
-    @property
-    def section(self) -> Path:
-        """The case's section of the report."""
-        return self.folder / f"{self.stem}.html"
-
-    @property
-    def mark(self) -> Path:
-        """The case as it was measured; it is written last."""
-        return self.folder / f"{self.stem}.json"
+from unhans.store import differences, replacing
 
 
 @dataclass(frozen=True)
@@ -53,18 +33,6 @@ class Tested:
     truth: Known | None
     pictures: Mapping[str, Path]
     section: str
-
-
-def case_files(out: str | os.PathLike[str], label: int, name: str, rank: int = 0, given: bool = False) -> CaseFiles:
-    """Return the files of a class's case in a run's folder: `out/artifacts/0003-garbage_truck.json` and so on.
-
-    rank: of the cluster among those of the class, from 0; later ones have a folder of their own, and so has an artifact
-    that was given, which may be the edited picture of an isolated one: that stays as it is.
-    """
-    folder = Path(out) / "artifacts"
-    if given:
-        return CaseFiles(folder / "given", file_stem(label, name))
-    return CaseFiles(folder / f"cluster_{rank + 1}" if rank else folder, file_stem(label, name))
 
 
 def save_case(
@@ -86,8 +54,13 @@ def save_case(
     section = with_truth(proof_part(case, classes, *sources), truth)
     with replacing(files.section) as part:
         part.write_text(section, encoding="utf-8")
+    detector = None if case.isolated is None else case.isolated.detector
+    if detector is not None:
+        with replacing(files.detector) as part:
+            torch.save(detector_record(detector), part)
     names = {name: path.name for name, path in pictures.items()}
-    content = {"format": FORMAT, "key": key, "pictures": names, "case": plain_case(case), "truth": plain_known(truth)}
+    plain = {"case": plain_case(case), "truth": plain_known(truth), "detector": detector is not None}
+    content = {"format": FORMAT, "key": key, "pictures": names, **plain}
     with replacing(files.mark) as part:
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return Tested(case, truth, pictures, section)
@@ -95,14 +68,11 @@ def save_case(
 
 def load_case(files: CaseFiles, key: Mapping[str, Any]) -> Tested | None:
     """Return a case that was finished with the same key, without examples and masks; None where it is to be done."""
-    content, section = _content(files), _section(files)
+    content, section = content_of(files.mark), _section(files)
     if content is None or section is None or differences(content["key"], key):
         return None
-    pictures = {name: files.folder / file for name, file in content["pictures"].items()}
-    if not all(path.is_file() for path in pictures.values()):
-        return None
-    layers = tuple(_layer(path) for name, path in pictures.items() if name.startswith("layer-"))
-    return Tested(case_from(content["case"], layers), known_from(content["truth"]), pictures, section)
+    case, pictures = case_of(files, content), pictures_of(files, content)
+    return None if case is None else Tested(case, known_from(content["truth"]), pictures, section)
 
 
 def earlier_section(
@@ -115,7 +85,7 @@ def earlier_section(
     """
     kept, left = [], 0
     for files in _every(out, label, name):
-        content, section = _content(files), _section(files)
+        content, section = content_of(files.mark), _section(files)
         asked = {} if content is None else {part: value for part, value in content["key"].items() if part != "effect"}
         if section is not None and not differences(asked, key):
             kept.append(section)
@@ -131,22 +101,8 @@ def _every(out: str | os.PathLike[str], label: int, name: str) -> list[CaseFiles
     return [files for files in found if files.mark.is_file()]
 
 
-def _content(files: CaseFiles) -> dict[str, Any] | None:
-    """What the mark of a case holds; None where there is none, or not one of this format."""
-    try:
-        content = json.loads(files.mark.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if content.get("format") == FORMAT else None
-
-
 def _section(files: CaseFiles) -> str | None:
     try:
         return files.section.read_text(encoding="utf-8")
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _layer(path: Path) -> Tensor:
-    with Image.open(path) as picture:
-        return pil_to_tensor(picture.convert("RGBA")) / 255

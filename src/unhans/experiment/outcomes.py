@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from unhans.artifacts.assessment import Assessment
+from unhans.artifacts.interval import Interval
+from unhans.report.repaired import METHOD_NAMES
 
 Method = Literal["uncorrected", "unaltered", "augmented", "a_clarc", "p_clarc", "reactive", "right_reasons"]
 
-METHODS: dict[Method, str] = {
-    "uncorrected": "as it was",
-    "unaltered": "fine-tuned on unaltered data (A)",
-    "augmented": "fine-tuned with the artifact on all images (B)",
-    "a_clarc": "A-ClArC",
-    "p_clarc": "P-ClArC",
-    "reactive": "reactive P-ClArC",
-    "right_reasons": "right for the right reasons",
-}
+METHODS: Mapping[str, str] = METHOD_NAMES  # what they are called
+
+POST_HOC: tuple[Method, ...] = ("uncorrected", "p_clarc", "reactive")  # nothing is trained: they need a trained network
+CORRECTING: tuple[Method, ...] = ("a_clarc", "p_clarc", "reactive")  # at a layer, by a concept
 
 
 @dataclass(frozen=True)
 class Point:
     """One epoch of a fine-tuning; epoch 0 is before it.
 
-    relevance: mean share of positive relevance inside the artifact's mask on fixed samples that carry it, None where it
-    was not measured; clean, added: accuracy on the validation images without and with the artifact on all.
+    relevance: mean share of positive relevance inside the artifact's mask on fixed samples that carry it, with its 95 %
+    interval over these samples, None where it was not measured; clean, added: accuracy on the validation images without
+    and with the artifact on all.
     """
 
     epoch: int
     relevance: float | None
     clean: float | None
     added: float | None
+    relevance_interval: Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
-import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -18,8 +16,13 @@ from unhans.data import ImageData
 from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
+from unhans.experiment.fine_tuning import fit
 from unhans.experiment.planted import planted_effect, planted_recovery
+from unhans.experiment.post_hoc import correct_proven
+from unhans.experiment.quiet import quiet_lightning
+from unhans.experiment.repair_command import train_and_repair
 from unhans.experiment.saved import saved_config
+from unhans.experiment.sweep_logger import summarise
 from unhans.experiment.verified import write_verdicts
 from unhans.models import Classifier, load_weights
 from unhans.report import finish, ranking_table
@@ -27,12 +30,14 @@ from unhans.store import replacing
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
-    """Train, audit and conclude; return the numbers that a sweep may optimise.
+    """Train, audit and conclude; return the numbers that a sweep may optimise. Where a repair is chosen, do that.
 
     The logger's run is closed in every case, with a failing exit code after an exception or an interruption.
     """
-    began = time.perf_counter()
     quiet_lightning()
+    if cfg.get("repair"):
+        return train_and_repair(cfg)
+    began = time.perf_counter()
     check(cfg)
     check_audit(cfg)
     out = _prepare(cfg)
@@ -50,23 +55,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
         if trainer.is_global_zero:
             _introduce(cfg, data, classifier)
         fit(trainer, classifier, data, cfg.ckpt)
-        numbers = conclude(trainer, classifier, data, out) if trainer.is_global_zero else {}
+        numbers = conclude(trainer, classifier, data, out, cfg.correct) if trainer.is_global_zero else {}
+        summarise(logger or None, numbers)
         failed = 0
         if trainer.is_global_zero:
             CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
         return numbers
     finally:
         finish([logger] if logger else [], failed)
-
-
-def fit(trainer: pl.Trainer, classifier: Classifier, data: ImageData, ckpt: str | None) -> None:
-    """Train; Ctrl-C is a KeyboardInterrupt again, which Lightning turns into an exit."""
-    try:
-        trainer.fit(classifier, datamodule=data, ckpt_path=ckpt)
-    except SystemExit:
-        if trainer.interrupted:
-            raise KeyboardInterrupt from None
-        raise
 
 
 def check_audit(cfg: DictConfig) -> None:
@@ -87,8 +83,13 @@ def check_audit(cfg: DictConfig) -> None:
         raise ConfigurationError(f"ckpt expects a checkpoint file, but {cfg.ckpt} does not exist.")
 
 
-def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: Path) -> dict[str, float]:
-    """Print the last ranking, whether the audit found what was planted, and the verdicts; write the report."""
+def conclude(
+    trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: Path, correct: bool
+) -> dict[str, float]:
+    """Print the last ranking, whether the audit found what was planted, and the verdicts; write the report.
+
+    correct: put a corrected network beside the trained one where an artifact is proven.
+    """
     numbers = {key: float(value) for key, value in trainer.callback_metrics.items() if "accuracy/" not in key}
     audit = next((callback for callback in trainer.callbacks if isinstance(callback, SpRAyAudit)), None)
     if audit is not None and audit.ranking:
@@ -99,6 +100,7 @@ def conclude(trainer: pl.Trainer, classifier: Classifier, data: ImageData, out: 
         numbers |= planted_effect(classifier, data, CONSOLE)
     if audit is not None and audit.ranking:
         numbers |= write_verdicts(audit, classifier.model, data, out, CONSOLE)
+        numbers |= correct_proven(audit, classifier.model, data, out, CONSOLE) if correct else {}
     if audit is not None and audit.failures:
         CONSOLE.print(f"[red]{audit.failures} audits failed; see the messages above.[/]")
     with replacing(out / "results.json") as part:
@@ -114,14 +116,6 @@ def warn_of_differences(cfg: DictConfig) -> None:
     different = [group for group in groups if before is not None and before.get(group) != plain.get(group)]
     if different:
         CONSOLE.print(f"[yellow]This run differs from that of the checkpoint in: {', '.join(different)}.[/]")
-
-
-def quiet_lightning() -> None:
-    """Silence Lightning's tips, and one deprecation that Lightning 2.6 causes in newer torch by itself."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=r".*treespec.*LeafSpec", category=FutureWarning)
-    warnings.filterwarnings("ignore", message=r"The dirpath has changed from")  # a resumed run has its own folder
-    warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
 
 
 def _prepare(cfg: DictConfig) -> Path:

@@ -10,8 +10,9 @@ from rich.markup import escape
 from torch import nn
 
 from unhans.artifacts.case import Case
-from unhans.callbacks import SpRAyAudit
+from unhans.callbacks import SpRAyAudit, UnHans
 from unhans.data import ImageData, bench_of, planted_in, reading
+from unhans.experiment.decided import decided, with_all_decisions
 from unhans.experiment.known import Known, known, with_truth
 from unhans.experiment.planted import planted_numbers
 from unhans.experiment.run_report import finished_audits, newest_audit, write_run_report
@@ -38,6 +39,10 @@ def write_verdicts(
         sections[label] = with_truth(_section(audit, case, found, data), truth)
         numbers |= {} if truth is None else planted_numbers(truth)
         console.print(verdict_lines(case, "" if truth is None else truth.sentence))
+    if isinstance(audit, UnHans):
+        sections = with_all_decisions(sections, audit)
+        console.print(decided(audit))
+        numbers |= audit.charted()
     title = f"Is {type(network).__name__} right for the right reasons?"
     write_run_report(page, audits, audit.dataset, audit.ranking, title, sections)
     console.print(f"The report of the last audits is [bold]{escape(str(page))}[/]")

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassAccuracy
 
-from unhans.models.networks import load_state
+from unhans.models.checkpoint import load_network
 
 
 class Classifier(pl.LightningModule):
@@ -99,16 +98,7 @@ class Classifier(pl.LightningModule):
 def load_weights(classifier: Classifier, path: str | Path) -> None:
     """Load the weights of a checkpoint into a classifier of the same architecture and classes.
 
+    Where the checkpoint is of a corrected network, the classifier's network becomes a corrected one.
     Raises ValueError in one sentence for a file that is no checkpoint, other classes, or another architecture.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"ckpt expects a checkpoint file, but {path} does not exist.")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        state, classes = checkpoint["state_dict"], checkpoint.get("classes")
-    except Exception as error:  # a truncated, foreign or unsafe file raises many things
-        raise ValueError(f"ckpt expects a checkpoint of this program, but {path} is none ({error}).") from error
-    if classes is not None and classes != classifier.classes:
-        raise ValueError(f"ckpt={path} was trained on the classes {classes}, the data has {classifier.classes}.")
-    weights = {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
-    load_state(classifier.model, weights, f"ckpt={path}")
+    classifier.model = load_network(classifier.model, classifier.classes, path)

@@ -3,6 +3,17 @@
 from unhans.report.html.page import write_report
 from unhans.report.html.part import class_part, pack
 from unhans.report.html.proof import proof_part
+from unhans.report.html.repair import repair_part
+from unhans.report.html.repair_page import write_repair_report
 from unhans.report.html.thumbnails import Thumbnails, thumbnails_for
 
-__all__ = ["Thumbnails", "class_part", "pack", "proof_part", "thumbnails_for", "write_report"]
+__all__ = [
+    "Thumbnails",
+    "class_part",
+    "pack",
+    "proof_part",
+    "repair_part",
+    "thumbnails_for",
+    "write_repair_report",
+    "write_report",
+]

@@ -71,24 +71,25 @@ def write_report(
         "title": lambda: [escape(title)],
         "subtitle": lambda: [escape(subtitle)],
         "version": lambda: [version("unhans")],
-        "style": lambda: map(_asset, STYLES),
-        "script": lambda: map(_asset, SCRIPTS),
+        "style": lambda: map(asset, STYLES),
+        "script": lambda: map(asset, SCRIPTS),
         "report": lambda: [_harmless(report)],
         "downloads": lambda: _downloads(downloads),
         "proofs": lambda: _proofs(proofs or {}),
         "parts": lambda: map(_part, parts),
     }
     with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", errors="replace") as file:
-        file.writelines(_filled(_asset("page.html"), content))
+        file.writelines(filled(asset("page.html"), content))
 
 
-def _filled(template: str, content: Mapping[str, Callable[[], Iterable[str]]]) -> Iterator[str]:
+def filled(template: str, content: Mapping[str, Callable[[], Iterable[str]]]) -> Iterator[str]:
     """Give the template with every {{name}} replaced; what is put in is not searched again."""
     for number, text in enumerate(PLACE.split(template)):
         yield from content[text]() if number % 2 else [text]
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file that belongs to the pages."""
     return files("unhans.report.html").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -1,0 +1,205 @@
+"""The closed loop: suspect, isolate, verify, and only when proven repair, while the model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
+from unhans.callbacks.a_clarc import check_network
+from unhans.callbacks.audit import LOG, network_of, tell
+from unhans.callbacks.course import charted, write_course
+from unhans.callbacks.decision import Act
+from unhans.callbacks.driving import Driving
+from unhans.callbacks.followed import Followed, followed_of
+from unhans.callbacks.ledger import Ledger
+from unhans.callbacks.remedy import remedy_of
+from unhans.callbacks.spray_audit import SpRAyAudit
+from unhans.callbacks.verification import Suspect
+
+from unhans import clarc
+from unhans.data import reading
+from unhans.report import AuditPages
+from unhans.report.decisions import DECISION_COLUMNS, Decision, decision_line, decision_rows, write_decisions
+from unhans.spray import Suspicion, ranked
+
+
+class UnHans(Driving, SpRAyAudit):
+    """Audits, and acts on what it has proven: from then on the artifact is on all training images.
+
+    After every audited epoch the artifacts of the most suspicious classes are isolated and verified, as by
+    `SpRAyAudit(verify=True)`. Only one whose effect is proven (`unhans.artifacts.verdict.judge`) is acted on; until
+    then training is bit-identical to one without this callback. Afterwards the same artifact is measured again after
+    every audited epoch, with the same samples and controls, whether its class is still suspicious or not. Every
+    decision, also that nothing is done and why, goes with its evidence to `folder/decisions.json`, to the loggers and
+    to the terminal.
+
+    Args:
+        act: "augment" lays the artifact over the training images of all classes, so that it says nothing about any;
+            "a_clarc" adds it to the features of all training images at a layer and trains only what lies above;
+            "none" is a dry run: it tells what would be done.
+        patience: act only on what was proven in so many audits of its class in a row.
+        layer: where "a_clarc" acts; "auto" is the middle one of those that tell held-out samples apart best.
+        every other argument: as for `SpRAyAudit`; verify is always on.
+
+    >>> UnHans(network="model", act="none", patience=2).act
+    'none'
+    """
+
+    def __init__(self, *args: Any, act: Act = "augment", patience: int = 1, layer: str = "auto", **kwargs: Any) -> None:
+        if act not in get_args(Act):
+            raise ValueError(f"act expects {', '.join(map(repr, get_args(Act)))}, got {act!r}.")
+        if patience < 1:
+            raise ValueError(f"patience expects 1 or more, got {patience}.")
+        if kwargs.setdefault("verify", True) is not True:
+            raise ValueError("UnHans acts on what it has verified, so verify expects True; SpRAyAudit only suspects.")
+        super().__init__(*args, **kwargs)
+        self.act, self.patience, self.layer = act, patience, layer
+        self.ledger = Ledger(act, patience, self.most)
+        self._fresh: dict[int, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+        self._due: list[Followed] = []
+        self._said: list[Decision] = []
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """All decisions, in order."""
+        return self.ledger.decisions
+
+    @property
+    def followed(self) -> list[Followed]:
+        """The artifacts acted on, in a dry run those that would be, with their effects by epoch."""
+        return self.ledger.followed
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse now what could not be audited, or acted on, later."""
+        super().setup(trainer, pl_module, stage)
+        if self.act != "none" and trainer.world_size > 1:
+            raise MisconfigurationException(
+                f"UnHans acts on what the first process finds, so act={self.act!r} needs one process, got "
+                f"{trainer.world_size}; act='none' tells what it would do."
+            )
+        if self.act == "a_clarc":
+            network = network_of(pl_module, self.network)
+            names = [name for name, _ in network.named_modules() if name]
+            with _refused():
+                check_network(pl_module, network, names[0] if self.layer == "auto" else self.layer)
+
+    def begin(self, network: nn.Module, device: torch.device) -> None:
+        """Fix the samples; refuse a layer whose features could not be changed later."""
+        super().begin(network, device)
+        if self.act == "a_clarc" and self.layer != "auto":
+            images, _ = reading.read(self.dataset, next(iter(self._indices.values()))[:1])
+            with _refused():
+                clarc.check_layer(network, self.layer, images.to(device))
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Fix the samples; go on with what an interrupted run had begun to do."""
+        super().on_train_start(trainer, pl_module)
+        options = {"network": self.network, "layer": self.layer, "seed": self.seed, "batch_size": self.batch_size}
+        self.remedy = remedy_of(self.act, self.scale, self.dataset, **options)
+        self._due = [each for each in self.followed if each.acted]
+        self._begin(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Audit and decide; then, outside the audit, begin what was decided."""
+        super().on_train_epoch_end(trainer, pl_module)
+        self._begin(trainer, pl_module)
+
+    def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
+        """Audit, decide, and say what was decided after what was found."""
+        self._fresh, self._said = {}, []
+        super().audit(trainer, network)
+        for each in self._said:
+            tell(trainer, decision_line(each))
+
+    def decide(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device) -> None:
+        """Measure the artifacts acted on again, decide about every suspicious class of this audit, and write it."""
+        bench, epoch, known = self.bench(network, device), trainer.current_epoch, list(self.followed)
+        for each in known:
+            entry = self._latest[each.label] if each.label in self._fresh else None
+            with self._forgiven(f"measuring the artifact of class {each.name!r} again"):
+                self._said.append(self.ledger.measure(each, bench, epoch, entry))
+        for entry in ranked(self._latest[label] for label in self._fresh):
+            with self._forgiven(f"deciding about class {entry.name!r}"):
+                self._said += filter(None, [self._decision(epoch, entry, network)])
+        self.decisions.extend(self._said)
+        self._due = [each for each in self.followed if each.acted and each not in known]
+        folder = self._record(trainer)
+        pages.tables["unhans/decisions"] = (DECISION_COLUMNS, decision_rows(self.decisions))
+        pages.figures |= write_course(folder, self.followed, self.act)
+
+    def charted(self) -> dict[str, float]:
+        """Return the effects of the artifacts acted on, by key."""
+        return charted(self.followed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the samples, the clocks, the artifacts acted on and all decisions."""
+        return super().state_dict() | {"ledger": self.ledger.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the interrupted run stood: what had begun begins again."""
+        super().load_state_dict(state_dict)
+        self.ledger.load_state_dict(state_dict["ledger"])
+
+    def _suspect(self, suspect: Suspect) -> None:
+        """Note which samples of a class were audited, and which form its striking cluster."""
+        super()._suspect(suspect)
+        index, cluster = suspect.audit.index, suspect.audit.cluster
+        self._fresh[suspect.audit.label] = index, np.zeros(len(index), bool) if cluster is None else cluster.members
+
+    def _decision(self, epoch: int, entry: Suspicion, network: nn.Module) -> Decision | None:
+        if not entry.suspicious:
+            return self.ledger.innocent(entry.label)
+        case = self.cases.get(entry.label)
+        if case is None or not case.proven:
+            return self.ledger.unproven(epoch, entry, case)
+        found = followed_of(case, *self._fresh[entry.label], epoch)
+        return self.ledger.proven(epoch, entry, case, found, lambda each: self.remedy.prepare(each, network))
+
+    def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin what was decided; where that fails, say so and record it."""
+        due, self._due = self._due, []
+        for each in due:
+            try:
+                self.remedy.begin(each, trainer, pl_module)
+            except Exception as error:
+                if self.on_error == "raise":
+                    raise
+                self.failures += 1
+                LOG.exception("acting on the artifact of class %r failed; training goes on.", each.name)
+                tell(trainer, decision_line(self.ledger.failed(each, trainer.current_epoch, error)))
+                self._record(trainer)
+
+    @contextmanager
+    def _forgiven(self, what: str) -> Iterator[None]:
+        """Law 3: what fails inside is logged with its trace and counted, and training goes on."""
+        try:
+            yield
+        except Exception:
+            if self.on_error == "raise":
+                raise
+            self.failures += 1
+            LOG.exception("%s failed; training goes on.", what)
+
+    def _record(self, trainer: pl.Trainer) -> Path:
+        """Write all decisions, whole or not at all; return the folder."""
+        folder = self._folder(trainer, "audit")
+        settings = {"act": self.act, "patience": self.patience, "last_epoch": trainer.current_epoch}
+        write_decisions(folder / "decisions.json", settings, self.decisions)
+        return folder
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What cannot be done is refused before training, in one sentence."""
+    try:
+        yield
+    except ValueError as error:
+        raise MisconfigurationException(f"UnHans: {error}") from error

@@ -1,0 +1,114 @@
+"""From activations of samples with and without an artifact to the direction that tells them apart."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from unhans.clarc.concept import Concept, Estimator, Spatial
+from unhans.clarc.estimator import ESTIMATORS
+from unhans.clarc.held_out import held_out
+from unhans.clarc.solver import solver
+from unhans.clarc.span import combined
+
+ROUNDING = 1e-9  # means that differ by less, relative to their length, are the same
+
+
+def fit(
+    activations: Tensor,
+    affected: ArrayLike | Tensor,
+    *,
+    layer: str = "",
+    estimator: Estimator = "pattern",
+    spatial: Spatial = "positions",
+    penalty: float = 1.0,
+    seed: int = 0,
+) -> Concept:
+    """Fit a concept activation vector [001; METHODS §5]: the unit direction towards affected samples.
+
+    Estimates with an L2 penalty are solved exactly in the span of the samples, the lasso on a working set, so that
+    nothing larger than the activations is made. Its weight does not depend on the scale of the activations.
+
+    Args:
+        activations: (n, C, H, W), of a layer; kept as they are.
+        affected: (n,) bool, which samples carry the artifact; at least two do and two do not.
+        layer: name of the layer, for the result.
+        estimator: svm, logistic, ridge, lasso, mean_difference or pattern; on two classes the last two are the same.
+        spatial: "positions" for one weight per element, for artifacts that have their place; "channels" for one weight
+            per channel, from activations averaged over positions, for artifacts that have none.
+        penalty: of svm, logistic, ridge and lasso, in units of the default.
+        seed: of the folds that the separation is measured on.
+
+    Raises:
+        ValueError: for too few samples of either kind, activations that are not finite, of another shape, or the same
+            for both, and an unknown estimator or spatial mode.
+    """
+    labels = _labels(activations, affected)
+    _check(activations, labels, estimator, spatial, penalty)
+    shape = activations.shape[1:2] if spatial == "channels" else activations.shape[1:]
+    features = _features(activations.detach(), spatial)
+    means = combined(features, np.stack([labels / labels.sum(), ~labels / (~labels).sum()]))
+    if not bool(means.isfinite().all()):
+        raise ValueError(f"The activations{_at(layer)} must be finite, got NaN or infinite values.")
+    found = solver(estimator, features, labels, penalty)
+    direction = _unit(found.direction(found.solve(np.arange(len(labels)))), means, layer)
+    separations, distance = held_out(found, labels, seed)
+    return Concept(
+        layer=layer,
+        estimator=estimator,
+        spatial=spatial,
+        direction=direction.float().reshape(shape),
+        affected=means[0].float().reshape(shape),
+        unaffected=means[1].float().reshape(shape),
+        threshold=float(direction @ means.mean(0)),
+        n_affected=int(labels.sum()),
+        n_unaffected=int((~labels).sum()),
+        separation=float(np.mean(separations)),
+        separations=separations,
+        distance=distance,
+    )
+
+
+def _labels(activations: Tensor, affected: ArrayLike | Tensor) -> NDArray[np.bool_]:
+    """Which samples are affected, one for each of the activations."""
+    labels = np.asarray(affected.cpu() if isinstance(affected, Tensor) else affected)
+    if activations.dim() != 4 or labels.shape != activations.shape[:1]:
+        raise ValueError(
+            "A CAV needs activations (n, C, H, W) and affected (n,), "
+            f"got {tuple(activations.shape)} and {labels.shape}."
+        )
+    return labels.astype(bool)
+
+
+def _check(activations: Tensor, labels: NDArray[np.bool_], estimator: str, spatial: str, penalty: float) -> None:
+    for name, value, known in (("estimator", estimator, ESTIMATORS), ("spatial", spatial, get_args(Spatial))):
+        if value not in known:
+            raise ValueError(f"{name} expects one of {', '.join(known)}, got {value!r}.")
+    if not 0 < penalty < float("inf"):
+        raise ValueError(f"penalty expects a number above 0, got {penalty!r}.")
+    for kind, n in (("affected", int(labels.sum())), ("unaffected", int((~labels).sum()))):
+        if n < 2:
+            raise ValueError(f"A CAV needs at least two affected and two unaffected samples, got {n} {kind}.")
+
+
+def _features(activations: Tensor, spatial: str) -> Tensor:
+    """One row per sample."""
+    activations = activations.cpu()
+    return activations.mean((2, 3), dtype=torch.float64) if spatial == "channels" else activations.flatten(1)
+
+
+def _unit(direction: Tensor, means: Tensor, layer: str) -> Tensor:
+    """The direction with length 1, pointing from the unaffected to the affected mean."""
+    length, difference = float(direction.norm()), means[0] - means[1]
+    towards = float(direction @ difference)
+    if float(difference.norm()) <= ROUNDING * float(means.norm()) or length == 0 or towards == 0:
+        raise ValueError(f"There is no direction{_at(layer)}: the samples with and without the artifact do not differ.")
+    return direction / (length if towards > 0 else -length)
+
+
+def _at(layer: str) -> str:
+    return f" at {layer}" if layer else ""

@@ -1,0 +1,154 @@
+"""Repairs by training: what each method adds to the same fine-tuning."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from unhans.artifacts.bench import Layered
+from unhans.artifacts.sampling import drawn
+from unhans.callbacks.a_clarc import AClArC
+from unhans.callbacks.augmentation import ArtifactAugmentation
+from unhans.callbacks.mask_relevance import MaskRelevance
+from unhans.callbacks.right_reasons import RightReasons
+from unhans.data.affected import Affected
+from unhans.experiment.assessing import Assessing
+from unhans.experiment.concepts import Concepts
+from unhans.experiment.fine_tuning import FineTuning
+from unhans.experiment.outcomes import Method, Point
+from unhans.experiment.repair_settings import Settings
+from unhans.experiment.subject import Subject
+from unhans.experiment.validation_curve import ValidationCurve
+from unhans.report import save_evolution
+
+FIXED = 32  # samples whose relevance is followed
+
+
+class Addition(NamedTuple):
+    """What a method adds: callbacks, what was chosen, and the seconds that it took before training."""
+
+    callbacks: tuple[pl.Callback, ...] = ()
+    note: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tutoring:
+    """Fine-tunes networks, so that they unlearn an artifact or, for comparison, may keep it."""
+
+    subject: Subject
+    tuning: FineTuning
+    affected: Affected
+    settings: Settings
+    concepts: Concepts
+    assessing: Assessing
+
+    def taught(
+        self, network: nn.Module, method: Method, seed: int, folder: Path
+    ) -> tuple[nn.Module, float, str, tuple[Point, ...]]:
+        """Return the network after training, the seconds of it, what was chosen, and the epochs.
+
+        Heatmaps of fixed samples are written to `folder/evolution.npz`.
+        """
+        added = self._additions[method](network, seed)
+        curve = ValidationCurve(self.assessing.accuracies)
+        watch = self._watch()
+        callbacks = [curve, *added.callbacks, watch]
+        network = self.tuning.tuned(network, self.subject.data, seed, callbacks, folder)
+        save_evolution(folder / "evolution.npz", watch.images, watch.mask, watch.index, watch.maps)
+        points = points_of(curve, watch)
+        return network.to(self.subject.device), curve.seconds + added.seconds, added.note, points
+
+    @property
+    def _additions(self) -> dict[Method, Callable[[nn.Module, int], Addition]]:
+        return {
+            "unaltered": lambda network, seed: Addition(),
+            "augmented": self._augmented,
+            "a_clarc": self._a_clarc,
+            "right_reasons": self._right_reasons,
+        }
+
+    def _augmented(self, network: nn.Module, seed: int) -> Addition:
+        artifact = OnOthers(self.affected.artifact, self.affected.carriers["train"])
+        return Addition((ArtifactAugmentation(artifact, seed=seed),))
+
+    def _a_clarc(self, network: nn.Module, seed: int) -> Addition:
+        began = time.perf_counter()
+        concept = self.concepts.concept(network, seed)
+        seconds = time.perf_counter() - began
+        return Addition((AClArC(layer=concept.layer, concept=concept),), self.concepts.note(concept), seconds)
+
+    def _right_reasons(self, network: nn.Module, seed: int) -> Addition:
+        callback = RightReasons(self._masks, self.affected.label, weight=self.settings.weight)
+        return Addition((callback,), f"weight {self.settings.weight:g}")
+
+    def _masks(self, indices: NDArray[np.int64]) -> Tensor:
+        """Where the artifact lies on training samples (n, H, W); nowhere on those that do not carry it."""
+        one, side = self.affected, self.subject.data.image_size
+        nowhere = np.zeros((side, side), dtype=bool)
+        carried = (bool(one.carriers["train"][index]) for index in indices)
+        masks = [one.mask("train", int(i)) if carries else nowhere for i, carries in zip(indices, carried, strict=True)]
+        return torch.from_numpy(np.stack(masks))
+
+    def _watch(self) -> MaskRelevance:
+        """Follow the relevance inside the artifact on validation samples that carry it, else on training samples.
+
+        Where none is known to carry it, it is pasted on validation images of its class.
+        """
+        one, data, settings = self.affected, self.subject.data, self.settings
+        options = {
+            "target": one.label,
+            "samples": FIXED,
+            "kept": (*settings.keep, self.tuning.epochs),
+            "attribution": self.subject.attribution,
+            "batch_size": self.subject.batch_size,
+            "seed": self.subject.seed,
+            "on_error": "raise",
+        }
+        for split, dataset in (("val", data.val_set), ("train", data.train_set)):
+            chosen = drawn(np.flatnonzero(one.carriers[split] & ~dataset.unreadable.numpy()), FIXED, self.subject.seed)
+            if len(chosen):
+                masks = partial(_masks_of, one, split)
+                return MaskRelevance(masks=masks, indices=chosen, dataset=dataset, **options)
+        own = np.flatnonzero(data.val_set.labels == one.label)
+        return MaskRelevance(artifact=one.artifact, indices=own[:FIXED], dataset=data.val_set, **options)
+
+
+def points_of(curve: ValidationCurve, watch: MaskRelevance) -> tuple[Point, ...]:
+    """Return the epochs as both callbacks saw them."""
+    shares = {point.epoch: point for point in watch.points}
+    found = [(shares.get(epoch), epoch, clean, added) for epoch, clean, added in curve.points]
+    return tuple(
+        Point(epoch, None, clean, added) if share is None else Point(epoch, share.mean, clean, added, share.interval)
+        for share, epoch, clean, added in found
+    )
+
+
+@dataclass(frozen=True)
+class OnOthers:
+    """An artifact with nothing to show on the samples that carry it already: two of it would tell them apart.
+
+    carriers: (N,) bool, by the sample's index.
+    """
+
+    artifact: Layered
+    carriers: NDArray[np.bool_]
+
+    def layer(self, index: int, size: tuple[int, int]) -> Tensor:
+        """Return the artifact's layer on this sample: (4, H, W), transparent on a carrier."""
+        layer = self.artifact.layer(index, size)
+        return torch.zeros_like(layer) if self.carriers[index] else layer
+
+
+def _masks_of(affected: Affected, split: str, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.stack([affected.mask(split, int(index)) for index in indices])

@@ -1,0 +1,97 @@
+"""What every method of repair achieved, in sentences that need no knowledge of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from unhans.artifacts.estimate import Estimate
+from unhans.artifacts.numerals import signed
+from unhans.report.percent import percent, percent_range, points
+from unhans.report.repair_rows import Summary
+
+
+class Named(NamedTuple):
+    """What the sentences call the artifact and the class that it belongs to."""
+
+    artifact: str = "the artifact"
+    label: str = "its class"
+
+
+UNNAMED = Named()
+
+
+def repair_sentences(found: Iterable[Summary], named: Named = UNNAMED) -> list[str]:
+    """Name every method, and say what it achieved; see `achievement`."""
+    return [f"{_named(one)}: {achievement(one, named)}" for one in found]
+
+
+def achievement(one: Summary, named: Named = UNNAMED) -> str:
+    """Say how much of the artifact's effect a method left, what it cost, and where the network still fails."""
+    return " ".join(filter(None, (_left(one, named), _kept(one), _worst(one, named))))
+
+
+def group_said(group: tuple[str, bool]) -> str:
+    """Name a group: a class, with or without the artifact."""
+    name, added = group
+    return f"{name}, {'artifact added' if added else 'unaltered'}"
+
+
+def basis(found: Iterable[Summary], marked: bool = True) -> str:
+    """Say what all numbers are of: images and seeds, and what the intervals are over.
+
+    marked: intervals over samples beside others over seeds have a star.
+    """
+    found = list(found)
+    seeds = sorted({one.seeds for one in found})
+    n = found[0].clean.n
+    said = f"{seeds[0]} seed{'s' * (seeds[0] != 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    either = "*" if marked else "or"
+    both = f"over the seeds (Student's t), {either} over the samples where there is one seed or all agree"
+    alone = "over the samples: one seed does not tell how much another training would differ"
+    over = f"95 % intervals {alone if seeds == [1] else both}"
+    first = f"n = {n} validation images, Δp on n = {found[0].effect.n} of other classes; {said}; {over}."
+    return " ".join((first, *dict.fromkeys(remark for one in found for remark in one.remarks)))
+
+
+def delta_said(value: Estimate) -> str:
+    """Write Δp with its interval, such as "+0.444 [+0.390, +0.500]"."""
+    return f"{signed(value.mean, 3)} [{signed(value.interval[0], 3)}, {signed(value.interval[1], 3)}]"
+
+
+def reduced_said(share: float) -> str:
+    """Write by how much an effect is smaller: "98 %", or that it grew."""
+    if share < 0:
+        return f"grew by {-100 * share:.0f} %"
+    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+def _named(one: Summary) -> str:
+    chosen = f" ({'; '.join(one.notes)})" if one.notes else ""
+    return f"{one.name[0].upper()}{one.name[1:]}{chosen}"
+
+
+def _left(one: Summary, named: Named) -> str:
+    pasted = f"Pasting {named.artifact} on images of other classes changes the probability of {named.label}"
+    said = f"{pasted} by {delta_said(one.effect)}"
+    if one.reduced is None:
+        return f"{said}."
+    share = one.reduced[0]
+    change = f"{-100 * share:.0f} % more" if share < 0 else f"{reduced_said(share).replace('>', 'over ')} less"
+    return f"{said}, {change} than before."
+
+
+def _kept(one: Summary) -> str:
+    clean = f"{percent(one.clean.mean)} {percent_range(one.clean.interval)} of unaltered images are classified right"
+    if one.kept is None:
+        return f"{clean}."
+    change = points(one.kept.mean, one.kept.interval)
+    low, high = one.kept.interval
+    words = "fewer than before" if high < 0 else "more than before" if low > 0 else "no measurable change"
+    return f"{clean}, {words} ({change})."
+
+
+def _worst(one: Summary, named: Named) -> str:
+    name, added = one.group
+    images = f"{name} {'with' if added else 'without'} {named.artifact}"
+    return f"Worst are images of {images}: {percent(one.worst.mean)}."

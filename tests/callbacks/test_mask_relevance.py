@@ -1,0 +1,259 @@
+"""MaskRelevance: what it measures, what it keeps, and that training does not notice it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from callbacks_training import NoisyImages, TheirModule, train
+from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+from unhans.callbacks import MaskRelevance
+
+from unhans.artifacts import Border
+from unhans.attribution import Relevance
+from unhans.data import Arrays, Collection, ImageDataset
+from unhans.data.source import numbered
+
+CORNER = np.zeros((16, 16), dtype=bool)
+CORNER[:5, :5] = True
+CARRIERS = np.arange(1, 32, 4)  # of NoisyImages
+
+
+def corner_masks(indices):
+    return np.repeat(CORNER[None], len(indices), 0)
+
+
+class Still(NoisyImages):
+    """The same images without noise."""
+
+    def __getitem__(self, index):
+        return self.images[index], int(self.targets[index])
+
+
+def relevance_of(**options):
+    defaults = {
+        "target": 1, "masks": corner_masks, "indices": CARRIERS, "network": "net", "dataset": Still(),
+        "on_error": "raise",
+    }  # fmt: skip
+    return MaskRelevance(**(defaults | options))
+
+
+def small(**options):
+    torch.manual_seed(1)
+    return TheirModule(**options)
+
+
+def by_hand(net, images, mask, label=1):
+    maps = Relevance().of(net)(images, label).maps.clamp(min=0).numpy().astype(float)
+    return [each[inside].sum() / each.sum() for each, inside in zip(maps, mask, strict=True)]
+
+
+def test_the_share_is_that_of_explaining_by_hand_and_grows_with_a_clever_hans(tmp_path):
+    module, audit = small(), relevance_of(samples=5)
+    before = by_hand(small().net, Still().images[CARRIERS], corner_masks(CARRIERS))
+    train(module, [audit], tmp_path, max_epochs=12)
+    after = by_hand(module.net, Still().images[CARRIERS], corner_masks(CARRIERS))
+    assert [point.epoch for point in audit.points] == list(range(13))
+    assert audit.points[0].mean == pytest.approx(np.mean(before), abs=1e-6)
+    assert audit.points[12].mean == pytest.approx(np.mean(after), abs=1e-6)
+    assert audit.points[12].mean > audit.points[0].mean + 0.1
+    for point in audit.points:
+        assert point.n == 8  # those given are not thinned out
+        assert 0 <= point.interval[0] <= point.mean <= point.interval[1] <= 1
+    assert list(audit.maps) == [0, 1, 5, 10, 12]
+    assert audit.maps[12].shape == audit.mask.shape == (8, 16, 16)
+    assert audit.images.shape == (8, 3, 16, 16)
+    assert 0 <= float(audit.images.min()) <= float(audit.images.max()) <= 1
+    assert audit.index.tolist() == CARRIERS.tolist()
+
+
+def test_chosen_epochs_and_every_other(tmp_path):
+    audit = relevance_of(kept=[0, 2], every_n_epochs=2)
+    train(small(), [audit], tmp_path, max_epochs=5)
+    assert [point.epoch for point in audit.points] == [0, 2, 4]
+    assert list(audit.maps) == [0, 2, 4]
+
+
+CASES = {
+    "plain": ({}, {}, list),
+    "accumulation": ({}, {"accumulate_grad_batches": 3}, list),
+    "bf16-mixed": ({}, {"precision": "bf16-mixed"}, list),
+    "compiled": ({"compiled": True}, {}, list),
+    "frozen batch norm": ({"frozen": True}, {}, list),
+    "EMA": ({}, {}, lambda: [EMAWeightAveraging(decay=0.9)]),
+}
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow if c == "compiled" else ()) for c in CASES])
+def test_weights_are_bit_identical(case, tmp_path):
+    module_options, trainer_options, more = CASES[case]
+    plain, audited = small(**module_options), small(**module_options)
+    audit = relevance_of(dataset="train")  # whose reading draws random noise
+    train(plain, more(), tmp_path, **trainer_options)
+    train(audited, [*more(), audit], tmp_path, **trainer_options)
+    assert len(audit.points) == 3
+    one, other = plain.state_dict(), audited.state_dict()
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_resumed_run_keeps_samples_points_and_heatmaps(tmp_path):
+    def run(ckpt_path=None, **options):
+        audit = relevance_of(masks=None, artifact=Rim(), indices=None, samples=4, kept=[0, 1])
+        torch.manual_seed(3)
+        return audit, train(TheirModule(), [audit], tmp_path, ckpt_path=ckpt_path, **options)
+
+    whole, _ = run(max_epochs=3)
+    half, trainer = run(max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    assert torch.load(tmp_path / "half.ckpt", weights_only=True)
+    rest, _ = run(tmp_path / "half.ckpt", max_epochs=3)
+    assert [point.epoch for point in rest.points] == [0, 1, 2, 3]
+    assert rest.points[:2] == whole.points[:2] == half.points
+    assert list(rest.maps) == [0, 1, 3]
+    assert all(np.array_equal(rest.maps[epoch], whole.maps[epoch]) for epoch in (0, 1))
+    assert rest.index.tolist() == whole.index.tolist()
+    assert torch.equal(rest.inputs, whole.inputs)
+
+
+class Big:
+    def layer(self, index, size):
+        return torch.ones(4, 5, 5)
+
+
+class Rim:
+    """A white rim as anything with a layer."""
+
+    def layer(self, index, size):
+        return Border(1, width=0.2).layer(index, size)
+
+
+def planted(split="val", **options):
+    images = np.random.default_rng(0).integers(200, size=(40, 16, 16, 3), dtype=np.uint8)
+    collection = Collection(Arrays(images, numbered("x", 40)), np.arange(40) % 2, ["good", "odd"])
+    return ImageDataset(
+        collection, 16, (0.5,) * 3, (0.25,) * 3, artifact=Border("odd", width=0.2, **options), split=split
+    )
+
+
+class Colour(TheirModule):
+    def __init__(self):
+        super().__init__()
+        self.net[0] = nn.Conv2d(3, 4, 3)
+
+
+def fit(audit, folder, val, **options):
+    trainer = pl.Trainer(
+        **({"max_epochs": 1, "accelerator": "cpu", "logger": False, "enable_checkpointing": False} | options),
+        callbacks=[audit],
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    module = Colour()
+    module.validation_step = lambda *_: None
+    trainer.fit(module, DataLoader(planted("train"), batch_size=8), DataLoader(val, batch_size=8))
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.0])
+def test_the_planted_artifact_is_the_default_where_nobody_carries_it_it_is_pasted(coverage, tmp_path):
+    dataset, audit = planted(val_coverage=coverage), MaskRelevance(network="net", on_error="raise", samples=6)
+    fit(audit, tmp_path, dataset)
+    assert audit.label == 1
+    assert (dataset.labels[audit.index] == 1).all()
+    assert len(audit.index) == 6
+    assert dataset.carriers[audit.index].all() == bool(coverage)
+    layer = dataset.artifact.layer(0, 16)
+    assert (audit.mask == (layer[3] > 0.5).numpy()).all()
+    marked = torch.stack([dataset.artifact.paste(dataset.clean(int(i)), int(i)) for i in audit.index])
+    assert torch.allclose(audit.inputs, dataset.normalise(marked), atol=1e-5)
+    assert torch.allclose(audit.images, marked, atol=1e-5)
+
+
+def test_an_artifact_is_laid_over_samples_of_its_class(tmp_path):
+    audit = MaskRelevance("odd", artifact=Rim(), network="net", samples=3, on_error="raise")
+    fit(audit, tmp_path, Subset(planted(), range(20)))
+    assert len(audit.index) == 3
+    assert (audit.index % 2 == 1).all()
+    assert audit.mask.sum() == 3 * int((Rim().layer(0, (16, 16))[3] > 0).sum())
+    assert (audit.images[:, :, 0] > 0.999).all()
+
+
+def test_two_artifacts_are_followed_side_by_side(tmp_path):
+    audits = [relevance_of(), relevance_of(target=0, indices=[0, 2])]
+    trainer = train(small(), audits, tmp_path, max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "both.ckpt")
+    stored = torch.load(tmp_path / "both.ckpt", weights_only=True)["callbacks"]
+    assert [len(stored[audit.state_key]["points"]) for audit in audits] == [2, 2]
+
+
+def test_one_call_to_the_logger_per_epoch(tmp_path):
+    class Counting(CSVLogger):
+        def __init__(self, folder):
+            super().__init__(folder)
+            self.calls = []
+
+        def log_metrics(self, metrics, step=None):
+            if "relevance/share" in metrics:
+                self.calls.append(dict(metrics))
+
+    logger, audit = Counting(tmp_path), relevance_of()
+    train(small(), [audit], tmp_path, logger=logger)
+    assert [call["epoch"] for call in logger.calls] == [-1, 0, 1]
+    assert [call["relevance/share"] for call in logger.calls] == [point.mean for point in audit.points]
+    assert logger.calls[0]["relevance/share_low"] == audit.points[0].interval[0]
+    assert logger.calls[0]["relevance/n"] == 8
+
+
+def test_a_failure_is_counted_and_training_goes_on(tmp_path, monkeypatch):
+    from unhans.callbacks import mask_relevance
+
+    def fail(*_):
+        raise RuntimeError("no heatmap today")
+
+    monkeypatch.setattr(mask_relevance, "portion", fail)
+    audit = relevance_of(on_error="log")
+    trainer = train(small(), [audit], tmp_path)
+    assert (trainer.current_epoch, audit.failures, audit.points) == (2, 3, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"masks": lambda indices: np.ones((2, 3, 3))},
+            r"masks expects to return masks \(8, 16, 16\), none of them empty",
+        ),
+        ({"masks": lambda indices: np.zeros((8, 16, 16))}, "none of them empty"),
+        ({"indices": [40]}, "indices expects numbers 0 … 31"),
+        ({"indices": []}, "at least one sample that carries the artifact is needed"),
+        ({"masks": None, "target": None}, "the data set plants no artifact of its own; give artifact= or masks="),
+        ({"target": "x"}, "target names no class: expected one of 2 class names, got 'x'"),
+        ({"target": 2}, "an index 0 … 1, got 2"),
+        ({"masks": None, "artifact": Big()}, "of the image's size"),
+        ({"network": "model"}, "names no module"),
+    ],
+)
+def test_what_could_not_be_audited_is_refused_before_training(options, sentence, tmp_path):
+    module = small()
+    module.training_step = lambda *_: pytest.fail("training began")
+    with pytest.raises(MisconfigurationException, match=sentence):
+        train(module, [relevance_of(**options)], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"indices": None}, "masks expects the indices"),
+        ({"artifact": Rim()}, "masks expects the indices"),
+        ({"target": None}, "expects the target"),
+        ({"samples": 0}, "samples expects 1 or more"),
+    ],
+)
+def test_knobs_are_checked_at_once(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        relevance_of(**options)

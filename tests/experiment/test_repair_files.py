@@ -1,0 +1,96 @@
+"""The files of a repair: whole or absent, and known again by what they depend on."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from unhans.artifacts.area import area_of
+from unhans.artifacts.assessment import Assessment, Rate
+from unhans.artifacts.effect import flip_effect
+from unhans.artifacts.quality import Portion
+from unhans.experiment.fine_tuning import HALFWAY
+from unhans.experiment.outcomes import Outcome, Point
+from unhans.experiment.repair_files import (
+    begin_repair,
+    load_outcome,
+    outcome_from,
+    plain_outcome,
+    repair_files,
+    save_outcome,
+)
+from unhans.models import SmallCNN
+
+CLASSES = ["cat", "dog, or so"]
+KEY = {"method": "augmented", "seed": 3, "weights": "0ab"}
+
+
+def assessment(n=40):
+    generator = torch.Generator().manual_seed(0)
+    before, after = (torch.randn(n, 2, generator=generator).double().numpy() for _ in range(2))
+    groups = {(name, added): Rate(7 + added, 20) for name in CLASSES for added in (False, True)}
+    area = area_of(before[:20, 0], before[20:, 0]) if n > 20 else None
+    return Assessment(
+        clean=Rate(30, 40), added=Rate(20, 40), removed=None, groups=groups, effect=flip_effect(before, after, 1),
+        relevance=Portion(3, 0.25, (0.1, 0.4)), relevance_on="val", area=area,
+    )  # fmt: skip
+
+
+def outcome(folder, n=40):
+    curve = (Point(0, 0.4, 0.9, 0.5), Point(1, None, 1.0, None))
+    return Outcome("augmented", 3, 1.5, assessment(n), "a note", curve, folder)
+
+
+def saved(tmp_path):
+    files = repair_files(tmp_path, "augmented", 3)
+    begin_repair(files, KEY)
+    (files.folder / HALFWAY).mkdir()
+    found = save_outcome(files, outcome(files.folder), SmallCNN(2, width=2), CLASSES, KEY, tmp_path / "config.yaml")
+    return files, found
+
+
+def test_what_is_finished_comes_back(tmp_path):
+    (tmp_path / "config.yaml").write_text("seed: 3\n")
+    files, found = saved(tmp_path)
+    assert files.folder == tmp_path / "repairs" / "augmented" / "seed_003"
+    assert load_outcome(files, KEY) == found
+    assert sorted(path.name for path in files.folder.iterdir()) == ["config.yaml", "model.ckpt", "outcome.json"]
+    assert (files.folder / "config.yaml").read_text() == "seed: 3\n"
+
+
+def test_intervals_without_ends_come_back(tmp_path):
+    one = outcome(tmp_path, n=1)
+    assert math.isinf(one.assessment.effect.logit_interval[1])
+    assert outcome_from(json.loads(json.dumps(plain_outcome(one))), tmp_path) == one
+
+
+@pytest.mark.parametrize("change", [{"weights": "0ac"}, {"seed": 4}, {"training": {"optimizer": {"lr": 0.1}}}])
+def test_another_key_is_another_outcome(change, tmp_path):
+    files, _ = saved(tmp_path)
+    assert load_outcome(files, KEY | change) is None
+
+
+@pytest.mark.parametrize("broken", ["model.ckpt", "outcome.json"])
+def test_half_an_outcome_is_none(broken, tmp_path):
+    files, _ = saved(tmp_path)
+    path = files.folder / broken
+    path.unlink()
+    assert load_outcome(files, KEY) is None
+    if broken == "outcome.json":
+        path.write_text('{"format": 1, "key": {')
+        assert load_outcome(files, KEY) is None
+
+
+def test_a_killed_training_goes_on_with_its_own_state_alone(tmp_path):
+    files = repair_files(tmp_path, "augmented", 3)
+    begin_repair(files, KEY)
+    state = files.folder / HALFWAY / "last.ckpt"
+    state.parent.mkdir()
+    state.write_text("half")
+    begin_repair(files, KEY)
+    assert state.is_file()
+    begin_repair(files, KEY | {"weights": "0ac"})
+    assert not state.exists()
