@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
@@ -61,6 +62,7 @@ class ArtifactAugmentation(pl.Callback):
         several = artifact if isinstance(artifact, Sequence) else [] if artifact is None else [artifact]
         self.given: list[Layered] = [lasting(each) if isinstance(each, Tensor) else each for each in several]
         self.added: list[Layered] = []
+        self._spared: list[NDArray[np.int64]] = []  # for each that was added
         self.share, self.classes, self.scale, self.seed = share, classes, scale, seed
         self.keys = dict(keys or {})
         self._samples, self._labels = _MANY, None
@@ -76,13 +78,15 @@ class ArtifactAugmentation(pl.Callback):
         """The name in a checkpoint, so that there can be several with seeds of their own."""
         return f"{WHO}:{self.seed}"
 
-    def add(self, artifact: Layered | Tensor) -> None:
+    def add(self, artifact: Layered | Tensor, spared: Collection[int] = ()) -> None:
         """Paste one more artifact from the next batch on; a checkpoint remembers it.
 
-        artifact: an `Isolated` one, or an RGBA layer (4, H, W) of the images' size. Raises ValueError for others: they
-        could not be stored in a checkpoint; give them to the constructor.
+        artifact: an `Isolated` one, or an RGBA layer (4, H, W) of the images' size. spared: indices of samples that
+        carry it already, where batches tell their indices: a transparent one laid over itself would tell them apart.
+        Raises ValueError for other artifacts: they could not be stored in a checkpoint; give them to the constructor.
         """
         self.added.append(lasting(artifact))
+        self._spared.append(np.asarray(list(spared), dtype=np.int64))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the pixel scale and refuse what could not be pasted."""
@@ -119,11 +123,15 @@ class ArtifactAugmentation(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the artifacts that were added while training, as tensors and plain values."""
-        return {"added": [packed(artifact) for artifact in self.added]}
+        return {
+            "added": [packed(artifact) for artifact in self.added],
+            "spared": [torch.from_numpy(indices) for indices in self._spared],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the artifacts that were added."""
         self.added = [unpacked(stored) for stored in state_dict["added"]]
+        self._spared = [indices.numpy() for indices in state_dict["spared"]]
 
     def _prepare(self, trainer: pl.Trainer) -> None:
         dataset = training_set(trainer, self.keys, WHO)
@@ -147,9 +155,11 @@ class ArtifactAugmentation(pl.Callback):
     ) -> Tensor:
         """The images with every artifact on those rows that are meant and drawn."""
         image = image.clone()
-        for number, artifact in enumerate(self.artifacts):
+        spared = [*([np.array([], dtype=np.int64)] * len(self.given)), *self._spared]
+        for number, (artifact, carriers) in enumerate(zip(self.artifacts, spared, strict=True)):
             draws = [np.random.default_rng([self.seed, number, *name]) for name in names]
             rows = np.flatnonzero(meant & [rng.random() < self.share for rng in draws])
+            rows = rows if index is None else rows[~np.isin(index[rows], carriers)]
             if len(rows):
                 samples = [draws[row].integers(self._samples) for row in rows] if index is None else index[rows]
                 image[rows] = laid(image[rows], artifact, np.asarray(samples), self.scale)

@@ -9,6 +9,7 @@ from unhans.callbacks.followed import Followed
 from unhans.callbacks.outcome import REASON
 
 from unhans.artifacts.case import Case
+from unhans.artifacts.effect import Effect
 from unhans.artifacts.grounds import rivals_of
 from unhans.artifacts.proof import Proof
 from unhans.artifacts.verdict import MINIMUM
@@ -34,6 +35,7 @@ STANDINGS = {
     "no effect": f"no longer proven, an effect of {MINIMUM} or more is excluded",
     "not separable": "not proven any more, but its effect is not excluded either",
 }
+TURNED = f"no longer proven: by {MINIMUM} or more it makes the class less probable"
 UNPROVEN = {
     "no effect": "its artifact has no effect",
     "not separable": "its artifact's effect cannot be told from none, or from that of a control",
@@ -84,7 +86,7 @@ def measured_again(
     before: the verdict's name of the last time; entry: the class's suspicion, None if it was not audited.
     """
     name = proof.verdict.name
-    standing = "proven again" if name == "proven" != before else STANDINGS[name]
+    standing = "proven again" if name == "proven" != before else _standing(name, proof.added[0].effect)
     because = f"the artifact proven after epoch {each.since} ({FAR[act if each.acted else 'none']}) is {standing}"
     return Decision(
         epoch, each.label, each.name, "measured again", because, name, each.description,
@@ -100,7 +102,13 @@ def story(each: Followed, act: Act) -> str:
     if len(each.epochs) == 1:
         return f"{begun}; {deed}, and no audit followed that could tell what this does."
     course = " → ".join(f"{effect.probability:+.3f}" for effect in each.effects[-6:])
-    return f"{begun}; {deed}; Δp {course}; the last audit: {STANDINGS[each.verdicts[-1]]} (Δp {last:+.3f})."
+    standing = _standing(each.verdicts[-1], each.effects[-1])
+    return f"{begun}; {deed}; Δp {course}; the last audit: {standing} (Δp {last:+.3f})."
+
+
+def _standing(name: str, effect: Effect) -> str:
+    """Say a verdict; one of no effect towards the class may hide as large a one away from it."""
+    return TURNED if name == "no effect" and effect.probability_interval[1] <= -MINIMUM else STANDINGS[name]
 
 
 def _decision(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +15,6 @@ from unhans.callbacks.followed import Followed
 
 from unhans import clarc
 from unhans.artifacts.sampling import drawn
-from unhans.clarc.concept import Concept
 from unhans.data import PixelScale, reading
 
 MOST = 200  # samples with the artifact, and without, that a direction in feature space is fitted on
@@ -53,17 +51,20 @@ class Nothing:
 
 
 class Pasting(Nothing):
-    """Lays the artifacts over the training images of all classes."""
+    """Lays the artifacts over the training images of all classes.
 
-    def __init__(self, scale: PixelScale, seed: int) -> None:
+    spare: leave out those that carry it already; their indices are known where the training data were audited.
+    """
+
+    def __init__(self, scale: PixelScale, seed: int, spare: bool) -> None:
         super().__init__()
-        self.scale, self.seed = scale, seed
+        self.scale, self.seed, self.spare = scale, seed, spare
 
     def begin(self, artifact: Followed, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Lay it over the images from the next batch on."""
         if not self.callbacks:
             self.callbacks = [ArtifactAugmentation(scale=self.scale, seed=self.seed)]
-        self.callbacks[0].add(artifact.isolated)
+        self.callbacks[0].add(artifact.isolated, spared=artifact.affected if self.spare else ())
         self.callbacks[0].on_train_start(trainer, pl_module)
 
 
@@ -71,8 +72,8 @@ class Features(Nothing):
     """Adds the artifacts to the features of all training images at a layer, and freezes what lies below it (A-ClArC).
 
     The direction is fitted once, with the network as it is when the artifact is proven: one weight per position for an
-    artifact at a fixed place, one per channel for others. Where the layer is "auto", it is the middle one of those that
-    tell held-out samples apart best: as many remain above, which are to unlearn the artifact, as lie below.
+    artifact at a fixed place, one per channel for others. Where the layer is "auto", it is the one that tells held-out
+    samples apart best (`unhans.clarc.rank_layers`).
     """
 
     def __init__(self, dataset: Dataset, network: str, layer: str, seed: int, batch_size: int) -> None:
@@ -88,7 +89,7 @@ class Features(Nothing):
         if self.layer == "auto":
             options |= {"batch_size": self.batch_size, "device": device}
             ranked = clarc.rank_layers(network, images[affected], images[~affected], **options)
-            artifact.concept = _middle(ranked)
+            artifact.concept = ranked[0]
             self.layer = artifact.concept.layer  # of all artifacts to come, so that one part of the network is frozen
             return
         found = clarc.activations(network, self.layer, images, self.batch_size, device)
@@ -96,6 +97,7 @@ class Features(Nothing):
 
     def begin(self, artifact: Followed, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Change features from the next training batch on."""
+        self.layer = artifact.concept.layer  # of an interrupted run
         callback = AClArC(concept=artifact.concept, network=self.network, dataset=self.dataset)
         callback.insert(trainer, pl_module)
         self.callbacks.append(callback)
@@ -107,14 +109,8 @@ class Features(Nothing):
         return images, np.isin(kept, artifact.affected)
 
 
-def _middle(ranked: Sequence[Concept]) -> Concept:
-    """Of the concepts that separate best, deeper layers first, the middle one."""
-    best = [concept for concept in ranked if concept.separation == ranked[0].separation]
-    return best[len(best) // 2]
-
-
-def remedy_of(act: Act, scale: PixelScale, dataset: Dataset, **options: Any) -> Remedy:
-    """Return what acts; options: network, layer, seed and batch_size."""
+def remedy_of(act: Act, scale: PixelScale, dataset: Dataset, training: bool, **options: Any) -> Remedy:
+    """Return what acts; training: whether it is the training data; options: network, layer, seed and batch_size."""
     if act == "augment":
-        return Pasting(scale, options["seed"])
+        return Pasting(scale, options["seed"], spare=training)
     return Features(dataset, **options) if act == "a_clarc" else Nothing()

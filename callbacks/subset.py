@@ -25,6 +25,7 @@ def audit_subsets(
     samples_per_class: at most, None for all; n_neighbors: of SpRAy, which needs more samples than that. Raises
     ValueError for an unknown name, and where no class is large enough.
     """
+    chosen = None if chosen is None else [str(name) for name in chosen]  # a configuration reads [3] as a number
     unknown = set(chosen or ()) - set(classes.values())
     if unknown:
         known = ", ".join(classes.values())

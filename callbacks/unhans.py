@@ -46,7 +46,7 @@ class UnHans(Driving, SpRAyAudit):
             "a_clarc" adds it to the features of all training images at a layer and trains only what lies above;
             "none" is a dry run: it tells what would be done.
         patience: act only on what was proven in so many audits of its class in a row.
-        layer: where "a_clarc" acts; "auto" is the middle one of those that tell held-out samples apart best.
+        layer: where "a_clarc" acts; "auto" is the one that tells held-out samples apart best.
         every other argument: as for `SpRAyAudit`; verify is always on.
 
     >>> UnHans(network="model", act="none", patience=2).act
@@ -103,7 +103,7 @@ class UnHans(Driving, SpRAyAudit):
         """Fix the samples; go on with what an interrupted run had begun to do."""
         super().on_train_start(trainer, pl_module)
         options = {"network": self.network, "layer": self.layer, "seed": self.seed, "batch_size": self.batch_size}
-        self.remedy = remedy_of(self.act, self.scale, self.dataset, **options)
+        self.remedy = remedy_of(self.act, self.scale, self.dataset, self.source == "train", **options)
         self._due = [each for each in self.followed if each.acted]
         self._begin(trainer, pl_module)
 

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+RAY = {"test_parallel.py", "test_readme.py"}  # two Ray clusters on one machine disturb each other
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled modules for the session where nothing keeps them: many tests start processes that import torch."""
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores
     if not sys.dont_write_bytecode:
         return
     folder = tempfile.mkdtemp(prefix="unhans-bytecode-")
@@ -22,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode, sys.pycache_prefix = False, folder
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one worker, where they share their fixtures."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if item.path.name in RAY else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -288,3 +288,10 @@ def test_one_seed_has_the_interval_of_its_samples_or_says_nothing():
 def test_a_mean_over_seeds_needs_finite_numbers(values):
     with pytest.raises(ValueError, match="at least one finite number"):
         over_seeds(values)
+
+
+def test_a_perfect_order_is_as_certain_as_its_smaller_side():
+    area = area_of(np.array([5.0, 6, 7, 8]), np.arange(4.0).repeat(3))
+    assert area.value == 1
+    assert area.interval[0] ** 4 == pytest.approx(0.025), "a chance at which four of four are seen once in forty times"
+    assert area_of(np.arange(4.0), np.arange(5.0, 25)).interval == (0, pytest.approx(1 - 0.025**0.25))

@@ -356,3 +356,16 @@ def test_a_patch_at_random_places_lies_where_it_lies_on_each_sample(tmp_path):
     assert float(nearest.values.max()) < 1e-5
     assert sorted(nearest.indices.tolist()) == list(range(24))
     assert F.mse_loss(seen, by_hand[nearest.indices]) < 1e-10
+
+
+def test_samples_that_carry_an_added_artifact_already_are_spared():
+    callback = ArtifactAugmentation(scale=PixelScale(torch.zeros(3), torch.ones(3)))
+    layer = torch.cat([torch.ones(3, 8, 8), torch.full((1, 8, 8), 0.5)])
+    callback.add(layer, spared=[3, 5])
+    again = ArtifactAugmentation(scale=callback.scale)
+    again.load_state_dict(callback.state_dict())
+    for each in (callback, again):
+        images, index = torch.zeros(4, 3, 8, 8), np.array([2, 3, 4, 5])
+        found = each._pasted(images, [(0, int(i)) for i in index], index, np.ones(4, dtype=bool))
+        assert (found[[1, 3]] == 0).all()
+        assert (found[[0, 2]] == 0.5).all()

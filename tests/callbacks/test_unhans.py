@@ -17,6 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, Sampler
 from unhans.callbacks import UnHans, spray_audit
 from unhans.callbacks.course import charted, write_course
+from unhans.callbacks.decision import story
 from unhans.callbacks.followed import followed_from, followed_of
 from unhans.callbacks.ledger import Ledger
 
@@ -83,7 +84,8 @@ def proof_of(change, control=0.0, n=16):
     def tried(name, by):
         after = before + np.array([0, by])
         differences = np.array([flip_effect(before[[i]], after[[i]], 1).probability for i in range(n)])
-        return Trial(name, flip_effect(before, after, 1), differences, OTHERS[:n])
+        indices = OTHERS[:n] if n <= len(OTHERS) else np.arange(n)
+        return Trial(name, flip_effect(before, after, 1), differences, indices)
 
     added = tried("artifact", change), tried("mean colour", control)
     return Proof(1, "1", "A bright corner.", added, (), judge(added, (), "1"), (), ())
@@ -386,14 +388,17 @@ def followed(case=CASES["proven"], epoch=0):
 def test_standings_follow_the_rules_of_the_verdict(monkeypatch):
     ledger, artifact = Ledger("augment", 1, 2), followed()
     lines = []
-    for epoch, proof in enumerate([proof_of(3.0), proof_of(0.25), proof_of(-3.0), proof_of(3.0)], 1):
+    proofs = [proof_of(3.0), proof_of(0.25), proof_of(-0.01, n=200), proof_of(3.0), proof_of(-3.0)]
+    for epoch, proof in enumerate(proofs, 1):
         monkeypatch.setattr("unhans.callbacks.followed.prove", lambda *a, _proof=proof, **o: _proof)
         lines.append(decision_line(ledger.measure(artifact, None, epoch, entry())))
     assert "is still proven (Δp" in lines[0]
     assert "is not proven any more, but its effect is not excluded either (Δp" in lines[1]
     assert "is no longer proven, an effect of 0.05 or more is excluded (Δp" in lines[2]
     assert "is proven again (Δp" in lines[3]
-    assert artifact.verdicts == ["proven", "proven", "not separable", "no effect", "proven"]
+    assert "is no longer proven: by 0.05 or more it makes the class less probable (Δp −" in lines[4]  # not: excluded
+    assert "the last audit: no longer proven: by 0.05 or more it makes" in story(artifact, "augment")
+    assert artifact.verdicts == ["proven", "proven", "not separable", "no effect", "proven", "no effect"]
     assert lines[0].startswith("epoch 1: class '1': the artifact proven after epoch 0 (laid over all training images)")
 
 

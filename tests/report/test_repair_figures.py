@@ -118,7 +118,7 @@ def test_one_seed_has_the_band_of_its_samples_where_it_is_known():
     assert not figure.axes[0].collections
     assert "One seed: nothing is known about the spread" in written(figure)
     points = tuple(
-        SimpleNamespace(**vars(point), relevance_interval=(point.relevance * 0.5, point.relevance * 1.1))
+        SimpleNamespace(**vars(point) | {"relevance_interval": (point.relevance * 0.5, point.relevance * 1.1)})
         for point in plain[0].curve
     )
     figure = relevance_figure([replace(plain[0], curve=points)])

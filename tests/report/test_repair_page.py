@@ -155,9 +155,7 @@ def test_the_headline_counts_only_what_is_certain():
     assert none == "The repair does not certainly take away 80 % of the artifact's effect"
     control = repaired("unaltered", 0.1 * size, 0.05 * size, clean)  # a training without repair is not counted
     alone = headline(summaries([before, good, control]))
-    assert (
-        alone == "The repair takes away at least 80 % of the artifact's effect, without a measurable loss of accuracy"
-    )
+    assert alone == "The repair takes away 90 % of the artifact's effect, without a measurable loss of accuracy"
 
 
 def test_a_page_is_whole_or_absent(tmp_path):

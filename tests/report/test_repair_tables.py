@@ -110,7 +110,7 @@ def test_one_seed_has_the_intervals_of_its_images_and_says_so():
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [
-        ((465, 260), (466, 460), ("more often than A", "not measurably worse than A", 2)),
+        ((465, 260), (466, 460), ("more often than A", "not measurably worse than A", 1)),
         ((465, 460), (440, 462), ("no difference is measurable", "B is worse than A", 0)),
         ((440, 460), (470, 420), ("less often than A", "B is better than A", 1)),
     ],
@@ -121,6 +121,7 @@ def test_the_pattern_is_said_plainly(a, b, words):
     assert first in with_it
     assert second in without
     assert sum("the pattern holds" in sentence for sentence in (with_it, without)) == holds
+    assert ("nothing here speaks against" in without) == ("not measurably worse" in without)  # not shown to be as good
     assert f"{b[1] / 5:.1f} % against {a[1] / 5:.1f} %" in with_it
     assert f"{(b[0] - a[0]) / 5:+.1f} points".replace("-", "−") in without
 
@@ -184,7 +185,10 @@ def test_an_effect_turned_round_is_not_called_gone():
     grown = replace(effect, probability=0.6, probability_interval=(0.5, 0.7))
     (_, found) = summaries([first, replace(second, assessment=replace(second.assessment, effect=grown))])
     assert found.reduced[0] == pytest.approx(-0.5)
-    assert "50 % more than before" in repair_sentences([found])[0]
+    assert "50 % more than before." in repair_sentences([found])[0]
+    hardly = replace(effect, probability=0.38, probability_interval=(0.3, 0.46))
+    (_, found) = summaries([first, replace(second, assessment=replace(second.assessment, effect=hardly))])
+    assert "5 % less than before, which is no measurable change." in repair_sentences([found])[0]
     nothing = replace(base, probability_interval=(-0.1, 0.5))
     (_, found) = summaries([replace(first, assessment=replace(first.assessment, effect=nothing)), second])
     assert found.reduced is None  # of an effect that may be zero no share can be taken away
@@ -228,6 +232,9 @@ def test_what_could_not_be_measured_as_it_should_is_said():
     assert "Removal is measured on training samples, as no validation sample carries the artifact." in text
     assert "measured on validation images with the artifact pasted" in text
     assert "7 samples with the artifact and no image without it" in text
+    same = replace(assessment_of("p_clarc"), removed_from="train", relevance_on="train")
+    text = flat(printed(repair_table([outcome_of("p_clarc", assessment=same)])))
+    assert "Removal and relevance in the mask are measured on training samples" in text
 
 
 def test_no_outcome_and_a_seed_twice_are_refused():

@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from unhans.artifacts.interval import Interval
 
 _Z = 1.959963984540054  # two-sided 95 % point of the normal distribution
+_TAIL = 0.025  # of the two-sided 95 % interval
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,19 @@ def area_of(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> A
     """Return the area under the ROC curve of scores (n,) and (m,), ties counting half.
 
     The interval is DeLong's (1988), on the logit scale, so that it stays in [0, 1]. Where its variance is zero or
-    unknown (all pairs in order, all out of order, one sample on a side) it is Hanley and McNeil's with the area moved
-    half a pair inwards. Raises ValueError without positives or negatives.
+    unknown (one sample on a side) it is Hanley and McNeil's with the area moved half a pair inwards. Where all pairs
+    are in order it begins at 0.025^(1/k), k the smaller side: the lowest chance per sample at which k samples, each
+    above all others, are still seen once in forty times; likewise where all are out of order. Raises ValueError
+    without positives or negatives.
     """
     n, m = len(positive), len(negative)
     if not (n and m):
         raise ValueError(f"an area under the ROC curve needs samples on both sides, got {n} and {m}")
     above = _placements(positive, negative)
     value = float(above.mean())
+    if value in (0.0, 1.0):
+        reach = _TAIL ** (1 / min(n, m))
+        return Area(value, (reach, 1.0) if value else (0.0, 1 - reach), n, m)
     variance = _delong(above, 1 - _placements(negative, positive))
     inside = min(max(value, 0.5 / (n * m)), 1 - 0.5 / (n * m))
     if variance == 0:

@@ -38,3 +38,8 @@ class Affected:
     mask: Callable[[str, int], NDArray[np.bool_]]
     clean: Callable[[str, int], Tensor]
     remark: str = ""
+
+    @property
+    def said(self) -> str:
+        """What it is and its class, each once."""
+        return self.name if repr(self.class_name) in self.name else f"{self.name}, of class {self.class_name!r}"

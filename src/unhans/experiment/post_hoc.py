@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from unhans.artifacts.case import Case
 from unhans.callbacks import SpRAyAudit
 from unhans.data import ImageData
 from unhans.experiment.affection import affected_by_case
-from unhans.experiment.outcomes import Method
+from unhans.experiment.outcomes import Method, Outcome
 from unhans.experiment.repair_account import conclude, numbers_of
 from unhans.experiment.repair_key import Keys
 from unhans.experiment.repair_settings import Settings
@@ -27,41 +28,57 @@ COMPARED: tuple[Method, ...] = ("uncorrected", "p_clarc")
 SAMPLES = 100  # images with and without the artifact that the concept is fitted on, of each
 
 
-def correct_proven(
-    audit: SpRAyAudit, network: nn.Module, data: ImageData, out: Path, console: Console
-) -> dict[str, float]:
-    """Correct a copy of the network for every artifact that the run's last audits have proven, and compare the two.
+class Corrections:
+    """Corrects a copy of a run's network for every artifact that its last audits have proven, and compares the two.
 
-    Tables, figures, a report and the corrected network go to `out/corrected/<class>/`. Returns the numbers of both,
-    such as "p_clarc/effect", of the last class. What cannot be corrected is said in one sentence; the rest goes on.
+    numbers: of both networks, such as "p_clarc/effect", of the last class.
     """
-    numbers: dict[str, float] = {}
-    for case in audit.cases.values():
-        if case.proven:
-            console.print(
-                f"\n[bold]Class {escape(case.name)}: the network corrected (P-ClArC), beside the trained one[/]"
-            )
-            try:
-                numbers |= _corrected(audit, case, network, data, out, console)
-            except ValueError as error:
-                console.print(f"[red]It could not be corrected:[/] {escape(str(error))}")
-    return numbers
+
+    def __init__(self, audit: SpRAyAudit, network: nn.Module, data: ImageData, out: Path, console: Console) -> None:
+        self.audit, self.network, self.data, self.out, self.console = audit, network, data, out, console
+        self.numbers: dict[str, float] = {}
+
+    def correct(self, case: Case) -> str:
+        """Write the comparison and the corrected network to `out/corrected/<class>/`; nothing where nothing is proven.
+
+        Returns what the run's report says of it, as HTML. What cannot be corrected is said in one sentence.
+        """
+        if not case.proven:
+            return ""
+        self.console.print(
+            f"\n[bold]Class {escape(case.name)}: the network corrected (P-ClArC), beside the trained one[/]"
+        )
+        try:
+            before, after = self._outcomes(case)
+        except ValueError as error:
+            self.console.print(f"[red]It could not be corrected:[/] {escape(str(error))}")
+            return f"<p>The network could not be corrected: {html.escape(str(error))}</p>"
+        self.numbers |= numbers_of([before, after])
+        self.console.print(f"The corrected network is [bold]{escape(str(after.folder / 'model.ckpt'))}[/]")
+        page = f"corrected/{file_stem(case.label, case.name)}/report.html"
+        return f'<p>Corrected by P-ClArC: {_change(before, after)}. <a href="{html.escape(page)}">Both networks</a></p>'
+
+    def _outcomes(self, case: Case) -> list[Outcome]:
+        folder = self.out / "corrected" / file_stem(case.label, case.name)
+        subject = _subject(self.audit, self.network, self.data, folder)
+        with replacing(folder / "config.yaml") as part:
+            shutil.copyfile(self.out / "config.yaml", part)
+        affected = affected_by_case(subject, case)
+        repairing = Repairing(Keys(subject, None, Given(self.network), affected, Settings(samples=SAMPLES)))
+        with held(folder):
+            outcomes = [repairing.outcome(method, self.audit.seed) for method in COMPARED]
+            conclude(subject, affected, outcomes, None)
+        return outcomes
 
 
-def _corrected(
-    audit: SpRAyAudit, case: Case, network: nn.Module, data: ImageData, out: Path, console: Console
-) -> dict[str, float]:
-    folder = out / "corrected" / file_stem(case.label, case.name)
-    subject = _subject(audit, network, data, folder)
-    with replacing(folder / "config.yaml") as part:
-        shutil.copyfile(out / "config.yaml", part)
-    affected = affected_by_case(subject, case)
-    repairing = Repairing(Keys(subject, None, Given(network), affected, Settings(samples=SAMPLES)))
-    with held(folder):
-        outcomes = [repairing.outcome(method, audit.seed) for method in COMPARED]
-        conclude(subject, affected, outcomes, None)
-    console.print(f"The corrected network is [bold]{escape(str(outcomes[1].folder / 'model.ckpt'))}[/]")
-    return numbers_of(outcomes)
+def _change(before: Outcome, after: Outcome) -> str:
+    """Say what the correction changed, of validation images."""
+    was, now = before.assessment, after.assessment
+    return (
+        f"the artifact's Δp goes from {was.effect.probability:+.3f} to {now.effect.probability:+.3f} "
+        f"(n = {now.effect.n}), accuracy from {100 * was.clean.share:.1f} % to {100 * now.clean.share:.1f} % "
+        f"(n = {now.clean.n} validation images)"
+    )
 
 
 def _subject(audit: SpRAyAudit, network: nn.Module, data: ImageData, folder: Path) -> Subject:

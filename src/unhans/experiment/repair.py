@@ -111,7 +111,7 @@ def _introduced(affected: Affected) -> str:
         if any(map(any, affected.carriers.values()))
         else "whose carriers nobody knows."
     )
-    return f"The artifact: {affected.name}, of class {affected.class_name!r}, {known} {affected.remark}".strip()
+    return f"The artifact: {affected.said}, {known} {affected.remark}".strip()
 
 
 def _said(outcome: Outcome) -> str:

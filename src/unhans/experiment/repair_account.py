@@ -79,7 +79,7 @@ def conclude(subject: Subject, affected: Affected, outcomes: Sequence[Outcome], 
 def _subtitle(subject: Subject, affected: Affected) -> str:
     data = subject.data
     return (
-        f"{affected.name}, class {affected.class_name!r}; {type(subject.network).__name__}, "
+        f"{affected.said}; {type(subject.network).__name__}, "
         f"{len(data.train_set):,} training and {len(data.val_set):,} validation images of {data.num_classes} classes; "
         f"heatmaps: {subject.attribution.description}"
     )

@@ -18,6 +18,7 @@ SHOWN = 4  # numbers in the terminal and in the picture; all are in the table on
 ACCURACY = "val/accuracy"
 BOUNDS = ("_low", "_high")  # of intervals
 PICTURE = "parallel.png"
+LESS_IS_BETTER = ("/effect", "/relevance", "/seconds", "loss")
 
 
 def conclude(folder: Path) -> None:
@@ -39,6 +40,7 @@ def conclude(folder: Path) -> None:
     CONSOLE.print(
         f"{len(finished)} of {len(notes)} jobs finished. All numbers are in [bold]{folder / TABLE}[/]"
         + (f", drawn in {folder / PICTURE}" if drawn else "")
+        + ("; objective=… names the number to draw them by." if len(finished) > 1 and goal is None else "")
     )
 
 
@@ -53,11 +55,13 @@ def shown_numbers(finished: Sequence[Note]) -> list[str]:
 
 
 def goal_of(finished: Sequence[Note]) -> str | None:
-    """Return the number by which jobs are called better: the objective, else the validation accuracy; None without.
+    """Return the number by which jobs are called better: the objective, else accuracy or a repair's effect, or None.
 
     Of other numbers nobody has said whether more is better.
     """
-    names = finished[0].objective[:1] or (ACCURACY,) if finished else ()
+    effects = (name for name in finished[0].numbers if name.endswith("/effect")) if finished else ()
+    repaired = sorted(effects, key=lambda name: name.startswith("un"))  # those of networks that were not repaired last
+    names = finished[0].objective[:1] or (ACCURACY, *repaired) if finished else ()
     return next((name for name in names if any(_finite(note, name) for note in finished)), None)
 
 
@@ -97,7 +101,7 @@ def _draw(path: Path, finished: Sequence[Note], columns: Sequence[str], goal: st
     rows: list[dict[str, Any]] = [
         {name: plain(value) for name, value in note.values.items()} | dict(note.numbers) for note in finished
     ]
-    minimize = bool(finished[0].objective) and finished[0].minimize
+    minimize = (bool(finished[0].objective) and finished[0].minimize) or goal.endswith(LESS_IS_BETTER)
     title, better = f"Sweep {path.parent.name}", "lower" if minimize else "higher"
     subtitle = f"{len(finished)} jobs; the darker, the {better} {goal}"
     write_figure(path, parallel_figure(rows, columns, goal, minimize=minimize, title=title, subtitle=subtitle))

@@ -18,7 +18,7 @@ from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.fine_tuning import fit
 from unhans.experiment.planted import planted_effect, planted_recovery
-from unhans.experiment.post_hoc import correct_proven
+from unhans.experiment.post_hoc import Corrections
 from unhans.experiment.quiet import quiet_lightning
 from unhans.experiment.repair_command import train_and_repair
 from unhans.experiment.saved import saved_config
@@ -99,8 +99,10 @@ def conclude(
             numbers |= planted_recovery(audit, data, CONSOLE)
         numbers |= planted_effect(classifier, data, CONSOLE)
     if audit is not None and audit.ranking:
-        numbers |= write_verdicts(audit, classifier.model, data, out, CONSOLE)
-        numbers |= correct_proven(audit, classifier.model, data, out, CONSOLE) if correct else {}
+        one = audit, classifier.model, data, out, CONSOLE
+        corrections = Corrections(*one)
+        numbers |= write_verdicts(*one, corrections.correct) if correct else write_verdicts(*one)
+        numbers |= corrections.numbers
     if audit is not None and audit.failures:
         CONSOLE.print(f"[red]{audit.failures} audits failed; see the messages above.[/]")
     with replacing(out / "results.json") as part:

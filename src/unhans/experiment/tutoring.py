@@ -121,7 +121,9 @@ class Tutoring:
                 masks = partial(_masks_of, one, split)
                 return MaskRelevance(masks=masks, indices=chosen, dataset=dataset, **options)
         own = np.flatnonzero(data.val_set.labels == one.label)
-        return MaskRelevance(artifact=one.artifact, indices=own[:FIXED], dataset=data.val_set, **options)
+        return MaskRelevance(
+            artifact=one.artifact, indices=drawn(own, FIXED, self.subject.seed), dataset=data.val_set, **options
+        )
 
 
 def points_of(curve: ValidationCurve, watch: MaskRelevance) -> tuple[Point, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -22,11 +23,17 @@ from unhans.spray import ClassAudit
 
 
 def write_verdicts(
-    audit: SpRAyAudit, network: nn.Module, data: ImageData, out: Path, console: Console
+    audit: SpRAyAudit,
+    network: nn.Module,
+    data: ImageData,
+    out: Path,
+    console: Console,
+    after: Callable[[Case], str] = lambda case: "",
 ) -> dict[str, float]:
     """Print what became of the suspicions of a run's last audits and write report.html; return their numbers.
 
-    out: the run's folder. Raises OSError where a file cannot be read or written.
+    out: the run's folder; after: does what follows the verdict of a case, and returns what the report says of it, as
+    HTML. Raises OSError where a file cannot be read or written.
     """
     audits, page = Path(audit.folder or out / "audit"), out / "report.html"
     if not finished_audits(audits):
@@ -39,6 +46,7 @@ def write_verdicts(
         sections[label] = with_truth(_section(audit, case, found, data), truth)
         numbers |= {} if truth is None else planted_numbers(truth)
         console.print(verdict_lines(case, "" if truth is None else truth.sentence))
+        sections[label] += after(case)
     if isinstance(audit, UnHans):
         sections = with_all_decisions(sections, audit)
         console.print(decided(audit))

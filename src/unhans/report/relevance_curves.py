@@ -118,8 +118,10 @@ def _scales(axes: Axes, field: str, curves: Sequence[Curve]) -> None:
     axes.xaxis.set_major_locator(few)
     axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     bottom, top = axes.get_ylim()
-    axes.set_ylim(*((0, max(top, 0.1)) if field == "relevance" else (bottom, min(max(top, bottom + 0.05), 1.01))))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
+    most = 1 + 0.02 * (1 - bottom)  # room for a mark at 100 %
+    axes.set_ylim(*((0, max(top, 0.1)) if field == "relevance" else (bottom, min(max(top, bottom + 0.05), most))))
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in axes.get_yticks() if tick < 1.001]))  # no share is more
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
     dress(axes, grid="y")
     axes.spines["bottom"].set(visible=True, color=REST)
 

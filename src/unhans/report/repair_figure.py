@@ -57,7 +57,8 @@ def repair_figure(outcomes: Iterable[OutcomeLike], subtitle: str = "") -> Figure
     """
     found = summaries(outcomes)
     panels = [panel for panel in PANELS if any(getattr(one, panel.field) for one in found)]
-    note = wrapped(f"Dashed: before any repair. {basis(found, marked=False)}", LINE)
+    dashed = "Dashed: before any repair. " if any(one.method == BEFORE for one in found) else ""
+    note = wrapped(f"{dashed}{basis(found, marked=False)}", LINE)
     foot = FOOT + 0.13 * note.count("\n")
     height = HEAD + ROW * len(found) + foot
     figure = page(WIDTH, height)

@@ -28,13 +28,13 @@ def repair_sentences(found: Iterable[Summary], named: Named = UNNAMED) -> list[s
 
 def achievement(one: Summary, named: Named = UNNAMED) -> str:
     """Say how much of the artifact's effect a method left, what it cost, and where the network still fails."""
-    return " ".join(filter(None, (_left(one, named), _kept(one), _worst(one, named))))
+    return " ".join(filter(None, (_left(one, named), _kept(one), _worst(one))))
 
 
 def group_said(group: tuple[str, bool]) -> str:
     """Name a group: a class, with or without the artifact."""
     name, added = group
-    return f"{name}, {'artifact added' if added else 'unaltered'}"
+    return f"{name!r}, {'artifact added' if added else 'unaltered'}"
 
 
 def basis(found: Iterable[Summary], marked: bool = True) -> str:
@@ -47,7 +47,8 @@ def basis(found: Iterable[Summary], marked: bool = True) -> str:
     n = found[0].clean.n
     said = f"{seeds[0]} seed{'s' * (seeds[0] != 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     either = "*" if marked else "or"
-    both = f"over the seeds (Student's t), {either} over the samples where there is one seed or all agree"
+    seeded = "over the seeds on these images (Student's t)"
+    both = f"{seeded}, {either} over the samples where there is one seed or all agree"
     alone = "over the samples: one seed does not tell how much another training would differ"
     over = f"95 % intervals {alone if seeds == [1] else both}"
     first = f"n = {n} validation images, Δp on n = {found[0].effect.n} of other classes; {said}; {over}."
@@ -76,9 +77,10 @@ def _left(one: Summary, named: Named) -> str:
     said = f"{pasted} by {delta_said(one.effect)}"
     if one.reduced is None:
         return f"{said}."
-    share = one.reduced[0]
+    share, (low, high) = one.reduced
     change = f"{-100 * share:.0f} % more" if share < 0 else f"{reduced_said(share).replace('>', 'over ')} less"
-    return f"{said}, {change} than before."
+    unsure = ", which is no measurable change" if low <= 0 <= high else ""
+    return f"{said}, {change} than before{unsure}."
 
 
 def _kept(one: Summary) -> str:
@@ -91,7 +93,7 @@ def _kept(one: Summary) -> str:
     return f"{clean}, {words} ({change})."
 
 
-def _worst(one: Summary, named: Named) -> str:
+def _worst(one: Summary) -> str:
     name, added = one.group
-    images = f"{name} {'with' if added else 'without'} {named.artifact}"
-    return f"Worst are images of {images}: {percent(one.worst.mean)}."
+    images = f"{name!r} {'with' if added else 'without'} the artifact"
+    return f"Worst are images of {images}: {percent(one.worst.mean)} of them are right."

@@ -28,9 +28,9 @@ NAME = 18  # characters of a method's name in a line
 LEGEND = (
     "Accuracy is the share of validation images classified correctly; worst group: the class, with or without the "
     "artifact, where it is smallest. Δp: mean change of the probability of the artifact's class when the artifact is "
-    "pasted on images of other classes; 0 is best. reduced: by how much Δp is smaller than as it was. in mask: "
-    "share of the positive relevance for that class that lies on the artifact. AUC: of that class on "
-    "unaltered images."
+    "pasted on images of other classes; 0 is best. reduced: by how much Δp is smaller than as it was, which is taken "
+    "as exact. in mask: share of the positive relevance for that class that lies on the artifact. AUC: of that class "
+    "on unaltered images."
 )
 
 

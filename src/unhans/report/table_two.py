@@ -89,11 +89,12 @@ def table_two_basis(found: TableTwo) -> str:
     cell, spreads = found.cells["A", "A"], {each.of for each in found.cells.values()}
     seeds = f"{cell.seeds} seed{'s' * (cell.seeds != 1)}"
     images = f"n = {cell.n} validation images, {seeds}; 95 % intervals"
+    seeded = "over the seeds on these images (Student's t)"
     if spreads == {"seeds"}:
-        return f"{images} over the seeds (Student's t)."
+        return f"{images} {seeded}."
     if cell.seeds == 1:
         return f"{images} over the images (Wilson): one seed does not tell how much another training would differ."
-    return f"{images} over the seeds (Student's t); * over the images (Wilson), as all seeds gave the same."
+    return f"{images} {seeded}; * over the images (Wilson), as all seeds gave the same."
 
 
 def mark_of(value: Estimate) -> str:
@@ -130,8 +131,9 @@ def _without(found: TableTwo) -> str:
     gain, pair = found.gains["A"], _pair(found, "A")
     if gain.interval[1] < 0:
         return f"On unaltered images B is worse than A, {pair}: the pattern does not hold."
-    better = "better than A" if gain.interval[0] > 0 else "not measurably worse than A"
-    return f"On unaltered images B is {better}, {pair}: the pattern holds."
+    if gain.interval[0] > 0:
+        return f"On unaltered images B is better than A, {pair}: the pattern holds."
+    return f"On unaltered images B is not measurably worse than A, {pair}: nothing here speaks against the pattern."
 
 
 def _pair(found: TableTwo, images: str) -> str:

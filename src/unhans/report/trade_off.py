@@ -39,7 +39,8 @@ def trade_off_figure(outcomes: Iterable[OutcomeLike], subtitle: str = "") -> Fig
     axes.set_ylabel("accuracy on unaltered images (high is best)", **TEXT)
     for number, one in enumerate(found):
         _key(figure, one, 0.79 - KEY / HEIGHT * number)
-    note = wrapped(f"Dashed: before any repair. {basis(found, marked=False)}", 128)
+    dashed = "Dashed: before any repair. " if any(one.method == BEFORE for one in found) else ""
+    note = wrapped(f"{dashed}{basis(found, marked=False)}", 128)
     figure.text(0.02, 0.12 / HEIGHT, note, va="bottom", **(TEXT | {"color": QUIET}))
     return figure
 

@@ -12,8 +12,8 @@ from unhans.report.html.repair_cells import comparison
 from unhans.report.html.repair_charts import curve_charts, key, trade_off_chart
 from unhans.report.percent import percent, percent_range
 from unhans.report.repair_rows import Summary, summaries
-from unhans.report.repair_sentences import UNNAMED, Named, achievement, basis
-from unhans.report.repaired import OutcomeLike
+from unhans.report.repair_sentences import UNNAMED, Named, achievement, basis, reduced_said
+from unhans.report.repaired import BEFORE, OutcomeLike
 from unhans.report.table_two import (
     PATTERN,
     TRAINED,
@@ -69,9 +69,11 @@ def headline(found: Sequence[Summary]) -> str:
     free = sum(one.kept is not None and one.kept.interval[1] >= 0 for one in good)
     cost = f", {'all' if free == len(good) else free or 'none'} without a measurable loss of accuracy" if good else ""
     if len(measured) == 1:
-        how = "takes away at least" if good else "does not certainly take away"
-        alone = f", {'without' if free else 'with'} a measurable loss of accuracy" if good else ""
-        return f"The repair {how} 80 % of the artifact's effect{alone}"
+        if not good:
+            return "The repair does not certainly take away 80 % of the artifact's effect"
+        share = reduced_said(good[0].reduced[0]).replace(">", "over ")
+        loss = f"{'without' if free else 'with'} a measurable loss of accuracy"
+        return f"The repair takes away {share} of the artifact's effect, {loss}"
     takes = "take" if len(good) > 1 else "takes"
     return f"{len(good) or 'None'} of {len(measured)} repairs {takes} away at least 80 % of the artifact's effect{cost}"
 
@@ -110,7 +112,8 @@ def _accuracy(value: Estimate, images: str) -> str:
 
 def _compared(found: Sequence[Summary]) -> str:
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in READING.items())
-    note = f"Dots with 95 % intervals; dashed: before any repair. {basis(found)}"
+    dashed = "; dashed: before any repair" if any(one.method == BEFORE for one in found) else ""
+    note = f"Dots with 95 % intervals{dashed}. {basis(found)}"
     return (
         f'<section><h3>All methods</h3>{comparison(found)}<p class="quiet small">{escape(note)}</p>'
         f'<details class="reading"><summary>How to read this table</summary><dl>{terms}</dl></details></section>'
