@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"test_parallel.py", "test_readme.py"}  # two Ray clusters on one machine disturb each other
+RAY = {"test_parallel.py", "test_readme.py"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,11 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one worker, where they share their fixtures."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if item.path.name in RAY else item.path.stem))
+@pytest.fixture(autouse=True)
+def alone_with_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let one worker at a time start a Ray cluster: two on one machine disturb each other."""
+    if "ray" not in request.node.name or request.node.path.name not in RAY:
+        yield
+        return
+    with (tmp_path_factory.getbasetemp().parent / "ray.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
