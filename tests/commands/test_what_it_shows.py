@@ -39,6 +39,11 @@ def test_the_default_run_finds_the_watermarked_digit(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "The planted class '3' ranks 1st of 10" in printed
     assert "(95 % interval)" in printed
+    assert numbers["audit/proven"] >= 1
+    assert abs(numbers["p_clarc/effect"]) < numbers["uncorrected/effect"] / 2
+    run = only_run(tmp_path)
+    assert (run / "corrected" / "0003-3" / "repairs" / "p_clarc" / "seed_000" / "model.ckpt").is_file()
+    assert 'href="corrected/0003-3/report.html"' in (run / "report.html").read_text()
 
 
 def test_without_an_artifact_nothing_new_is_suspected(tmp_path):

@@ -86,8 +86,12 @@ def with_truth(section: str, truth: Known | None) -> str:
     """Return a case's section of the report with what is known about the planted artifact at its end."""
     if truth is None:
         return section
-    words = f"<h3>Beside the planted artifact</h3><p>{escape(truth.sentence)}</p>"
-    return f"{section.removesuffix('</section>')}{words}</section>"
+    return with_more(section, f"<h3>Beside the planted artifact</h3><p>{escape(truth.sentence)}</p>")
+
+
+def with_more(section: str, more: str) -> str:
+    """Return a section of the report with more HTML at its end."""
+    return f"{section.removesuffix('</section>')}{more}</section>"
 
 
 def overlap(found: Isolated, planted: Layered, index: NDArray[np.int64], rows: NDArray[np.int64]) -> float:

@@ -25,6 +25,7 @@ from unhans.experiment.subject import Subject
 from unhans.store import file_stem, held, replacing
 
 COMPARED: tuple[Method, ...] = ("uncorrected", "p_clarc")
+HEADING = "<h3>Corrected by P-ClArC</h3>"
 SAMPLES = 100  # images with and without the artifact that the concept is fitted on, of each
 
 
@@ -52,11 +53,11 @@ class Corrections:
             before, after = self._outcomes(case)
         except ValueError as error:
             self.console.print(f"[red]It could not be corrected:[/] {escape(str(error))}")
-            return f"<p>The network could not be corrected: {html.escape(str(error))}</p>"
+            return f"{HEADING}<p>This could not be done: {html.escape(str(error))}</p>"
         self.numbers |= numbers_of([before, after])
         self.console.print(f"The corrected network is [bold]{escape(str(after.folder / 'model.ckpt'))}[/]")
         page = f"corrected/{file_stem(case.label, case.name)}/report.html"
-        return f'<p>Corrected by P-ClArC: {_change(before, after)}. <a href="{html.escape(page)}">Both networks</a></p>'
+        return f'{HEADING}<p>{_change(before, after)}. <a href="{html.escape(page)}">Both networks</a></p>'
 
     def _outcomes(self, case: Case) -> list[Outcome]:
         folder = self.out / "corrected" / file_stem(case.label, case.name)
@@ -75,7 +76,7 @@ def _change(before: Outcome, after: Outcome) -> str:
     """Say what the correction changed, of validation images."""
     was, now = before.assessment, after.assessment
     return (
-        f"the artifact's Δp goes from {was.effect.probability:+.3f} to {now.effect.probability:+.3f} "
+        f"The artifact's Δp goes from {was.effect.probability:+.3f} to {now.effect.probability:+.3f} "
         f"(n = {now.effect.n}), accuracy from {100 * was.clean.share:.1f} % to {100 * now.clean.share:.1f} % "
         f"(n = {now.clean.n} validation images)"
     )

@@ -14,7 +14,7 @@ from unhans.artifacts.case import Case
 from unhans.callbacks import SpRAyAudit, UnHans
 from unhans.data import ImageData, bench_of, planted_in, reading
 from unhans.experiment.decided import decided, with_all_decisions
-from unhans.experiment.known import Known, known, with_truth
+from unhans.experiment.known import Known, known, with_more, with_truth
 from unhans.experiment.planted import planted_numbers
 from unhans.experiment.run_report import finished_audits, newest_audit, write_run_report
 from unhans.report.effect_tables import verdict_lines
@@ -46,7 +46,7 @@ def write_verdicts(
         sections[label] = with_truth(_section(audit, case, found, data), truth)
         numbers |= {} if truth is None else planted_numbers(truth)
         console.print(verdict_lines(case, "" if truth is None else truth.sentence))
-        sections[label] += after(case)
+        sections[label] = with_more(sections[label], after(case))
     if isinstance(audit, UnHans):
         sections = with_all_decisions(sections, audit)
         console.print(decided(audit))
