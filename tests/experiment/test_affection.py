@@ -217,7 +217,7 @@ def test_the_class_must_exist(label, message):
 
 def test_a_picture_needs_a_class(picture):
     with pytest.raises(
-        ConfigurationError, match=r"patch.png is an artifact of one class, which must be named; got none"
+        ConfigurationError, match=r"patch.png is an artifact of one class, which must be named as classes="
     ):
         affected_of(subject_of(), picture())
 
