@@ -92,7 +92,9 @@ def _planted(subject: Subject, named: int | None) -> Affected:
 
 def _picture(subject: Subject, file: str, named: int | None, placement: Placement, size: float | None) -> Affected:
     if named is None:
-        raise ConfigurationError(f"the picture {file} is an artifact of one class, which must be named as classes=[name]; got none.")
+        raise ConfigurationError(
+            f"the picture {file} is an artifact of one class, which must be named as classes=[name]; got none."
+        )
     name, side = subject.data.classes[named], subject.data.image_size
     artifact = read_artifact(file, name, placement, size, side, subject.seed)
     return by_picture(artifact, named, name, f"the picture {Path(file).name}", _splits(subject), _size(subject))
