@@ -14,12 +14,12 @@ from unhans.callbacks.pasting import laid, scale_of
 
 from unhans.artifacts.addition import layers_of
 from unhans.artifacts.bench import Layered
+from unhans.artifacts.covered import covered
 from unhans.artifacts.naming import class_index
 from unhans.artifacts.sampling import check_label, drawn
 from unhans.data import planted_in, reading
 from unhans.data.benches import class_names
 
-_HALF = 0.5  # of a layer's largest alpha: where it is
 Masks = Callable[[NDArray[np.int64]], Any]
 
 
@@ -87,5 +87,4 @@ class Wanted:
 
 def opaque(artifact: Layered, index: NDArray[np.int64], inputs: Tensor) -> NDArray[np.bool_]:
     """Return where an artifact lies on samples (n, H, W): where it is at least half as opaque as at most."""
-    alpha = layers_of(artifact, index, (inputs.shape[-2], inputs.shape[-1]))[:, 3]
-    return (alpha > _HALF * alpha.amax((1, 2), keepdim=True)).numpy()
+    return covered(layers_of(artifact, index, (inputs.shape[-2], inputs.shape[-1]))[:, 3].numpy())

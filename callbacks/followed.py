@@ -13,13 +13,13 @@ from unhans.callbacks.pasting import packed, unpacked
 
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
+from unhans.artifacts.covered import covered
 from unhans.artifacts.effect import Effect
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.proof import Proof, prove
 from unhans.clarc.concept import Concept
 
 SAME = 0.5  # overlap from which on two isolated artifacts of a class are one
-COVERED = 0.5  # of the largest alpha: from there on a pixel is part of an artifact
 ARRAYS = ("others", "affected", "unaffected")
 
 
@@ -129,10 +129,5 @@ def followed_from(state: Mapping[str, Any]) -> Followed:
 
 
 def _iou(one: Isolated, other: Isolated) -> float:
-    here, there = (_covered(each) for each in (one, other))
+    here, there = (covered(each.layers[0][3].numpy()) for each in (one, other))
     return float((here & there).sum() / max(1, (here | there).sum()))
-
-
-def _covered(isolated: Isolated) -> NDArray[np.bool_]:
-    alpha = isolated.layers[0][3].numpy()
-    return alpha > COVERED * alpha.max()

@@ -12,9 +12,10 @@ import torch
 from experiment_cases import CLASSES, LABEL, LISTED, SIDE, bench, dataset, isolated, measured, troubled
 
 from unhans.artifacts import Case
+from unhans.artifacts.covered import covered
 from unhans.artifacts.effect import softmax
 from unhans.data import planted_in
-from unhans.experiment.known import Known, covered, known, overlap, pasted_effect, with_truth
+from unhans.experiment.known import Known, known, overlap, pasted_effect, with_truth
 
 
 @pytest.fixture(scope="module")

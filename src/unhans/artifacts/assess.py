@@ -13,6 +13,7 @@ from unhans.artifacts.assessment import Assessment, Rate
 from unhans.artifacts.assessment_plan import AssessmentPlan
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.carried import Carried, OnBench
+from unhans.artifacts.covered import covered
 from unhans.artifacts.effect import Effect, flip_effect
 from unhans.artifacts.measurement import Measurement, measure
 from unhans.artifacts.paste import blend
@@ -21,8 +22,6 @@ from unhans.artifacts.sampling import evenly
 
 Advance = Callable[[int], None]
 Indices = NDArray[np.int64]
-
-_HALF = 0.5  # of a pasted layer's largest alpha: where it is
 
 
 def assess(
@@ -131,16 +130,12 @@ def _relevance(plan: AssessmentPlan, advance: Advance) -> Portion | None:
     for images, kept in (here.cleaned if origin == "pasted" else here.bench).batches(chosen):
         if origin == "pasted":
             layers = layers_of(here, kept, tuple(images.shape[-2:]))
-            images, masks = blend(images, layers), [_covered(layer[3].numpy()) for layer in layers]
+            images, masks = blend(images, layers), list(covered(layers[:, 3].numpy()))
         else:
             masks = [here.mask(int(index)) for index in kept]
         found += [portion(*pair) for pair in zip(here.bench.explain(images, target), masks, strict=True)]
         advance(len(kept))
     return portion_of(np.array(found), here.bench.seed) if found else None
-
-
-def _covered(alpha: NDArray[np.floating]) -> NDArray[np.bool_]:
-    return alpha > _HALF * alpha.max()
 
 
 def _area(logits: NDArray[np.float64], labels: Indices, target: int) -> Area | None:

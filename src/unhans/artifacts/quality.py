@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from unhans.artifacts.addition import layers_of
 from unhans.artifacts.bench import Bench, Layered
+from unhans.artifacts.covered import covered
 from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.numerals import share_said
 from unhans.artifacts.paste import blend
-
-_HALF = 0.5  # of a pasted layer's largest alpha: where it is
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def _paste_on(bench: Bench, artifact: Layered, target: int, indices: NDArray[np.
     before, after, heatmap = [], [], 0.0
     for images, kept in bench.batches(indices):
         layers = layers_of(artifact, kept, tuple(images.shape[-2:]))
-        masks = [layer[3].numpy() > _HALF * float(layer[3].max()) for layer in layers]
+        masks = covered(layers[:, 3].numpy())
         pasted = blend(images, layers)
         plain, drawn = bench.explain(images, target), bench.explain(pasted, target)
         before += [portion(*pair) for pair in zip(plain, masks, strict=True)]

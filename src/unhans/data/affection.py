@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from unhans.artifacts import Artifact
 from unhans.artifacts.bench import Layered
+from unhans.artifacts.covered import covered
 from unhans.artifacts.isolated import Isolated
 from unhans.data.affected import Affected, Source
 from unhans.data.benches import planted_in
@@ -24,7 +24,6 @@ Size = tuple[int, int]
 Advance = Callable[[int], None]
 
 _SAME = 0.5  # intersection over union from which a picture is taken for the planted artifact
-_COVERED = 0.5  # of the largest alpha: from there on a pixel is part of an artifact
 
 
 def by_planted(splits: Splits, size: Size) -> Affected | None:
@@ -111,7 +110,7 @@ def _known(
     planted = {split: planted_as(dataset, label) for split, dataset in splits.items()}
 
     def mask(split: str, index: int) -> NDArray[np.bool_]:
-        return _covered((planted[split] or artifact).layer(index, size))
+        return covered((planted[split] or artifact).layer(index, size)[3].numpy())
 
     return Affected(
         artifact=artifact,
@@ -133,11 +132,6 @@ def _overlap(artifact: Artifact, found: Affected, size: Size) -> float:
     """The intersection over union of an artifact and the planted one, on a sample that carries that; 0 without one."""
     for split, carriers in found.carriers.items():
         for index in np.flatnonzero(carriers)[:1]:
-            own, planted = _covered(artifact.layer(int(index), size)), found.mask(split, int(index))
+            own, planted = covered(artifact.layer(int(index), size)[3].numpy()), found.mask(split, int(index))
             return float((own & planted).sum() / (own | planted).sum())
     return 0.0
-
-
-def _covered(layer: Tensor) -> NDArray[np.bool_]:
-    alpha = layer[3].numpy()
-    return alpha > _COVERED * alpha.max()

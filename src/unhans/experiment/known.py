@@ -12,12 +12,11 @@ from unhans.artifacts import Effect, flip_effect
 from unhans.artifacts.addition import pasted
 from unhans.artifacts.bench import Bench, Layered
 from unhans.artifacts.case import Case
+from unhans.artifacts.covered import covered
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.measurement import measure
 from unhans.artifacts.numerals import change_said, samples_said
 from unhans.data import Planted
-
-COVERED = 0.5  # of the largest alpha: from there on a pixel is part of an artifact
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,3 @@ def _iou(found: Isolated, planted: Layered, index: int, row: int) -> float:
     ours = covered(found.layers[0][3].numpy()) if found.kind == "fixed" else mask
     truth = covered(planted.layer(index, mask.shape)[3].numpy())
     return float((ours & truth).sum() / max(1, (ours | truth).sum()))
-
-
-def covered(alpha: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return the pixels (H, W) with more than half of the largest alpha."""
-    return alpha > COVERED * alpha.max()
