@@ -14,6 +14,7 @@ from unhans.attribution.heatmap import (
     scale,
     sum_channels,
 )
+from unhans.attribution.latent import POOLED, with_latent
 from unhans.attribution.perturbation import Occlusion
 from unhans.attribution.rectification import Deconvolution, GuidedBackprop
 from unhans.attribution.rendering import enlarge, grid, overlay, picture, render
@@ -34,6 +35,7 @@ __all__ = [
     "InputXGradient",
     "IntegratedGradients",
     "Occlusion",
+    "POOLED",
     "RandomMaps",
     "Relevance",
     "Saliency",
@@ -50,4 +52,5 @@ __all__ = [
     "render",
     "scale",
     "sum_channels",
+    "with_latent",
 ]

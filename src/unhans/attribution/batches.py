@@ -32,7 +32,7 @@ def explained(
     advance: Advance = lambda samples: None,
 ) -> Explained:
     """Explain images (n, C, H, W) for one label; advance is called with the number of samples after each batch."""
-    maps, scores = explain_all(explain, images, torch.full((len(images),), label), batch_size, device, advance)
+    maps, scores, _ = explain_all(explain, images, torch.full((len(images),), label), batch_size, device, advance)
     rank = (scores > scores[:, [label]]).sum(1)
     return Explained(maps.numpy(), scores.argmax(1).numpy(), rank.numpy())
 
@@ -46,10 +46,12 @@ def explain_all(
     advance: Advance = lambda samples: None,
 ) -> Heatmaps:
     """Explain images (n, C, H, W) for their targets (n,) batch by batch; the results are float32 and on the CPU."""
-    maps, logits = [], []
+    maps, logits, latent = [], [], []
     for batch, classes in zip(images.split(batch_size), targets.split(batch_size), strict=True):
         found = explain(batch.to(device), classes.to(device))
         maps.append(found.maps.float().cpu())
         logits.append(found.logits.float().cpu())
+        latent.append({layer: pooled.float().cpu() for layer, pooled in found.latent.items()})
         advance(len(batch))
-    return Heatmaps(torch.cat(maps), torch.cat(logits))
+    layers = {layer: torch.cat([each[layer] for each in latent]) for layer in latent[0]}
+    return Heatmaps(torch.cat(maps), torch.cat(logits), layers)

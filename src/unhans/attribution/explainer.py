@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
@@ -14,10 +15,14 @@ from unhans.lrp.composite import Composite, resolve
 
 
 class Heatmaps(NamedTuple):
-    """Relevance summed over channels (n, H, W), and the logits (n, C) of the same pass."""
+    """Relevance summed over channels (n, H, W), and the logits (n, C) of the same pass.
+
+    latent: by layer the relevance of its channels pooled over places (n, 2, C); see `unhans.attribution.latent`.
+    """
 
     maps: Tensor
     logits: Tensor
+    latent: Mapping[str, Tensor] = MappingProxyType({})
 
 
 Explain = Callable[[Tensor, "int | Tensor"], Heatmaps]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from unhans.lrp.composite import Given, resolve
 from unhans.lrp.conservation import Conservation, balanced
 from unhans.lrp.memory import TooLargeError, budget
-from unhans.lrp.node import Tape
+from unhans.lrp.node import Node, Tape
 from unhans.lrp.plan import planned
-from unhans.lrp.propagation import propagate
-from unhans.lrp.question import Question, Target
+from unhans.lrp.propagation import propagate, propagate_through
+from unhans.lrp.question import Question, Target, output_of
 from unhans.lrp.recorder import record
 from unhans.lrp.view import computing_dtype
 
@@ -25,6 +26,14 @@ class Explanation(NamedTuple):
 
     relevance: Tensor
     logits: Tensor
+
+
+class LayerExplanation(NamedTuple):
+    """Relevance of the inputs, the logits (n, C), and what was kept of the relevance of each layer, by its path."""
+
+    relevance: Tensor
+    logits: Tensor
+    layers: dict[str, Tensor]
 
 
 class LRP:
@@ -104,6 +113,41 @@ class LRP:
         """Return the relevance as `attribute` does, with its options, and the logits."""
         return self._answer(inputs, Question(target, **options))
 
+    def explain_through(
+        self, inputs: Tensor, target: int | Tensor, layers: Sequence[str], pool: Callable[[Tensor], Tensor]
+    ) -> LayerExplanation:
+        """Explain inputs, and on the way down pool the relevance of several layers: one pass gives all of them.
+
+        Args:
+            inputs: (n, …) as the model takes them.
+            target: one class, or (n,) classes.
+            layers: paths of modules whose output's relevance is asked for; see `attribute`.
+            pool: from the relevance of a layer's output to what is kept of it, of n rows.
+
+        Raises as `attribute` does.
+        """
+        question = Question(target)
+        with _apart(inputs.device, False):
+            tape = self._recorded(self._prepared(inputs, False), float("inf"))
+            plan, logits = planned(tape, self.composite, tape.output), tape.output.value
+            found: dict[str, Tensor] = {}
+            ends: dict[Node, list[str]] = {}
+            for layer in layers:
+                node = output_of(tape, layer)
+                ends.setdefault(plan.ends.get(node, node), []).append(layer)
+            seen = {node: partial(_keep, found, names, pool) for node, names in ends.items() if node is not tape.input}
+            whole: list[Tensor] = []
+            (start,) = question.starts(tape.output)
+            propagate_through(tape, plan, tape.output, {**seen, tape.input: whole.append}, start)
+            return LayerExplanation(whole[0].to(inputs.dtype), logits, {name: found[name] for name in layers})
+
+    def layers(self, inputs: Tensor) -> dict[str, tuple[int, ...]]:
+        """Return the shape of the output of every module that ran once and returned one tensor, in their order."""
+        with _apart(inputs.device, False):
+            tape = self._recorded(self._prepared(inputs, False), float("inf"))
+        once = {path: nodes[0] for path, nodes in tape.layers.items() if path and len(nodes) == 1}
+        return {path: tuple(node.shape) for path, node in sorted(once.items(), key=lambda one: one[1].position)}
+
     def conservation(self, inputs: Tensor, target: int | Tensor | None = None) -> Conservation:
         """Return where the relevance of the target's logit is kept and lost: per layer, to biases, to ε.
 
@@ -181,6 +225,10 @@ class LRP:
         plain = inputs.clone() if inputs.is_inference() else inputs
         wide = plain.to(self.dtype or computing_dtype(self.model, plain))
         return wide if create_graph else wide.detach()
+
+
+def _keep(found: dict[str, Tensor], names: Sequence[str], pool: Callable[[Tensor], Tensor], relevance: Tensor) -> None:
+    found.update(dict.fromkeys(names, pool(relevance)))
 
 
 @contextmanager
