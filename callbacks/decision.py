@@ -10,10 +10,10 @@ from unhans.callbacks.outcome import REASON
 
 from unhans.artifacts.case import Case
 from unhans.artifacts.effect import Effect
-from unhans.artifacts.grounds import rivals_of
 from unhans.artifacts.proof import Proof
+from unhans.artifacts.ruling import rivals_of
 from unhans.artifacts.verdict import MINIMUM
-from unhans.report import state_of
+from unhans.report import reason_of, state_of
 from unhans.report.decisions import Compared, Decision, Done
 from unhans.spray import Suspicion
 
@@ -32,13 +32,18 @@ FAR = {
 }
 STANDINGS = {
     "proven": "still proven",
-    "no effect": f"no longer proven, an effect of {MINIMUM} or more is excluded",
-    "not separable": "not proven any more, but its effect is not excluded either",
+    "not used": f"no longer proven, an effect of {MINIMUM} or more is excluded",
+    "open": "not proven any more, but its effect is not excluded either",
 }
 TURNED = f"no longer proven: by {MINIMUM} or more it makes the class less probable"
 UNPROVEN = {
-    "no effect": "its artifact has no effect",
-    "not separable": "its artifact's effect cannot be told from none, or from that of a control",
+    "not used": "its artifact is not used",
+    "too few samples": "there are too few samples to tell whether its artifact is used",
+    "neither shown nor excluded": "an effect of its artifact is neither shown nor excluded",
+    "flips alone": "images with its artifact are newly predicted as the class, but its probability hardly moves",
+    "not told from a control": "its artifact's effect cannot be told from that of a control",
+    "multiplicity": "its artifact's effect is not sure enough among all that was tested",
+    "features only": "an effect was tested in feature space only, so no artifact is known",
 }
 
 
@@ -49,9 +54,10 @@ def not_proven(epoch: int, entry: Suspicion, case: Case | None, most: int) -> De
     """
     if case is None:
         why = f"it was not verified in this audit (the {most} most suspicious are), there was no time, or it failed"
-        return _decision(epoch, entry, "did not act", f"suspicious, but nothing is done: {why}", "not verified")
+        return _decision(epoch, entry, "did not act", f"suspicious, but nothing is done: {why}", "not tested")
     state = state_of(case)
-    why = UNPROVEN.get(state) or f"{state}: {_short(case.trouble)}"
+    known = reason_of(case) or state
+    why = UNPROVEN.get(known) or f"{known}: {_short(case.trouble)}"
     return _decision(epoch, entry, "did not act", f"suspicious, but nothing is done: {why}", state, case)
 
 
@@ -90,7 +96,7 @@ def measured_again(
     because = f"the artifact proven after epoch {each.since} ({FAR[act if each.acted else 'none']}) is {standing}"
     return Decision(
         epoch, each.label, each.name, "measured again", because, name, each.description,
-        None if entry is None else entry.score, **_evidence(proof),
+        None if entry is None else entry.score, reason=proof.verdict.reason or "", **_evidence(proof),
     )  # fmt: skip
 
 
@@ -107,8 +113,8 @@ def story(each: Followed, act: Act) -> str:
 
 
 def _standing(name: str, effect: Effect) -> str:
-    """Say a verdict; one of no effect towards the class may hide as large a one away from it."""
-    return TURNED if name == "no effect" and effect.probability_interval[1] <= -MINIMUM else STANDINGS[name]
+    """Say a verdict; where no effect towards the class is left, there may be as large a one away from it."""
+    return TURNED if name == "not used" and effect.probability_interval[1] <= -MINIMUM else STANDINGS[name]
 
 
 def _decision(
@@ -117,7 +123,10 @@ def _decision(
     proof = None if case is None else case.proof
     evidence = {} if proof is None else _evidence(proof)
     artifact = "" if proof is None else proof.artifact
-    return Decision(epoch, entry.label, entry.name, done, because, verdict, artifact, entry.score, **evidence)
+    reason = "" if case is None else reason_of(case) or ""
+    return Decision(
+        epoch, entry.label, entry.name, done, because, verdict, artifact, entry.score, reason=reason, **evidence
+    )
 
 
 def _evidence(proof: Proof) -> dict:
@@ -133,6 +142,9 @@ def _evidence(proof: Proof) -> dict:
         "delta_p_low": low,
         "delta_p_high": high,
         "controls": controls,
+        "decided_by": proof.verdict.decided_by,
+        "q_value": proof.verdict.q_value,
+        "rate": proof.verdict.rate,
     }
 
 

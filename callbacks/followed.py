@@ -51,18 +51,18 @@ class Followed:
         """The epoch after which it was acted on."""
         return self.epochs[0]
 
-    def measure(self, bench: Bench, epoch: int) -> Proof:
-        """Measure its effect again, with the samples and controls of the first time; remember what was found.
+    def measure(self, bench: Bench) -> Proof:
+        """Measure its effect again, with the samples and controls of the first time.
 
-        Removal decides nothing in a verdict and is left out. Raises ValueError where nothing can be measured.
+        Removal decides nothing in a verdict and is left out. The verdict is that of one test alone: it is remembered
+        only after it was decided among all tests of the look (`Ledger.decide`). Raises ValueError where nothing can be
+        measured.
         """
         none = np.array([], dtype=np.int64)
-        proof = prove(
+        return prove(
             bench, self.isolated, self.label, description=self.description, affected=none, unaffected=self.unaffected,
             samples=len(self.others), others=self.others, examples=0,
         )  # fmt: skip
-        self.remember(proof, epoch)
-        return proof
 
     def remember(self, proof: Proof, epoch: int) -> None:
         """Keep a measurement."""

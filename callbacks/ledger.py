@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from unhans.callbacks.decision import Act, acting, failing, measured_again, not_proven, waiting
 from unhans.callbacks.followed import Followed, followed_from
 
-from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
+from unhans.artifacts.discovery import decide
+from unhans.artifacts.proof import Proof
 from unhans.report.decisions import Compared, Decision
 from unhans.spray import Suspicion
+
+FORMAT = 2  # of the state in a checkpoint
 
 
 class Ledger:
     """The artifacts acted on, those that wait to be proven often enough, and all decisions.
 
+    One false-discovery rate holds over the whole run. An audit that tests anything is a look. The new candidates and
+    the artifacts acted on, measured again, are one family in it, decided together at the look's share of the rate
+    (`unhans.artifacts.discovery.decide`). So "proven", "still proven" and "proven again" count alike, however often one
+    artifact is measured: of all times that they are said, a share of 5 % is false at most, on average. Looks get
+    stricter with their number, so an artifact that is hardly used may be open where it was proven before.
+
     act: what is done about a proven artifact; patience: audits in a row that have to prove it; most: classes that are
-    verified after an epoch.
+    verified after an epoch; looks: audits so far that tested anything.
     """
 
     def __init__(self, act: Act, patience: int, most: int) -> None:
@@ -27,11 +36,26 @@ class Ledger:
         self.decisions: list[Decision] = []
         self.followed: list[Followed] = []
         self.waiting: dict[int, tuple[Followed, int]] = {}
+        self.looks = 0
 
-    def measure(self, each: Followed, bench: Bench, epoch: int, entry: Suspicion | None) -> Decision:
-        """Measure an artifact acted on again; entry: the suspicion of its class, None if it was not audited."""
+    def decide(self, cases: Sequence[Case], again: Sequence[tuple[Followed, Proof]]) -> tuple[list[Case], list[Proof]]:
+        """Decide all tests of one audit together, each being one of a family.
+
+        cases: of the classes audited now; again: artifacts acted on and what was measured of them. Returns both with
+        the verdicts that hold among all.
+        """
+        every = [*cases, *(Case(each.label, each.name, proof=proof) for each, proof in again)]
+        if all(case.proof is None for case in every):
+            return list(cases), []
+        self.looks += 1
+        decided = decide(every, self.looks)
+        return decided[: len(cases)], [case.proof for case in decided[len(cases) :] if case.proof is not None]
+
+    def measured(self, each: Followed, proof: Proof, epoch: int, entry: Suspicion | None) -> Decision:
+        """Remember what an artifact acted on does now; entry: its class's suspicion, None if it was not audited."""
         before = each.verdicts[-1]
-        return measured_again(epoch, each, each.measure(bench, epoch), before, self.act, entry)
+        each.remember(proof, epoch)
+        return measured_again(epoch, each, proof, before, self.act, entry)
 
     def unproven(self, epoch: int, entry: Suspicion, case: Case | None) -> Decision:
         """Decide about a suspicious class whose suspicion is not proven: nothing is done."""
@@ -74,13 +98,24 @@ class Ledger:
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain values and tensors."""
         return {
+            "format": FORMAT,
+            "looks": self.looks,
             "decisions": [asdict(each) for each in self.decisions],
             "followed": [each.state() for each in self.followed],
             "waiting": [{"artifact": each.state(), "streak": streak} for each, streak in self.waiting.values()],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with what an interrupted run knew."""
+        """Go on with what an interrupted run knew.
+
+        Raises ValueError for a state of an earlier version, whose verdicts had other names and another error rate.
+        """
+        if state.get("format") != FORMAT:
+            raise ValueError(
+                "the checkpoint holds verdicts of an earlier version of unhans, which had other names and another "
+                "error rate; train anew, or go on without the callback UnHans."
+            )
+        self.looks = state["looks"]
         self.decisions = [_decision(each) for each in state["decisions"]]
         self.followed = [followed_from(each) for each in state["followed"]]
         found = [(followed_from(each["artifact"]), each["streak"]) for each in state["waiting"]]
@@ -96,4 +131,4 @@ class Ledger:
 
 def _decision(plain: Mapping[str, Any]) -> Decision:
     controls = tuple(Compared(**each) for each in plain["controls"])
-    return Decision(**{**plain, "controls": controls})
+    return Decision(**{**plain, "controls": controls, "decided_by": tuple(plain["decided_by"])})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unhans.artifacts.case import Case
-from unhans.report import raw_images_stand_out, state_of
+from unhans.report import raw_images_stand_out, reason_of, state_of
 from unhans.report.measures import PROBABILITY
 from unhans.spray import Suspicion
 
@@ -34,13 +34,13 @@ def _suspicious(entry: Suspicion, ranking: Sequence[Suspicion], case: Case | Non
 
 def outcome(case: Case) -> str:
     """Say in a few words what became of a case: its effect with the 95 % interval, or why there is none."""
-    state = state_of(case)
+    state, reason = state_of(case), reason_of(case)
     if case.proof is None:
-        reason = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
-        return f"{state}: {reason}".rstrip(".")
+        trouble = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
+        return f"{reason or state}: {trouble}".rstrip(".: ")
     effect = case.proof.added[0].effect
     change = f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}"
-    return change if case.proven else f"{state}: {change}"
+    return change if case.proven else f"{state}{f', {reason}' if reason else ''}: {change}"
 
 
 def numbers(case: Case) -> dict[str, float]:

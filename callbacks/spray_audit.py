@@ -31,7 +31,7 @@ class SpRAyAudit(Audit):
     For every class it logs τ, λ₂, the eigengap, the spectrum, the 2-D map with its clusters and a gallery of the most
     striking cluster; then the ranking. All of it is on disk as well, under `folder/epoch_NNN`. The rule that makes a
     class suspicious is `unhans.spray.judge`. With verify the artifact of the most suspicious classes is isolated and
-    its effect measured, with controls: it is proven, has no effect, or cannot be separated from a control.
+    its effect measured, with controls: it is proven, not used, or the question stays open, with the reason.
 
     Args:
         network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
@@ -22,9 +22,11 @@ from unhans.callbacks.followed import Followed, followed_of
 from unhans.callbacks.ledger import Ledger
 from unhans.callbacks.remedy import remedy_of
 from unhans.callbacks.spray_audit import SpRAyAudit
-from unhans.callbacks.verification import Suspect
+from unhans.callbacks.verification import Suspect, add_cases
 
 from unhans import clarc
+from unhans.artifacts.bench import Bench
+from unhans.artifacts.proof import Proof
 from unhans.data import reading
 from unhans.report import AuditPages
 from unhans.report.decisions import DECISION_COLUMNS, Decision, decision_line, decision_rows, write_decisions
@@ -37,7 +39,8 @@ class UnHans(Driving, SpRAyAudit):
     After every audited epoch the artifacts of the most suspicious classes are isolated and verified, as by
     `SpRAyAudit(verify=True)`. Only one whose effect is proven (`unhans.artifacts.verdict.judge`) is acted on; until
     then training is bit-identical to one without this callback. Afterwards the same artifact is measured again after
-    every audited epoch, with the same samples and controls, whether its class is still suspicious or not. Every
+    every audited epoch, with the same samples and controls, whether its class is still suspicious or not. All tests of
+    a run, first ones and repeated ones, share one false-discovery rate (`unhans.callbacks.ledger.Ledger`). Every
     decision, also that nothing is done and why, goes with its evidence to `folder/decisions.json`, to the loggers and
     to the terminal.
 
@@ -121,11 +124,10 @@ class UnHans(Driving, SpRAyAudit):
 
     def decide(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device) -> None:
         """Measure the artifacts acted on again, decide about every suspicious class of this audit, and write it."""
-        bench, epoch, known = self.bench(network, device), trainer.current_epoch, list(self.followed)
-        for each in known:
+        epoch, known = trainer.current_epoch, list(self.followed)
+        for each, proof in self._judged(self._measured(known, self.bench(network, device)), pages):
             entry = self._latest[each.label] if each.label in self._fresh else None
-            with self._forgiven(f"measuring the artifact of class {each.name!r} again"):
-                self._said.append(self.ledger.measure(each, bench, epoch, entry))
+            self._said.append(self.ledger.measured(each, proof, epoch, entry))
         for entry in ranked(self._latest[label] for label in self._fresh):
             with self._forgiven(f"deciding about class {entry.name!r}"):
                 self._said += filter(None, [self._decision(epoch, entry, network)])
@@ -153,6 +155,22 @@ class UnHans(Driving, SpRAyAudit):
         super()._suspect(suspect)
         index, cluster = suspect.audit.index, suspect.audit.cluster
         self._fresh[suspect.audit.label] = index, np.zeros(len(index), bool) if cluster is None else cluster.members
+
+    def _measured(self, known: Sequence[Followed], bench: Bench) -> list[tuple[Followed, Proof]]:
+        """Measure the artifacts acted on again; one that fails is left out."""
+        found = []
+        for each in known:
+            with self._forgiven(f"measuring the artifact of class {each.name!r} again"):
+                found.append((each, each.measure(bench)))
+        return found
+
+    def _judged(self, again: Sequence[tuple[Followed, Proof]], pages: AuditPages) -> list[tuple[Followed, Proof]]:
+        """Decide all that this audit tested as one family; the cases of this audit are written with their verdicts."""
+        labels = [label for label in self._fresh if label in self.cases]
+        cases, proofs = self.ledger.decide([self.cases[label] for label in labels], again)
+        self.cases.update(zip(labels, cases, strict=True))
+        add_cases(pages, cases)
+        return [(each, proof) for (each, _), proof in zip(again, proofs, strict=True)]
 
     def _decision(self, epoch: int, entry: Suspicion, network: nn.Module) -> Decision | None:
         if not entry.suspicious:

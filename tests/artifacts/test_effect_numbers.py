@@ -4,9 +4,10 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from unhans.artifacts import flip_effect
+from unhans.artifacts.comparison import against
 from unhans.artifacts.effect import differences, rank_of, softmax
 from unhans.artifacts.interval import bootstrap, bootstraps, paired, wilson, with_unseen
-from unhans.artifacts.trial import gap, trial
+from unhans.artifacts.trial import OTHER, gap, trial
 
 P_BEFORE = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7]])
 P_AFTER = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7], [0.6, 0.1, 0.3], [0.4, 0.5, 0.1]])
@@ -166,3 +167,23 @@ def test_gap_pairs_the_samples_that_two_trials_share():
 def test_bad_input_is_one_sentence(before, after, target, sentence):
     with pytest.raises(ValueError, match=sentence):
         flip_effect(before, after, target)
+
+
+def test_against_another_class_a_difference_lies_within_two():
+    """One probability may rise by 1 while the other falls by 1: no sample that showed it may be missing from ± 1."""
+    changes = np.full(40, 0.6)
+    own, other = (towards(name, changes if name == "artifact" else 0 * changes) for name in ("artifact", OTHER))
+    mean, (low, high) = gap(own, other)
+    q = 1 - 0.025 ** (1 / 40)
+    assert (mean, low, high) == pytest.approx((0.6, (1 - q) * 0.6 - 2 * q, (1 - q) * 0.6 + 2 * q))
+    assert gap(own, towards("mean colour", 0 * changes))[1][0] == pytest.approx((1 - q) * 0.6 - q)
+    assert gap(towards("elsewhere", changes), own)[1] == pytest.approx((-q, q))  # both towards one class
+    assert gap(own, towards(OTHER, 0 * changes[:1]))[1] == (-2.0, 2.0)
+    assert against(own, other).possible == 2.0
+    assert against(own, towards("mean colour", 0 * changes)).possible == 1.0
+
+
+def towards(name, changes):
+    """A trial of these changes of a probability of 0.2."""
+    before, after = (np.log(np.stack([1 - p, p], axis=1)) for p in (np.full(len(changes), 0.2), 0.2 + changes))
+    return trial(name, before, after, 1, np.arange(len(changes)))

@@ -92,7 +92,7 @@ def test_the_progress_is_that_which_was_announced(proven):
 def test_an_artifact_that_the_network_does_not_use_has_no_effect():
     bench, images, carriers = world(uses=False)
     case = examined(bench, images, carriers, samples=200)
-    assert case.proof.verdict.name == "no effect"
+    assert case.proof.verdict.name == "not used"
     assert not case.proven
     assert case.spread == ()
 

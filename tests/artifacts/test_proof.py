@@ -16,6 +16,7 @@ from toy_bench import (
     pattern_layer,
 )
 
+from unhans.artifacts.comparison import comparisons
 from unhans.artifacts.effect import softmax
 from unhans.artifacts.example import choose
 from unhans.artifacts.fill import FILLS
@@ -50,37 +51,39 @@ def test_a_network_that_reads_the_pattern_is_caught():
         "other classes",
     ]
     assert [trial.name for trial in proof.removed] == ["telea", "elsewhere"]
+    assert [each.possible for each in comparisons(proof.added)] == [1.0, 1.0, 1.0, 1.0, 2.0]
+    assert proof.verdict.p_value == max(each.p_value for each in comparisons(proof.added)) < 0.05
     assert proof.removed[0].effect.share > 0.9
     assert proof.removed[1].effect.share == 0
 
 
-def test_a_network_that_ignores_the_artifact_shows_no_effect():
+def test_a_network_that_ignores_the_artifact_is_not_used():
     weights = torch.zeros(4, 3, SIDE, SIDE)
     weights[:, :, 10:] = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 6, SIDE))).float() * 0.2
     proof = proof_of(bench_of(weights, IMAGES), samples=150)
-    assert proof.verdict.name == "no effect"
+    assert proof.verdict.name == "not used"
     assert "or more is excluded" in proof.verdict.sentence
     assert proof.added[0].effect.probability == 0
     low, high = proof.added[0].effect.probability_interval
     assert -0.05 < low <= 0 <= high < 0.05
     few = proof_of(bench_of(weights, IMAGES), samples=20)  # they cannot exclude an effect on one sample in twenty
-    assert few.verdict.summary.startswith("Not separable from no effect. ")
+    assert few.verdict.summary.startswith("Open: an effect of 0.05 or more is neither shown nor excluded")
 
 
-def test_a_network_that_answers_to_any_brightness_there_is_not_separable():
+def test_a_network_that_answers_to_any_brightness_there_is_open():
     layer = pattern_layer()
     layer[:3, ROWS, COLUMNS] = 0.6 + 0.4 * pattern()  # bright: its mean colour does the same
     proof = proof_of(bench_of(area_weights(0.3), images_of() * 0.5, bias=-4.0), layer)
-    assert proof.verdict.name == "not separable"
+    assert proof.verdict.name == "open"
     assert "its area in its mean colour" in proof.verdict.sentence
     assert proof.added[0].effect.probability > 0.1
 
 
-def test_an_artifact_that_another_class_answers_to_as_well_is_not_separable():
+def test_an_artifact_that_another_class_answers_to_as_well_is_open():
     weights = exact_weights()
     weights[3] = weights[TARGET] * 1.02
     proof = proof_of(bench_of(weights, IMAGES))
-    assert proof.verdict.name == "not separable"
+    assert proof.verdict.name == "open"
     assert "its effect on 'dog', the class that gains most from it besides" in proof.verdict.sentence
 
 

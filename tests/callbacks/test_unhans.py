@@ -22,7 +22,7 @@ from unhans.callbacks.followed import followed_from, followed_of
 from unhans.callbacks.ledger import Ledger
 
 from unhans.artifacts import examine as examination
-from unhans.artifacts.case import Case
+from unhans.artifacts.case import Case, FeatureEffect
 from unhans.artifacts.effect import flip_effect
 from unhans.artifacts.isolated import Isolated, boxes
 from unhans.artifacts.proof import Proof
@@ -32,6 +32,7 @@ from unhans.report import AuditPages
 from unhans.report.decisions import decision_line, decisions_part
 from unhans.spray import Suspicion
 
+WEAK = 1.6  # a change that is proven alone and not sure enough after the first look
 INDEX = np.arange(1, 33, 2)
 OTHERS = np.arange(0, 32, 2)
 
@@ -78,11 +79,14 @@ def isolated(alpha=1.0):
 
 
 def proof_of(change, control=0.0, n=16):
-    """A proof whose artifact changes the logit of class 1 by `change`, and its control by `control`."""
-    before = np.zeros((n, 2)) + np.linspace(0, 0.01, n)[:, None] * [1, -1]
+    """A proof whose artifact changes the logit of class 1 in proportion to `change`, and its control to `control`.
+
+    Where it rises, it does so from 0.02: the more it can rise, the fewer samples are enough.
+    """
+    before = np.array([4.0 * (change > 0), 0]) + np.linspace(0, 0.01, n)[:, None] * [1, -1]
 
     def tried(name, by):
-        after = before + np.array([0, by])
+        after = before + np.array([0, by * (2.5 if change > 0 else 1)])
         differences = np.array([flip_effect(before[[i]], after[[i]], 1).probability for i in range(n)])
         indices = OTHERS[:n] if n <= len(OTHERS) else np.arange(n)
         return Trial(name, flip_effect(before, after, 1), differences, indices)
@@ -93,12 +97,20 @@ def proof_of(change, control=0.0, n=16):
 
 CASES = {
     "proven": Case(1, "1", isolated=isolated(), proof=proof_of(3.0)),
-    "no effect": Case(1, "1", isolated=isolated(), proof=proof_of(-3.0)),
+    "not used": Case(1, "1", isolated=isolated(), proof=proof_of(-3.0)),
     "as the control": Case(1, "1", isolated=isolated(), proof=proof_of(3.0, 3.0)),
     "too few": Case(1, "1", isolated=isolated(), proof=proof_of(3.0, n=9)),
     "not isolated": Case(1, "1", trouble="its images do not agree."),
-    "not tested": Case(1, "1", isolated=replace(isolated(), kind="global", layers=()), trouble="It lies everywhere."),
+    "no layer": Case(1, "1", isolated=replace(isolated(), kind="global", layers=()), trouble="It lies everywhere."),
+    "features only": Case(1, "1", features=FeatureEffect("conv", proof_of(3.0).added)),
     "not verified": None,
+}
+REASONS = {
+    "as the control": "not told from a control",
+    "too few": "too few samples",
+    "not isolated": "not isolated",
+    "no layer": "not isolated",
+    "features only": "features only",
 }
 
 
@@ -176,7 +188,8 @@ def test_it_never_acts_on_what_is_not_proven(name, act, tmp_path, monkeypatch):
     told = [each for each in audit.decisions if each.label == 1]
     assert len(told) == 2
     assert all("nothing is done" in each.because for each in told)
-    assert told[0].verdict == ("not separable" if name in ("as the control", "too few") else name)
+    assert told[0].verdict == {"not used": "not used", "not verified": "not tested"}.get(name, "open")
+    assert told[0].reason == REASONS.get(name, "")
 
 
 def test_acting_on_an_unproven_case_is_an_error():
@@ -391,15 +404,60 @@ def test_standings_follow_the_rules_of_the_verdict(monkeypatch):
     proofs = [proof_of(3.0), proof_of(0.25), proof_of(-0.01, n=200), proof_of(3.0), proof_of(-3.0)]
     for epoch, proof in enumerate(proofs, 1):
         monkeypatch.setattr("unhans.callbacks.followed.prove", lambda *a, _proof=proof, **o: _proof)
-        lines.append(decision_line(ledger.measure(artifact, None, epoch, entry())))
+        _, (decided,) = ledger.decide([], [(artifact, artifact.measure(None))])
+        lines.append(decision_line(ledger.measured(artifact, decided, epoch, entry())))
     assert "is still proven (Δp" in lines[0]
     assert "is not proven any more, but its effect is not excluded either (Δp" in lines[1]
     assert "is no longer proven, an effect of 0.05 or more is excluded (Δp" in lines[2]
     assert "is proven again (Δp" in lines[3]
     assert "is no longer proven: by 0.05 or more it makes the class less probable (Δp −" in lines[4]  # not: excluded
     assert "the last audit: no longer proven: by 0.05 or more it makes" in story(artifact, "augment")
-    assert artifact.verdicts == ["proven", "proven", "not separable", "no effect", "proven", "no effect"]
+    assert artifact.verdicts == ["proven", "proven", "open", "not used", "proven", "not used"]
     assert lines[0].startswith("epoch 1: class '1': the artifact proven after epoch 0 (laid over all training images)")
+
+
+def test_the_tests_of_an_audit_are_one_family_and_the_audits_share_one_error_rate():
+    ledger, artifact = Ledger("augment", 1, 2), followed()
+    weak = replace(CASES["proven"], proof=proof_of(WEAK))
+    assert weak.proven
+    rates = []
+    for look in (1, 2, 3):
+        (case,), (again,) = ledger.decide([weak], [(artifact, proof_of(3.0))])
+        rates.append(again.verdict.rate)
+        assert again.verdict.tests == case.proof.verdict.tests == 2
+        assert (case.proven, case.proof.verdict.reason) == ((True, None) if look == 1 else (False, "multiplicity"))
+        assert again.verdict.name == "proven"
+    assert rates == pytest.approx([0.05 / 2, 0.05 / 6, 0.05 / 12])
+    untested = [CASES["not isolated"]]
+    assert ledger.decide(untested, []) == (untested, [])
+    assert ledger.looks == 3  # an audit that tests nothing spends nothing
+    again = Ledger("augment", 1, 2)
+    again.load_state_dict(ledger.state_dict())
+    assert again.looks == 3
+
+
+def test_what_is_not_sure_enough_among_all_is_not_acted_on(tmp_path, monkeypatch):
+    case = replace(CASES["proven"], proof=proof_of(WEAK))
+    assert case.proven
+    monkeypatch.setattr(examination, "examine", Given(CASES["too few"], case))
+    audit = small(tmp_path)
+    trained(tmp_path, [audit], 2)
+    told = [each for each in audit.decisions if each.label == 1]
+    assert [(each.done, each.reason) for each in told] == [
+        ("did not act", "too few samples"), ("did not act", "multiplicity"),
+    ]  # fmt: skip
+    assert "not sure enough among all that was tested" in told[1].because
+    assert told[1].q_value > told[1].rate == pytest.approx(0.05 / 6)
+    written = json.loads((tmp_path / "audit" / "epoch_001" / "cases.json").read_text())
+    assert [each["reason"] for each in written] == ["multiplicity"]
+    assert not audit.cases[1].proven
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused():
+    state = Ledger("augment", 1, 2).state_dict()
+    del state["format"]
+    with pytest.raises(ValueError, match="verdicts of an earlier version of unhans"):
+        Ledger("augment", 1, 2).load_state_dict(state)
 
 
 def test_the_same_artifact_is_acted_on_once_and_again_only_where_it_was_lost(monkeypatch):
@@ -407,7 +465,7 @@ def test_the_same_artifact_is_acted_on_once_and_again_only_where_it_was_lost(mon
     prepared = []
     assert ledger.proven(0, entry(), CASES["proven"], followed(), prepared.append).done == "acted"
     assert ledger.proven(1, entry(), CASES["proven"], followed(epoch=1), prepared.append) is None
-    ledger.followed[0].verdicts.append("no effect")  # as it was isolated then
+    ledger.followed[0].verdicts.append("not used")  # as it was isolated then
     assert ledger.proven(2, entry(), CASES["proven"], followed(epoch=2), prepared.append).done == "acted"
     assert len(prepared) == len(ledger.followed) == 2
 

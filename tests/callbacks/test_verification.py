@@ -204,9 +204,9 @@ def suspicion(label, suspicious=True):
     return Suspicion(label, f"c{label}", 9, 1.0, 0.012, 2, 2.0, suspicious, 4, None, None)
 
 
-def examined_case(label, name):
+def examined_case(label, name, reason=None):
     change = Effect(9, 0.5, (0.4, 0.6), 0.62, (0.57, 0.66), 1, (0, 2), 1, (0, 2))
-    proof = SimpleNamespace(verdict=SimpleNamespace(name=name), added=(SimpleNamespace(effect=change),))
+    proof = SimpleNamespace(verdict=SimpleNamespace(name=name, reason=reason), added=(SimpleNamespace(effect=change),))
     return Case(label, f"c{label}", proof=proof)
 
 
@@ -215,14 +215,14 @@ def test_the_line_says_what_is_proven_and_why_others_are_not():
     cases = {
         3: examined_case(3, "proven"),
         1: Case(1, "c1", trouble="its images do not agree."),
-        2: examined_case(2, "no effect"),
-        4: examined_case(4, "not separable"),
+        2: examined_case(2, "not used"),
+        4: examined_case(4, "open", "multiplicity"),
     }
     assert findings(ranking, cases) == (
         "proven: c3 (Δp +0.620 [+0.570, +0.660]); suspicious: "
         "c1 (λ₂ 0.012, not isolated: its images do not agree), "
-        "c2 (λ₂ 0.012, no effect: Δp +0.620 [+0.570, +0.660]), "
-        "c4 (λ₂ 0.012, not separable: Δp +0.620 [+0.570, +0.660]), "
+        "c2 (λ₂ 0.012, not used: Δp +0.620 [+0.570, +0.660]), "
+        "c4 (λ₂ 0.012, open, multiplicity: Δp +0.620 [+0.570, +0.660]), "
         "c5 (λ₂ 0.012)"
     )
     assert findings(ranking[:1], cases) == "proven: c3 (Δp +0.620 [+0.570, +0.660])"

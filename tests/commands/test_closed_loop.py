@@ -33,7 +33,7 @@ def test_the_watermark_of_the_digits_is_proven_repaired_and_no_longer_proven(act
     assert acted["epoch"] <= 1
     again = [each for each in told if each["done"] == "measured again"]
     assert again[-1]["epoch"] == 3
-    assert again[-1]["verdict"] == "no effect"
+    assert again[-1]["verdict"] == "not used"
     assert again[-1]["delta_p"] < acted["delta_p"] / 5
     numbers = json.loads((run / "results.json").read_text())
     assert (numbers["unhans/acted"], numbers["unhans/proven"]) == (1, 0)

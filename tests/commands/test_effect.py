@@ -271,7 +271,7 @@ def test_a_cluster_without_agreement_is_said_and_the_run_ends_well(tmp_path, cap
     text = f"data=image_folder data.root=photos data.image_size={SIDE} model=small_cnn analysis.classes=[cat]"
     assert command(tmp_path, f"analyze.py {text} analysis=effect {QUICK} out={tmp_path / 'out'}") == 0
     (found,) = records(tmp_path / "out")
-    assert found["verdict"] == "not isolated"
+    assert (found["verdict"], found["reason"]) == ("open", "not isolated")
     assert found["trouble"]
     assert found["trouble"].lower() in " ".join(capsys.readouterr().out.split()).lower()
     assert not list((tmp_path / "out" / "artifacts").glob("*.png"))

@@ -84,7 +84,7 @@ def test_artifact_that_the_network_never_saw_is_not_proven(artifact, clean, tmp_
     added = case["added"][0]
     assert added["n"] == 200
     assert not case["proven"]
-    assert case["verdict"] == ("no effect" if added["delta_p_high"] < LEAST else "not separable")
+    assert case["verdict"] == ("not used" if added["delta_p_high"] < LEAST else "open")
 
 
 def test_most_striking_clusters_of_clean_classes_are_not_proven(clean, tmp_path):

@@ -170,10 +170,10 @@ def test_in_data_with_other_labels_the_class_is_found_by_its_name(tested):
 def test_what_is_not_proven_or_of_another_network_is_said(tested, tmp_path):
     out, case = tested
     assert affected_of(subject_of(model=network(0.02)), str(out)).remark == OTHER_NETWORK
-    verdict = replace(case.proof.verdict, name="not separable")
+    verdict = replace(case.proof.verdict, name="open", reason="multiplicity")
     doubted = replace(case, proof=replace(case.proof, verdict=verdict))
     assert affected_by_case(subject_of(), doubted).remark == (
-        "That the network uses the artifact of class 'bee' is not proven: the verdict is 'not separable'."
+        "That the network uses the artifact of class 'bee' is not proven: the verdict is 'open' (multiplicity)."
     )
     unmeasured = affected_by_case(subject_of(), replace(case, proof=None)).remark
     assert unmeasured == "That the network uses the artifact of class 'bee' is not proven: it was not measured."
@@ -187,7 +187,7 @@ def another(folder, case, name="cat", label=2):
 
 
 def test_of_several_classes_the_named_or_the_only_proven_one_is_taken(tested, folder):
-    verdict = replace(tested[1].proof.verdict, name="no effect")
+    verdict = replace(tested[1].proof.verdict, name="not used")
     another(folder, replace(tested[1], proof=replace(tested[1].proof, verdict=verdict)))
     assert affected_of(subject_of(), str(folder)).class_name == "bee"
     assert affected_of(subject_of(), str(folder), "cat").class_name == "cat"

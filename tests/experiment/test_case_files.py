@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from experiment_cases import CLASSES, LABEL, LISTED, bench, dataset, heatmaps, measured, troubled
 
+from unhans.artifacts import Case, FeatureEffect, decide
+from unhans.artifacts.verdict import judge
 from unhans.data import planted_in, reading
+from unhans.experiment.case_content import case_from, plain_case
 from unhans.experiment.case_files import case_files, earlier_section, load_case, save_case
 from unhans.experiment.clustered import Clustered
 from unhans.experiment.known import known
@@ -80,6 +83,29 @@ def test_a_case_without_a_layer_is_saved_too(tmp_path):
     assert read.case == troubled()
     assert (read.truth, read.pictures) == (None, {})
     assert read.case.trouble
+
+
+def test_features_and_donors_are_read_again(tested, tmp_path):
+    """To compare an artifact with a control again, or to decide it in another family, takes the donors as they were."""
+    proof = tested[1].proof
+    features = FeatureEffect("layer4", proof.added[:2], proof.removed)
+    case = Case(LABEL, CLASSES[LABEL], proof=proof, features=features)
+    read = case_from(json.loads(json.dumps(plain_case(case))), ())
+    assert (read.features.layer, len(read.features.added), len(read.features.removed)) == ("layer4", 2, 2)
+    np.testing.assert_array_equal(read.features.added[0].differences, proof.added[0].differences)
+    lent = [trial.donors for trial in proof.added if trial.donors is not None]
+    assert len(lent) == 1
+    for one, other in zip(read.proof.added, proof.added, strict=True):
+        np.testing.assert_array_equal(one.donors, other.donors)
+    assert judge(read.proof.added, read.proof.removed, proof.name) == proof.verdict
+    assert decide([read], look=2)[0].proof.verdict == decide([case], look=2)[0].proof.verdict
+
+
+def test_format_3_is_measured_again(saved):
+    """Its verdicts had other names and no error rate."""
+    files, _ = saved
+    files.mark.write_text(json.dumps(json.loads(files.mark.read_text()) | {"format": 3}))
+    assert load_case(files, KEY) is None
 
 
 @pytest.mark.parametrize("change", [{"model": "others"}, {"effect": {"samples": 31}}, {"spray": {"n_neighbors": 9}}])

@@ -41,7 +41,7 @@ def test_tables_numbers_and_sentences_are_written_and_printed(done, tmp_path, ca
     with (tmp_path / "effects.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(effect_rows([one.case for one in done]))
-    assert [row["verdict"] for row in rows if row["verdict"]] == ["proven", "not isolated"]
+    assert [row["verdict"] for row in rows if row["verdict"]] == ["proven", "open"]
     first, second = json.loads((tmp_path / "effects.json").read_text(encoding="utf-8"))
     assert first["planted"]["sentence"] == done[0].truth.sentence
     assert second["planted"] is None
@@ -79,7 +79,7 @@ def test_wandb_gets_both_tables_and_every_figure(done, wandb_folder):
     (folder,) = wandb_folder.glob("wandb/offline-run-*/files")
     tables = {path.name.split("_")[0]: json.loads(path.read_text()) for path in folder.rglob("*.table.json")}
     assert set(tables) == {"cases", "trials"}
-    assert [row[:2] for row in tables["cases"]["data"]] == [["<b>bee</b>", "proven"], ["ant", "not isolated"]]
+    assert [row[:2] for row in tables["cases"]["data"]] == [["<b>bee</b>", "proven"], ["ant", "open"]]
     assert tables["cases"]["columns"][-2:] == ["layer picture", "examples"]
     (pictures, empty) = [row[-2:] for row in tables["cases"]["data"]]
     assert pictures == ["Image", "Image"] or all(cell["_type"] == "image-file" for cell in pictures)

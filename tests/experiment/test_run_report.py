@@ -104,7 +104,7 @@ def test_a_proven_case_is_printed_written_and_held_against_the_planted_artifact(
     assert numbers["planted/right"] == numbers["planted/found"] > 0
     assert f"Class {CLASSES[LABEL]}: proven" in printed
     labels = [line.split()[0] for line in printed.splitlines() if line[:2] == "  " and line[2:3].strip()]
-    assert labels == ["Verdict", "Effect", "Controls", "Removal", "Spread", "Truth"]
+    assert labels == ["Verdict", "Effect", "Controls", "Removal", "Test", "Spread", "Truth"]
     assert "IoU of 1.00" in " ".join(printed.split())
     assert 'class="case" data-verdict="proven"' in page
     assert "Beside the planted artifact" in page
@@ -114,9 +114,9 @@ def test_a_case_of_which_nothing_was_isolated_says_why(audits, tmp_path):
     case = troubled()
     numbers, printed, page = ended(audits, tmp_path, {LABEL: case})
     assert numbers == {"audit/proven": 0}
-    assert f"Class {CLASSES[LABEL]}: not isolated" in printed
+    assert f"Class {CLASSES[LABEL]}: open (not isolated)" in printed
     assert case.trouble.lower() in " ".join(printed.split()).lower()
-    assert 'data-verdict="not isolated"' in page
+    assert 'data-verdict="open"' in page
 
 
 def test_where_no_audit_came_to_its_end_there_is_no_report_and_it_is_said(tmp_path):

@@ -12,8 +12,10 @@ import pytest
 from html_proof import CLASSES, SPREAD, case_of, proof_of, suspicion_of, trial_of
 from rich.console import Console
 
-from unhans.artifacts.case import Case, Share
+from unhans.artifacts.case import Case, FeatureEffect, Share
+from unhans.artifacts.discovery import decide
 from unhans.artifacts.interval import wilson
+from unhans.artifacts.verdict import judge
 from unhans.report import (
     CASE_COLUMNS,
     EFFECT_COLUMNS,
@@ -22,6 +24,7 @@ from unhans.report import (
     case_sentences,
     effect_rows,
     effect_tables,
+    reason_of,
     spread_sentences,
     state_of,
     write_cases,
@@ -108,10 +111,11 @@ def test_without_removals_there_is_one_table_and_without_a_proof_a_sentence():
     text = printed([replace(case_of(), proof=proof_of(removed=False))])
     assert "Removed" not in text
     text = printed([case_of(None, None)])
-    assert text.splitlines()[0].endswith(": not isolated")
+    assert text.splitlines()[0].endswith(": open (not isolated)")
     assert lines_of(text) == {
-        "Verdict": "There is no verdict, as nothing could be isolated.",
+        "Verdict": "Open: no artifact could be isolated, so its effect was not measured.",
         "Reason": "The cluster of <one> image shows nothing.",
+        "Missing": "A layer that can be pasted: a mask of where the artifact lies, or a picture of it.",
     }
     assert effect_tables([]) == []
 
@@ -128,7 +132,8 @@ def test_every_trial_is_a_row_and_the_verdict_stands_with_the_artifact(tmp_path)
     trials = [*cases[0].proof.added, *cases[0].proof.removed]
     assert [row["trial"] for row in rows] == [*(trial.name for trial in trials), ""]
     assert [row["direction"] for row in rows] == ["add"] * 4 + ["remove"] * 2 + [""]
-    assert [row["verdict"] for row in rows] == ["proven", "", "", "", "", "", "not isolated"]
+    assert [row["verdict"] for row in rows] == ["proven", "", "", "", "", "", "open"]
+    assert [row["reason"] for row in rows] == ["", "", "", "", "", "", "not isolated"]
     for row, trial in zip(rows, trials, strict=False):
         effect = trial.effect
         assert float(row["delta_p"]) == effect.probability
@@ -155,7 +160,8 @@ def test_the_record_is_strict_json(tmp_path):
     assert first["spread"][1] == {"split": "val", "n": 50, "by_cluster": None, "by_matching": 12, "correct": 46,
                                   "correct_without": 34}  # fmt: skip
     assert first["suspicion"]["score"] == 2.0
-    assert (second["verdict"], second["added"], second["proven"]) == ("not tested", [], False)
+    assert (second["verdict"], second["reason"]) == ("open", "not isolated")
+    assert (second["added"], second["proven"]) == ([], False)
     assert case_record(case) == first
 
 
@@ -167,6 +173,57 @@ def test_a_case_is_a_row_of_a_logger_with_its_pictures():
     assert rows[0][CASE_COLUMNS.index("delta_p")] == cases[0].proof.added[0].effect.probability
     assert rows[1][CASE_COLUMNS.index("delta_p")] is None
     assert len(case_rows(cases)[0]) == len(CASE_COLUMNS)
+
+
+# Feature space -------------------------------------------------------------------------------------------------------
+
+
+def in_features():
+    """A class of which only a direction at a layer was tested, with a large effect."""
+    added = trial_of("concept"), trial_of("random direction", 0.1, seed=1)
+    features = FeatureEffect("layer4", added, (trial_of("concept", -2.0, 20, lost=True),))
+    return Case(1, CLASSES[1], suspicion_of(), features=features)
+
+
+def test_features_alone_are_open_and_say_their_effect():
+    case = in_features()
+    effect = case.features.added[0].effect
+    assert effect.probability_interval[0] > 0.05
+    assert (state_of(case), reason_of(case), case.proven) == ("open", "features only", False)
+    said, verdict = case_sentences(case)[2:]
+    assert "Added to 60 samples of other classes, its direction in the features of layer 'layer4' changes" in said
+    assert f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}" in said
+    assert verdict.startswith(
+        "Open: its effect was tested in feature space only. No pixels were isolated, so no person"
+    )
+    lines = lines_of(printed([case]))
+    assert list(lines) == ["Verdict", "Effect", "Missing"]
+    small = replace(case, features=replace(case.features, added=(trial_of("concept", 0.0, 500),)))
+    assert (state_of(small), reason_of(small)) == ("open", "features only")  # never: not used
+
+
+def test_features_are_in_the_record_and_in_the_rows():
+    record = case_record(in_features())
+    assert (record["verdict"], record["reason"], record["proven"]) == ("open", "features only", False)
+    assert record["features"]["layer"] == "layer4"
+    assert [each["trial"] for each in record["features"]["added"]] == ["concept", "random direction"]
+    assert [each["n"] for each in record["features"]["removed"]] == [20]
+    rows = [dict(zip(EFFECT_COLUMNS, row, strict=True)) for row in effect_rows([in_features()])]
+    assert [row["direction"] for row in rows] == ["add in features", "add in features", "remove in features"]
+    assert [row["verdict"] for row in rows] == ["open", None, None]
+    assert [row["reason"] for row in rows] == ["features only", None, None]
+
+
+def test_the_record_holds_which_comparison_decided_and_how_sure_it_is():
+    case = case_of()
+    verdict = judge(case.proof.added, case.proof.removed, "bee")
+    (decided, _) = decide([replace(case, proof=replace(case.proof, verdict=verdict)), case_of()], look=2)
+    record = case_record(decided)
+    assert record["decided_by"] == list(verdict.decided_by) != []
+    assert record["p_value"] == verdict.p_value
+    assert (record["q_value"], record["tests"]) == (decided.proof.verdict.q_value, 2)
+    assert record["rate"] == pytest.approx(0.05 / 6)
+    assert (record["reason"], record["missing"]) == (None, None)
 
 
 # Sentences -----------------------------------------------------------------------------------------------------------
@@ -189,10 +246,11 @@ def test_four_sentences_lead_from_the_suspicion_to_the_verdict():
     ("case", "state"),
     [
         (case_of(), "proven"),
-        (case_of(proof="no effect"), "no effect"),
-        (case_of(proof="not separable"), "not separable"),
-        (case_of("global", None), "not tested"),
-        (case_of(None, None), "not isolated"),
+        (case_of(proof="not used"), "not used"),
+        (case_of(proof="open"), "open"),
+        (case_of("global", None), "open"),
+        (case_of(None, None), "open"),
+        (Case(0, "fish"), "not tested"),
         (case_of(None), "proven"),  # an artifact that was given
     ],
 )
@@ -207,7 +265,7 @@ def test_what_is_missing_is_said():
     assert "is not suspicious" in case_sentences(replace(case_of(), suspicion=suspicion_of(suspicious=False)))[0]
     said = case_sentences(case_of("global", None))
     assert said[2] == "Its effect was not measured. The cluster of <one> image shows nothing."
-    assert said[3] == "There is no verdict, as its effect was not measured."
+    assert said[3] == "Open: what was isolated has no layer to paste, so its effect was not measured."
 
 
 def test_the_spread_says_how_many_carry_it_and_how_well_the_class_does_without():

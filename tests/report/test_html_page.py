@@ -433,7 +433,7 @@ def proven(report, tmp_path_factory):
     case = case_of(name=CLASSES[1])
     sections = {
         1: proof_part(case, PROOF_CLASSES, *samples_of()),
-        2: proof_part(replace(case, label=2, name="zebra 9", proof=proof_of("no effect")), PROOF_CLASSES),
+        2: proof_part(replace(case, label=2, name="zebra 9", proof=proof_of("not used")), PROOF_CLASSES),
         3: proof_part(case_of(None, None, label=3, name="zebra 10"), PROOF_CLASSES),
     }
     path = tmp_path_factory.mktemp("proven") / "report.html"
@@ -455,10 +455,10 @@ def test_a_proven_class_says_so_in_the_overview(opened, proven):
     said = page.inner_text("#findings p.proven")
     assert said.startswith(f"proven {CLASSES[1]}. Its artifact, added to 60 samples of other classes, changes")
     assert SENTENCES[0] not in page.inner_text("#findings")
-    assert sorted(page.locator("#ranking .badge").all_inner_texts()) == ["no effect", "not isolated", "proven"]
+    assert sorted(page.locator("#ranking .badge").all_inner_texts()) == ["not used", "open", "proven"]
     assert page.locator("#ranking tbody tr").first.locator(".badge.proven").count() == 1
     assert page.locator("#ranking .badge.proven").count() == 1
-    assert [line.split(" ")[0] for line in page.locator("#findings p").all_inner_texts()] == ["proven", "not", "no"]
+    assert [line.split(" ")[0] for line in page.locator("#findings p").all_inner_texts()] == ["proven", "not", "open"]
     assert page.locator("img").count() == 0  # what lies in a template is not decoded
     page.click("#findings p.proven a")
     page.wait_for_selector("#proof .chain")
@@ -481,10 +481,10 @@ def test_a_proven_class_shows_suspicion_layer_effect_and_verdict(opened, proven)
 def test_other_verdicts_have_their_badges_and_the_next_class_loses_the_section(opened, proven):
     page = opened(path=proven, target="#class-2")
     page.wait_for_selector("#proof .chain")
-    assert page.inner_text("#badge") == "no effect"
+    assert page.inner_text("#badge") == "not used"
     page.goto(f"{proven.as_uri()}#class-3")
     page.wait_for_selector("#name:text-is('zebra 10')")
-    assert page.inner_text("#badge") == "not isolated"
+    assert page.inner_text("#badge") == "open"
     assert page.is_visible("#proof .chain")  # it has no page of its own, but a case
     page.goto(f"{proven.as_uri()}#class-0")
     page.wait_for_selector("#name:text-is('birds')")

@@ -114,7 +114,7 @@ def test_dots_and_intervals_are_the_trials_and_their_differences():
     assert MINIMUM in [line.get_xdata()[0] for line in added.lines if line.get_linestyle() == "--"]
 
 
-@pytest.mark.parametrize("verdict", ["proven", "no effect", "not separable"])
+@pytest.mark.parametrize("verdict", ["proven", "not used", "open"])
 def test_the_title_is_the_verdict(verdict):
     figure = effect_figure(proof_of(verdict, removed=False))
     assert figure.texts[0].get_text().endswith(f": {verdict}")

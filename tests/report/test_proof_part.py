@@ -80,10 +80,10 @@ def test_no_name_is_read_as_html_and_nothing_comes_from_a_network():
 @pytest.mark.parametrize(
     ("case", "badge", "pictures"),
     [
-        (case_of(proof="no effect"), "no effect", 3 + 16),
-        (case_of(proof="not separable"), "not separable", 3 + 16),
-        (case_of(None, None), "not isolated", 0),
-        (case_of("global", None), "not tested", 0),
+        (case_of(proof="not used"), "not used", 3 + 16),
+        (case_of(proof="open"), "open", 3 + 16),
+        (case_of(None, None), "open", 0),
+        (case_of("global", None), "open", 0),
         (case_of("free"), "proven", 3 + 16),
         (case_of(None), "proven", 16),
         (replace(case_of(), isolated=free_of(8), proof=proof_of(removed=False, examples=0)), "proven", 8),

@@ -1,12 +1,13 @@
 """Artifacts as RGBA layers: plant them, take them out of images, measure what they do to a prediction.
 
 From a cluster to a verdict lead `unhans.artifacts.isolate.isolate`, `prove`, and both, with what surrounds them,
-`unhans.artifacts.examine.examine`.
+`unhans.artifacts.examine.examine`; `decide` gives the final verdicts of all that were tested together.
 """
 
 from unhans.artifacts.artifact import Artifact, PlacedArtifact
 from unhans.artifacts.bench import Bench, Layered
-from unhans.artifacts.case import Case, Share
+from unhans.artifacts.case import Case, FeatureEffect, Share
+from unhans.artifacts.discovery import decide
 from unhans.artifacts.effect import Effect, flip_effect
 from unhans.artifacts.frame import Border, RoundedCorners
 from unhans.artifacts.isolated import Detector, Isolated, Match, NothingIsolatedError
@@ -25,6 +26,7 @@ __all__ = [
     "Case",
     "Detector",
     "Effect",
+    "FeatureEffect",
     "Isolated",
     "Layered",
     "Match",
@@ -39,6 +41,7 @@ __all__ = [
     "Stripe",
     "Verdict",
     "Watermark",
+    "decide",
     "flip_effect",
     "prove",
 ]

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from unhans.artifacts.isolated import Isolated
     from unhans.artifacts.proof import Proof
     from unhans.artifacts.quality import Quality
+    from unhans.artifacts.trial import Trial
     from unhans.spray import Suspicion
 
 
@@ -30,13 +31,27 @@ class Share:
 
 
 @dataclass(frozen=True)
+class FeatureEffect:
+    """What a concept direction does in feature space; no pixels of an artifact are known.
+
+    layer: whose features; added: the direction added to the features of samples of other classes, then its controls;
+    removed: taken away from those of affected samples, then its controls; may be empty.
+    """
+
+    layer: str
+    added: tuple[Trial, ...]
+    removed: tuple[Trial, ...] = ()
+
+
+@dataclass(frozen=True)
 class Case:
     """The artifact of one class.
 
     suspicion: why the class was looked at, None where it was named by the user; isolated: the artifact, None where it
     could not be isolated; quality: how well its layer draws the cluster's relevance on other images; proof: its effect
     and the verdict, None where nothing could be pasted; spread: how many samples of each split carry it; trouble: why
-    something above is missing, in one sentence.
+    something above is missing, in one sentence; features: what was tested in feature space. Features alone never prove
+    an artifact, as no person can see what they stand for, and never say that it is not used.
     """
 
     label: int
@@ -47,6 +62,7 @@ class Case:
     proof: Proof | None = None
     spread: tuple[Share, ...] = ()
     trouble: str = ""
+    features: FeatureEffect | None = None
 
     @property
     def proven(self) -> bool:

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from unhans.artifacts.effect import Effect
-from unhans.artifacts.interval import Interval
 from unhans.artifacts.numerals import change_said, samples_said, share_said
-from unhans.artifacts.trial import Trial, gap, independent
+from unhans.artifacts.ruling import Rival
+from unhans.artifacts.trial import OTHER, Trial
 
 COLOURS = {
     "mean colour": "its area in its mean colour",
     "random colour": "its area in a random colour",
     "area averaged": "the mean colour of the pixels under it",
 }
-PATCH, OTHER = "patch of the class", "other classes"
-
-
-class Rival(NamedTuple):
-    """A control held against the artifact: by how much more the artifact does, on the samples of both.
-
-    n: these samples, or the images that lent their pixels to the control where they are fewer.
-    """
-
-    control: Trial
-    more: float
-    interval: Interval
-    n: int
-
-
-def rivals_of(added: Sequence[Trial]) -> list[Rival]:
-    """Hold every control against the artifact, the first trial, on the samples of both."""
-    artifact = added[0]
-    return [Rival(control, *gap(artifact, control), independent(artifact, control)) for control in added[1:]]
+PATCH = "patch of the class"
 
 
 def effect_said(effect: Effect, name: str) -> str:
@@ -46,8 +27,9 @@ def effect_said(effect: Effect, name: str) -> str:
     )
 
 
-def controls_said(passed: Sequence[Rival], failed: Sequence[Rival]) -> str:
+def controls_said(rivals: Sequence[Rival]) -> str:
     """Say what each control does, those that the artifact cannot be told from first, and which there are none of."""
+    failed, passed = ([rival for rival in rivals if rival.surpassed is does] for does in (False, True))
     told = []
     if failed:
         told.append(f"The artifact cannot be told from its control{'s' * (len(failed) > 1)}: {_doings(failed)}.")

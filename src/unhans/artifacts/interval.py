@@ -12,6 +12,7 @@ _Z = 1.959963984540054  # two-sided 95 % point of the normal distribution
 _TAIL = 0.025  # of the two-sided 95 % interval
 _RESAMPLES = 2000
 _AT_ONCE = 2**21  # random numbers: 16 MB
+_MOST = 100_000  # samples: more than these are not asked for
 
 
 def wilson(successes: int, n: int) -> Interval:
@@ -73,6 +74,21 @@ def paired(
     _, group = np.unique(groups, return_inverse=True)
     counts, sums = np.bincount(group), np.bincount(group, weights=difference)
     return mean, with_unseen(_of_groups(sums, counts, seed, possible), mean, len(counts), possible)
+
+
+def samples_below(values: NDArray[np.number], bound: float, possible: float = 1.0) -> int | None:
+    """Return about how many values like these put the 95 % interval of their mean below a bound; None: no number will.
+
+    As many as both parts of the interval take: the spread of the values, and what n draws may have missed.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    mean = float(values.mean())
+    if mean >= bound:
+        return None
+    spread = (_Z * values.std(ddof=min(1, len(values) - 1)) / (bound - mean)) ** 2
+    unseen = np.log(_TAIL) / np.log1p(-(bound - mean) / (possible - mean))
+    needed = max(len(values), int(np.ceil(max(spread, unseen))))
+    return needed if needed <= _MOST else None
 
 
 def _of_groups(sums: NDArray[np.float64], counts: NDArray[np.int64], seed: int, possible: float) -> Interval:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from unhans.artifacts.effect import Effect, differences, flip_effect
 from unhans.artifacts.interval import Interval, paired
 
+OTHER = "other classes"  # the control whose effect is towards another class
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -56,14 +58,32 @@ def gap(first: Trial, second: Trial, seed: int = 0) -> tuple[float, Interval]:
     Where the second took pixels of donors, these are what is resampled. Raises ValueError where they have
     no sample in common.
     """
+    values, donors = pairs(first, second)
+    return paired(values, seed, span(first, second), donors)
+
+
+def pairs(first: Trial, second: Trial) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+    """Return by how much more the first changes each sample of both, and the donors of the second, if it has any.
+
+    Raises ValueError where they have no sample in common.
+    """
     _, here, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
     if not len(here):
         raise ValueError(f"the trials {first.name!r} and {second.name!r} must share samples, got none in common")
     donors = None if second.donors is None else second.donors[there]
-    return paired(first.differences[here] - second.differences[there], seed, groups=donors)
+    return first.differences[here] - second.differences[there], donors
+
+
+def span(first: Trial, second: Trial) -> float:
+    """Return the largest size of a difference between two trials.
+
+    Both change one probability of the same image, so the results differ by 1 at most. Where one is towards another
+    class, one probability may rise by 1 while the other falls by 1.
+    """
+    return 1.0 if (first.name == OTHER) == (second.name == OTHER) else 2.0
 
 
 def independent(first: Trial, second: Trial) -> int:
     """Return how many samples, or donors where there are fewer, a comparison of two trials rests on."""
-    _, _, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
-    return len(there) if second.donors is None else len(np.unique(second.donors[there]))
+    values, donors = pairs(first, second)
+    return len(values) if donors is None else len(np.unique(donors))

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from unhans.artifacts.comparison import MINIMUM, RATE, comparisons
 from unhans.artifacts.effect import Effect
-from unhans.artifacts.grounds import Rival, control_said, controls_said, effect_said, removal_said, rivals_of
+from unhans.artifacts.grounds import controls_said, effect_said, removal_said
 from unhans.artifacts.interval import Interval
-from unhans.artifacts.numerals import samples_said, share_said
+from unhans.artifacts.ruling import FEWEST, Name, Reason, rivals_of, ruled
+from unhans.artifacts.summary import missing_said, summary_said, tested_said
 from unhans.artifacts.trial import Trial, gap
-
-Name = Literal["proven", "no effect", "not separable"]
-
-MINIMUM = 0.05  # least change of the probability that counts as an effect
-FEWEST = 10  # samples below which nothing is proven and no effect excluded
-EQUAL = 0.001  # probability by which an artifact must surpass a control: below is the rounding of networks in 16 bits
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The verdict's name, what it means in plain words, and its grounds with the numbers.
 
-    effect: of the artifact; controls, removal: "" where they do not matter or are not there.
+    Attributes:
+        name: proven, not used, or open.
+        summary: the verdict in a sentence.
+        effect: of the artifact, in words.
+        controls, removal: the same of these; "" where they do not matter or are not there.
+        reason: why it is open, else None.
+        decided_by: what decided: "artifact" for its own effect, or the names of controls. Of a proven artifact, and of
+            one among many, the comparison that was nearest to failing.
+        missing: what a decision would take, in words; "" where there is one.
+        p_value: of "this artifact is not proven", the largest of its comparisons; None where nothing was compared.
+        q_value: the same, adjusted for all tests of one look; 1 where the rule of the intervals fails.
+        tests: in this look.
+        rate: what q may reach: the look's share of the error rate.
     """
 
     name: Name
@@ -31,12 +38,21 @@ class Verdict:
     effect: str = ""
     controls: str = ""
     removal: str = ""
+    reason: Reason | None = None
+    decided_by: tuple[str, ...] = ()
+    missing: str = ""
+    p_value: float | None = None
+    q_value: float | None = None
+    tests: int = 1
+    rate: float = RATE
 
     @property
     def grounds(self) -> dict[str, str]:
         """The grounds that there are, by what they are about."""
         every = {"Effect": self.effect, "Controls": self.controls, "Removal": self.removal}
-        return {label: text for label, text in every.items() if text}
+        if self.p_value is not None and self.q_value is not None:
+            every["Test"] = tested_said(self.p_value, self.q_value, self.tests, self.rate)
+        return {label: text for label, text in (every | {"Missing": self.missing}).items() if text}
 
     @property
     def sentence(self) -> str:
@@ -45,65 +61,45 @@ class Verdict:
 
 
 def judge(added: Sequence[Trial], removed: Sequence[Trial], name: str) -> Verdict:
-    """Judge whether the network uses the artifact as a sign of the class.
+    """Judge whether the network uses the artifact as a sign of the class, as if nothing else had been tested.
 
-    added: the artifact's trial on samples of other classes, then its controls. removed: the trials of the fills on
-    affected samples, then the control; may be empty. name: the class. The rule, with Δp the mean change of the class's
-    probability and every interval of 95 %:
+    With Δp the mean change of the class's probability and every interval of 95 %:
 
-    - *no effect*: the upper end of the interval of Δp lies below MINIMUM, so that an effect of MINIMUM or more is
+    - *not used*: the upper end of the interval of Δp lies below MINIMUM, so that an effect of MINIMUM or more is
       excluded, by FEWEST samples or more; nor is a share of MINIMUM or more newly predicted as the class (lower end).
     - *proven*: its lower end lies at MINIMUM or above; for every control the lower end of the interval of the paired
-      difference Δp(artifact) − Δp(control) lies above 0 (by EQUAL); and each of these numbers comes from FEWEST samples
-      or more.
-    - *not separable*: everything else. The interval of Δp holds MINIMUM, so that an effect of it is neither shown nor
-      excluded; or that of the difference to a control does not lie above 0; or there are too few samples.
+      difference Δp(artifact) − Δp(control) lies above 0 (by EQUAL); each of these numbers comes from FEWEST samples
+      or more; and each of these hypotheses is rejected at RATE by a test that holds for any distribution.
+    - *open*: everything else, with the reason and what is missing. The interval of Δp holds MINIMUM, so that an effect
+      of it is neither shown nor excluded; or the difference to a control does not lie above 0; or there are too few
+      samples.
 
-    All controls must be passed, so their number needs no correction. Removal does not decide, as to fill a piece of the
-    object lowers p as well; it is graded in the sentence: the network leans on the artifact, or it has back-up
-    strategies [000 §3.2], which samples show that were recognised before.
+    All controls must be passed, so their number needs no correction (`unhans.artifacts.comparison.comparisons`); the
+    number of artifacts does: see `unhans.artifacts.discovery.decide`. "Not used" is an interval's statement about one
+    artifact, with an error of 2.5 % for each. Removal does not decide, as to fill a piece of the object lowers p as
+    well; it is graded in the sentence: the network leans on the artifact, or it has back-up strategies [000 §3.2],
+    which samples show that were recognised before.
+
+    Args:
+        added: the artifact's trial on samples of other classes, then its controls.
+        removed: the trials of the fills on affected samples, then the control; may be empty.
+        name: of the class.
     """
-    effect, rivals = added[0].effect, rivals_of(added)
-    failed = [rival for rival in rivals if rival.interval[0] <= EQUAL]
-    passed = [rival for rival in rivals if rival.interval[0] > EQUAL]
-    verdict, summary = _verdict(effect, rivals, failed, name)
-    decisive = effect.n >= FEWEST and effect.probability_interval[0] >= MINIMUM
-    said = f"{effect_said(effect, name)} {_excluded(effect)}" if verdict == "no effect" else effect_said(effect, name)
-    return Verdict(verdict, summary, said, controls_said(passed, failed) if decisive else "", _removal(removed, name))
-
-
-def _verdict(effect: Effect, rivals: Sequence[Rival], failed: Sequence[Rival], name: str) -> tuple[Name, str]:
-    low, high = effect.probability_interval
-    if effect.n < FEWEST:
-        return "not separable", _few(effect.n)
-    if high < MINIMUM and effect.share_interval[0] >= MINIMUM:
-        return "not separable", (
-            f"Not separable from no effect: {share_said(effect.share, effect.share_interval)} of the samples are newly "
-            f"predicted as {name!r}, though its probability hardly moves (as where all classes are nearly equal)."
-        )
-    if high < MINIMUM:
-        return "no effect", f"No effect: for the network, the artifact alone is no sign of {name!r}."
-    if low < MINIMUM:
-        return "not separable", (
-            f"Not separable from no effect. An effect of {MINIMUM} or more is neither shown nor excluded by "
-            f"{samples_said(effect.n)}; more samples would tell."
-        )
-    fewest = min(each.n for each in rivals) if rivals else effect.n
-    if fewest < FEWEST:
-        return "not separable", _few(fewest)
-    if failed:
-        rival = " and ".join(control_said(each.control) for each in failed)
-        return "not separable", (
-            f"Not separable from its control{'s' * (len(failed) > 1)}: the artifact raises the probability of "
-            f"{name!r}, but by no more than {rival}, as far as can be told."
-        )
-    return "proven", f"Proven: the network uses the artifact as a sign of {name!r}."
-
-
-def _few(n: int) -> str:
-    return (
-        f"Not separable for want of samples: a verdict takes {FEWEST} for each comparison, but one has only {n}; more "
-        "samples would tell."
+    effect, rivals, compared = added[0].effect, rivals_of(added), comparisons(added)
+    ruling = ruled(effect, compared[0], rivals)
+    shown = effect.n >= FEWEST and effect.probability_interval[0] >= MINIMUM
+    p_value = max(each.p_value for each in compared)
+    return Verdict(
+        ruling.name,
+        summary_said(ruling, effect, rivals, name),
+        effect_said(effect, name) + f" {_excluded(effect)}" * (ruling.name == "not used"),
+        controls_said(rivals) if shown else "",
+        _removal(removed, name),
+        ruling.reason,
+        ruling.decided_by,
+        missing_said(ruling, added),
+        p_value,
+        p_value if ruling.name == "proven" else 1.0,
     )
 
 

@@ -112,7 +112,10 @@ def _kept(subject: Subject, path: Path, named: int | None, fill: str) -> Affecte
 def _remark(case: Case) -> str:
     if case.proven:
         return ""
-    verdict = "it was not measured" if case.proof is None else f"the verdict is {case.proof.verdict.name!r}"
+    verdict = "it was not measured"
+    if case.proof is not None:
+        found = case.proof.verdict
+        verdict = f"the verdict is {found.name!r}{f' ({found.reason})' if found.reason else ''}"
     return f"That the network uses the artifact of class {case.name!r} is not proven: {verdict}."
 
 

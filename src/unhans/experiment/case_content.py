@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from unhans.artifacts.case import Case, Share
+from unhans.artifacts.case import Case, FeatureEffect, Share
 from unhans.artifacts.effect import Effect
 from unhans.artifacts.isolated import Detector, Isolated
 from unhans.artifacts.proof import Proof
@@ -40,6 +40,7 @@ def case_from(plain: Mapping[str, Any], layers: tuple[Tensor, ...], detector: De
         "isolated": partial(_isolated, layers, detector),
         "quality": _quality,
         "proof": _proof,
+        "features": _features,
     }
     parts = {name: None if plain[name] is None else make(**plain[name]) for name, make in made.items()}
     return Case(**{**plain, **parts, "spread": tuple(Share(**share) for share in plain["spread"])})
@@ -78,14 +79,23 @@ def _portion(n: int, mean: float, interval: Sequence[float]) -> Portion:
 
 
 def _proof(**plain: Any) -> Proof:
-    trials = {name: tuple(_trial(**trial) for trial in plain[name]) for name in ("added", "removed")}
-    return Proof(**plain | trials | {"verdict": Verdict(**plain["verdict"]), "examples": (), "removal_examples": ()})
+    verdict = Verdict(**{**plain["verdict"], "decided_by": tuple(plain["verdict"]["decided_by"])})
+    return Proof(**plain | _trials(plain) | {"verdict": verdict, "examples": (), "removal_examples": ()})
+
+
+def _features(**plain: Any) -> FeatureEffect:
+    return FeatureEffect(**plain | _trials(plain))
 
 
 def _effect(plain: Mapping[str, Any]) -> Effect:
     return Effect(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
 
 
+def _trials(plain: Mapping[str, Any]) -> dict[str, tuple[Trial, ...]]:
+    return {name: tuple(_trial(**trial) for trial in plain[name]) for name in ("added", "removed")}
+
+
 def _trial(**plain: Any) -> Trial:
     arrays = {"differences": np.array(plain["differences"], float), "indices": np.array(plain["indices"], np.int64)}
-    return Trial(**plain | arrays | {"effect": _effect(plain["effect"])})
+    donors = None if plain["donors"] is None else np.array(plain["donors"], np.int64)
+    return Trial(**plain | arrays | {"effect": _effect(plain["effect"]), "donors": donors})

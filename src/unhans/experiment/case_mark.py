@@ -20,7 +20,7 @@ from unhans.artifacts.isolated import Detector
 from unhans.experiment.case_content import case_from
 from unhans.store import file_stem
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

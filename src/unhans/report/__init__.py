@@ -1,6 +1,6 @@
 """What an audit found, for people: figures, tables, sentences, and the door to the loggers."""
 
-from unhans.report.account import case_sentences, spread_sentences, state_of
+from unhans.report.account import case_sentences, missing_of, reason_of, spread_sentences, state_of
 from unhans.report.case_figures import write_case
 from unhans.report.case_record import case_record, write_cases
 from unhans.report.cluster_strip import cluster_strip
@@ -117,6 +117,7 @@ __all__ = [
     "log_once",
     "log_repairs",
     "mean_figure",
+    "missing_of",
     "monitor_figure",
     "output_figure",
     "parallel_figure",
@@ -127,6 +128,7 @@ __all__ = [
     "ranking_sentences",
     "ranking_table",
     "raw_images_stand_out",
+    "reason_of",
     "relevance_figure",
     "repair_figure",
     "repair_rows",

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from unhans.artifacts.interval import wilson
 from unhans.report.measures import PROBABILITY, SHARE
 
 if TYPE_CHECKING:
-    from unhans.artifacts.case import Case, Share
+    from unhans.artifacts.case import Case, FeatureEffect, Share
     from unhans.artifacts.proof import Proof
+    from unhans.artifacts.ruling import Name, Reason
+    from unhans.artifacts.trial import Trial
 
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
 SPLITS = {"train": "training", "val": "validation"}
-REASONS = {"not isolated": "nothing could be isolated", "not tested": "its effect was not measured"}
+NO_PIXELS = "No pixels were isolated, so no person can see what it is: features alone prove nothing and clear nothing."
+NO_LAYER = "A layer that can be pasted: a mask of where the artifact lies, or a picture of it."
 
 
-def state_of(case: Case) -> str:
-    """Return what became of a case: the name of its verdict, "not tested" or "not isolated"."""
+def state_of(case: Case) -> Name | Literal["not tested"]:
+    """Return what became of a case: the name of its verdict, or "not tested" where nobody tried.
+
+    A case of which nothing could be isolated, or only features were tested, is open.
+    """
     if case.proof is not None:
         return case.proof.verdict.name
-    return "not isolated" if case.isolated is None else "not tested"
+    return "not tested" if reason_of(case) is None else "open"
+
+
+def reason_of(case: Case) -> Reason | None:
+    """Return why a case is open; None where it is not."""
+    if case.proof is not None:
+        return case.proof.verdict.reason
+    if case.features is not None:
+        return "features only"
+    return "not isolated" if case.trouble else None
+
+
+def missing_of(case: Case) -> str:
+    """Say what a decision about an open case would take; "" where it is not open."""
+    if case.proof is not None:
+        return case.proof.verdict.missing
+    return NO_LAYER if reason_of(case) is not None else ""
 
 
 def case_sentences(case: Case) -> list[str]:
@@ -31,7 +54,8 @@ def case_sentences(case: Case) -> list[str]:
 def case_grounds(case: Case) -> dict[str, str]:
     """Return the verdict and its grounds by what they are about, each in one text."""
     if case.proof is None:
-        said = {"Verdict": _verdict(case), "Reason": trouble_said(case)}
+        tested = "" if case.features is None else _in_features(case.features, case.name)
+        said = {"Verdict": _verdict(case), "Effect": tested, "Reason": trouble_said(case), "Missing": missing_of(case)}
     else:
         said = {"Verdict": case.proof.verdict.summary, **case.proof.verdict.grounds}
     return said | {"Spread": " ".join(spread_sentences(case))}
@@ -39,6 +63,8 @@ def case_grounds(case: Case) -> dict[str, str]:
 
 def headline(case: Case) -> str:
     """Say in one short sentence what the artifact does to the class, or why that was not measured."""
+    if case.proof is None and case.features is not None:
+        return _in_features(case.features, case.name)
     if case.proof is None or not case.proof.added:
         return trouble_said(case)
     effect = case.proof.added[0].effect
@@ -77,26 +103,33 @@ def _layer(case: Case) -> str:
 
 
 def _effect(case: Case) -> str:
+    if case.proof is None and case.features is not None:
+        return _in_features(case.features, case.name)
     if case.proof is None:
         return f"Its effect was not measured. {trouble_said(case)}".strip()
-    return " ".join(filter(None, (_addition(case.proof), _removal(case.proof))))
+    return " ".join(filter(None, (_addition(case.proof.added, case.proof.name), _removal(case.proof))))
 
 
-def _addition(proof: Proof) -> str:
-    if not proof.added:
+def _addition(added: Sequence[Trial], name: str, what: str = "it") -> str:
+    if not added:
         return ""
-    effect = proof.added[0].effect
+    effect = added[0].effect
     return (
-        f"Added to {effect.n} samples of other classes, it changes the probability of {proof.name} by "
-        f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)} and makes the network predict {proof.name} for "
-        f"{SHARE.said(effect)} {SHARE.range_said(effect)} of them.{_controls(proof)}"
+        f"Added to {effect.n} samples of other classes, {what} changes the probability of {name} by "
+        f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)} and makes the network predict {name} for "
+        f"{SHARE.said(effect)} {SHARE.range_said(effect)} of them.{_controls(added)}"
     )
 
 
-def _controls(proof: Proof) -> str:
-    if len(proof.added) < 2:
+def _in_features(features: FeatureEffect, name: str) -> str:
+    """Say what a direction does in feature space."""
+    return _addition(features.added, name, f"its direction in the features of layer {features.layer!r}")
+
+
+def _controls(added: Sequence[Trial]) -> str:
+    if len(added) < 2:
         return ""
-    strongest = max(proof.added[1:], key=lambda trial: trial.effect.probability)
+    strongest = max(added[1:], key=lambda trial: trial.effect.probability)
     changed = f"{PROBABILITY.said(strongest.effect)} {PROBABILITY.range_said(strongest.effect)}"
     return f" The strongest control ({strongest.name}) changes it by {changed}."
 
@@ -114,7 +147,12 @@ def _removal(proof: Proof) -> str:
 def _verdict(case: Case) -> str:
     if case.proof is not None:
         return case.proof.verdict.sentence
-    return f"There is no verdict, as {REASONS[state_of(case)]}."
+    if case.features is not None:
+        return f"Open: its effect was tested in feature space only. {NO_PIXELS}"
+    if state_of(case) == "not tested":
+        return "Not tested."
+    what = "no artifact could be isolated" if case.isolated is None else "what was isolated has no layer to paste"
+    return f"Open: {what}, so its effect was not measured."
 
 
 def _spread(share: Share) -> str:

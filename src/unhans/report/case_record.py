@@ -7,14 +7,15 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unhans.report.account import case_sentences, spread_sentences, state_of
+from unhans.report.account import case_sentences, missing_of, reason_of, spread_sentences, state_of
 from unhans.report.measures import MEASURES, plain
 from unhans.store.atomic import replacing
 
 if TYPE_CHECKING:
-    from unhans.artifacts.case import Case
+    from unhans.artifacts.case import Case, FeatureEffect
     from unhans.artifacts.isolated import Isolated
     from unhans.artifacts.trial import Trial
+    from unhans.artifacts.verdict import Verdict
 
 
 def case_record(case: Case) -> dict[str, Any]:
@@ -24,7 +25,10 @@ def case_record(case: Case) -> dict[str, Any]:
         "label": int(case.label),
         "class": case.name,
         "verdict": state_of(case),
+        "reason": reason_of(case),
+        "missing": missing_of(case) or None,
         "proven": bool(case.proven),
+        **_test(proof.verdict if proof else None),
         "artifact": proof.artifact if proof else None,
         "trouble": case.trouble or None,
         "sentences": [*case_sentences(case), *spread_sentences(case)],
@@ -33,6 +37,7 @@ def case_record(case: Case) -> dict[str, Any]:
         "quality": _fields(case.quality),
         "added": [_trial(trial) for trial in proof.added] if proof else [],
         "removed": [_trial(trial) for trial in proof.removed] if proof else [],
+        "features": None if case.features is None else _features(case.features),
         "spread": [_fields(share) for share in case.spread],
     }
 
@@ -42,6 +47,25 @@ def write_cases(path: str | os.PathLike[str], cases: Sequence[Case]) -> None:
     text = json.dumps([case_record(case) for case in cases], indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(path) as part:
         part.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _test(verdict: Verdict | None) -> dict[str, Any]:
+    """Which comparison decided, and how sure it is among all tests of its look."""
+    return {
+        "decided_by": list(verdict.decided_by) if verdict else [],
+        "p_value": plain(verdict.p_value) if verdict else None,
+        "q_value": plain(verdict.q_value) if verdict else None,
+        "tests": verdict.tests if verdict else None,
+        "rate": verdict.rate if verdict else None,
+    }
+
+
+def _features(features: FeatureEffect) -> dict[str, Any]:
+    return {
+        "layer": features.layer,
+        "added": [_trial(trial) for trial in features.added],
+        "removed": [_trial(trial) for trial in features.removed],
+    }
 
 
 def _isolated(isolated: Isolated) -> dict[str, Any]:

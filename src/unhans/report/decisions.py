@@ -17,8 +17,8 @@ from unhans.store.atomic import replacing
 Done = Literal["acted", "would act", "did not act", "measured again"]
 
 DECISION_COLUMNS = (
-    "epoch", "class", "decision", "because", "verdict", "score", "n", "delta_p", "delta_p_low", "delta_p_high",
-    "controls",
+    "epoch", "class", "decision", "because", "verdict", "reason", "score", "n", "delta_p", "delta_p_low",
+    "delta_p_high", "q_value", "rate", "controls",
 )  # fmt: skip
 STYLES: dict[str, str] = {"acted": "bold red", "would act": "bold yellow", "measured again": "cyan"}
 
@@ -43,9 +43,11 @@ class Decision:
     """One decision after one audit, with its evidence.
 
     epoch: after which; label, name: the class; done: what was decided; because: why, in words; verdict: what became of
-    the case ("proven", "no effect", "not separable", "not tested", "not isolated", "not verified"); artifact: what it
-    is, in words; score: of the suspicion, None where the class was not audited; n, delta_p, delta_p_low, delta_p_high:
-    the artifact's effect on samples of other classes with its 95 % interval, None where it was not measured.
+    the case ("proven", "not used", "open", "not tested"); artifact: what it is, in words; score: of the suspicion, None
+    where the class was not audited; n, delta_p, delta_p_low, delta_p_high: the artifact's effect on samples of other
+    classes with its 95 % interval, None where it was not measured. reason: why it is open, "" elsewhere; decided_by:
+    "artifact" or the controls that decided; q_value, rate: the p-value adjusted for all tests of the look, and what it
+    may reach.
     """
 
     epoch: int
@@ -61,6 +63,10 @@ class Decision:
     delta_p_low: float | None = None
     delta_p_high: float | None = None
     controls: tuple[Compared, ...] = ()
+    reason: str = ""
+    decided_by: tuple[str, ...] = ()
+    q_value: float | None = None
+    rate: float | None = None
 
 
 def decision_line(decision: Decision) -> str:
@@ -71,7 +77,11 @@ def decision_line(decision: Decision) -> str:
 def decision_rows(decisions: Sequence[Decision]) -> list[list[Any]]:
     """Return every decision as a row of `DECISION_COLUMNS` in plain values."""
     return [
-        [each.epoch, each.name, each.done, each.because, each.verdict, *map(plain, _numbers(each)), _controls(each)]
+        [
+            *(each.epoch, each.name, each.done, each.because, each.verdict, each.reason or None),
+            *map(plain, (*_numbers(each), each.q_value, each.rate)),
+            _controls(each),
+        ]
         for each in decisions
     ]
 
@@ -151,7 +161,8 @@ def _strict(value: Any) -> Any:
 
 
 def _html_row(decision: Decision) -> str:
-    cells = (decision.done, decision.n or "–", _change(decision), decision.verdict, decision.because)
+    verdict = f"{decision.verdict}: {decision.reason}" if decision.reason else decision.verdict
+    cells = (decision.done, decision.n or "–", _change(decision), verdict, decision.because)
     marked = ' class="marked"' if decision.done in ("acted", "would act") else ""
     short = "".join(f'<td style="white-space:nowrap">{escape(str(cell))}</td>' for cell in cells[:-1])
     first = f'<th scope="row" style="width:auto;min-width:0">{decision.epoch}</th>'

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from unhans.report.account import case_grounds, case_sentences, spread_sentences, state_of
+from unhans.report.account import case_grounds, case_sentences, reason_of, spread_sentences, state_of
 from unhans.report.effect_lines import trial_name
 from unhans.report.measures import MEASURES, plain
 from unhans.store.files import write_csv
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 EFFECT_COLUMNS = (
     "label", "class", "artifact", "direction", "trial", "n",
     *(f"{measure.column}{end}" for measure in MEASURES for end in ("", "_low", "_high")), "verdict",
+    "reason", "p_value", "q_value",
 )  # fmt: skip
 TITLES = {
     "add": "Added to samples of other classes",
     "remove": "Removed from affected samples",
 }
-STYLES = {"proven": "bold red", "no effect": "green"}
+STYLES = {"proven": "bold red", "not used": "green"}
 
 Row = tuple[Any, ...]
 
@@ -55,7 +56,8 @@ def verdict_lines(case: Case, truth: str = "") -> RenderableType:
     truth: what is known because the artifact was planted.
     """
     state, lines = state_of(case), Table.grid(padding=(0, 2, 0, 0))
-    heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (state, STYLES.get(state, "bold")))
+    why = f" ({reason_of(case)})" if reason_of(case) else ""
+    heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (state, STYLES.get(state, "bold")), why)
     for label, text in {**case_grounds(case), "Truth": truth}.items():
         if text:
             lines.add_row(Text(label, "dim"), Text(text))
@@ -75,7 +77,7 @@ def write_effects(path: str | os.PathLike[str], cases: Sequence[Case]) -> None:
     write_csv(path, EFFECT_COLUMNS, effect_rows(cases))
 
 
-CASE_COLUMNS = ("class", "verdict", "suspicion", "layer", "effect", "because", "spread", *(
+CASE_COLUMNS = ("class", "verdict", "reason", "suspicion", "layer", "effect", "because", "spread", *(
     f"{measure.column}{end}" for measure in MEASURES for end in ("", "_low", "_high")
 ))  # fmt: skip
 
@@ -92,24 +94,33 @@ def case_rows(cases: Sequence[Case], pictures: Sequence[Sequence[Path | None]] =
 def _summary(case: Case) -> Row:
     added = case.proof.added if case.proof else ()
     numbers = _numbers(added[0].effect) if added else [None] * 3 * len(MEASURES)
-    return (case.name, state_of(case), *case_sentences(case), " ".join(spread_sentences(case)), *numbers)
+    spread = " ".join(spread_sentences(case))
+    return (case.name, state_of(case), reason_of(case), *case_sentences(case), spread, *numbers)
 
 
 def _trials(case: Case) -> Iterator[tuple[str, int, Trial]]:
-    if case.proof is not None:
-        for direction, trials in (("add", case.proof.added), ("remove", case.proof.removed)):
+    tested, where = case.proof or case.features, "" if case.proof else " in features"
+    if tested is not None:
+        for direction, trials in (("add", tested.added), ("remove", tested.removed)):
             for number, trial in enumerate(trials):
-                yield direction, number, trial
+                yield f"{direction}{where}", number, trial
 
 
 def _case_rows(case: Case) -> Iterator[Row]:
-    if case.proof is None:
-        yield (case.label, case.name, *[None] * (len(EFFECT_COLUMNS) - 3), state_of(case))
+    verdict = _verdict(case)
+    if case.proof is None and case.features is None:
+        yield (case.label, case.name, *[None] * (len(EFFECT_COLUMNS) - 2 - len(verdict)), *verdict)
     for direction, number, trial in _trials(case):
-        verdict = state_of(case) if direction == "add" and number == 0 else None
+        first = direction.startswith("add") and number == 0
         artifact = case.proof.artifact if case.proof else None
         start = (case.label, case.name, artifact, direction, trial.name, int(trial.effect.n))
-        yield (*start, *_numbers(trial.effect), verdict)
+        yield (*start, *_numbers(trial.effect), *(verdict if first else [None] * len(verdict)))
+
+
+def _verdict(case: Case) -> Row:
+    """What stands in the last columns: verdict, reason, p and q."""
+    found = case.proof.verdict if case.proof else None
+    return state_of(case), reason_of(case), *([plain(found.p_value), plain(found.q_value)] if found else [None, None])
 
 
 def _numbers(effect: Effect) -> list[float | None]:

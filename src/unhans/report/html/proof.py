@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.report.account import STEPS, case_grounds, case_sentences, headline, spread_sentences, state_of
+from unhans.report.account import STEPS, case_grounds, case_sentences, headline, reason_of, spread_sentences, state_of
 from unhans.report.effect_lines import effect_groups
 from unhans.report.html.effects import effects_table
 from unhans.report.html.examples import examples_part
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unhans.artifacts.isolated import Isolated
 
 LAYER = 360  # pixels of a picture of the layer
+_FEATURES = "; in features only"
 KINDS = {"fixed": "at a fixed place", "free": "at changing places", "global": "on whole images"}
 
 
@@ -51,7 +52,7 @@ def proof_part(
 
 def _chain(case: Case) -> str:
     state = state_of(case)
-    heads = (_suspected(case), _found(case), _measured(case), (state, ""))
+    heads = (_suspected(case), _found(case), _measured(case), (state, reason_of(case) or ""))
     steps = (
         f'<li><span class="step">{step}</span><b>{escape(head)}</b><span class="quiet">{escape(note)}</span></li>'
         for step, (head, note) in zip(STEPS, heads, strict=True)
@@ -74,12 +75,13 @@ def _found(case: Case) -> tuple[str, str]:
 
 
 def _measured(case: Case) -> tuple[str, str]:
-    if case.proof is None or not case.proof.added:
+    tested = case.proof or case.features
+    if tested is None or not tested.added:
         return "not measured", ""
-    effect = case.proof.added[0].effect
+    effect = tested.added[0].effect
     return (
         f"Δp {PROBABILITY.said(effect)}",
-        f"{PROBABILITY.range_said(effect)}; {SHARE.said(effect)} of {effect.n} flipped",
+        f"{PROBABILITY.range_said(effect)}; {SHARE.said(effect)} of {effect.n} flipped{_FEATURES * (not case.proof)}",
     )
 
 
@@ -114,7 +116,8 @@ def _samples(isolated: Isolated, images: Any, heatmaps: NDArray[np.floating] | N
 
 def _effect(case: Case) -> str:
     if case.proof is None:
-        return "" if case.isolated is None else f"<h3>Its effect</h3><p>{escape(case_sentences(case)[2])}</p>"
+        none = case.isolated is None and case.features is None
+        return "" if none else f"<h3>Its effect</h3><p>{escape(case_sentences(case)[2])}</p>"
     return f"<h3>Its effect</h3>{effects_table(effect_groups(case.proof))}"
 
 
