@@ -23,7 +23,7 @@ from unhans.artifacts.spread import spread
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
 
-Kind = Literal["auto", "fixed", "free"]
+Kind = Literal["auto", "fixed", "free", "global"]
 Advance = Callable[[int], None]
 Truth = Callable[[int], Tensor]
 
