@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, get_args
+from functools import partial
+from itertools import chain
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts.fixed import isolate_fixed
-from unhans.artifacts.free import isolate_free
+from unhans.artifacts.free import WAYS as FREE
+from unhans.artifacts.free import isolate_by
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.whole import isolate_whole
 
@@ -76,14 +79,18 @@ def _ways(
     """What is tried, in this order."""
     members = _check(images, heatmaps, members, kind, mask)
     region = None if mask is None else np.asarray(mask, dtype=bool)
-    ways: dict[str, Way] = {
-        "fixed": lambda: (isolate_fixed(images, heatmaps, members, seed, region),),
-        "free": lambda: (isolate_free(images, heatmaps, members, seed),),
-        "global": lambda: isolate_whole(images, members, seed),
+    ways: dict[str, list[Way]] = {
+        "fixed": [lambda: (isolate_fixed(images, heatmaps, members, seed, region),)],
+        "free": [partial(_free, way, images, heatmaps, members, seed) for way in FREE],
+        "global": [lambda: isolate_whole(images, members, seed)],
     }
     if mask is not None:
-        return [ways["fixed"]]
-    return list(ways.values()) if kind == "auto" else [ways[kind]]
+        return ways["fixed"]
+    return [*chain(*ways.values())] if kind == "auto" else ways[kind]
+
+
+def _free(way: str, *arguments: Any) -> tuple[Isolated, ...]:
+    return (isolate_by(way, *arguments),)
 
 
 def _found(ways: Iterable[Way]) -> Iterator[Isolated]:
@@ -97,7 +104,7 @@ def _found(ways: Iterable[Way]) -> Iterator[Isolated]:
         some = True
         yield from found
     if not some:
-        raise NothingIsolatedError("; ".join(reasons))
+        raise NothingIsolatedError("; ".join(dict.fromkeys(reasons)))
 
 
 def _check(

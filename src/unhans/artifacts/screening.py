@@ -15,7 +15,8 @@ Numbers = NDArray[np.float64]
 
 MOST = 24  # numbers that a discriminant looks at
 _ROUNDS = 30
-_PERMUTATIONS = 400
+_PERMUTATIONS = 200
+_ENOUGH = 5  # of them that do as well: it is chance, and no more are tried
 _PLAIN = 0.05  # p-value of fixed scores from which on the longer test is not worth while
 _ERRORS = 0.05, 20.0  # share of a cluster's members that are wrong before anything was seen, and how many count for it
 _LEAST = 1e-9
@@ -48,18 +49,27 @@ def fitted(numbers: Numbers, members: NDArray[np.bool_], most: int = MOST) -> Li
 
     Their covariance is shrunk by the rule of Ledoit and Wolf.
     """
-    from sklearn.covariance import ledoit_wolf
-
     inside, outside = numbers[members], numbers[~members]
     spread = np.sqrt((inside.var(0) * len(inside) + outside.var(0) * len(outside)) / max(1, len(numbers) - 2)) + _LEAST
     step = (inside.mean(0) - outside.mean(0)) / spread
     columns = np.sort(np.argsort(-np.abs(step), kind="stable")[:most])
     middle = (inside[:, columns].mean(0) + outside[:, columns].mean(0)) / 2
     within = numbers[:, columns] - np.where(members[:, None], inside[:, columns].mean(0), outside[:, columns].mean(0))
-    covariance, _ = ledoit_wolf(within / spread[columns], assume_centered=True)
+    covariance = _shrunk_covariance(within / spread[columns])
     direction = np.linalg.solve(covariance + 1e-6 * np.eye(len(columns)), step[columns])
     direction /= max(np.sqrt(direction @ covariance @ direction), _LEAST)
     return LinearDiscriminant(columns, middle, direction / spread[columns])
+
+
+def _shrunk_covariance(rows: Numbers) -> Numbers:
+    """The covariance of rows (n, d) with mean 0, drawn to a multiple of the identity [Ledoit and Wolf 2004]."""
+    n, d = rows.shape
+    plain = rows.T @ rows / n
+    level = np.trace(plain) / d
+    distance = ((plain - level * np.eye(d)) ** 2).sum()
+    noise = max(0.0, ((rows**2).sum(1) ** 2).mean() - (plain**2).sum()) / n
+    shrinkage = min(1.0, noise / max(distance, _LEAST))
+    return (1 - shrinkage) * plain + shrinkage * level * np.eye(d)
 
 
 def held_out(numbers: Numbers, members: NDArray[np.bool_], seed: int) -> HeldOut:
@@ -74,12 +84,12 @@ def held_out(numbers: Numbers, members: NDArray[np.bool_], seed: int) -> HeldOut
     probability = chance(scores, members, folds, rng)
     if probability > _PLAIN:
         return HeldOut(scores, area, probability)
-    areas = []
-    for _ in range(_PERMUTATIONS):
+    done = as_large = 0
+    while done < _PERMUTATIONS and as_large < _ENOUGH:
         permuted = rng.permutation(members)
         drawn, _ = _scores(numbers, permuted, rng)
-        areas.append(area_under_roc(drawn[permuted], drawn[~permuted]))
-    return HeldOut(scores, area, float((1 + np.sum(np.asarray(areas) >= area)) / (1 + _PERMUTATIONS)))
+        done, as_large = done + 1, as_large + (area_under_roc(drawn[permuted], drawn[~permuted]) >= area)
+    return HeldOut(scores, area, float((1 + as_large) / (1 + done)))
 
 
 def held_out_area(numbers: Numbers, members: NDArray[np.bool_], seed: int) -> float:
