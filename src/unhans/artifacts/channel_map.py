@@ -57,7 +57,8 @@ class ChannelMap:
     def _inverse(self, values: Tensor, right: bool) -> Tensor:
         """The smallest (largest, if right) argument of each value (3, n); the nearest end where there is none."""
         curves, last = self.curves.to(values).contiguous(), self.curves.shape[1] - 1
-        after = torch.searchsorted(curves, values, right=right).clamp(1, last)
+        found = torch.searchsorted(curves, values, right=right)
+        after = found.clamp(1, last)
         low, high = curves.gather(1, after - 1), curves.gather(1, after)
         share = (values - low) / (high - low).clamp(min=torch.finfo(values.dtype).tiny)
-        return (after - 1 + share.clamp(0, 1)) / last
+        return torch.where(found > last, 1.0, (after - 1 + share.clamp(0, 1)) / last)

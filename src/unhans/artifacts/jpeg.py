@@ -42,7 +42,7 @@ class Jpeg:
     def undo(self, images: Tensor) -> Tensor:
         """Return images (n, 3, H, W) in [0, 1] with softer seams between the blocks."""
         most = min(0.25, _SEAM * 50 / self.quality / 255)
-        return _softened(_softened(images, most).mT, most).mT.contiguous()
+        return _softened(_softened(images, most).mT, most).mT.clamp(0, 1).contiguous()
 
     def _of(self, image: Tensor) -> Tensor:
         file = io.BytesIO()

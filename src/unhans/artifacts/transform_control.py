@@ -22,11 +22,11 @@ def controls_of(transform: Transform, examples: Tensor, seed: int) -> dict[str, 
     """Return the controls of a transform by name.
 
     "opposite change": as far in the other direction. "colours exchanged": what happens to red happens to green, and so
-    on (left out where it is the same for all channels of the example images). "as strong noise": random, with the
+    on (left out where grey examples stay grey). "as strong noise": random, with the
     strength and the smoothness that the change has on each image.
     """
     controls = {OPPOSITE: opposite(transform)}
-    if _coloured(transform.apply(examples) - examples):
+    if _coloured(transform, examples):
         controls[EXCHANGED] = exchanged(transform)
     return controls | {NOISE: as_strong_noise(transform, seed)}
 
@@ -79,7 +79,9 @@ def _shaped(step: Tensor, rng: np.random.Generator) -> Tensor:
     return noise * (total / noise.square().mean().sqrt().clamp(min=1e-9))
 
 
-def _coloured(steps: Tensor) -> bool:
-    """Whether a change (n, 3, H, W) differs between channels by more than a little of its strength."""
+def _coloured(transform: Transform, images: Tensor) -> bool:
+    """Whether grey images change differently in each channel, by more than a little of the change's strength."""
+    grey = images.mean(1, keepdim=True).expand_as(images).contiguous()
+    steps = transform.apply(grey) - grey
     between = (steps - steps.mean(1, keepdim=True)).square().mean()
     return bool(between > (_GREY**2) * steps.square().mean())

@@ -30,7 +30,7 @@ _FLOOR = 0.02  # grey value, and standard deviation, below which a ratio says no
 _SURE, _SURER = 3.0, 5.0  # standard errors of a field's coefficients, of few and of all frequencies
 _QUALITIES = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
 _ENCODED = 40  # images that qualities are tried on
-_COARSE = 3  # bands of the coarsest detail, which stay as they are
+_COARSE = 0.2  # cycles per pixel below which detail is coarse
 
 
 def estimate_channel_map(images: Tensor, weights: Numbers, seed: int = 0) -> ChannelMap:
@@ -68,15 +68,15 @@ def estimate_field(images: Tensor, weights: Numbers, seed: int = 0) -> Field:
 
 
 def estimate_spectrum(images: Tensor, weights: Numbers, seed: int = 0) -> Spectrum:
-    """Compare the mean log-power of both groups in bands of frequency; the coarsest stay as they are.
+    """Compare the mean log-power of both groups in bands of frequency; a whole image's contrast stays as it is.
 
     More power is noise where it is added to all images alike, rather than in proportion to what each has there.
     """
     parts = [radial_power(part) for part in images.float().split(block_size(images))]
     power, centres = np.concatenate([part for part, _ in parts])[:, :, 1:], parts[0][1][1:]
     logarithms = np.log(power + 1e-10)
-    observed = _ratio(logarithms, weights)
-    drawn = np.stack([_ratio(logarithms * 1, weights, chosen) for chosen in _resamples(weights, seed)])
+    observed = _ratio(logarithms, centres, weights)
+    drawn = np.stack([_ratio(logarithms, centres, weights, chosen) for chosen in _resamples(weights, seed)])
     certain = np.maximum(0, 1 - drawn.var(0) / np.maximum(observed**2, 1e-12))
     gain = np.exp(observed * certain / 2)
     noise = _added(power, weights > 0.5)
@@ -194,15 +194,17 @@ def _denoised(cosines: Numbers, only_sure: bool = False) -> Numbers:
     return np.where(sure, observed * np.maximum(0, 1 - (noise / np.where(observed, observed, 1e-9)) ** 2), 0.0)
 
 
-def _ratio(logarithms: Numbers, weights: Numbers, chosen: Numbers | float = 1.0) -> Numbers:
-    """Log-ratio of the power (3, B) of carriers and others; 0 on average in the coarsest bands of all channels."""
-    inside, outside = (
-        np.tensordot(part / part.sum(), logarithms, 1) for part in (weights * chosen, (1 - weights) * chosen)
-    )
+def _ratio(logarithms: Numbers, centres: Numbers, weights: Numbers, chosen: Numbers | float = 1.0) -> Numbers:
+    """Log-ratio of the power (3, B) of carriers and others; the line through its coarse bands starts at 0.
+
+    What is left at frequency 0 is the contrast of the whole image: it differs by chance, or a curve explains it.
+    """
+    parts = weights * chosen, (1 - weights) * chosen
+    inside, outside = (np.tensordot(part / part.sum(), logarithms, 1) for part in parts)
     ratio = inside - outside
-    ratio = ratio - ratio[:, :_COARSE].mean()
-    ratio[:, 0] = 0.0
-    padded = np.pad(ratio, ((0, 0), (1, 1)), mode="edge")
+    coarse = max(3, int((centres < _COARSE).sum()))
+    _, level = np.polyfit(centres[:coarse], ratio[:, :coarse].mean(0), 1)
+    padded = np.pad(ratio - level, ((0, 0), (1, 1)), mode="edge")
     return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
 
 
