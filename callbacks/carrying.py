@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from unhans.callbacks.pasting import laid, scale_of
 
-from unhans.artifacts.addition import layers_of
 from unhans.artifacts.bench import Layered
-from unhans.artifacts.covered import covered
 from unhans.artifacts.naming import class_index
+from unhans.artifacts.put_on import check_part, covered_by
 from unhans.artifacts.sampling import check_label, drawn
 from unhans.data import planted_in, reading
 from unhans.data.benches import class_names
@@ -50,6 +49,7 @@ class Wanted:
     def of(self, dataset: Dataset, labels: NDArray[np.int64]) -> Carrying:
         """Read the samples; ValueError where there are none, or the artifact or its class does not fit them."""
         label, artifact, carriers = self._resolved(dataset, labels)
+        check_part(artifact, "following relevance inside an artifact")
         pool = carriers if carriers.any() else (labels == label) & ~reading.carriers_of(dataset)
         index = drawn(np.flatnonzero(pool), self.samples, self.seed) if self.indices is None else self.indices
         if len(index) and (index.min() < 0 or index.max() >= len(labels)):
@@ -87,4 +87,4 @@ class Wanted:
 
 def opaque(artifact: Layered, index: NDArray[np.int64], inputs: Tensor) -> NDArray[np.bool_]:
     """Return where an artifact lies on samples (n, H, W): where it is at least half as opaque as at most."""
-    return covered(layers_of(artifact, index, (inputs.shape[-2], inputs.shape[-1]))[:, 3].numpy())
+    return covered_by(artifact, index, (inputs.shape[-2], inputs.shape[-1]))

@@ -14,6 +14,7 @@ from unhans.artifacts.addition import pasted
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.measurement import Change, measure
 from unhans.artifacts.paste import check_layer
+from unhans.artifacts.put_on import is_whole
 from unhans.artifacts.subtraction import Subtraction, located
 from unhans.artifacts.verdict import FEWEST
 
@@ -50,6 +51,8 @@ def affected_by(each: Tracked, bench: Bench, samples: int) -> Masks:
     for images, kept in bench.batches(order):
         match = each.detector.match(images)
         found |= {int(kept[row]): match.masks[row] for row in np.flatnonzero(match.carries)}
+    if is_whole(each.layered):
+        return found
     return {
         int(index): found[int(index)] for index in located(np.array(list(found), dtype=np.int64), found.__getitem__)
     }
@@ -58,7 +61,8 @@ def affected_by(each: Tracked, bench: Bench, samples: int) -> Masks:
 def check_one(each: Tracked, bench: Bench, indices: NDArray[np.int64]) -> None:
     """Lay the artifact over the first sample that can be read; raise ValueError for what could not be measured."""
     for images, kept in bench.batches(indices):
-        check_layer(each.layered.layer(int(kept[0]), (images.shape[-2], images.shape[-1])))
+        if not is_whole(each.layered):
+            check_layer(each.layered.layer(int(kept[0]), (images.shape[-2], images.shape[-1])))
         logits = bench.predict(pasted(each.layered)(images[:1], kept[:1]))
         flip_effect(logits, logits, each.target)
         return
@@ -83,8 +87,9 @@ def _effect(bench: Bench, indices: NDArray[np.int64], change: Change, target: in
 
 
 def _removal(each: Tracked, bench: Bench, affected: Masks) -> Change:
-    """The images as they were before the artifact was planted, else inpainted where it was found."""
+    """The images as they were before the artifact was planted, else inpainted where it was found, or changed back."""
     truth = each.truth
     if truth is None:
-        return Subtraction(bench, each.layered, affected.__getitem__, np.array([], dtype=np.int64)).change("telea")
+        fill = "undo" if is_whole(each.layered) else "telea"
+        return Subtraction(bench, each.layered, affected.__getitem__, np.array([], dtype=np.int64)).change(fill)
     return lambda images, indices: torch.stack([truth(int(index)) for index in indices])

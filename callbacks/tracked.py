@@ -16,6 +16,7 @@ from unhans.artifacts.bench import Layered
 from unhans.artifacts.case import Case
 from unhans.artifacts.isolated import Detector
 from unhans.artifacts.naming import class_index
+from unhans.artifacts.put_on import can_be_put_on
 from unhans.data import Planted
 
 
@@ -69,7 +70,7 @@ def _resolved(artifact: Any, planted: Planted | None, classes: Sequence[str]) ->
     if isinstance(artifact, Artifact):
         return Tracked(type(artifact).__name__.lower(), artifact, artifact.target_index(classes))
     if isinstance(artifact, Case):
-        if artifact.isolated is None or not artifact.isolated.layers:
+        if not can_be_put_on(artifact.isolated):
             raise ValueError(f"the case of class {artifact.name!r} has no layer that could be pasted.")
         artifact = artifact.isolated, artifact.label
     if isinstance(artifact, tuple | list) and len(artifact) == 2 and hasattr(artifact[0], "layer"):

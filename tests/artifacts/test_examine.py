@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unhans.artifacts import Bench
-from unhans.artifacts.examine import NO_LAYER, examine, work
+from unhans.artifacts.examine import examine, work
 from unhans.artifacts.spread import spread
 
 SIDE, EACH = 24, 60
@@ -143,16 +143,19 @@ def test_what_cannot_be_isolated_is_a_trouble(members):
     assert sum(done) > 0
 
 
-def test_a_cast_of_colour_is_said_to_have_no_layer():
+def test_a_cast_of_colour_is_measured_like_any_artifact():
     bench, images, carriers = world(uses=False)
     images = images.clone()
     own = np.flatnonzero(carriers[:EACH])
     images[:EACH][carriers[:EACH]] = images[:EACH][~carriers[:EACH]]
     images[own, 0] = (images[own, 0] + 0.3).clamp(0, 1)
-    case = examined(bench, images, carriers)
+    case = examined(bench, images, carriers, samples=200)
     assert case.isolated.kind == "global"
-    assert case.trouble == NO_LAYER
-    assert case.proof is None
+    assert not case.trouble
+    assert case.quality is None
+    assert case.proof.verdict.name == "no effect"
+    assert {trial.name for trial in case.proof.added} >= {"artifact", "opposite change", "as strong noise"}
+    assert [trial.name for trial in case.proof.removed] == ["undo", "elsewhere"]
 
 
 def test_the_count_of_an_empty_split_is_zero(proven):

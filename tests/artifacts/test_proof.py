@@ -22,6 +22,8 @@ from unhans.artifacts.example import choose
 from unhans.artifacts.fill import FILLS
 from unhans.artifacts.proof import prove, prove_work
 
+LAYERED = [fill for fill in FILLS if fill != "undo"]  # that is for artifacts of whole images
+
 CLASS = np.arange(TARGET, 200, 4)
 AFFECTED, UNAFFECTED = CLASS[:20], CLASS[20:]
 CLEAN, IMAGES = images_of(), images_of(carriers=AFFECTED)
@@ -96,8 +98,8 @@ def test_the_true_removal_is_exact():
 
 
 def test_every_fill_takes_the_pattern_away():
-    proof = proof_of(bench_of(exact_weights(), IMAGES), fills=FILLS, truth=lambda index: CLEAN[index])
-    assert [trial.name for trial in proof.removed] == [*FILLS, "elsewhere"]
+    proof = proof_of(bench_of(exact_weights(), IMAGES), fills=LAYERED, truth=lambda index: CLEAN[index])
+    assert [trial.name for trial in proof.removed] == [*LAYERED, "elsewhere"]
     for trial in proof.removed[:-1]:
         assert trial.effect.logit < -3
     assert abs(proof.removed[-1].effect.logit) < 0.5

@@ -15,6 +15,8 @@ from unhans.artifacts.donor import Donors
 from unhans.artifacts.effect import softmax
 from unhans.artifacts.measurement import Advance, Change, Measurement, measure
 from unhans.artifacts.paste import blend
+from unhans.artifacts.put_on import layers_of, put_on, transform_of
+from unhans.artifacts.transform_control import controls_of
 from unhans.artifacts.trial import Trial, trial
 
 PATCH = "patch of the class"
@@ -38,13 +40,11 @@ def add(
     artifact would cover in their own mean colour, which takes away what lies there and adds nothing. "patch of the
     class": the pixels at this place of a random unaffected sample of the class (left out where there is none). "other
     classes": the effect of the artifact itself on that other class which gains most, on samples that are not of it
-    (left out where there are two classes only).
+    (left out where there are two classes only). An artifact of whole images has the controls of `controls_of` instead,
+    and "other classes".
     """
     donors: dict[int, int] = {}
-    changes = {"artifact": pasted(artifact), **_colours(bench, artifact, indices, size)}
-    changes["area averaged"] = _averaged(artifact)
-    if len(unaffected):
-        changes[PATCH] = _patch(artifact, Donors(bench, np.asarray(unaffected), _DONORS), donors)
+    changes = {"artifact": pasted(artifact), **_controls(bench, artifact, indices, unaffected, size, donors)}
     measured = measure(bench, indices, changes, advance)
     lent = np.array([donors[int(index)] for index in measured.indices]) if donors else None
     trials = [
@@ -54,24 +54,36 @@ def add(
     return (*trials, *_other_classes(bench, measured, label))
 
 
-def layers_of(artifact: Layered, indices: NDArray[np.int64], size: tuple[int, int]) -> Tensor:
-    """Return the artifact's layers on samples: (n, 4, H, W); ValueError for one of another size."""
-    layers = [artifact.layer(int(index), size) for index in indices]
-    for shape in {tuple(layer.shape) for layer in layers} - {(4, *size)}:
-        raise ValueError(f"an artifact's layer must be RGBA of the image's size: expected {(4, *size)}, got {shape}")
-    return torch.stack(layers)
-
-
 def pasted(artifact: Layered, alter: Callable[[Tensor, int], Tensor] | None = None) -> Change:
-    """Return the change that lays the artifact over images; alter: its layer and the sample's index → another layer."""
+    """Return the change that puts the artifact on images; alter: its layer and the sample's index → another layer."""
 
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        if alter is None:
+            return put_on(artifact, images, indices)
         layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
-        if alter is not None:
-            layers = torch.stack([alter(layer, int(index)) for layer, index in zip(layers, indices, strict=True)])
-        return blend(images, layers)
+        altered = [alter(layer, int(index)) for layer, index in zip(layers, indices, strict=True)]
+        return blend(images, torch.stack(altered))
 
     return change
+
+
+def _controls(
+    bench: Bench,
+    artifact: Layered,
+    indices: NDArray[np.int64],
+    unaffected: NDArray[np.int64],
+    size: tuple[int, int],
+    donors: dict[int, int],
+) -> dict[str, Change]:
+    """The changes that the artifact's is held against; donors: is told who lent pixels to whom."""
+    transform = transform_of(artifact)
+    if transform is not None:
+        examples, _ = bench.read(np.asarray(indices[: min(_LOOKED_AT, bench.batch_size)]))
+        return controls_of(transform, examples, bench.seed)
+    changes = {**_colours(bench, artifact, indices, size), "area averaged": _averaged(artifact)}
+    if len(unaffected):
+        changes[PATCH] = _patch(artifact, Donors(bench, np.asarray(unaffected), _DONORS), donors)
+    return changes
 
 
 def _colours(bench: Bench, artifact: Layered, indices: NDArray[np.int64], size: tuple[int, int]) -> dict[str, Change]:

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.artifacts.addition import layers_of, pasted
+from unhans.artifacts.addition import pasted
 from unhans.artifacts.area import Area, area_of
 from unhans.artifacts.assessment import Assessment, Rate
 from unhans.artifacts.assessment_plan import AssessmentPlan
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.carried import Carried, OnBench
-from unhans.artifacts.covered import covered
 from unhans.artifacts.effect import Effect, flip_effect
 from unhans.artifacts.measurement import Measurement, measure
-from unhans.artifacts.paste import blend
+from unhans.artifacts.put_on import covered_by, is_whole, put_on
 from unhans.artifacts.quality import Portion, portion, portion_of
 from unhans.artifacts.sampling import evenly
 
@@ -123,14 +122,17 @@ def _removed(plan: AssessmentPlan, measured: Measurement, advance: Advance) -> R
 
 
 def _relevance(plan: AssessmentPlan, advance: Advance) -> Portion | None:
-    """Mean share of positive relevance inside the mask."""
+    """Mean share of positive relevance inside the mask; None for an artifact that covers the whole image."""
     origin, chosen = plan.explained
     here, target = plan.here, plan.here.affected.label
+    if is_whole(here):
+        advance(len(chosen))
+        return None
     found: list[float] = []
     for images, kept in (here.cleaned if origin == "pasted" else here.bench).batches(chosen):
         if origin == "pasted":
-            layers = layers_of(here, kept, tuple(images.shape[-2:]))
-            images, masks = blend(images, layers), list(covered(layers[:, 3].numpy()))
+            masks = list(covered_by(here, kept, tuple(images.shape[-2:])))
+            images = put_on(here, images, kept)
         else:
             masks = [here.mask(int(index)) for index in kept]
         found += [portion(*pair) for pair in zip(here.bench.explain(images, target), masks, strict=True)]

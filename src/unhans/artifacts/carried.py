@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts.bench import Bench, Layered
+from unhans.artifacts.put_on import put_on, transform_of
+from unhans.artifacts.transform import Transform
 
 
 class Carried(Protocol):
@@ -104,6 +106,16 @@ class OnBench:
     def layer(self, index: int, size: tuple[int, int]) -> Tensor:
         """Return the artifact at the place that it takes on this sample: (4, H, W) RGBA in [0, 1]."""
         return self.affected.artifact.layer(self._places[index][1], size)
+
+    @property
+    def transform(self) -> Transform | None:
+        """What the artifact does to whole images; None where it has layers."""
+        return transform_of(self.affected.artifact)
+
+    def put_on(self, images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        """Return images (n, 3, H, W) in [0, 1] of samples (n,) with the artifact."""
+        own = np.array([self._places[int(index)][1] for index in indices], dtype=np.int64)
+        return put_on(self.affected.artifact, images, own)
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """Return where the artifact lies on a sample that carries it: (H, W)."""

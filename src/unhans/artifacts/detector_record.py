@@ -14,10 +14,21 @@ from unhans.artifacts.colors import ColorModel
 from unhans.artifacts.discriminant import Discriminant
 from unhans.artifacts.fixed import FixedDetector
 from unhans.artifacts.isolated import Detector
+from unhans.artifacts.screening import LinearDiscriminant
 from unhans.artifacts.template import Template
 from unhans.artifacts.template_detector import TemplateDetector
+from unhans.artifacts.whole_detector import WholeDetector
 
-_OURS = FixedDetector, Discriminant, TemplateDetector, Template, ColorDetector, ColorModel
+_OURS = (
+    FixedDetector,
+    Discriminant,
+    TemplateDetector,
+    Template,
+    ColorDetector,
+    ColorModel,
+    WholeDetector,
+    LinearDiscriminant,
+)
 _KINDS = {kind.__name__: kind for kind in _OURS}
 _KIND, _ARRAY = "kind", "array"
 
@@ -44,7 +55,7 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, Tensor):
         return value.clone()  # a view would be saved with all that it is a part of
-    if isinstance(value, float | int):
+    if isinstance(value, float | int | str):
         return value
     raise TypeError(f"a detector that is kept in a file must be one of {', '.join(_KINDS)}, got {type(value).__name__}")
 

@@ -17,17 +17,16 @@ from unhans.artifacts.isolate import isolate
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.meter import Meter
 from unhans.artifacts.proof import prove, prove_work
+from unhans.artifacts.put_on import is_whole
 from unhans.artifacts.quality import reproduce
 from unhans.artifacts.spread import spread
 
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
 
-Kind = Literal["auto", "fixed", "free"]
+Kind = Literal["auto", "fixed", "free", "global"]
 Advance = Callable[[int], None]
 Truth = Callable[[int], Tensor]
-
-NO_LAYER = "It lies on whole images, so there is no layer to paste and its effect is not measured."
 
 
 def examine(
@@ -88,9 +87,7 @@ def examine(
     if splits and isolated.detector is not None:
         shares = spread(bench, isolated.detector, label, splits, index, index[members], meter)
         case = replace(case, spread=shares)
-    if not isolated.layers:
-        return _counted(meter, replace(case, isolated=isolated, trouble=NO_LAYER))
-    quality = reproduce(bench, isolated, label, heatmaps, pool)
+    quality = None if is_whole(isolated) else reproduce(bench, isolated, label, heatmaps, pool)
     proof = trials(
         isolated,
         description=isolated.sentence,

@@ -73,7 +73,7 @@ PAINTERS: dict[str, Callable[[Picture, Mask], Picture]] = {
     "blur": blur,
     "mean": mean,
 }
-FILLS = (*PAINTERS, "neighbour", "unblend", "truth")
+FILLS = (*PAINTERS, "neighbour", "unblend", "truth", "undo")
 
 
 def check_fill(name: str) -> str:

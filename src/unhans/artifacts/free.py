@@ -13,6 +13,17 @@ from unhans.artifacts.rigid import isolate_rigid
 _FEWEST = 3  # members, and images of the rest
 
 
+WAYS = {"rigid": isolate_rigid, "coloured": isolate_colored}
+
+
+def isolate_by(
+    way: str, images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_], seed: int = 0
+) -> Isolated:
+    """Find what a cluster's images share at changing places in one of the WAYS; see `isolate_free`."""
+    _check(images, heatmaps, members)
+    return WAYS[way](images, heatmaps, members, seed)
+
+
 def isolate_free(images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_], seed: int = 0) -> Isolated:
     """Find what a cluster's images share at changing places.
 

@@ -13,7 +13,12 @@ COLOURS = {
     "mean colour": "its area in its mean colour",
     "random colour": "its area in a random colour",
     "area averaged": "the mean colour of the pixels under it",
+    "opposite change": "as large a change in the opposite direction",
+    "colours exchanged": "the same change with its colour channels exchanged",
+    "as strong noise": "random noise as strong on each image",
 }
+_OF_WHOLE_IMAGES = "opposite change"  # a control of transforms alone
+_ELSEWHERE = {"undo": "the opposite of undoing it"}  # what a removal is held against, by its fill
 PATCH = "patch of the class"
 
 
@@ -45,7 +50,8 @@ def removal_said(effect: Effect, fill: str, elsewhere: Effect, name: str, grade:
     return (
         f"Taken away from {effect.n} affected {'sample' if effect.n == 1 else 'samples'} (fill: {fill}), it changes "
         f"the probability of {name!r} by {probability_said(effect)} and its logit by "
-        f"{change_said(effect.logit, effect.logit_interval, 2)}; the same area filled elsewhere changes the "
+        f"{change_said(effect.logit, effect.logit_interval, 2)}; "
+        f"{_ELSEWHERE.get(fill, 'the same area filled elsewhere')} changes the "
         f"probability by {probability_said(elsewhere)}: {grade}."
     )
 
@@ -78,7 +84,7 @@ def _doing(control: Trial) -> str:
 def _missing(names: Sequence[str]) -> list[str]:
     """Say which of the usual controls could not be had; the trials leave them out for these reasons alone."""
     told = []
-    if PATCH not in names:
+    if PATCH not in names and _OF_WHOLE_IMAGES not in names:
         told.append("The patch of the class is left out: no sample of the class is known to be without the artifact.")
     if OTHER not in names:
         told.append("Its effect on another class is left out: there are only two classes.")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.artifacts.cast import isolate_global
 from unhans.artifacts.fixed import isolate_fixed
-from unhans.artifacts.free import isolate_free
+from unhans.artifacts.free import WAYS as FREE
+from unhans.artifacts.free import isolate_by
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
+from unhans.artifacts.whole import isolate_whole
 
-Sought = Literal["auto", "fixed", "free"]
+Sought = Literal["auto", "fixed", "free", "global"]
+Way = Callable[[], tuple[Isolated, ...]]
 
 
 def isolate(
@@ -27,32 +31,80 @@ def isolate(
     mask: NDArray[np.bool_] | None = None,
     seed: int = 0,
 ) -> Isolated:
-    """Isolate the artifact that the images of a cluster share and the rest of their class lacks.
+    """Isolate the artifact that the images of a cluster share and the rest of their class lacks: the first there is.
 
-    images: (n, 3, H, W) in [0, 1], all of one class; heatmaps: (n, H, W), relevance with respect to it, of any
-    positive scale; members: (n,) bool, the cluster. kind: "auto" looks for a fixed one first, then for a free one, then
-    for a cast of colours. mask: (H, W) bool, given by the user: a fixed artifact is estimated inside it. Raises
-    ValueError for arguments that do not fit, NothingIsolatedError where nothing is found, with the reason of each kind.
+    The arguments and what is raised are those of `isolate_all`.
     """
+    ways = _ways(images, heatmaps, members, kind, mask, seed)
+    return next(iter(_found(ways)))
+
+
+def isolate_all(
+    images: Tensor,
+    heatmaps: NDArray[np.floating],
+    members: NDArray[np.bool_],
+    *,
+    kind: Sought = "auto",
+    mask: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> tuple[Isolated, ...]:
+    """Isolate everything that the images of a cluster may share and the rest of their class lacks.
+
+    A fixed artifact comes first, then one at changing places, then what may have been done to whole images, of these
+    first what explains most of the difference. Several can be found for one artifact: which it is, its effect tells.
+
+    Args:
+        images: (n, 3, H, W) in [0, 1], all of one class.
+        heatmaps: (n, H, W), relevance with respect to it, of any positive scale.
+        members: (n,) bool, the cluster.
+        kind: "auto" looks for all kinds, the others for one.
+        mask: (H, W) bool, given by the user: a fixed artifact is estimated inside it, and nothing else looked for.
+        seed: of everything that is drawn.
+
+    Raises:
+        ValueError: arguments that do not fit.
+        NothingIsolatedError: nothing is found; the message holds the reason of each kind.
+    """
+    return tuple(_found(_ways(images, heatmaps, members, kind, mask, seed)))
+
+
+def _ways(
+    images: Tensor,
+    heatmaps: NDArray[np.floating],
+    members: NDArray[np.bool_],
+    kind: Sought,
+    mask: NDArray[np.bool_] | None,
+    seed: int,
+) -> list[Way]:
+    """What is tried, in this order."""
     members = _check(images, heatmaps, members, kind, mask)
-    if mask is not None:
-        return isolate_fixed(images, heatmaps, members, seed, np.asarray(mask, dtype=bool))
-    ways = {
-        "fixed": lambda: isolate_fixed(images, heatmaps, members, seed),
-        "free": lambda: isolate_free(images, heatmaps, members, seed),
-        "global": lambda: isolate_global(images, members, seed),
+    region = None if mask is None else np.asarray(mask, dtype=bool)
+    ways: dict[str, list[Way]] = {
+        "fixed": [lambda: (isolate_fixed(images, heatmaps, members, seed, region),)],
+        "free": [partial(_free, way, images, heatmaps, members, seed) for way in FREE],
+        "global": [lambda: isolate_whole(images, members, seed)],
     }
-    return _first(ways) if kind == "auto" else ways[kind]()
+    if mask is not None:
+        return ways["fixed"]
+    return [*chain(*ways.values())] if kind == "auto" else ways[kind]
 
 
-def _first(ways: dict[str, Callable[[], Isolated]]) -> Isolated:
-    reasons = []
-    for way in ways.values():
+def _free(way: str, *arguments: Any) -> tuple[Isolated, ...]:
+    return (isolate_by(way, *arguments),)
+
+
+def _found(ways: Iterable[Way]) -> Iterator[Isolated]:
+    reasons, some = [], False
+    for way in ways:
         try:
-            return way()
+            found = way()
         except NothingIsolatedError as error:
             reasons.append(str(error))
-    raise NothingIsolatedError("; ".join(reasons))
+            continue
+        some = True
+        yield from found
+    if not some:
+        raise NothingIsolatedError("; ".join(dict.fromkeys(reasons)))
 
 
 def _check(
@@ -88,8 +140,8 @@ def _check_heatmaps(heatmaps: NDArray[np.floating], images: Tensor) -> None:
 
 
 def _check_mask(mask: NDArray[np.bool_], size: tuple[int, ...], kind: str) -> None:
-    if kind == "free":
-        raise ValueError("a mask tells where a fixed artifact lies, got kind 'free'; leave one of them out")
+    if kind not in ("auto", "fixed"):
+        raise ValueError(f"a mask tells where a fixed artifact lies, got kind {kind!r}; leave one of them out")
     if mask.shape != size or not mask.any():
         raise ValueError(
             f"the mask must be {size} like the images and hold a pixel, got {mask.shape}, {mask.sum()} set"

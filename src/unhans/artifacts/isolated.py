@@ -12,6 +12,7 @@ from torch import Tensor, zeros
 from torchvision.transforms.v2.functional import to_pil_image
 
 from unhans.artifacts.placement import place
+from unhans.artifacts.transform import Transform
 
 Kind = Literal["fixed", "free", "global"]
 
@@ -45,13 +46,13 @@ class Detector(Protocol):
 class Isolated:
     """The artifact of a cluster of n images.
 
-    kind: "fixed": always at the same place; "free": at changing places; "global": the colours of the whole image.
-    layers: RGBA (4, h, w) in [0, 1]: one of the image's size (fixed), cropped prototypes, the most frequent first
-    (free), none (global). members: (n,) the images that carry it, by matching. masks: (n, H, W) where it lies on each,
-    all False where it does not. detector: finds it in other images. separation: area under the ROC curve of held-out
-    scores, the given cluster's members against the others. places: (n, 4) top, left, bottom, right of the masks in
-    pixels, the last two exclusive, zeros where it does not lie. sentence: all this in plain words. seed: of a free
-    layer's random places.
+    kind: "fixed": always at the same place; "free": at changing places; "global": on whole images. layers: RGBA
+    (4, h, w) in [0, 1]: one of the image's size (fixed), cropped prototypes, the most frequent first (free), none
+    (global). members: (n,) the images that carry it, by matching. masks: (n, H, W) where it lies on each, all False
+    where it does not. detector: finds it in other images. separation: area under the ROC curve of held-out scores, the
+    given cluster's members against the others. places: (n, 4) top, left, bottom, right of the masks in pixels, the last
+    two exclusive, zeros where it does not lie. sentence: all this in plain words. seed: of a free layer's random
+    places. transform: what a global one does to images, None for others.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Isolated:
     places: NDArray[np.int64]
     sentence: str
     seed: int = 0
+    transform: Transform | None = None
 
     def layer(self, index: int, size: tuple[int, int]) -> Tensor:
         """Return the artifact at the place that it takes on this sample: (4, H, W) RGBA in [0, 1].

@@ -17,9 +17,11 @@ class Meter:
         self.left, self.advance = planned, advance
 
     def __call__(self, images: int) -> None:
-        """Report a number of images."""
+        """Report a number of images; never more than were planned in all."""
+        images = min(images, self.left)
         self.left -= images
-        self.advance(images)
+        if images > 0:
+            self.advance(images)
 
     def finish(self) -> None:
         """Report what is left."""

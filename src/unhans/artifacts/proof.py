@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from unhans.artifacts.addition import add, layers_of, pasted
+from unhans.artifacts.addition import add, pasted
 from unhans.artifacts.bench import Bench, Layered
 from unhans.artifacts.example import Example, choose, examples_of
 from unhans.artifacts.measurement import Advance
 from unhans.artifacts.meter import Meter, work
+from unhans.artifacts.put_on import is_whole, layers_of, put_on
 from unhans.artifacts.sampling import check_label, drawn, evenly
 from unhans.artifacts.subtraction import Masks, Subtraction, Truth, check_fills, located, masks_of
 from unhans.artifacts.trial import Trial
@@ -58,12 +60,12 @@ def prove(
 
     Args:
         bench: the network and a data set; every index counts in this data set.
-        artifact: an RGBA layer that has its place on every sample.
+        artifact: an RGBA layer that has its place on every sample, or a transform of whole images.
         label: the artifact's class.
         description: what the artifact is, in words.
         affected, unaffected: samples of the class with and without it; either may be empty.
         masks: where it lies on an affected sample, (H, W) bool; None: where its layer there is visible. Affected
-            samples with an empty mask are left out.
+            samples with an empty mask are left out. A transform needs none.
         truth: an affected sample's image (3, H, W) as it was before the artifact was planted.
         samples: to paste on and to take away from, at most; drawn by the bench's seed, evenly over the other classes.
             Where there are fewer, all are used: n says how many.
@@ -81,7 +83,8 @@ def prove(
     chosen, carriers = evenly(bench.labels, pool, samples, bench.seed), drawn(affected, samples, bench.seed)
     size = _size(bench, chosen)
     _check_visible(artifact, chosen, size)
-    present = located(carriers, masks := masks or masks_of(artifact, size))
+    masks = masks or masks_of(artifact, size)
+    present = carriers if is_whole(artifact) else located(carriers, masks)
     meter = Meter(work(len(chosen), len(carriers), unaffected, fills, examples), advance)
     added = add(bench, artifact, label, chosen, unaffected, size, meter)
     shown = _examples(bench, label, added[0], 1, examples, pasted(artifact), meter)
@@ -128,7 +131,9 @@ def _size(bench: Bench, indices: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def _check_visible(artifact: Layered, indices: NDArray[np.int64], size: tuple[int, int]) -> None:
-    if not bool((layers_of(artifact, indices[:1], size)[:, 3] > 0).any()):
+    if is_whole(artifact):
+        put_on(artifact, torch.zeros(1, 3, *size), indices[:1])  # one of another size is refused now
+    elif not bool((layers_of(artifact, indices[:1], size)[:, 3] > 0).any()):
         raise ValueError("an artifact must show something, got a layer that is fully transparent")
 
 

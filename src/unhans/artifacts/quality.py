@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.artifacts.addition import layers_of
 from unhans.artifacts.bench import Bench, Layered
-from unhans.artifacts.covered import covered
 from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.numerals import share_said
-from unhans.artifacts.paste import blend
+from unhans.artifacts.put_on import check_part, covered_by, put_on
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,8 @@ class _Pasted:
 def _paste_on(bench: Bench, artifact: Layered, target: int, indices: NDArray[np.int64]) -> _Pasted:
     before, after, heatmap = [], [], 0.0
     for images, kept in bench.batches(indices):
-        layers = layers_of(artifact, kept, tuple(images.shape[-2:]))
-        masks = covered(layers[:, 3].numpy())
-        pasted = blend(images, layers)
+        masks = covered_by(artifact, kept, tuple(images.shape[-2:]))
+        pasted = put_on(artifact, images, kept)
         plain, drawn = bench.explain(images, target), bench.explain(pasted, target)
         before += [portion(*pair) for pair in zip(plain, masks, strict=True)]
         after += [portion(*pair) for pair in zip(drawn, masks, strict=True)]
@@ -131,6 +128,7 @@ def _correlation(isolated: Isolated, carried: NDArray[np.floating], pasted: NDAr
 
 
 def _check(isolated: Isolated, heatmaps: NDArray[np.floating], others: NDArray[np.int64]) -> None:
+    check_part(isolated, "the share of relevance inside")
     if isolated.kind == "global":
         raise ValueError("a global artifact has no layer that could be laid over other images")
     if len(heatmaps) != len(isolated.members):

@@ -35,6 +35,8 @@ class Remove(v2.Transform):
     def __init__(self, mask: NDArray[np.bool_] | Tensor, fill: str = "telea", material: Material = _NONE) -> None:
         super().__init__()
         self.mask, self.fill, self.material = np.asarray(mask, dtype=bool), check_fill(fill), material
+        if fill == "undo":
+            raise ValueError("the fill 'undo' needs an artifact of whole images: call undo of its transform")
         _check_material(fill, material)
         if fill not in ("unblend", "truth"):
             check_mask(self.mask)

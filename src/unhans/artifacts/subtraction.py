@@ -15,7 +15,9 @@ from unhans.artifacts.control import moved
 from unhans.artifacts.donor import Donors
 from unhans.artifacts.fill import PAINTERS, Material, check_fill
 from unhans.artifacts.measurement import Advance, Change, measure
+from unhans.artifacts.put_on import is_whole, transform_of
 from unhans.artifacts.removal import Remove, check_mask
+from unhans.artifacts.transform_control import opposite
 from unhans.artifacts.trial import Trial, trial
 
 _SHIFTS, _NEIGHBOURS = 21, 22  # tags of what is drawn
@@ -38,7 +40,13 @@ class Subtraction:
     truth: Truth | None = None
 
     def change(self, fill: str, elsewhere: bool = False) -> Change:
-        """Return the change that fills the masks or, for the control, the masks moved elsewhere."""
+        """Return the change that fills the masks or, for the control, the masks moved elsewhere.
+
+        A transform is undone; its control is as large a change in the other direction.
+        """
+        transform = transform_of(self.artifact)
+        if fill == "undo" and transform is not None:
+            return opposite(transform, undo=True) if elsewhere else lambda images, indices: transform.undo(images)
 
         def apply(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
             neighbours = self._neighbours(indices) if fill == "neighbour" else [None] * len(indices)
@@ -52,9 +60,11 @@ class Subtraction:
     ) -> tuple[Trial, ...]:
         """Return one trial per fill and then the control: the same masks filled elsewhere.
 
-        The control fills as the first fill does, or by Telea where that is "truth" or "unblend".
+        The control fills as the first fill does, or by Telea where that is "truth" or "unblend"; that of a transform is
+        always the opposite of undoing it.
         """
-        control = fills[0] if fills[0] in (*PAINTERS, "neighbour") else "telea"
+        first = "undo" if is_whole(self.artifact) else fills[0]
+        control = first if first in (*PAINTERS, "neighbour", "undo") else "telea"
         changes = {fill: self.change(fill) for fill in fills} | {CONTROL: self.change(control, elsewhere=True)}
         measured = measure(self.bench, indices, changes, advance)
         before, kept, seed = measured.before, measured.indices, self.bench.seed
@@ -77,6 +87,8 @@ class Subtraction:
 
 def masks_of(artifact: Layered, size: tuple[int, int]) -> Masks:
     """Return where an artifact lies on the samples: where its layer there is visible."""
+    if is_whole(artifact):
+        return lambda index: np.ones(size, dtype=bool)
     return lambda index: (artifact.layer(index, size)[3] > _SEEN).numpy()
 
 
@@ -92,8 +104,16 @@ def located(indices: NDArray[np.int64], masks: Masks) -> NDArray[np.int64]:
 
 
 def check_fills(fills: Sequence[str], artifact: Layered, truth: Truth | None) -> tuple[str, ...]:
-    """Return the fills, each once; ValueError for an unknown one, none, and one that cannot be used here."""
-    names = tuple(dict.fromkeys(map(check_fill, fills)))
+    """Return the fills, each once; ValueError for an unknown one, none, and one that cannot be used here.
+
+    An artifact of whole images leaves nothing to fill from: every fill but "truth" becomes "undo".
+    """
+    whole = is_whole(artifact)
+    names = tuple(dict.fromkeys("undo" if whole and check_fill(fill) != "truth" else fill for fill in fills))
+    for name in names:
+        check_fill(name)
+    if "undo" in names and not whole:
+        raise ValueError("the fill 'undo' needs an artifact of whole images, got one that covers a part of them")
     if not names:
         raise ValueError("the removal of an artifact needs at least one fill, got none")
     if "truth" in names and truth is None:

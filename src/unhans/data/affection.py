@@ -13,6 +13,7 @@ from unhans.artifacts import Artifact
 from unhans.artifacts.bench import Layered
 from unhans.artifacts.covered import covered
 from unhans.artifacts.isolated import Isolated
+from unhans.artifacts.put_on import check_fits
 from unhans.data.affected import Affected, Source
 from unhans.data.benches import planted_in
 from unhans.data.originals import Originals, planted_as
@@ -64,10 +65,11 @@ def by_isolated(
 ) -> Affected:
     """Return an isolated artifact of a class, looked for in all samples of the class by its detector.
 
-    Where the data plant an artifact in this class, the images without it are the true ones; else they are inpainted.
+    Where the data plant an artifact in this class, the images without it are the true ones; else they are inpainted or,
+    for an artifact of whole images, changed back.
 
     Args:
-        isolated: the artifact, with a layer and a detector.
+        isolated: the artifact, with a layer or a transform, and a detector.
         label, class_name: of its class.
         splits: {"train": …, "val": …}, each with indices of its own.
         size: (H, W) of their images.
@@ -75,22 +77,24 @@ def by_isolated(
         fill: how it is taken away where no image without it is known.
         advance: called with a number of images whenever some were looked at, all of the class in the end.
 
-    Raises ValueError for an artifact without a layer or a detector, one of images of another size, and where it was
-    found on all of an image.
+    Raises ValueError for an artifact without a layer, a transform or a detector, one of images of another size, and
+    where a layer was found on all of an image.
     """
-    isolated.layer(0, size)  # one that has none, or does not fit, is refused now
+    check_fits(isolated, size)  # one that has no layer, or does not fit, is refused now
     if isolated.detector is None:
         raise ValueError("an isolated artifact needs a detector that tells who carries it, got none")
     detector = isolated.detector
-    found = {name: look_for(detector, split, label, batch_size, advance) for name, split in splits.items()}
-    originals = {name: Originals(split, label, found[name], fill) for name, split in splits.items()}
+    transform = isolated.transform
+    options = {"batch_size": batch_size, "advance": advance, "whole": transform is not None}
+    found = {name: look_for(detector, split, label, **options) for name, split in splits.items()}
+    originals = {name: Originals(split, label, found[name], fill, transform) for name, split in splits.items()}
     return Affected(
         artifact=isolated,
         label=label,
         class_name=class_name,
         name=f"the {isolated.kind} artifact that was isolated from class {class_name!r}",
         source="isolated",
-        fixed=isolated.kind == "fixed",
+        fixed=isolated.kind != "free",
         carriers={name: one.carriers for name, one in found.items()},
         mask=lambda split, index: found[split].mask(index),
         clean=lambda split, index: originals[split].clean(index),

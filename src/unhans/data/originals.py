@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unhans.artifacts.removal import Remove
+from unhans.artifacts.transform import Transform
 from unhans.data.benches import Planted, planted_in
 from unhans.data.shown import Shown
 from unhans.data.sightings import Sightings
@@ -17,13 +18,15 @@ from unhans.data.sightings import Sightings
 class Originals:
     """The images of a split without the artifact of a class.
 
-    found: where it was found, if it was looked for; fill: how it is then painted over.
+    found: where it was found, if it was looked for; fill: how it is then painted over; transform: what is undone
+    instead, of an artifact of whole images.
     """
 
     dataset: Dataset
     label: int
     found: Sightings | None = None
     fill: str = "telea"
+    transform: Transform | None = None
     shown: Shown = field(init=False, repr=False)
     planted: Planted | None = field(init=False, repr=False)
 
@@ -32,7 +35,7 @@ class Originals:
         object.__setattr__(self, "planted", planted_as(self.dataset, self.label))
 
     def clean(self, index: int) -> Tensor:
-        """Return the image (3, H, W) in [0, 1] as it was before planting; else, where it was found, painted over.
+        """Return the image (3, H, W) in [0, 1] as it was before planting; else, where it was found, without it.
 
         Raises UnreadableImageError where it cannot be read.
         """
@@ -41,6 +44,8 @@ class Originals:
         image = self.shown.image(index)
         if self.found is None or not self.found.carriers[index]:
             return image
+        if self.transform is not None:
+            return self.transform.undo(image[None])[0]
         return Remove(self.found.mask(index), self.fill)(image)
 
 

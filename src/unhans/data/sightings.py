@@ -34,12 +34,17 @@ class Sightings:
 
 
 def look_for(
-    detector: Detector, dataset: Dataset, label: int, batch_size: int = 32, advance: Advance = lambda images: None
+    detector: Detector,
+    dataset: Dataset,
+    label: int,
+    batch_size: int = 32,
+    advance: Advance = lambda images: None,
+    whole: bool = False,
 ) -> Sightings:
     """Look for an artifact in all samples of a class, a batch at a time.
 
     One that is found without a place counts as not found. advance: called with a number of images whenever some were
-    looked at. Raises ValueError where it was found on all of an image.
+    looked at. Raises ValueError where it was found on all of an image, unless it lies on `whole` images.
     """
     shown = Shown(dataset)
     carriers, masks, size = np.zeros(len(shown.labels), dtype=bool), {}, (0, 0)
@@ -50,7 +55,8 @@ def look_for(
         if len(kept):
             match, size = detector.match(images), (int(images.shape[-2]), int(images.shape[-1]))
             for row in np.flatnonzero(match.carries & match.masks.any((1, 2))):
-                check_mask(match.masks[row], f" of sample {kept[row]}")
+                if not whole:
+                    check_mask(match.masks[row], f" of sample {kept[row]}")
                 carriers[kept[row]], masks[int(kept[row])] = True, np.packbits(match.masks[row])
         advance(len(asked))
     return Sightings(carriers, masks, size)

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from unhans.artifacts.case import Case
 from unhans.artifacts.naming import class_index
 from unhans.artifacts.placement import Placement
+from unhans.artifacts.put_on import can_be_put_on
 from unhans.data.affected import Affected
 from unhans.data.affection import by_isolated, by_picture, by_planted
 from unhans.experiment.check import ConfigurationError
@@ -63,7 +64,7 @@ def affected_of(
 
 def affected_by_case(subject: Subject, case: Case, fill: str = "telea") -> Affected:
     """Return the artifact of a case with the samples that carry it; raises ValueError where none was isolated."""
-    if case.isolated is None or not case.isolated.layers:
+    if not can_be_put_on(case.isolated):
         raise ConfigurationError(
             f"the case of class {case.name!r} isolated nothing that could be repaired: {case.trouble}"
         )

@@ -15,6 +15,7 @@ from unhans.artifacts.effect import Effect
 from unhans.artifacts.isolated import Detector, Isolated
 from unhans.artifacts.proof import Proof
 from unhans.artifacts.quality import Portion, Quality
+from unhans.artifacts.transform import Transform
 from unhans.artifacts.trial import Trial
 from unhans.artifacts.verdict import Verdict
 from unhans.experiment.known import Known
@@ -22,9 +23,9 @@ from unhans.spray import Suspicion
 
 
 def plain_case(case: Case) -> dict[str, Any]:
-    """Return a case as JSON takes it, without what lies in pictures (examples, layers, masks) and the detector."""
+    """Return a case as JSON takes it, without what lies in other files: pictures, masks, detector, transform."""
     proof = case.proof and replace(case.proof, examples=(), removal_examples=())
-    none = {"layers": (), "masks": np.zeros((0, 0, 0), dtype=bool), "detector": None}
+    none = {"layers": (), "masks": np.zeros((0, 0, 0), dtype=bool), "detector": None, "transform": None}
     return _plain(replace(case, proof=proof, isolated=case.isolated and replace(case.isolated, **none)))
 
 
@@ -33,11 +34,16 @@ def plain_known(truth: Known | None) -> dict[str, Any] | None:
     return _plain(truth)
 
 
-def case_from(plain: Mapping[str, Any], layers: tuple[Tensor, ...], detector: Detector | None = None) -> Case:
+def case_from(
+    plain: Mapping[str, Any],
+    layers: tuple[Tensor, ...],
+    detector: Detector | None = None,
+    transform: Transform | None = None,
+) -> Case:
     """Return the case that `plain_case` wrote; layers: its artifact's, (4, h, w) RGBA in [0, 1]."""
     made = {
         "suspicion": Suspicion,
-        "isolated": partial(_isolated, layers, detector),
+        "isolated": partial(_isolated, layers, detector, transform),
         "quality": _quality,
         "proof": _proof,
         "features": _features,
@@ -63,10 +69,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _isolated(pictures: tuple[Tensor, ...], finds: Detector | None, **plain: Any) -> Isolated:
+def _isolated(pictures: tuple[Tensor, ...], finds: Detector | None, does: Transform | None, **plain: Any) -> Isolated:
     arrays = {"members": (bool, (-1,)), "masks": (bool, (0, 0, 0)), "places": (np.int64, (-1, 4))}
     found = {name: np.array(plain[name], dtype=kind).reshape(shape) for name, (kind, shape) in arrays.items()}
-    return Isolated(**plain | found | {"layers": pictures, "detector": finds})
+    return Isolated(**plain | found | {"layers": pictures, "detector": finds, "transform": does})
 
 
 def _quality(correlation: float | None, **portions: Any) -> Quality:

@@ -13,6 +13,7 @@ import torch
 
 from unhans.artifacts.case import Case
 from unhans.artifacts.detector_record import detector_record
+from unhans.artifacts.transform import transform_record
 from unhans.experiment.case_content import known_from, plain_case, plain_known
 from unhans.experiment.case_mark import FORMAT, CaseFiles, case_files, case_of, content_of, pictures_of
 from unhans.experiment.clustered import Clustered
@@ -54,12 +55,8 @@ def save_case(
     section = with_truth(proof_part(case, classes, *sources), truth)
     with replacing(files.section) as part:
         part.write_text(section, encoding="utf-8")
-    detector = None if case.isolated is None else case.isolated.detector
-    if detector is not None:
-        with replacing(files.detector) as part:
-            torch.save(detector_record(detector), part)
     names = {name: path.name for name, path in pictures.items()}
-    plain = {"case": plain_case(case), "truth": plain_known(truth), "detector": detector is not None}
+    plain = {"case": plain_case(case), "truth": plain_known(truth), **_save_records(files, case)}
     content = {"format": FORMAT, "key": key, "pictures": names, **plain}
     with replacing(files.mark) as part:
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -92,6 +89,18 @@ def earlier_section(
         else:
             left += 1
     return "".join(kept) if kept else None, left
+
+
+def _save_records(files: CaseFiles, case: Case) -> dict[str, bool]:
+    """Write what finds the artifact and what it does to whole images; return which of both there is."""
+    detector, transform = getattr(case.isolated, "detector", None), getattr(case.isolated, "transform", None)
+    if detector is not None:
+        with replacing(files.detector) as part:
+            torch.save(detector_record(detector), part)
+    if transform is not None:
+        with replacing(files.transform) as part:
+            torch.save(transform_record(transform), part)
+    return {"detector": detector is not None, "transform": transform is not None}
 
 
 def _every(out: str | os.PathLike[str], label: int, name: str) -> list[CaseFiles]:

@@ -17,6 +17,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from unhans.artifacts.case import Case
 from unhans.artifacts.detector_record import detector_from
 from unhans.artifacts.isolated import Detector
+from unhans.artifacts.transform import Transform, transform_from
 from unhans.experiment.case_content import case_from
 from unhans.store import file_stem
 
@@ -45,6 +46,11 @@ class CaseFiles:
         """What finds the case's artifact in other images, for a repair."""
         return self.folder / f"{self.stem}-detector.pt"
 
+    @property
+    def transform(self) -> Path:
+        """What the case's artifact does to whole images."""
+        return self.folder / f"{self.stem}-transform.pt"
+
 
 def case_files(out: str | os.PathLike[str], label: int, name: str, rank: int = 0, given: bool = False) -> CaseFiles:
     """Return the files of a class's case in a run's folder: `out/artifacts/0003-garbage_truck.json` and so on.
@@ -69,11 +75,14 @@ def read_case(mark: str | os.PathLike[str]) -> tuple[Case, dict[str, Any]] | Non
 def case_of(files: CaseFiles, content: Mapping[str, Any]) -> Case | None:
     """Return the case of a mark; None where one of its files is missing."""
     pictures = pictures_of(files, content)
-    needed = [*pictures.values(), *([files.detector] if content["detector"] else [])]
+    beside = {"detector": files.detector, "transform": files.transform}
+    needed = [*pictures.values(), *(path for name, path in beside.items() if content[name])]
     if not all(path.is_file() for path in needed):
         return None
     layers = tuple(_layer(path) for name, path in pictures.items() if name.startswith("layer-"))
-    return case_from(content["case"], layers, _detector(files.detector) if content["detector"] else None)
+    detector = _detector(files.detector) if content["detector"] else None
+    transform = _transform(files.transform) if content["transform"] else None
+    return case_from(content["case"], layers, detector, transform)
 
 
 def pictures_of(files: CaseFiles, content: Mapping[str, Any]) -> dict[str, Path]:
@@ -97,3 +106,7 @@ def _layer(path: Path) -> Tensor:
 
 def _detector(path: Path) -> Detector:
     return detector_from(torch.load(path, weights_only=True))
+
+
+def _transform(path: Path) -> Transform:
+    return transform_from(torch.load(path, weights_only=True))

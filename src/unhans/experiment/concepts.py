@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unhans.artifacts.addition import layers_of
-from unhans.artifacts.paste import blend
+from unhans.artifacts.put_on import put_on
 from unhans.artifacts.sampling import drawn, evenly
 from unhans.clarc import activations, check_layer, fit, least_effect, rank_layers
 from unhans.clarc.concept import Concept
@@ -126,6 +125,5 @@ class Concepts:
         usable = ~self.affected.carriers["train"] & ~self._images.unreadable.numpy()
         chosen = evenly(self._images.labels, np.flatnonzero(usable), most, seed)
         images, kept = reading.read(self._images, chosen)
-        layers = layers_of(self.affected.artifact, kept, tuple(images.shape[-2:]))
-        pasted = blend(self._images.denormalise(images), layers)
+        pasted = put_on(self.affected.artifact, self._images.denormalise(images), kept)
         return Samples(self._images.normalise(pasted), images), self._images.labels[kept]

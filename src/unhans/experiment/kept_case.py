@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unhans.artifacts.case import Case
+from unhans.artifacts.put_on import can_be_put_on
 from unhans.experiment.case_mark import read_case
 from unhans.experiment.check import ConfigurationError
 
@@ -32,7 +33,7 @@ def kept_case(path: Path, name: str | None = None) -> Kept:
     if not kept:
         of_class = "" if name is None else f" of class {name!r}"
         raise ConfigurationError(f"the folder of analysis=effect expects a case{of_class} in it, got none in {path}.")
-    whole = [one for one in kept if one.case.isolated is not None and one.case.isolated.layers]
+    whole = [one for one in kept if can_be_put_on(one.case.isolated)]
     if not whole:
         reasons = "; ".join(
             dict.fromkeys(one.case.trouble.rstrip(".") or "a given artifact was tested" for one in kept)

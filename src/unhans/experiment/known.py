@@ -16,6 +16,7 @@ from unhans.artifacts.covered import covered
 from unhans.artifacts.isolated import Isolated
 from unhans.artifacts.measurement import measure
 from unhans.artifacts.numerals import change_said, samples_said
+from unhans.artifacts.put_on import is_whole
 from unhans.data import Planted
 
 
@@ -23,13 +24,14 @@ from unhans.data import Planted
 class Known:
     """How an isolated artifact compares with the planted one.
 
-    iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both; carriers,
+    iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both, None for
+    an isolated artifact that covers the whole image; carriers,
     found, right: samples of the class that carry the planted artifact, in which the isolated one was found, and both;
     effect: of the planted artifact on the samples that the isolated one was pasted on; within: whether the isolated
     one's mean change of probability lies in the interval of the planted one's; None where it was not pasted.
     """
 
-    iou: float
+    iou: float | None
     carriers: int
     found: int
     right: int
@@ -47,6 +49,8 @@ class Known:
             "The artifact was planted, so the truth is known: the isolated one was found in "
             f"{samples_said(self.found)}, {self.right} of the {self.carriers} with the artifact among them"
         )
+        if self.iou is None:
+            return f"{found}; it covers the whole image."
         return f"{found}, and covers it with an IoU of {self.iou:.2f}." if self.right else f"{found}."
 
     @property
@@ -71,7 +75,7 @@ def known(bench: Bench, case: Case, planted: Planted, index: NDArray[np.int64]) 
         return None
     carriers = planted.carriers[index]
     right = carriers & found.members
-    iou = overlap(found, planted, index, np.flatnonzero(right))
+    iou = None if is_whole(found) else overlap(found, planted, index, np.flatnonzero(right))
     counts = int(carriers.sum()), int(found.members.sum()), int(right.sum())
     if case.proof is None:
         return Known(iou, *counts)

@@ -62,7 +62,7 @@ def planted_effect(classifier: Classifier, data: ImageData, console: Console) ->
 def planted_numbers(truth: Known) -> dict[str, float]:
     """Return how the isolated artifact compares with the planted one, as far as it is known."""
     numbers = {"planted/found": float(truth.found), "planted/right": float(truth.right)}
-    if truth.right:
+    if truth.right and truth.iou is not None:
         numbers["planted/iou"] = truth.iou
     if truth.within is not None:
         numbers["planted/within"] = float(truth.within)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unhans.artifacts.put_on import check_part
 from unhans.data.affected import Affected
 from unhans.experiment.check import ConfigurationError
 from unhans.experiment.concepts import Concepts
@@ -25,6 +26,7 @@ def check_repair(subject: Subject, affected: Affected, settings: Settings, metho
     if set(methods) & set(CORRECTING):
         Concepts(subject, affected, settings).check()
     if "right_reasons" in methods:
+        check_part(affected.artifact, "right_reasons")
         check_carriers(affected)
         check_not_mirrored(subject)
 

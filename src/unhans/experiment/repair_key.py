@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from unhans.artifacts.put_on import transform_of
+from unhans.artifacts.transform import transform_record
 from unhans.data import ImageDataset
 from unhans.data.affected import Affected
 from unhans.experiment.fine_tuning import FineTuning
@@ -54,10 +56,14 @@ class Keys:
     @cached_property
     def _artifact(self) -> dict[str, Any]:
         one, side = self.affected, self.subject.data.image_size
+        carriers = {name: np.asarray(rows) for name, rows in one.carriers.items()}
+        known = {"label": one.label, "name": one.name, "carriers": digest(carriers)}
+        transform = transform_of(one.artifact)
+        if transform is not None:
+            return known | {"transform": digest(transform_record(transform))}
         layers = [
             one.artifact.layer(index, (side, side))
             for carriers in one.carriers.values()
             for index in range(min(LAYERS, len(carriers)))
         ]
-        carriers = {name: np.asarray(rows) for name, rows in one.carriers.items()}
-        return {"label": one.label, "name": one.name, "layers": digest(layers), "carriers": digest(carriers)}
+        return known | {"layers": digest(layers)}

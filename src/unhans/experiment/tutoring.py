@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unhans.artifacts.bench import Layered
+from unhans.artifacts.put_on import is_whole, put_on, transform_of
 from unhans.artifacts.sampling import drawn
+from unhans.artifacts.transform import Transform
 from unhans.callbacks.a_clarc import AClArC
 from unhans.callbacks.augmentation import ArtifactAugmentation
 from unhans.callbacks.mask_relevance import MaskRelevance
@@ -58,14 +60,15 @@ class Tutoring:
     ) -> tuple[nn.Module, float, str, tuple[Point, ...]]:
         """Return the network after training, the seconds of it, what was chosen, and the epochs.
 
-        Heatmaps of fixed samples are written to `folder/evolution.npz`.
+        Heatmaps of fixed samples are written to `folder/evolution.npz`, unless the artifact covers whole images.
         """
         added = self._additions[method](network, seed)
         curve = ValidationCurve(self.assessing.accuracies)
-        watch = self._watch()
-        callbacks = [curve, *added.callbacks, watch]
+        watch = None if is_whole(self.affected.artifact) else self._watch()
+        callbacks = [curve, *added.callbacks, *([] if watch is None else [watch])]
         network = self.tuning.tuned(network, self.subject.data, seed, callbacks, folder)
-        save_evolution(folder / "evolution.npz", watch.images, watch.mask, watch.index, watch.maps)
+        if watch is not None:
+            save_evolution(folder / "evolution.npz", watch.images, watch.mask, watch.index, watch.maps)
         points = points_of(curve, watch)
         return network.to(self.subject.device), curve.seconds + added.seconds, added.note, points
 
@@ -126,9 +129,9 @@ class Tutoring:
         )
 
 
-def points_of(curve: ValidationCurve, watch: MaskRelevance) -> tuple[Point, ...]:
-    """Return the epochs as both callbacks saw them."""
-    shares = {point.epoch: point for point in watch.points}
+def points_of(curve: ValidationCurve, watch: MaskRelevance | None) -> tuple[Point, ...]:
+    """Return the epochs as both callbacks saw them; watch: None where no relevance was followed."""
+    shares = {} if watch is None else {point.epoch: point for point in watch.points}
     found = [(shares.get(epoch), epoch, clean, added) for epoch, clean, added in curve.points]
     return tuple(
         Point(epoch, None, clean, added) if share is None else Point(epoch, share.mean, clean, added, share.interval)
@@ -150,6 +153,18 @@ class OnOthers:
         """Return the artifact's layer on this sample: (4, H, W), transparent on a carrier."""
         layer = self.artifact.layer(index, size)
         return torch.zeros_like(layer) if self.carriers[index] else layer
+
+    @property
+    def transform(self) -> Transform | None:
+        """What the artifact does to whole images; None where it has layers."""
+        return transform_of(self.artifact)
+
+    def put_on(self, images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        """Return images (n, 3, H, W) in [0, 1] of samples (n,), those that do not carry the artifact with it."""
+        rows = torch.from_numpy(np.flatnonzero(~self.carriers[indices]))
+        changed = images.clone()
+        changed[rows] = put_on(self.artifact, images[rows], indices[rows.numpy()])
+        return changed
 
 
 def _masks_of(affected: Affected, split: str, indices: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -73,6 +73,7 @@ def _isolated(isolated: Isolated) -> dict[str, Any]:
     return {
         "kind": isolated.kind,
         "layers": [list(layer.shape[1:]) for layer in isolated.layers],
+        "transform": None if isolated.transform is None else isolated.transform.name,
         "members": int(isolated.members.sum()),
         "separation": plain(isolated.separation),
         "places": [[int(side) for side in place] for place in places],

@@ -24,10 +24,14 @@ NAMES = {
     "neighbour": "filled from another class",
     "unblend": "layer unblended",
     "truth": "image as it was before",
+    "undo": "changed back",
+    "opposite change": "the opposite change",
+    "as strong noise": "noise as strong",
 }
 CONTROLS = (
     "Controls, on the same samples: the artifact's area in one colour; the pixels under it averaged; a patch of the "
-    "class in its area; the artifact's effect on the class that gains most besides."
+    "class in its area; the artifact's effect on the class that gains most besides. Of an artifact of whole images: "
+    "the opposite change; the same with colour channels exchanged; noise as strong; that class."
 )
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # between the ticks of an axis
 TICKS = 6  # at most
@@ -77,6 +81,8 @@ def axis_of(groups: Sequence[Group]) -> tuple[float, float, list[float]]:
 def trial_name(trial: Trial) -> str:
     """Say what was done in a trial."""
     name = NAMES.get(trial.name, trial.name)
+    if trial.name == "elsewhere" and trial.detail == "undo":
+        return "the opposite of changing back"
     if trial.name == "other classes":
         return f"class {trial.detail}, which gains most"
     return f"{name} ({trial.detail})" if trial.detail else name

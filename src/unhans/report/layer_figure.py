@@ -13,6 +13,7 @@ from unhans.attribution import RGB
 from unhans.report.canvas import QUIET, place, shorten, write
 from unhans.report.layer_picture import alpha_of, box_of, checkered, cropped, outlined, spread
 from unhans.report.sheet import TEXT_INCH, TILE, Look, coloured, sheet, summed
+from unhans.report.transform_picture import transform_pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,12 +37,13 @@ def layer_figure(
     """Draw the layer on a checkerboard and its alpha, and under them samples with the found mask and their heatmaps.
 
     A fixed artifact is shown in the whole frame and enlarged, a free one as up to eight prototypes, the most frequent
-    first. images (n, 3, H, W) in [0, 1] and heatmaps (n, H, W) are those that it was isolated from; without them no
-    sample is shown. Returns None where there is no layer: nothing isolated, or an artifact of whole images.
+    first, one of whole images by a sample before and after, and by its curves, its field or its spectrum. images
+    (n, 3, H, W) in [0, 1] and heatmaps (n, H, W) are those that it was isolated from; without them no sample is shown.
+    Returns None where there is nothing to draw.
     """
-    if case.isolated is None or not case.isolated.layers:
+    pictures = [] if case.isolated is None else layer_pictures(case.isolated, images)
+    if not pictures:
         return None
-    pictures = layer_pictures(case.isolated)
     side = LARGE if len(pictures) <= 3 else (WIDTH + GAP) / 4 - GAP
     rows = _lines(pictures, side)
     found = [] if images is None else _found(case.isolated)
@@ -60,8 +62,10 @@ def layer_figure(
     return figure
 
 
-def layer_pictures(isolated: Isolated) -> list[tuple[str, RGB]]:
-    """Return what is shown of the layers of an artifact, each picture under a caption."""
+def layer_pictures(isolated: Isolated, images: Any = None) -> list[tuple[str, RGB]]:
+    """Return what is shown of an artifact, each picture under a caption; images: those that it was isolated from."""
+    if not isolated.layers:
+        return transform_pictures(isolated, images)
     if isolated.kind == "fixed":
         layer = isolated.layers[0]
         top, left, bottom, right = box_of(layer)
@@ -73,6 +77,12 @@ def layer_pictures(isolated: Isolated) -> list[tuple[str, RGB]]:
         return [(f"layer, {_size(layer)}", checkered(layer)), ("opacity: white covers", alpha_of(layer))]
     shown = isolated.layers[:PROTOTYPES]
     return [(f"prototype {number}, {_size(layer)}", checkered(layer)) for number, layer in enumerate(shown, 1)]
+
+
+def samples_said(isolated: Isolated) -> str:
+    """Say what the samples under an artifact are."""
+    where = "" if isolated.transform is not None else ", outlined where it was found"
+    return f"Samples of the class that carry it{where}"
 
 
 def sample_pictures(
@@ -99,7 +109,7 @@ def _samples(
     axes: Axes, found: Sequence[int], data: tuple[Any, Any], isolated: Isolated, look: Look, top: float
 ) -> None:
     images, heatmaps = data
-    text = "Samples of the class that carry it, outlined where it was found; beside each its heatmap"
+    text = f"{samples_said(isolated)}; beside each its heatmap"
     write(axes, 0, top + 0.24, text, fontsize=9, weight="bold")
     height, pair = _height(images), (WIDTH + GAP) / ACROSS
     for slot, (image, heatmap) in enumerate(sample_pictures(isolated, images, heatmaps, look)):

@@ -14,7 +14,7 @@ from unhans.report.effect_lines import effect_groups
 from unhans.report.html.effects import effects_table
 from unhans.report.html.examples import examples_part
 from unhans.report.html.picture import figure
-from unhans.report.layer_figure import layer_pictures, sample_pictures
+from unhans.report.layer_figure import layer_pictures, sample_pictures, samples_said
 from unhans.report.measures import PROBABILITY, SHARE
 from unhans.report.sheet import Look
 
@@ -94,9 +94,10 @@ def _verdict(case: Case) -> str:
 
 def _layer(case: Case, images: Any, heatmaps: NDArray[np.floating] | None, cmap: str) -> str:
     text = f"<h3>The artifact</h3><p>{escape(case_sentences(case)[1])}</p>"
-    if case.isolated is None or not case.isolated.layers:
+    pictures = [] if case.isolated is None else layer_pictures(case.isolated, images)
+    if case.isolated is None or not pictures:
         return text
-    layers = "".join(figure(pixels, words, words, LAYER) for words, pixels in layer_pictures(case.isolated))
+    layers = "".join(figure(pixels, words, words, LAYER) for words, pixels in pictures)
     samples = "" if images is None else _samples(case.isolated, images, heatmaps, cmap)
     return f'{text}<div class="layers">{layers}</div>{samples}'
 
@@ -104,13 +105,13 @@ def _layer(case: Case, images: Any, heatmaps: NDArray[np.floating] | None, cmap:
 def _samples(isolated: Isolated, images: Any, heatmaps: NDArray[np.floating] | None, cmap: str) -> str:
     pairs = sample_pictures(isolated, images, heatmaps, Look(cmap=cmap))
     tiles = "".join(
-        f'<div class="tiles">{figure(image, "sample with the artifact outlined")}'
+        f'<div class="tiles">{figure(image, "sample with the artifact" + " outlined" * (isolated.transform is None))}'
         f"{'' if heatmap is None else figure(heatmap, 'its heatmap')}</div>"
         for image, heatmap in pairs
     )
     if not pairs:
         return ""
-    words = "Samples of the class that carry it, outlined where it was found, each beside its heatmap"
+    words = f"{samples_said(isolated)}, each beside its heatmap"
     return f'<p class="quiet small">{words}</p><div class="rows">{tiles}</div>'
 
 

@@ -1,0 +1,87 @@
+"""What the effect of a transform is held against: changes of the same images, as strong, of another kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unhans.artifacts.measurement import Change
+from unhans.artifacts.transform import Transform
+
+OPPOSITE, EXCHANGED, NOISE = "opposite change", "colours exchanged", "as strong noise"
+_NOISE = 13  # tag of what is drawn
+_ROUNDS = 6  # in which noise is made as strong as a change although it is cut off at black and white
+_MOST = 8.0  # times a noise is amplified for it
+_GREY = 0.1  # share of a change's strength that must lie between its channels for their exchange to be another change
+_SMOOTH = 0.02  # share of noise that is smooth where a change has no shape of its own, as one colour over all
+
+
+def controls_of(transform: Transform, examples: Tensor, seed: int) -> dict[str, Change]:
+    """Return the controls of a transform by name.
+
+    "opposite change": as far in the other direction. "colours exchanged": what happens to red happens to green, and so
+    on (left out where grey examples stay grey). "as strong noise": random, with the
+    strength and the smoothness that the change has on each image.
+    """
+    controls = {OPPOSITE: opposite(transform)}
+    if _coloured(transform, examples):
+        controls[EXCHANGED] = exchanged(transform)
+    return controls | {NOISE: as_strong_noise(transform, seed)}
+
+
+def opposite(transform: Transform, undo: bool = False) -> Change:
+    """Return the change as far in the other direction as the transform, or its undoing, goes."""
+
+    def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        changed = transform.undo(images) if undo else transform.apply(images)
+        return (2 * images - changed).clamp(0, 1)
+
+    return change
+
+
+def exchanged(transform: Transform) -> Change:
+    """Return the change whose difference image has its channels rolled."""
+    return lambda images, indices: (images + (transform.apply(images) - images).roll(1, dims=1)).clamp(0, 1)
+
+
+def as_strong_noise(transform: Transform, seed: int) -> Change:
+    """Return the change by noise that has the spectrum and the strength of the transform's change, image by image."""
+
+    def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        steps = transform.apply(images) - images
+        return torch.stack([_noisy(*each, seed) for each in zip(images, steps, indices, strict=True)])
+
+    return change
+
+
+def _noisy(image: Tensor, step: Tensor, index: int, seed: int) -> Tensor:
+    noise = _shaped(step, np.random.default_rng([seed, _NOISE, int(index)]))
+    wanted, factor = float(step.square().mean() ** 0.5), 1.0
+    for _ in range(_ROUNDS):
+        got = float(((image + factor * noise).clamp(0, 1) - image).square().mean() ** 0.5)
+        factor = min(factor * wanted / max(got, 1e-9), _MOST)
+    return (image + factor * noise).clamp(0, 1)
+
+
+def _shaped(step: Tensor, rng: np.random.Generator) -> Tensor:
+    """Noise (3, H, W) with mean 0 and the strength of a step, whose frequencies are as strong as the step's."""
+    size = step.shape[-2:]
+    white = torch.from_numpy(rng.normal(size=tuple(step.shape))).to(step)
+    strength = torch.fft.rfft2(step).abs().square().mean(0).sqrt()
+    total = step.square().mean().sqrt()
+    down, across = torch.fft.fftfreq(size[0])[:, None] * size[0], torch.fft.rfftfreq(size[1]) * size[1]
+    smooth = 1 / (1 + (down**2 + across**2).to(step))  # falls off as that of a cloud
+    strength = strength + _SMOOTH * total * (step[0].numel()) * smooth
+    strength[0, 0] = 0.0
+    noise = torch.fft.irfft2(torch.fft.rfft2(white) * strength, s=size)
+    return noise * (total / noise.square().mean().sqrt().clamp(min=1e-9))
+
+
+def _coloured(transform: Transform, images: Tensor) -> bool:
+    """Whether grey images change differently in each channel, by more than a little of the change's strength."""
+    grey = images.mean(1, keepdim=True).expand_as(images).contiguous()
+    steps = transform.apply(grey) - grey
+    between = (steps - steps.mean(1, keepdim=True)).square().mean()
+    return bool(between > (_GREY**2) * steps.square().mean())
