@@ -5,31 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unhans.artifacts.case import Case
-from unhans.report import raw_images_stand_out, reason_of, state_of
+from unhans.report import reason_of, state_of
 from unhans.report.measures import PROBABILITY
 from unhans.spray import Suspicion
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
+STATES = ("proven", "open", "not used", "nothing isolated", "not tested")
 REASON = 100  # characters of a reason in the terminal's line
 
 
-def findings(ranking: Sequence[Suspicion], cases: Mapping[int, Case]) -> str:
-    """Say which classes are proven to be recognised by an artifact, and why the others are suspicious only."""
-    suspects = [entry for entry in ranking if entry.suspicious]
-    proven = [entry for entry in suspects if entry.label in cases and cases[entry.label].proven]
-    others = [_suspicious(entry, ranking, cases.get(entry.label)) for entry in suspects if entry not in proven]
-    parts = [f"proven: {', '.join(f'{entry.name} ({outcome(cases[entry.label])})' for entry in proven)}"] * bool(proven)
-    parts += [f"suspicious: {', '.join(others) or 'none'}"] * bool(others or not proven)
-    return "; ".join(parts)
+def findings(ranking: Sequence[Suspicion], cases: Mapping[int, Case], verified: bool = True) -> str:
+    """Say what is known of every class: proven, open, not used, not isolated, not tested; or which ones stand out.
 
-
-def _suspicious(entry: Suspicion, ranking: Sequence[Suspicion], case: Case | None) -> str:
-    said = [f"λ₂ {entry.lambda_2:.3f}"]
-    if raw_images_stand_out(entry, ranking):
-        said.append("but its raw images stand apart too")
-    if case is not None:
-        said.append(outcome(case))
-    return f"{entry.name} ({', '.join(said)})"
+    Args:
+        ranking: the classes, the one that stands out most first.
+        cases: by label, those tested in this audit.
+        verified: whether classes were to be tested.
+    """
+    if not verified:
+        named = ", ".join(entry.name for entry in ranking if entry.suspicious)
+        return f"standing out: {named or 'none'} (verify=True tests what it is)"
+    states: dict[str, list[str]] = {state: [] for state in STATES}
+    for entry in ranking:
+        case = cases.get(entry.label)
+        state = "not tested" if case is None else "nothing isolated" if case.isolated is None else state_of(case)
+        said = f"{entry.name} ({outcome(case)})" if case is not None and state in ("proven", "open") else entry.name
+        states[state].append(said)
+    parts = [f"{state}: {', '.join(names)}" for state, names in states.items() if names]
+    return "; ".join(parts if states["proven"] else ["proven: none", *parts])
 
 
 def outcome(case: Case) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,27 +12,37 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from sklearn.base import clone
 from torch import nn
 from unhans.callbacks.audit import LOG, Audit, tell
 from unhans.callbacks.outcome import chartable, findings
 from unhans.callbacks.subset import audit_subsets
-from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures
+from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures, due
 
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
+from unhans.artifacts.discovery import decide
+from unhans.artifacts.examine_class import Plan
+from unhans.artifacts.sampling import evenly
+from unhans.attribution import with_latent
 from unhans.data import bench_of, pixel_scale, reading
 from unhans.data.benches import SAMPLES
 from unhans.report import AuditPages, Say, log_epoch, progress
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
 
+REFERENCE = 300  # images of all classes, against which those of one are compared
+
 
 class SpRAyAudit(Audit):
-    """Clusters the heatmaps of every class after each n-th epoch and ranks the classes by suspicion.
+    """Audits every class after each n-th epoch: proposes groups of its samples, orders the classes, and tests them.
 
-    For every class it logs τ, λ₂, the eigengap, the spectrum, the 2-D map with its clusters and a gallery of the most
-    striking cluster; then the ranking. All of it is on disk as well, under `folder/epoch_NNN`. The rule that makes a
-    class suspicious is `unhans.spray.judge`. With verify the artifact of the most suspicious classes is isolated and
-    its effect measured, with controls: it is proven, not used, or the question stays open, with the reason.
+    Groups that may share an artifact are proposed by several views of heatmaps, features and images
+    (`unhans.spray.propose`). How far they stand apart orders the classes (`unhans.spray.ranked`) and decides nothing
+    else. With verify what the groups share is isolated and its effect measured, with controls, and every tested class
+    is said to be proven, not used or open, with the reason; one false-discovery rate of 5 % holds over all classes,
+    groups and epochs (`unhans.artifacts.decide`). Logged are the verdicts, τ, λ₂, the eigengap and the ranking; the
+    classes that are shown have a page with spectrum, 2-D map and galleries. All of it is on disk as well, under
+    `folder/epoch_NNN`.
 
     Args:
         network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
@@ -42,13 +53,18 @@ class SpRAyAudit(Audit):
             in its data, used by the model or not.
         max_share: the audits' largest share of training time; classes then take turns. The first class may overshoot
             it, later audits make up for it.
-        verify: isolate the artifact of the most suspicious classes and measure its effect (`cases`).
-        verify_samples: samples of other classes to lay it over, at most.
-        most: how many classes to verify after an epoch, at most.
+        verify: isolate what the groups of the classes share and measure its effect (`cases`).
+        verify_samples: samples of other classes to put it on, at most.
+        candidates: groups of a class from which something is isolated, at most.
+        tests: artifacts of a class whose effect is measured, at most.
+        most: how many classes to test after an epoch, None is all. Half of them stand out most, the others take turns;
+            the last audit tests all.
+        pages: classes that get a page after an epoch, those that stand out most and all that are proven.
 
     Attributes:
-        ranking: the classes, the most suspicious first.
-        cases: by label, what is known about the artifact of each verified class; until the class is audited again.
+        ranking: the classes, the one that stands out most first.
+        cases: by label, the artifact of each class tested in the last audit that does most.
+        tested: all cases of the last audit.
 
     >>> SpRAyAudit(network="model", samples_per_class=100).every_n_epochs
     1
@@ -64,7 +80,10 @@ class SpRAyAudit(Audit):
         max_share: float | None = None,
         verify: bool = False,
         verify_samples: int = 200,
-        most: int = 2,
+        candidates: int = 3,
+        tests: int = 2,
+        most: int | None = None,
+        pages: int = 3,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -72,20 +91,29 @@ class SpRAyAudit(Audit):
             raise ValueError(f"max_share expects a share between 0 and 1, or None, got {max_share}.")
         if samples_per_class is not None and samples_per_class < 2:
             raise ValueError(f"samples_per_class expects 2 or more, or None for all, got {samples_per_class}.")
-        if verify_samples < 1 or most < 1:
-            raise ValueError(f"verify_samples and most expect 1 or more, got {verify_samples} and {most}.")
+        given = {"verify_samples": verify_samples, "candidates": candidates, "tests": tests, "most": most or 1}
+        for name, value in given.items():
+            if value < 1 or most == 0:
+                raise ValueError(f"{name if most != 0 else 'most'} expects 1 or more, got {value if most != 0 else 0}.")
+        if pages < 0:
+            raise ValueError(f"pages expects 0 or more, got {pages}.")
         self.chosen, self.samples_per_class = classes, samples_per_class
         self.spray = spray or SpRAy(pooling=28)
         self.control, self.max_share = control, max_share
         self.ranking: list[Suspicion] = []
-        self.verify, self.verify_samples, self.most = verify, verify_samples, most
+        self.verify, self.most, self.pages = verify, most, pages
+        self.plan = Plan(candidates=candidates, tests=tests, samples=verify_samples, seed=self.seed)
         self.clusters: dict[int, NDArray[np.int64]] = {}
         self.cases: dict[int, Case] = {}
+        self.tested: list[Case] = []
+        self.looks = 0  # audits that tested anything
         self._latest: dict[int, Suspicion] = {}
         self._controls: dict[int, SpRAy | None] = {}
         self._turn = 0
         self._cost = 0.0  # seconds of the last class
-        self._suspects: list[Suspect] = []
+        self._audited: dict[int, Suspect] = {}
+        self._last_test: dict[int, int] = {}
+        self._reference: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
         self._cost_of_case = 0.0  # seconds of the last verification
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
@@ -117,19 +145,19 @@ class SpRAyAudit(Audit):
             f"after epoch {trainer.current_epoch} · {self.attribution.description}",
         )
         device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
-        explain, meaning = self.attribution.of(network), self.attribution.description
-        auditor = Auditor(explain, self.spray, meaning, self.batch_size, device)
-        order = self._order()
-        done = self._audit_in_turn(trainer, auditor, pages, order, began)
+        auditor, order = self._auditor(network, device), self._order()
+        self._audited, self.tested = {}, []
+        done = self._audit_in_turn(trainer, auditor, order, began)
         self._turn = (self._turn + done) % len(order)
         self.ranking = ranked(self._latest.values())
+        self._audited = {entry.label: self._judged_now(entry) for entry in self.ranking if entry.label in self._audited}
         self._verify(trainer, network, pages, device, began)
         self.decide(trainer, network, pages, device)
-        if self.ranking:
-            pages.finish(self.ranking)
+        self._write(pages)
         seconds = time.perf_counter() - began
         self._log(trainer, pages, seconds)
         tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in order[done:]]))
+        self._audited = {}
 
     def decide(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device) -> None:
         """Do something about what was found; pages: what the audit writes and logs. Here: nothing."""
@@ -144,14 +172,15 @@ class SpRAyAudit(Audit):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples, the clocks and whose turn it is."""
-        own = {"turn": self._turn, "cost": self._cost, "cost_of_case": self._cost_of_case}
-        return super().state_dict() | own
+        own = {"turn": self._turn, "cost": self._cost, "cost_of_case": self._cost_of_case, "looks": self.looks}
+        return super().state_dict() | own | {"last_test": dict(self._last_test)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where the interrupted run stood."""
         super().load_state_dict(state_dict)
         self._turn, self._cost = state_dict["turn"], state_dict["cost"]
         self._cost_of_case = state_dict.get("cost_of_case", 0.0)
+        self.looks, self._last_test = state_dict.get("looks", 0), dict(state_dict.get("last_test", {}))
 
     def bench(self, network: nn.Module, device: torch.device) -> Bench:
         """Return the network and the audited data set as experiments with artifacts see them."""
@@ -163,9 +192,21 @@ class SpRAyAudit(Audit):
         labels = sorted(self._indices)
         return labels[self._turn :] + labels[: self._turn]
 
-    def _audit_in_turn(
-        self, trainer: pl.Trainer, auditor: Auditor, pages: AuditPages, order: list[int], began: float
-    ) -> int:
+    def settle(self, cases: Sequence[Case]) -> list[Case]:
+        """Return the cases of this audit with the verdicts that hold among all of them: this is one look."""
+        if any(case.proof is not None for case in cases):
+            self.looks += 1
+            return decide(cases, self.looks)
+        return list(cases)
+
+    def _auditor(self, network: nn.Module, device: torch.device) -> Auditor:
+        """What audits a class; the 2-D map is made for the classes that are shown alone."""
+        first, _ = reading.read(self.dataset, next(iter(self._indices.values()))[:1])
+        explain, _ = with_latent(self.attribution, network, first.to(device))
+        spray = clone(self.spray).set_params(projection=None)
+        return Auditor(explain, spray, self.attribution.description, self.batch_size, device)
+
+    def _audit_in_turn(self, trainer: pl.Trainer, auditor: Auditor, order: list[int], began: float) -> int:
         """Audit classes until all are done or the share of training time is spent; return how many."""
         samples = sum(len(self._indices[label]) for label in order)
         with progress(samples, trainer.progress_bar_callback is not None) as say:
@@ -173,11 +214,11 @@ class SpRAyAudit(Audit):
                 if time.perf_counter() - began + self._cost > self._allowance():
                     return done
                 start = time.perf_counter()
-                self._audit_class(auditor, pages, label, say)
+                self._audit_class(auditor, label, say)
                 self._cost = time.perf_counter() - start
         return len(order)
 
-    def _audit_class(self, auditor: Auditor, pages: AuditPages, label: int, say: Say) -> None:
+    def _audit_class(self, auditor: Auditor, label: int, say: Say) -> None:
         """Audit one class; one that cannot be clustered is reported and the others go on (law 3)."""
         name = self.classes[label]
         say(f"audit: class {name}", 0)
@@ -185,8 +226,16 @@ class SpRAyAudit(Audit):
         try:
             if self.control and label not in self._controls:
                 self._controls[label] = auditor.control_of(images)
-            control = self._controls.get(label)
-            found = auditor.audit(images, index, label, name, control, lambda n: say(f"audit: class {name}", n))
+            found = auditor.audit(
+                images,
+                index,
+                label,
+                name,
+                self._controls.get(label),
+                lambda n: say(f"audit: class {name}", n),
+                shown=reading.displayed(self.dataset, images).numpy(),
+                reference=self._others(label),
+            )
         except ValueError:
             if self.on_error == "raise":
                 raise
@@ -195,47 +244,84 @@ class SpRAyAudit(Audit):
             return
         self._latest[label] = judge(found)
         self.cases.pop(label, None)
-        self._suspect(Suspect(found, self._latest[label], images))
+        self._audited[label] = Suspect(found, self._latest[label], images)
         self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
-        pages.add(found, reading.displayed(self.dataset, images), self._latest[label])
 
-    def _suspect(self, suspect: Suspect) -> None:
-        """Keep the images of the most suspicious classes of this audit, so that they are read once."""
-        if self.verify and suspect.suspicion.suspicious:
-            self._suspects.append(suspect)
-            self._suspects = sorted(self._suspects, key=lambda each: -each.suspicion.score)[: self.most]
+    def _others(self, label: int) -> NDArray[np.float32]:
+        """Images of other classes as a person sees them (m, 3, H, W), the same ones at every audit."""
+        if self._reference is None:
+            pool = np.concatenate(list(self._indices.values()))
+            drawn = evenly(self.labels, pool, REFERENCE, self.seed)
+            images, kept = reading.read(self.dataset, drawn)
+            self._reference = reading.displayed(self.dataset, images).numpy(), self.labels[kept]
+        images, labels = self._reference
+        return images[labels != label]
+
+    def _judged_now(self, entry: Suspicion) -> Suspect:
+        """A class audited now, scored against all others."""
+        self._latest[entry.label] = entry
+        return replace(self._audited[entry.label], suspicion=entry)
 
     def _verify(
         self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device, began: float
     ) -> None:
-        """Isolate and test the artifacts of the suspects while there is time, and write what is found."""
-        suspects, self._suspects = self._suspects, []
-        if not suspects:
+        """Isolate and test what the groups of the classes share while there is time, and write what is found."""
+        if not self.verify:
             return
-        verification = Verification(self.bench(network, device), self.dataset, self.verify_samples)
-        with progress(sum(map(verification.work, suspects)), trainer.progress_bar_callback is not None) as say:
-            for suspect in suspects:
+        verification = Verification(self.bench(network, device), self.dataset, self.plan)
+        last = trainer.should_stop or trainer.current_epoch + self.every_n_epochs >= (trainer.max_epochs or np.inf)
+        turn = due(list(self._audited), self.most, self._last_test, last)
+        with progress(len(turn), trainer.progress_bar_callback is not None) as say:
+            for label in turn:
                 if time.perf_counter() - began + self._cost_of_case > self._allowance():
                     break
                 start = time.perf_counter()
-                self._verify_class(verification, suspect, pages, say)
+                self.tested += self._verify_class(verification, self._audited[label], say)
+                self._last_test[label] = trainer.current_epoch
                 self._cost_of_case = time.perf_counter() - start
-        add_cases(pages, [self.cases[each.audit.label] for each in suspects if each.audit.label in self.cases])
+        self._keep(self.settle(self.tested), pages)
 
-    def _verify_class(self, verification: Verification, suspect: Suspect, pages: AuditPages, say: Say) -> None:
+    def _verify_class(self, verification: Verification, suspect: Suspect, say: Say) -> list[Case]:
         """Verify one class; an exception is reported and the others go on (law 3)."""
         name = suspect.audit.name
         say(f"audit: testing class {name}", 0)
         try:
-            images = self.scale.to_display(suspect.images)
-            case = verification.case(suspect, images, lambda n: say(f"audit: testing class {name}", n))
-            add_pictures(pages, case, images, suspect.audit.heatmaps)
-            self.cases[suspect.audit.label] = case
+            return verification.cases(suspect, self.scale.to_display(suspect.images))
         except Exception:
             if self.on_error == "raise":
                 raise
             self.failures += 1
-            LOG.exception("the suspicion of class %r could not be verified; training goes on.", name)
+            LOG.exception("class %r could not be tested; training goes on.", name)
+            return []
+        finally:
+            say(f"audit: testing class {name}", 1)
+
+    def _keep(self, cases: Sequence[Case], pages: AuditPages) -> None:
+        """Keep the cases of this audit with their verdicts, that which does most for every class, and write them."""
+        self.tested = list(cases)
+        for case in reversed(self.tested):
+            self.cases[case.label] = case
+        for label, case in self.cases.items():
+            if label in self._audited and case.isolated is not None and (case.proven or label in self._shown()):
+                suspect = self._audited[label]
+                add_pictures(pages, case, self.scale.to_display(suspect.images), suspect.audit.heatmaps)
+        add_cases(pages, self.tested)
+
+    def _shown(self) -> list[int]:
+        """The classes that get a page: those that stand out most, and those that are proven."""
+        proven = [label for label, case in self.cases.items() if case.proven and label in self._audited]
+        return list(dict.fromkeys([*proven, *list(self._audited)[: self.pages]]))
+
+    def _write(self, pages: AuditPages) -> None:
+        """Write the data of every class, the pages of those that are shown, and the ranking."""
+        shown = self._shown()
+        for label, suspect in self._audited.items():
+            if label in shown:
+                suspect.audit.spray.add_projection(self.spray.projection)
+            images = reading.displayed(self.dataset, suspect.images)
+            pages.add(suspect.audit, images, suspect.suspicion, label in shown)
+        if self.ranking:
+            pages.finish(self.ranking)
 
     def _allowance(self) -> float:
         """Seconds that this audit may take so that all audits keep within their share."""
@@ -262,6 +348,6 @@ class SpRAyAudit(Audit):
         done = len(self._indices) - len(left)
         return (
             f"epoch {trainer.current_epoch}: SpRAy audit of {done} classes in {seconds:.0f} s "
-            f"({self._share(seconds):.0%} of all time); {findings(self.ranking, self.cases)}"
+            f"({self._share(seconds):.0%} of all time); {findings(self.ranking, self.cases, self.verify)}"
             + (f"; left for the next audit: {', '.join(left)}" if left else "")
         )

@@ -22,10 +22,10 @@ from unhans.callbacks.followed import Followed, followed_of
 from unhans.callbacks.ledger import Ledger
 from unhans.callbacks.remedy import remedy_of
 from unhans.callbacks.spray_audit import SpRAyAudit
-from unhans.callbacks.verification import Suspect, add_cases
 
 from unhans import clarc
 from unhans.artifacts.bench import Bench
+from unhans.artifacts.case import Case
 from unhans.artifacts.proof import Proof
 from unhans.data import reading
 from unhans.report import AuditPages
@@ -66,7 +66,7 @@ class UnHans(Driving, SpRAyAudit):
         super().__init__(*args, **kwargs)
         self.act, self.patience, self.layer = act, patience, layer
         self.ledger = Ledger(act, patience, self.most)
-        self._fresh: dict[int, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+        self._fresh: dict[int, NDArray[np.int64]] = {}  # the samples of the classes of this audit
         self._due: list[Followed] = []
         self._said: list[Decision] = []
 
@@ -150,11 +150,10 @@ class UnHans(Driving, SpRAyAudit):
         super().load_state_dict(state_dict)
         self.ledger.load_state_dict(state_dict["ledger"])
 
-    def _suspect(self, suspect: Suspect) -> None:
-        """Note which samples of a class were audited, and which form its striking cluster."""
-        super()._suspect(suspect)
-        index, cluster = suspect.audit.index, suspect.audit.cluster
-        self._fresh[suspect.audit.label] = index, np.zeros(len(index), bool) if cluster is None else cluster.members
+    def settle(self, cases: Sequence[Case]) -> list[Case]:
+        """Leave the verdicts open until the artifacts acted on are measured again: all are one family (`decide`)."""
+        self._fresh = {label: suspect.audit.index for label, suspect in self._audited.items()}
+        return list(cases)
 
     def _measured(self, known: Sequence[Followed], bench: Bench) -> list[tuple[Followed, Proof]]:
         """Measure the artifacts acted on again; one that fails is left out."""
@@ -166,19 +165,15 @@ class UnHans(Driving, SpRAyAudit):
 
     def _judged(self, again: Sequence[tuple[Followed, Proof]], pages: AuditPages) -> list[tuple[Followed, Proof]]:
         """Decide all that this audit tested as one family; the cases of this audit are written with their verdicts."""
-        labels = [label for label in self._fresh if label in self.cases]
-        cases, proofs = self.ledger.decide([self.cases[label] for label in labels], again)
-        self.cases.update(zip(labels, cases, strict=True))
-        add_cases(pages, cases)
+        cases, proofs = self.ledger.decide(self.tested, again)
+        self._keep(cases, pages)
         return [(each, proof) for (each, _), proof in zip(again, proofs, strict=True)]
 
     def _decision(self, epoch: int, entry: Suspicion, network: nn.Module) -> Decision | None:
-        if not entry.suspicious:
-            return self.ledger.innocent(entry.label)
         case = self.cases.get(entry.label)
         if case is None or not case.proven:
-            return self.ledger.unproven(epoch, entry, case)
-        found = followed_of(case, *self._fresh[entry.label], epoch)
+            return self.ledger.unproven(epoch, entry, case) if entry.suspicious else self.ledger.innocent(entry.label)
+        found = followed_of(case, self._fresh[entry.label], case.isolated.members, epoch)
         return self.ledger.proven(epoch, entry, case, found, lambda each: self.remedy.prepare(each, network))
 
     def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

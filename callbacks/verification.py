@@ -1,8 +1,8 @@
-"""From the most suspicious classes of an audit to proven artifacts."""
+"""From the groups of a class to proven artifacts, while a model trains."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
+from unhans.artifacts.examine_class import Candidate, Plan, Sample, examine_class
 from unhans.data import reading
 from unhans.report import (
     CASE_COLUMNS,
@@ -26,12 +27,10 @@ from unhans.spray import ClassAudit, Suspicion
 
 Advance = Callable[[int], None]
 
-FILLS = ("telea",)  # how an artifact is removed
-
 
 @dataclass(frozen=True)
 class Suspect:
-    """A suspicious class: what SpRAy found in it, why it is suspicious, and its images as the network takes them."""
+    """A class of one audit: what SpRAy found in it, how far it stands out, and its images as the network takes them."""
 
     audit: ClassAudit
     suspicion: Suspicion
@@ -40,49 +39,52 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Verification:
-    """Isolates the artifact of a suspicious class and measures its effect on samples of the audited data set.
+    """Isolates what the groups of a class share and measures its effect on samples of the audited data set.
 
-    bench: the network and the data set; dataset: the same; samples: of other classes to paste on, at most.
+    Attributes:
+        bench: the network and the data set.
+        dataset: the same data set.
+        plan: how much may be done for a class.
     """
 
     bench: Bench
     dataset: Dataset
-    samples: int
+    plan: Plan
 
-    def case(self, suspect: Suspect, images: Tensor, advance: Advance = lambda images: None) -> Case:
-        """Examine the striking cluster of a class; images: (n, 3, H, W) in [0, 1], not read again.
+    def cases(self, suspect: Suspect, images: Tensor, advance: Advance = lambda images: None) -> list[Case]:
+        """Examine a class; images: (n, 3, H, W) in [0, 1], not read again.
 
         Raises ValueError where no effect can be measured.
         """
-        from unhans.artifacts.examine import examine
-
         found = suspect.audit
-        return examine(
-            remembering(self.bench, images, found.index),
-            images,
-            found.index,
-            found.heatmaps,
-            found.cluster.members,
-            found.label,
-            found.name,
-            suspicion=suspect.suspicion,
-            others=self.others(found.label),
-            samples=self.samples,
-            fills=FILLS,
-            advance=advance,
-        )
+        sample = Sample(images, found.index, found.heatmaps, found.label, found.name, suspect.suspicion)
+        groups = [Candidate(each.view, each.members) for each in found.candidates]
+        bench = remembering(self.bench, images, found.index)
+        return examine_class(bench, sample, groups, self.plan, self.others(found.label), advance=advance)
 
     def others(self, label: int) -> NDArray[np.int64]:
         """Return the samples of other classes, those known to carry a planted artifact left out."""
         labels = self.bench.labels
         return np.flatnonzero((labels >= 0) & (labels != label) & ~reading.carriers_of(self.dataset))
 
-    def work(self, suspect: Suspect) -> int:
-        """Return how many images `case` tells its `advance` of."""
-        from unhans.artifacts.examine import work
 
-        found = suspect.audit
-        return work(self.bench, found.label, found.index, self.others(found.label), None, self.samples, FILLS)
+def due(ranking: Sequence[int], most: int | None, tested: Mapping[int, int], last: bool) -> list[int]:
+    """Return the classes to test after an audit, in this order; the others are not tested this time.
+
+    Half of them, rounded up, are those that stand out most; the rest are those whose last test lies back furthest, so
+    that every class has its turn.
+
+    Args:
+        ranking: labels of the classes audited now, the one that stands out most first.
+        most: how many, at most; None is all.
+        tested: by label the epoch of the last test, none where there was none.
+        last: whether this is the last audit, after which all are tested.
+    """
+    if most is None or last or len(ranking) <= most:
+        return list(ranking)
+    first = list(ranking[: -(-most // 2)])
+    waiting = sorted((label for label in ranking if label not in first), key=lambda label: tested.get(label, -1))
+    return first + waiting[: most - len(first)]
 
 
 def remembering(bench: Bench, images: Tensor, index: NDArray[np.int64]) -> Bench:

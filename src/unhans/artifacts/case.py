@@ -51,7 +51,8 @@ class Case:
     could not be isolated; quality: how well its layer draws the cluster's relevance on other images; proof: its effect
     and the verdict, None where nothing could be pasted; spread: how many samples of each split carry it; trouble: why
     something above is missing, in one sentence; features: what was tested in feature space. Features alone never prove
-    an artifact, as no person can see what they stand for, and never say that it is not used.
+    an artifact, as no person can see what they stand for, and never say that it is not used. view: by what the group
+    was found from which the artifact was isolated.
     """
 
     label: int
@@ -63,6 +64,7 @@ class Case:
     spread: tuple[Share, ...] = ()
     trouble: str = ""
     features: FeatureEffect | None = None
+    view: str = ""
 
     @property
     def proven(self) -> bool:

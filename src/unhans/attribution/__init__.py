@@ -21,6 +21,7 @@ from unhans.attribution.rendering import enlarge, grid, overlay, picture, render
 
 __all__ = [
     "COLOUR_MAPS",
+    "POOLED",
     "RGB",
     "Advance",
     "Attribution",
@@ -35,7 +36,6 @@ __all__ = [
     "InputXGradient",
     "IntegratedGradients",
     "Occlusion",
-    "POOLED",
     "RandomMaps",
     "Relevance",
     "Saliency",

@@ -35,16 +35,18 @@ class AuditPages:
         self.tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {}
         self._suspects: dict[int, list[Row]] = {}
 
-    def add(self, audit: ClassAudit, images: Tensor, suspicion: Suspicion) -> None:
-        """Write the page and the data of one class; images: (n, 3, H, W) in [0, 1]."""
+    def add(self, audit: ClassAudit, images: Tensor, suspicion: Suspicion, shown: bool = True) -> None:
+        """Write the data of one class and, where it is shown, its page; images: (n, 3, H, W) in [0, 1]."""
         stem = self.folder / file_stem(audit.label, audit.name)
         save_audit(stem.with_suffix(".h5"), audit)
+        paths = [self.paths[i] for i in audit.index]
+        self._suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths)
+        if not shown:
+            return
         page = stem.with_suffix(".jpg")
         figure = class_figure(audit, images.numpy(), self.classes, suspicion=suspicion, subtitle=self.subtitle)
         write_figure(page, figure)
         self.figures[f"audit/{audit.name}"] = page
-        paths = [self.paths[i] for i in audit.index]
-        self._suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths)
 
     def finish(self, ranking: Sequence[Suspicion]) -> None:
         """Write the ranking over all classes and the list of suspicious samples."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unhans.report.canvas import ALARM, BLUE, INK, QUIET, REST, TEXT, page, shorten
-from unhans.spray.suspicion import THRESHOLD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +35,7 @@ def ranking_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
     figure = page(10, height)
     inch = 1 / height
     count = sum(entry.suspicious for entry in ranking)
-    title = f"{count or 'None'} of {len(ranking)} classes {'is' if count < 2 else 'are'} suspicious"
+    title = f"{count or 'None'} of {len(ranking)} classes {'stands' if count < 2 else 'stand'} out"
     figure.text(0.02, 1 - 0.15 * inch, title, va="top", **(TEXT | {"fontsize": 13, "weight": "bold"}))
     figure.text(0.02, 1 - 0.42 * inch, shorten(subtitle, 150), va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
     figure.text(0.02, 0.12 * inch, _summary(rest), va="bottom", **(TEXT | {"color": QUIET}))
@@ -44,14 +43,13 @@ def ranking_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
     first, second, third = (figure.add_axes((x, bottom, 0.23, tall)) for x in (0.22, 0.48, 0.74))
     names = [shorten(entry.name, 28) for entry in shown]
     _bars(first, shown, [e.score for e in shown], [None] * len(shown))
-    first.axvline(THRESHOLD, color=INK, lw=0.8, ls=(0, (4, 3)))
     _bars(second, shown, [e.lambda_2 for e in shown], [e.control_lambda_2 for e in shown])
     _bars(third, shown, [e.tau for e in shown], [e.control_tau for e in shown])
     first.set_yticks(range(len(shown)), names, fontsize=8, parse_math=False)
     for label, entry in zip(first.get_yticklabels(), shown, strict=True):
         label.set(color=ALARM if entry.suspicious else INK, weight="bold" if entry.suspicious else "normal")
     titles = (
-        f"score   suspicious from {THRESHOLD} on →",
+        "score   large: a group stands apart →",
         "λ₂   ← small: a cluster stands apart",
         "τ   large: separable clusters →",
     )
@@ -78,7 +76,7 @@ def _bars(axes: Axes, shown: Sequence[Suspicion], values: Sequence[float], contr
 
 
 def _key(figure: Figure, y: float, control: bool) -> None:
-    entries = [(0.66, ALARM, "suspicious"), (0.76, BLUE, "heatmaps"), (0.85, REST, "raw images (control)")]
+    entries = [(0.66, ALARM, "stands out"), (0.76, BLUE, "heatmaps"), (0.85, REST, "raw images (control)")]
     for x, colour, text in entries[: 3 if control else 2]:
         figure.text(x, y, "■", va="center", **(TEXT | {"color": colour, "fontsize": 10}))
         figure.text(x + 0.016, y, text, va="center", **TEXT)

@@ -6,13 +6,13 @@
 from importlib import import_module
 from typing import Any
 
-from unhans.spray.auditor import Auditor, control_of
+from unhans.spray.auditor import Auditor, control_of, propose
 from unhans.spray.clusters import rank_clusters
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit, Cluster
+from unhans.spray.groups import Group, groups_of
 from unhans.spray.metric import Cosine, Euclidean, Metric
 from unhans.spray.raw import raw_pixels
-from unhans.spray.striking import striking_cluster
 from unhans.spray.suspicion import Suspicion, judge, rank, ranked
 
 __all__ = [
@@ -21,17 +21,19 @@ __all__ = [
     "Cluster",
     "Cosine",
     "Euclidean",
+    "Group",
     "Metric",
     "SpRAy",
     "Suspicion",
     "audit",
     "control_of",
+    "groups_of",
     "judge",
+    "propose",
     "rank",
     "rank_clusters",
     "ranked",
     "raw_pixels",
-    "striking_cluster",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from torch import Tensor
 
-from unhans.attribution import Advance, Explain, explained
+from unhans.attribution import Advance, Explain, explain_all
 from unhans.spray.clusters import rank_clusters
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit
+from unhans.spray.groups import Group, groups_of
+from unhans.spray.image_groups import image_groups
 from unhans.spray.raw import raw_pixels
+from unhans.spray.views import views_of
 
 
 @dataclass(frozen=True)
@@ -40,26 +44,34 @@ class Auditor:
         name: str,
         control: SpRAy | None = None,
         advance: Advance = lambda samples: None,
+        shown: NDArray[np.floating] | None = None,
+        reference: NDArray[np.floating] | None = None,
     ) -> ClassAudit:
         """Audit one class from its images (n, C, H, W) with data-set indices (n,), for the true label.
 
         control is what `control_of` found in the same images, if wanted; it does not change while a model trains.
-        advance is called with the number of samples after each explained batch.
+        advance is called with the number of samples after each explained batch. shown: the images (n, 3, H, W) as a
+        person sees them, in [0, 1]; reference: such images (m, 3, H, W) of other classes. Where both are given, groups
+        that share something in the images are proposed beside those of the heatmaps.
         Raises ValueError where n ≤ n_neighbors or heatmaps cannot be clustered.
         """
         self.check_size(len(images), name)
-        maps, prediction, rank = explained(self.explain, images, label, self.batch_size, self.device, advance)
+        targets = torch.full((len(images),), label)
+        found = explain_all(self.explain, images, targets, self.batch_size, self.device, advance)
+        maps, scores = found.maps.numpy(), found.logits
         spray = clone(self.spray).fit(maps)
+        latent = {layer: pooled.numpy() for layer, pooled in found.latent.items()}
+        groups = propose(spray, maps, latent, images.numpy() if shown is None else shown, reference)
         return ClassAudit(
             label=label,
             name=name,
             index=index,
             heatmaps=maps,
-            prediction=prediction,
-            rank=rank,
+            prediction=scores.argmax(1).numpy(),
+            rank=(scores > scores[:, [label]]).sum(1).numpy(),
             spray=spray,
             control=control,
-            clusters=rank_clusters(spray, maps, images),
+            clusters=rank_clusters(spray, maps, images, groups),
             description=self.description,
         )
 
@@ -73,6 +85,28 @@ class Auditor:
     def control_of(self, images: Tensor) -> SpRAy | None:
         """Return SpRAy on the raw images (n, C, H, W); None where all are the same."""
         return control_of(self.spray, images.numpy())
+
+
+def propose(
+    spray: SpRAy,
+    heatmaps: NDArray[np.floating],
+    latent: Mapping[str, NDArray[np.floating]],
+    images: NDArray[np.floating],
+    reference: NDArray[np.floating] | None = None,
+) -> list[Group]:
+    """Return groups of samples of a class that may share an artifact, by every view.
+
+    Args:
+        spray: whose pooling and number of neighbours the views take.
+        heatmaps: (n, H, W).
+        latent: by layer (n, 2, C), relevance of its channels; see `unhans.attribution.latent`.
+        images: (n, C, h, w); with a reference (m, C, h, w) of other classes, both in [0, 1].
+        reference: None: patterns and statistics of the images are not looked for.
+    """
+    views = views_of(spray.prepare(heatmaps), latent, images)
+    seed = spray.random_state if isinstance(spray.random_state, int) else 0
+    groups = groups_of(views, spray.n_neighbors, seed)
+    return groups if reference is None else [*groups, *image_groups(images, reference)]
 
 
 def control_of(spray: SpRAy, images: Any) -> SpRAy | None:

@@ -106,6 +106,12 @@ class SpRAy(BaseEstimator):
         """Return the heatmaps as they are compared: checked, sum-pooled and normalised."""
         return prepared(heatmaps, self.pooling, self.normalisation)
 
+    def add_projection(self, projection: str | None) -> None:
+        """Make the 2-D map of a fitted estimator that was fitted without one: "umap", "tsne" or None."""
+        self.projection = projection
+        seed = self.random_state if isinstance(self.random_state, int) else 0
+        self.projection_ = None if projection is None else project(self.embedding_, projection, seed)
+
     @property
     def _precomputed(self) -> bool:
         return isinstance(self.metric, str) and self.metric == "precomputed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,19 @@ TITLES = {"kmeans": "k-means", "dbscan": "DBSCAN", "hdbscan": "HDBSCAN"}  # the 
 class Cluster:
     """One cluster of the samples of a class: its members and how striking it is (`unhans.spray.clusters`).
 
-    method: "cut" (one side of the smallest normalised cut along an eigenvector), "kmeans", "agglomerative", "dbscan" or
-    "hdbscan"; k, label: number of clusters of that clustering, and which of them it is, from 0; members: (n,);
-    normalised_cut: in [0, 2], 0 where no edge of the graph leads out of the cluster; compactness, separation,
-    relevance_consistency, image_consistency: in [0, 1], 1 the most striking, NaN where it was not measured; score: in
-    [0, 1], from those four and the size, comparable across classes.
+    Attributes:
+        method: "cut" (one side of a normalised cut along an eigenvector), "kmeans", "agglomerative", "dbscan",
+            "hdbscan", "pattern" or "statistic" (`unhans.spray.image_groups`).
+        k, label: number of clusters of that clustering, and which of them it is, from 0.
+        members: (n,) bool.
+        normalised_cut: in [0, 2] in the graph of the heatmaps, 0 where no edge leads out of the cluster.
+        compactness, separation, relevance_consistency, image_consistency: of the heatmaps and images, in [0, 1], 1 the
+            most striking, NaN where it was not measured.
+        score: in [0, 1], from those four and the size, comparable across classes.
+        view: what the samples were compared by.
+        strength: how far it stands apart in that view, see `unhans.spray.groups.Group`; NaN for a cluster that is
+            shown, but was not proposed for a test.
+        stability: mean Jaccard index with the groups of resamples; NaN where none were drawn.
     """
 
     method: str
@@ -33,11 +42,21 @@ class Cluster:
     relevance_consistency: float
     image_consistency: float
     score: float
+    view: str = "input relevance"
+    strength: float = math.nan
+    stability: float = math.nan
+
+    @property
+    def proposed(self) -> bool:
+        """Whether what its members share is to be isolated and tested."""
+        return not math.isnan(self.strength)
 
     @property
     def name(self) -> str:
         """What the cluster is called, such as "cut", or "k-means 3 of 7", counted from 1."""
         title = TITLES.get(self.method, self.method)
+        if self.proposed:
+            return f"{self.view}, {self.members.sum()} samples"
         return title if self.method == "cut" else f"{title} {self.label + 1} of {self.k}"
 
 
@@ -64,6 +83,11 @@ class ClassAudit:
     description: str = ""
     split: NDArray[np.uint8] | None = None
     target: NDArray[np.int64] | None = None
+
+    @property
+    def candidates(self) -> tuple[Cluster, ...]:
+        """The clusters whose members may share an artifact, in the order in which they are tested."""
+        return tuple(cluster for cluster in self.clusters if cluster.proposed)
 
     @property
     def cluster(self) -> Cluster | None:

@@ -14,13 +14,13 @@ LARGE = 20_000  # images from which the coarse grid keeps memory below 1 GB per 
 BLOCK = 256  # images in memory at once
 
 
-def raw_pixels(images: Any) -> NDArray[np.float32] | None:
+def raw_pixels(images: Any, grid: int | None = None) -> NDArray[np.float32] | None:
     """Return images (n, C, H, W) as vectors (n, d), averaged onto a grid of 56 × 56; None where all are the same.
 
     From 20,000 images on the grid is 28 × 28. Images are read in blocks and may have any scale; smaller ones stay as
     they are, and the cells of a grid that does not divide the image differ by a pixel.
     """
-    grid = GRID if len(images) < LARGE else COARSE
+    grid = grid or (GRID if len(images) < LARGE else COARSE)
     blocks = [_averaged(np.asarray(images[start : start + BLOCK]), grid) for start in range(0, len(images), BLOCK)]
     pixels = np.concatenate(blocks)
     return None if (pixels == pixels[0]).all() else pixels

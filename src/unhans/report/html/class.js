@@ -116,7 +116,7 @@ function showSample(container, { sprite, describe }, i) {
 function showNumbers(entry) {
   const control = (value, digits) => (value === null ? "" : `raw images ${fixed(value, digits)}`);
   const rows = [
-    ["Score", fixed(entry.score, 2), `suspicious from ${report.threshold}`],
+    ["Score", fixed(entry.score, 2), "large: a group stands apart"],
     ["λ₂", fixed(entry.lambda_2, 3), control(entry.control_lambda_2, 3)],
     ["τ", fixed(entry.tau, 2), control(entry.control_tau, 2)],
     ["Eigengap", String(entry.eigengap), "clusters suggested"],

@@ -84,7 +84,6 @@ function route() {
 const filter = () => ranking.filter(find("search").value, find("only").checked);
 find("search").addEventListener("input", filter);
 find("only").addEventListener("change", filter);
-for (const place of document.querySelectorAll(".threshold")) place.textContent = report.threshold;
 find("back").addEventListener("click", (event) => {
   event.preventDefault();
   location.hash = "";

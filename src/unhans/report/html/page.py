@@ -20,7 +20,6 @@ import numpy as np
 
 from unhans.report.html.part import FORMAT
 from unhans.report.tables import SUSPECT_COLUMNS
-from unhans.spray.suspicion import THRESHOLD
 from unhans.store.atomic import replacing
 
 if TYPE_CHECKING:
@@ -61,7 +60,6 @@ def write_report(
     if not ranking:
         raise ValueError("A report must hold at least one class; got none.")
     report = {
-        "threshold": THRESHOLD,
         "ranking": [_entry(entry) for entry in ranking],
         "sentences": list(sentences),
         "downloads": list(downloads),

@@ -19,11 +19,9 @@ function rankingTable(table, report, changed) {
   const control = entries.some((entry) => entry.control_lambda_2 !== null);
   const columns = COLUMNS.filter((column) => control || !column.raw);
   const peaks = Object.fromEntries(columns.map(({ key }) => [key, Math.max(...entries.map((entry) => entry[key]), 1e-9)]));
-  peaks.score = Math.max(peaks.score, report.threshold);
   const top = ({ key, scale }) => Math.max(peaks[key], peaks[scale] ?? 0);
   table.classList.toggle("controlled", control);
   find("raw-key").hidden = !control;
-  table.style.setProperty("--threshold", report.threshold / peaks.score);
 
   const rows = entries.map((entry) => ({ entry, element: rowOf(entry, columns, top) }));
   const body = make("tbody", { role: "rowgroup" }, ...rows.map((row) => row.element));

@@ -1,0 +1,252 @@
+"""From the groups of a class to verdicts: isolate what each shares, try all of it, and test what does most.
+
+Three steps, each on samples of its own. Everything that the groups' images share is isolated (`isolate_all`). What was
+isolated is put on a few samples of other classes, to see which of it does most: a choice, not a result. What does most
+is then tested with all controls on other samples (`prove`), so that the choice does not count in its favour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unhans.artifacts.addition import add, pasted
+from unhans.artifacts.bench import Bench
+from unhans.artifacts.case import Case
+from unhans.artifacts.effect import differences
+from unhans.artifacts.examine import Kind, Truth, examine_isolated
+from unhans.artifacts.isolate import isolate_all
+from unhans.artifacts.isolated import Isolated, NothingIsolatedError
+from unhans.artifacts.measurement import measure
+from unhans.artifacts.put_on import is_whole
+from unhans.artifacts.sampling import evenly
+
+if TYPE_CHECKING:
+    from unhans.spray import Suspicion
+
+Advance = Callable[[int], None]
+
+CHOSEN_ON = 48  # samples of other classes on which what was isolated is tried
+COMPARED = 3  # of what does most on them: held against its controls, on the same samples
+SAME = 0.8  # overlap from which two isolated artifacts are one
+MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with
+BORROWED = 200  # images of other classes that then take their place
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A group of samples of a class that may share an artifact.
+
+    Attributes:
+        view: what it was found by.
+        members: (n,) bool.
+    """
+
+    view: str
+    members: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The samples of a class as an examination sees them.
+
+    Attributes:
+        images: (n, 3, H, W) in [0, 1], as a person sees them.
+        index: (n,) of the images in the bench's data set.
+        heatmaps: (n, H, W) relevance with respect to the class, in any positive scale.
+        label, name: of the class.
+        suspicion: how far it stands out; None where it was named by the user.
+    """
+
+    images: Tensor
+    index: NDArray[np.int64]
+    heatmaps: NDArray[np.floating]
+    label: int
+    name: str
+    suspicion: Suspicion | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an examination may do.
+
+    Attributes:
+        candidates: groups of a class whose images are compared, at most.
+        tests: artifacts of a class that are tested, at most.
+        samples: of other classes that each is tested on, at most.
+        fills: how it is removed from samples that carry it.
+        kind: what is looked for.
+        mask: (H, W), where the artifact lies, if that is known.
+        seed: of everything that is drawn.
+    """
+
+    candidates: int = 4
+    tests: int = 2
+    samples: int = 200
+    fills: Sequence[str] = ("telea",)
+    kind: Kind = "auto"
+    mask: NDArray[np.bool_] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was isolated from a group, and what it does on the samples that it is tried on."""
+
+    view: str
+    isolated: Isolated
+    gain: float = field(default=float("nan"))
+
+
+def examine_class(
+    bench: Bench,
+    sample: Sample,
+    candidates: Sequence[Candidate],
+    plan: Plan,
+    others: NDArray[np.int64],
+    splits: Mapping[str, NDArray[np.int64]] | None = None,
+    truth: Truth | None = None,
+    advance: Advance = lambda samples: None,
+) -> list[Case]:
+    """Return what is known of the artifacts of a class, the one that does most first; at least one case.
+
+    Args:
+        bench: the network and a data set; every index counts in this data set.
+        sample: the class.
+        candidates: its groups, the most promising first.
+        plan: how much may be done.
+        others: samples of other classes, without the artifact where that is known.
+        splits: by name the indices of every split in which a tested artifact is looked for; None: nowhere.
+        truth: an affected sample's image as it was before the artifact was planted, if that is known.
+        advance: called with a number of images whenever some are done.
+
+    Raises ValueError where no effect can be measured, as without samples of other classes.
+    """
+    empty = Case(sample.label, sample.name, sample.suspicion)
+    if not candidates:
+        return [replace(empty, trouble="no group of its samples stands apart in any view.")]
+    chosen_on, tested_on = _parts(bench, others, plan)
+    found, reasons = _isolated(bench, sample, candidates[: plan.candidates], plan, chosen_on)
+    if not found:
+        return [replace(empty, trouble="; ".join(reasons), view=candidates[0].view)]
+    cases = []
+    for one in _best(bench, sample, found, plan, chosen_on, advance):
+        case = replace(empty, isolated=one.isolated, view=one.view)
+        cases.append(
+            examine_isolated(
+                bench,
+                case,
+                sample.index,
+                sample.heatmaps,
+                others=tested_on,
+                splits=splits,
+                truth=truth,
+                samples=plan.samples,
+                fills=plan.fills,
+                advance=advance,
+            )
+        )
+    return sorted(cases, key=_importance)
+
+
+def _importance(case: Case) -> tuple[bool, float]:
+    effect = case.proof.added[0].effect.probability if case.proof else -1.0
+    return not case.proven, -effect
+
+
+def _parts(bench: Bench, others: NDArray[np.int64], plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The samples to choose on, and the others, to test on; halves where there are few."""
+    others = np.asarray(others, dtype=np.int64)
+    chosen = evenly(bench.labels, others, min(CHOSEN_ON, max(1, len(others) // 3)), plan.seed + 1)
+    rest = np.setdiff1d(others, chosen)
+    return chosen, rest if len(rest) else others
+
+
+def _isolated(
+    bench: Bench, sample: Sample, candidates: Sequence[Candidate], plan: Plan, others: NDArray[np.int64]
+) -> tuple[list[_Found], list[str]]:
+    """Everything different that the groups share, and the reasons of those that share nothing."""
+    found: list[_Found] = []
+    reasons: list[str] = []
+    for candidate in candidates:
+        images, heatmaps, members = _beside(bench, sample, candidate.members, others)
+        options = {"kind": plan.kind, "mask": plan.mask, "seed": plan.seed}
+        try:
+            several = isolate_all(images, heatmaps, members, **options)
+        except NothingIsolatedError as error:
+            reasons.append(str(error))
+            continue
+        for one in (_cropped(each, len(sample.index)) for each in several):
+            if one.members.any() and not any(_same(one, other.isolated) for other in found):
+                found.append(_Found(candidate.view, one))
+    return found, list(dict.fromkeys(reasons))
+
+
+def _beside(
+    bench: Bench, sample: Sample, members: NDArray[np.bool_], others: NDArray[np.int64]
+) -> tuple[Tensor, NDArray[np.floating], NDArray[np.bool_]]:
+    """The images of the class; where nearly all are members, images of other classes stand beside them as the rest."""
+    if members.mean() < MOSTLY:
+        return sample.images, sample.heatmaps, members
+    more, _ = bench.read(evenly(bench.labels, others, BORROWED, bench.seed + 2))
+    images = torch.cat([sample.images, more.to(sample.images)])
+    nothing = np.zeros((len(more), *sample.heatmaps.shape[1:]), dtype=sample.heatmaps.dtype)
+    heatmaps = np.concatenate([sample.heatmaps, nothing])
+    return images, heatmaps, np.concatenate([members, np.zeros(len(more), dtype=bool)])
+
+
+def _cropped(isolated: Isolated, n: int) -> Isolated:
+    """The artifact with what is known of the class's own n images only."""
+    if len(isolated.members) == n:
+        return isolated
+    own = {name: getattr(isolated, name)[:n] for name in ("members", "masks", "places")}
+    return replace(isolated, **own)
+
+
+def _same(one: Isolated, other: Isolated) -> bool:
+    """Whether two isolated artifacts are the same one: of one kind, on the same samples, at the same places."""
+    if one.kind != other.kind or type(one.transform) is not type(other.transform):
+        return False
+    if _overlap(one.members, other.members) < SAME:
+        return False
+    both = one.members & other.members
+    return is_whole(one) or _overlap(one.masks[both], other.masks[both]) >= SAME
+
+
+def _overlap(left: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
+    return float((left & right).sum() / max(1, (left | right).sum()))
+
+
+def _best(
+    bench: Bench, sample: Sample, found: Sequence[_Found], plan: Plan, indices: NDArray[np.int64], advance: Advance
+) -> list[_Found]:
+    """What does most on the samples to choose on: by its gain, then by what it gains beyond its controls.
+
+    Of two that lie on the same samples only the better one is tested: both may be the same artifact.
+    """
+    tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)}, advance)
+    gains = [differences(tried.before, tried.after[str(k)], sample.label).mean() for k in range(len(found))]
+    order = np.argsort(-np.array(gains), kind="stable")
+    first = [_beyond_controls(bench, sample, found[k], indices, advance) for k in order[:COMPARED]]
+    ranked = [*sorted(first, key=lambda one: -one.gain), *(found[k] for k in order[COMPARED:])]
+    kept: list[_Found] = []
+    for one in ranked:
+        if len(kept) < plan.tests and all(
+            _overlap(one.isolated.members, other.isolated.members) < SAME for other in kept
+        ):
+            kept.append(one)
+    return kept
+
+
+def _beyond_controls(bench: Bench, sample: Sample, one: _Found, indices: NDArray[np.int64], advance: Advance) -> _Found:
+    """By how much it raises the class's probability, or exceeds the control that comes nearest, if that is less."""
+    unaffected = sample.index[~one.isolated.members]
+    trials = add(bench, one.isolated, sample.label, indices, unaffected, tuple(sample.images.shape[-2:]), advance)
+    own = float(trials[0].effect.probability)
+    return replace(one, gain=min([own, *(own - float(other.effect.probability) for other in trials[1:])]))
