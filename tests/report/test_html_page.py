@@ -458,7 +458,7 @@ def test_a_proven_class_says_so_in_the_overview(opened, proven):
     assert sorted(page.locator("#ranking .badge").all_inner_texts()) == ["not used", "open", "proven"]
     assert page.locator("#ranking tbody tr").first.locator(".badge.proven").count() == 1
     assert page.locator("#ranking .badge.proven").count() == 1
-    assert [line.split(" ")[0] for line in page.locator("#findings p").all_inner_texts()] == ["proven", "not", "open"]
+    assert [line.split(" ")[0] for line in page.locator("#findings p").all_inner_texts()] == ["proven", "open", "not"]
     assert page.locator("img").count() == 0  # what lies in a template is not decoded
     page.click("#findings p.proven a")
     page.wait_for_selector("#proof .chain")
