@@ -19,25 +19,24 @@ WAYS = {"rigid": isolate_rigid, "coloured": isolate_colored}
 def isolate_by(
     way: str, images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_], seed: int = 0
 ) -> Isolated:
-    """Find what a cluster's images share at changing places in one of the WAYS; see `isolate_free`."""
-    _check(images, heatmaps, members)
-    return WAYS[way](images, heatmaps, members, seed)
-
-
-def isolate_free(images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_], seed: int = 0) -> Isolated:
-    """Find what a cluster's images share at changing places.
+    """Find what a cluster's images share at changing places, in one of the WAYS.
 
     images (n, 3, H, W) in [0, 1], heatmaps (n, H, W), members (n,) of the cluster. Raises NothingIsolatedError where
     there is nothing, and for too few images or heatmaps without positive relevance.
     """
     _check(images, heatmaps, members)
-    try:
-        return isolate_rigid(images, heatmaps, members, seed)
-    except NothingIsolatedError as rigid:
+    return WAYS[way](images, heatmaps, members, seed)
+
+
+def isolate_free(images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_], seed: int = 0) -> Isolated:
+    """Find what a cluster's images share at changing places in the first of the WAYS that finds something."""
+    reasons = []
+    for way in WAYS:
         try:
-            return isolate_colored(images, heatmaps, members, seed)
-        except NothingIsolatedError as colored:
-            raise NothingIsolatedError(f"{rigid}; {colored}") from None
+            return isolate_by(way, images, heatmaps, members, seed)
+        except NothingIsolatedError as error:
+            reasons.append(str(error))
+    raise NothingIsolatedError("; ".join(dict.fromkeys(reasons)))
 
 
 def _check(images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_]) -> None:

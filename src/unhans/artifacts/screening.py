@@ -13,7 +13,7 @@ from unhans.artifacts.separation import area_under_roc
 
 Numbers = NDArray[np.float64]
 
-MOST = 24  # numbers that a discriminant looks at
+_FEWEST, _MOST, _EACH = 4, 24, 5  # numbers that a discriminant looks at: at least, at most, and rows for each
 _ROUNDS = 30
 _PERMUTATIONS = 200
 _ENOUGH = 5  # of them that do as well: it is chance, and no more are tried
@@ -44,14 +44,15 @@ class HeldOut:
     probability: float
 
 
-def fitted(numbers: Numbers, members: NDArray[np.bool_], most: int = MOST) -> LinearDiscriminant:
-    """Fit a discriminant to the numbers (n, d) that differ most between members and the rest, each two or more.
+def fitted(numbers: Numbers, members: NDArray[np.bool_]) -> LinearDiscriminant:
+    """Fit a discriminant to the numbers (n, d) that differ most between members and the rest, each one or more.
 
     Their covariance is shrunk by the rule of Ledoit and Wolf.
     """
     inside, outside = numbers[members], numbers[~members]
     spread = np.sqrt((inside.var(0) * len(inside) + outside.var(0) * len(outside)) / max(1, len(numbers) - 2)) + _LEAST
     step = (inside.mean(0) - outside.mean(0)) / spread
+    most = int(np.clip(len(numbers) // _EACH, _FEWEST, _MOST))
     columns = np.sort(np.argsort(-np.abs(step), kind="stable")[:most])
     middle = (inside[:, columns].mean(0) + outside[:, columns].mean(0)) / 2
     within = numbers[:, columns] - np.where(members[:, None], inside[:, columns].mean(0), outside[:, columns].mean(0))

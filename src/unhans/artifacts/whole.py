@@ -26,8 +26,8 @@ from unhans.artifacts.whole_detector import WholeDetector
 Numbers = NDArray[np.float64]
 Estimate = Callable[[Tensor, Numbers, int], "Transform | None"]
 
-_AREA = 0.7  # held-out area under the ROC curve below which images with and without it are too much alike
-_CHANCE = 0.005
+_AREA = 0.6  # held-out area under the ROC curve below which a detector would be of no use
+_CHANCE = 0.01  # for each of four kinds
 _MOST = 100  # images of each group that are told apart after the transform
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unhans.artifacts.put_on import WHOLE, is_whole
 from unhans.data.affected import Affected
 from unhans.experiment.affection import affected_of
 from unhans.experiment.check import ConfigurationError
@@ -50,4 +51,6 @@ def _mask(copy: Copy, found: Mapping[int, Affected], reasons: Mapping[int, str])
     if copy.label in reasons:
         return reasons[copy.label]
     affected = found[copy.label]
+    if is_whole(affected.artifact):
+        return f"{WHOLE}, so there is nothing to paint over it with"
     return affected.mask(copy.split, copy.index) if affected.carriers[copy.split][copy.index] else NOT_FOUND

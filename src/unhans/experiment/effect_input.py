@@ -25,8 +25,8 @@ def check_input(
         raise ConfigurationError(f"analysis.artifact is tested as it is; leave analysis.{given[1]} out.")
     if "truth" in fills and subject.data.artifact is None:
         raise ConfigurationError("the fill 'truth' needs a planted artifact, and the data have none (artifact=none).")
-    if "mask" in given and kind == "free":
-        raise ConfigurationError("analysis.mask tells where a fixed artifact lies; leave analysis.kind=free out.")
+    if "mask" in given and kind in ("free", "global"):
+        raise ConfigurationError(f"analysis.mask tells where a fixed artifact lies; leave analysis.kind={kind} out.")
     subject.subsets(classes)
     for name in given:
         if len(classes or ()) != 1:
