@@ -10,11 +10,11 @@ import pytest
 import truth
 from planted import baselines, cases, painters, tables
 from planted.baselines import METHODS, Views
-from planted.cases import COVERAGES, SUBSETS, Case
+from planted.cases import COVERAGES, DATA, SUBSETS, Case
 from planted.outcome import append, read_lines
 from planted.painters import PAINTERS, REPORTING, SETTING
 from planted.pictures import SOURCES, Pictures, Source, digits
-from planted.training import RECIPES, Recipe, drawn_carriers
+from planted.training import RECIPES, Recipe, drawn_carriers, kept_in
 
 SIDES = (28, 32, 96)
 
@@ -85,6 +85,13 @@ def test_subsets_hold_every_kind_and_no_case_twice():
         assert {case.data for case in subset(["digits"])} == {"digits"}
 
 
+def test_fewer_data_sets_are_a_part_of_all():
+    every = {case.trained for case in SUBSETS["full"](DATA)}
+    for name in DATA:
+        assert {case.trained for case in SUBSETS["square"]([name])} <= every
+    assert tuple(SOURCES) == DATA
+
+
 def test_carriers_are_that_share_of_the_class():
     labels = np.repeat([0, 1, 2], 100)
     carry = drawn_carriers(Case("digits", ("dot",), 0.3, 0), "dot", labels, 1)
@@ -134,11 +141,14 @@ def test_the_whole_command_on_two_cases(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(SUBSETS, "quick", lambda data: tiny)
     arguments = ["--out", str(tmp_path), "--data", "digits", "--jobs", "1", "--markdown", str(tmp_path / "report.md")]
     truth.main([*arguments, "--baselines"])
-    lines = [json.loads(text) for text in (tmp_path / "audits-today.jsonl").read_text().splitlines()]
+    lines, proposed = (
+        [json.loads(text) for text in (kept_in(tmp_path) / name).read_text().splitlines()]
+        for name in ("audits-today.jsonl", "baselines.jsonl")
+    )
     assert [line["key"] for line in lines] == [case.key for case in tiny]
     assert [len(line["results"]) for line in lines] == [2, 1]
     assert all(each["verdict"] in ("proven", "not used", "open", "not tested") for each in lines[0]["results"])
-    assert set(json.loads((tmp_path / "baselines.jsonl").read_text().splitlines()[0])["methods"]) == set(METHODS)
+    assert set(proposed[0]["methods"]) == set(METHODS)
     report = (tmp_path / "report.md").read_text()
     assert "reporting half" in report
     assert "Clean classes" in report

@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from planted.cases import SUBSETS, Case
 from planted.outcome import Line
 from planted.painters import half_of
 from planted.pictures import SOURCES, data_folder
+from planted.training import kept_in
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
@@ -41,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parsed(arguments)
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     cases = chosen(options, console)
-    files = {"audit": options.out / f"audits-{options.name}.jsonl", "baselines": options.out / "baselines.jsonl"}
+    folder = kept_in(options.out)
+    files = {"audit": folder / f"audits-{options.name}.jsonl", "baselines": folder / "baselines.jsonl"}
     works: dict[str, Work] = {"audit": partial(outcome.audited, out=options.out)}
     if options.baselines:
         works["baselines"] = partial(outcome.proposed, out=options.out)
@@ -65,6 +68,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--half", choices=("setting", "reporting"), help="kinds of this half only, no clean runs")
     parser.add_argument("--kinds", nargs="+", help="cases with these kinds only")
+    parser.add_argument("--classes", type=int, help="audit so many classes of each network, the planted one among them")
     parser.add_argument("--most", type=int, help="so many cases at most")
     parser.add_argument("--name", default="today", help="of the audit's code")
     parser.add_argument("--baselines", action="store_true", help="let other methods propose as well")
@@ -84,6 +88,8 @@ def chosen(options: argparse.Namespace, console: Console) -> list[Case]:
         cases = [case for case in cases if case.kinds and half_of(case.kinds[0]) == options.half]
     if options.kinds:
         cases = [case for case in cases if set(case.kinds) & set(options.kinds)]
+    if options.classes is not None:
+        cases = [replace(case, audited=options.classes) for case in cases]
     return cases[: options.most]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from planted.painters import PAINTERS
 
+DATA = ("digits", "photographs", "cifar", "isic")
 COVERAGES = (0.05, 0.1, 0.3, 0.6, 0.95)
 FEW = 4  # classes that are audited in a quick run
 SIZES = (1.0, 0.8, 1.3)  # by the seed
@@ -56,7 +57,7 @@ def quick(data: Sequence[str]) -> list[Case]:
     planted = []
     for i, kind in enumerate(PAINTERS):
         fitting = [name for name in data if (kind, name) not in INVISIBLE] or list(data)
-        planted.append(Case(fitting[i % len(fitting)], (kind,), COVERAGES[(2 * i + i // 5) % 5], i % 3, audited=FEW))
+        planted.append(replace(_in_turn(kind, fitting[i % len(fitting)]), audited=FEW))
     where = {"data": data[1 % len(data)], "seed": 0}
     others = [
         Case(kinds=(), coverage=0, **where),
@@ -68,27 +69,36 @@ def quick(data: Sequence[str]) -> list[Case]:
 
 def square(data: Sequence[str]) -> list[Case]:
     """Every kind once in every data set, coverages taking turns; besides the extras."""
-    planted = [
-        Case(name, (kind,), COVERAGES[(2 * i + i // 5 + j) % 5], (i + j) % 3)
-        for j, name in enumerate(data)
-        for i, kind in enumerate(PAINTERS)
-        if (kind, name) not in INVISIBLE
-    ]
-    return planted + list(_extras(data, (0,)))
+    every = product(data, PAINTERS)
+    return [_in_turn(kind, name) for name, kind in every if (kind, name) not in INVISIBLE] + list(_extras(data, (0,)))
 
 
 def full(data: Sequence[str]) -> list[Case]:
-    """Every kind at every coverage in every data set, two seeds; a few with SqueezeNet; the extras."""
+    """Every kind at every coverage in every data set, twice; once with SqueezeNet; the extras."""
+    every = product((0, 1), COVERAGES, data, PAINTERS)
     planted = [
-        Case(name, (kind,), coverage, seed)
-        for seed, coverage, name, kind in product((0, 1), COVERAGES, data, PAINTERS)
+        Case(name, (kind,), coverage, _seed(kind, coverage, name, repeat))
+        for repeat, coverage, name, kind in every
         if (kind, name) not in INVISIBLE
     ]
-    large = [Case("photographs", (kind,), 0.3, 0, "squeezenet") for kind in PAINTERS if "photographs" in data]
-    return planted + large + list(_extras(data, (0, 1, 2)))
+    large = [Case("photographs", (kind,), 0.3, i, "squeezenet") for i, kind in enumerate(PAINTERS)]
+    return planted + (large if "photographs" in data else []) + list(_extras(data, (0, 1, 2)))
 
 
 SUBSETS = {"quick": quick, "square": square, "full": full}
+
+
+def _in_turn(kind: str, name: str) -> Case:
+    """The case of a kind in a data set, at a coverage that neither decides alone; it is one of the full grid."""
+    i, j = list(PAINTERS).index(kind), DATA.index(name)
+    coverage = COVERAGES[(2 * i + i // 5 + j) % len(COVERAGES)]
+    return Case(name, (kind,), coverage, _seed(kind, coverage, name, 0))
+
+
+def _seed(kind: str, coverage: float, name: str, repeat: int) -> int:
+    """A seed of its own for every cell of the grid; its remainder, which decides the size, varies along every axis."""
+    i, j, k = list(PAINTERS).index(kind), DATA.index(name), COVERAGES.index(coverage)
+    return 4000 * repeat + 100 * i + 10 * k + 2 * j
 
 
 def _extras(data: Sequence[str], seeds: Sequence[int]) -> Iterator[Case]:

@@ -90,6 +90,11 @@ class Run:
     audited: list[int]
 
 
+def kept_in(out: Path) -> Path:
+    """Return the folder of networks and finished cases of this recipe."""
+    return out / f"recipe-{RECIPE}"
+
+
 def run_of(case: Case, out: Path) -> Run:
     """Return the trained network of a case, from the cache where it is there."""
     recipe = RECIPES[case.network]
@@ -97,7 +102,7 @@ def run_of(case: Case, out: Path) -> Run:
     target = int(np.random.default_rng([case.seed, 1]).integers(len(pictures.classes)))
     carriers = {kind: drawn_carriers(case, kind, pictures.labels, target) for kind in case.kinds}
     images = planted(case, pictures, carriers)
-    path = out / "networks" / f"recipe-{RECIPE}" / f"{case.trained}.pt"
+    path = kept_in(out) / "networks" / f"{case.trained}.pt"
     network = fresh(case.network, len(pictures.classes), case.seed)
     if path.exists():
         stored = torch.load(path, weights_only=True)
