@@ -60,8 +60,8 @@ class Proposed:
     proposals: dict[int, Proposal]
 
     def position(self, label: int) -> int:
-        """Return the rank of a class, from 1."""
-        return 1 + sum(each.score > self.proposals[label].score for each in self.proposals.values())
+        """Return the rank of a class, from 1; of classes that are equal, the last."""
+        return sum(each.score >= self.proposals[label].score for each in self.proposals.values())
 
 
 def neural_pca(views: Views) -> Proposal:

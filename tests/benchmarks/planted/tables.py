@@ -48,7 +48,7 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share; of a mean of n numbers in [0, 1] it is at least as wide as needed."""
     p = successes / n
     centre, half = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    return (centre - half) / (1 + Z**2 / n), (centre + half) / (1 + Z**2 / n)
+    return max(0.0, (centre - half) / (1 + Z**2 / n)), min(1.0, (centre + half) / (1 + Z**2 / n))
 
 
 def share(values: Iterable[float | bool]) -> str:
