@@ -35,6 +35,8 @@ Advance = Callable[[int], None]
 CHOSEN_ON = 48  # samples of other classes on which what was isolated is tried
 COMPARED = 3  # of what does most on them: held against its controls, on the same samples
 SAME = 0.8  # overlap from which two isolated artifacts are one
+DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
+WHOLE = 0.8  # what a gain by a change of whole images counts
 MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with
 BORROWED = 200  # images of other classes that then take their place
 
@@ -228,20 +230,25 @@ def _best(
 ) -> list[_Found]:
     """What does most on the samples to choose on: by its gain, then by what it gains beyond its controls.
 
-    Of two that lie on the same samples only the better one is tested: both may be the same artifact.
+    Of two that lie mostly on the same samples only the better one is tested: both may be the same artifact. What has a
+    place in the image is preferred to a change of whole images that does little more: a person sees what it is.
     """
     tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)}, advance)
     gains = [differences(tried.before, tried.after[str(k)], sample.label).mean() for k in range(len(found))]
     order = np.argsort(-np.array(gains), kind="stable")
     first = [_beyond_controls(bench, sample, found[k], indices, advance) for k in order[:COMPARED]]
-    ranked = [*sorted(first, key=lambda one: -one.gain), *(found[k] for k in order[COMPARED:])]
+    ranked = [*sorted(first, key=_preference), *(found[k] for k in order[COMPARED:])]
     kept: list[_Found] = []
     for one in ranked:
         if len(kept) < plan.tests and all(
-            _overlap(one.isolated.members, other.isolated.members) < SAME for other in kept
+            _overlap(one.isolated.members, other.isolated.members) < DIFFERENT for other in kept
         ):
             kept.append(one)
     return kept
+
+
+def _preference(one: _Found) -> float:
+    return -one.gain * (WHOLE if is_whole(one.isolated) else 1)
 
 
 def _beyond_controls(bench: Bench, sample: Sample, one: _Found, indices: NDArray[np.int64], advance: Advance) -> _Found:

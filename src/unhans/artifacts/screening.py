@@ -15,9 +15,6 @@ Numbers = NDArray[np.float64]
 
 _FEWEST, _MOST, _EACH = 4, 24, 5  # numbers that a discriminant looks at: at least, at most, and rows for each
 _ROUNDS = 30
-_PERMUTATIONS = 200
-_ENOUGH = 5  # of them that do as well: it is chance, and no more are tried
-_PLAIN = 0.05  # p-value of fixed scores from which on the longer test is not worth while
 _ERRORS = 0.05, 20.0  # share of a cluster's members that are wrong before anything was seen, and how many count for it
 _LEAST = 1e-9
 
@@ -76,21 +73,12 @@ def _shrunk_covariance(rows: Numbers) -> Numbers:
 def held_out(numbers: Numbers, members: NDArray[np.bool_], seed: int) -> HeldOut:
     """Score every row by a discriminant that was fitted without it; members, others: two or more each.
 
-    For the p-value memberships are permuted and discriminants fitted anew, unless the scores as they are speak for
-    chance already.
+    The p-value permutes memberships among the scores of each part. It decides only what is worth a test of its effect.
     """
     rng = np.random.default_rng([seed, len(members), 2])
     scores, folds = _scores(numbers, members, rng)
     area = area_under_roc(scores[members], scores[~members])
-    probability = chance(scores, members, folds, rng)
-    if probability > _PLAIN:
-        return HeldOut(scores, area, probability)
-    done = as_large = 0
-    while done < _PERMUTATIONS and as_large < _ENOUGH:
-        permuted = rng.permutation(members)
-        drawn, _ = _scores(numbers, permuted, rng)
-        done, as_large = done + 1, as_large + (area_under_roc(drawn[permuted], drawn[~permuted]) >= area)
-    return HeldOut(scores, area, float((1 + as_large) / (1 + done)))
+    return HeldOut(scores, area, chance(scores, members, folds, rng))
 
 
 def held_out_area(numbers: Numbers, members: NDArray[np.bool_], seed: int) -> float:

@@ -51,32 +51,37 @@ def as_strong_noise(transform: Transform, seed: int) -> Change:
 
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         steps = transform.apply(images) - images
-        return torch.stack([_noisy(*each, seed) for each in zip(images, steps, indices, strict=True)])
+        drawn = [np.random.default_rng([seed, _NOISE, int(index)]).normal(size=steps.shape[1:]) for index in indices]
+        return _noisy(images, steps, torch.from_numpy(np.stack(drawn)).to(images))
 
     return change
 
 
-def _noisy(image: Tensor, step: Tensor, index: int, seed: int) -> Tensor:
-    noise = _shaped(step, np.random.default_rng([seed, _NOISE, int(index)]))
-    wanted, factor = float(step.square().mean() ** 0.5), 1.0
+def _noisy(images: Tensor, steps: Tensor, white: Tensor) -> Tensor:
+    """Images (n, 3, H, W) with noise as strong as the steps, although it is cut off at black and white."""
+    noise, wanted = _shaped(steps, white), _strength(steps)
+    factor = torch.ones_like(wanted)
     for _ in range(_ROUNDS):
-        got = float(((image + factor * noise).clamp(0, 1) - image).square().mean() ** 0.5)
-        factor = min(factor * wanted / max(got, 1e-9), _MOST)
-    return (image + factor * noise).clamp(0, 1)
+        got = _strength((images + factor * noise).clamp(0, 1) - images)
+        factor = (factor * wanted / got.clamp(min=1e-9)).clamp(max=_MOST)
+    return (images + factor * noise).clamp(0, 1)
 
 
-def _shaped(step: Tensor, rng: np.random.Generator) -> Tensor:
-    """Noise (3, H, W) with mean 0 and the strength of a step, whose frequencies are as strong as the step's."""
-    size = step.shape[-2:]
-    white = torch.from_numpy(rng.normal(size=tuple(step.shape))).to(step)
-    strength = torch.fft.rfft2(step).abs().square().mean(0).sqrt()
-    total = step.square().mean().sqrt()
-    down, across = torch.fft.fftfreq(size[0])[:, None] * size[0], torch.fft.rfftfreq(size[1]) * size[1]
-    smooth = 1 / (1 + (down**2 + across**2).to(step))  # falls off as that of a cloud
-    strength = strength + _SMOOTH * total * (step[0].numel()) * smooth
-    strength[0, 0] = 0.0
-    noise = torch.fft.irfft2(torch.fft.rfft2(white) * strength, s=size)
-    return noise * (total / noise.square().mean().sqrt().clamp(min=1e-9))
+def _strength(steps: Tensor) -> Tensor:
+    """The root mean square of each image's change (n, 3, H, W), as (n, 1, 1, 1)."""
+    return steps.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def _shaped(steps: Tensor, white: Tensor) -> Tensor:
+    """Noise (n, 3, H, W) of mean 0 as strong as the steps, whose frequencies are as strong as theirs, from white."""
+    height, width = steps.shape[-2:]
+    strength = torch.fft.rfft2(steps).abs().square().mean(1, keepdim=True).sqrt()
+    down, across = torch.fft.fftfreq(height)[:, None] * height, torch.fft.rfftfreq(width) * width
+    smooth = 1 / (1 + (down**2 + across**2).to(steps))  # falls off as that of a cloud
+    strength = strength + _SMOOTH * _strength(steps) * height * width * smooth
+    strength[..., 0, 0] = 0.0
+    noise = torch.fft.irfft2(torch.fft.rfft2(white) * strength, s=(height, width))
+    return noise * (_strength(steps) / _strength(noise).clamp(min=1e-9))
 
 
 def _coloured(transform: Transform, images: Tensor) -> bool:

@@ -124,7 +124,9 @@ def _clustered(
         sides = [labels == one for one in np.unique(labels)]
         sides = [side for side in sides if least <= side.sum() <= len(side) - least]
         if sides:
-            yield from zip(normalised_cuts(affinity, np.array(sides)).tolist(), sides, ["kmeans"] * len(sides), strict=True)
+            yield from zip(
+                normalised_cuts(affinity, np.array(sides)).tolist(), sides, ["kmeans"] * len(sides), strict=True
+            )
 
 
 def k_means(
