@@ -1,15 +1,14 @@
 """The audit under test, behind one function: this is the only module that knows how the product audits.
 
-Today's steps (auditor → judge → examine on the striking cluster), as `SpRAyAudit` takes them with its defaults, but
-for every class, suspicious or not. The two-dimensional map and the control on raw images, which decide nothing, are
-left out, so the seconds are those of the decision alone.
+The steps of `SpRAyAudit` with its defaults (propose, order, isolate, test, decide) for every class. The two-dimensional
+map and the control on raw images, which decide nothing, are left out, so the seconds are those of the decision alone.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,14 +18,18 @@ from torch.utils.data import Dataset
 from unhans.callbacks.verification import Suspect, Verification
 
 from unhans.artifacts.case import Case
-from unhans.attribution import Relevance
+from unhans.artifacts.discovery import decide
+from unhans.artifacts.examine_class import Plan
+from unhans.artifacts.sampling import evenly
+from unhans.attribution import Relevance, with_latent
 from unhans.data import bench_of, reading
-from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
+from unhans.spray import Auditor, SpRAy, judge, ranked
 
 SAMPLES = 300  # of a class
 PASTED = 200  # images of other classes
 POOLING = 28
-VERDICTS = {"proven": "proven", "no effect": "not used", "not separable": "open"}
+CANDIDATES, TESTS = 3, 2  # of a class
+REFERENCE = 300  # images of all classes, against which those of one are compared
 
 
 @dataclass(frozen=True)
@@ -54,48 +57,51 @@ class ClassResult:
 def audit_run(network: nn.Module, dataset: Dataset, classes: Sequence[int], seed: int) -> list[ClassResult]:
     """Audit classes, by label, of a data set of (image, label) items that knows `labels` and `classes`.
 
-    What is pasted is pasted on images of all other classes.
+    What is pasted is pasted on images of all other classes; one false-discovery rate holds over the classes.
     """
-    attribution = Relevance()
-    auditor = Auditor(attribution.of(network), SpRAy(pooling=POOLING, projection=None, random_state=seed))
-    verification = Verification(bench_of(network, dataset, attribution, seed=seed), dataset, PASTED)
-    found: dict[int, ClassResult] = {}
-    suspicions: list[Suspicion] = []
-    labels = reading.labels_of(dataset)
+    attribution, labels = Relevance(), reading.labels_of(dataset)
     names, drawn = reading.names_of(dataset, labels), reading.choose(labels, SAMPLES, seed)
+    example, _ = reading.read(dataset, drawn[classes[0]][:1])
+    explain, _ = with_latent(attribution, network, example)
+    auditor = Auditor(explain, SpRAy(pooling=POOLING, projection=None, random_state=seed))
+    plan = Plan(candidates=CANDIDATES, tests=TESTS, samples=PASTED, seed=seed)
+    verification = Verification(bench_of(network, dataset, attribution, seed=seed), dataset, plan)
+    reference, kept = reading.read(dataset, evenly(labels, np.concatenate(list(drawn.values())), REFERENCE, seed))
+    reference = reading.displayed(dataset, reference).numpy()
+    suspects, cases, seconds = {}, [], {}
     for label in classes:
         began = time.process_time()
-        result, suspicion = _audited(auditor, verification, dataset, drawn[label], label, names[label])
-        found[label] = replace(result, seconds=time.process_time() - began)
-        suspicions += [] if suspicion is None else [suspicion]
-    order = [each.label for each in ranked(suspicions)]
-    order += [label for label in found if label not in order]
-    return [replace(found[label], position=place) for place, label in enumerate(order, start=1)]
+        images, index = reading.read(dataset, drawn[label])
+        shown = reading.displayed(dataset, images)
+        others = reference[labels[kept] != label]
+        audit = auditor.audit(images, index, label, names[label], shown=shown.numpy(), reference=others)
+        suspects[label] = Suspect(audit, judge(audit), images)
+        cases += verification.cases(suspects[label], shown)
+        seconds[label] = time.process_time() - began
+    ranking = ranked(suspect.suspicion for suspect in suspects.values())
+    scores = {entry.label: (place, entry.score) for place, entry in enumerate(ranking, start=1)}
+    decided = decide(cases)
+    return [
+        _result(suspects[label], [case for case in decided if case.label == label], *scores[label], seconds[label])
+        for label in classes
+    ]
 
 
-def _audited(
-    auditor: Auditor, verification: Verification, dataset: Dataset, chosen: NDArray[np.int64], label: int, name: str
-) -> tuple[ClassResult, Suspicion | None]:
-    """Audit one class; what cannot be clustered or isolated is not tested, as in the callback."""
-    images, index = reading.read(dataset, chosen)
-    nothing = ClassResult(label, name, 0, 0.0, "not tested", index, (), None, "", 0.0)
-    try:
-        audit = auditor.audit(images, index, label, name)
-    except ValueError:
-        return nothing, None
-    suspicion = judge(audit)
-    scored = replace(nothing, score=suspicion.score)
-    if audit.cluster is None:
-        return scored, suspicion
-    case = verification.case(Suspect(audit, suspicion, images), reading.displayed(dataset, images))
-    return _of_case(replace(scored, members=(audit.cluster.members,)), case), suspicion
-
-
-def _of_case(result: ClassResult, case: Case) -> ClassResult:
-    """Add what isolating and pasting found; a proven artifact is told to lie on the images that match it."""
-    kind = "" if case.isolated is None else case.isolated.kind
-    if case.proof is None:
-        return replace(result, kind=kind)
-    members = (case.isolated.members,) if case.proven and case.isolated is not None else result.members
-    effect = case.proof.added[0].effect.probability
-    return replace(result, kind=kind, effect=effect, members=members, verdict=VERDICTS[case.proof.verdict.name])
+def _result(suspect: Suspect, cases: Sequence[Case], place: int, score: float, seconds: float) -> ClassResult:
+    """What is said of a class; a proven artifact is told to lie on the images that match it."""
+    found, first = suspect.audit, cases[0]
+    proven = tuple(case.isolated.members for case in cases if case.proven and case.isolated is not None)
+    members = proven or tuple(group.members for group in found.candidates[:1])
+    kinds = [case.isolated.kind for case in cases if case.isolated is not None]
+    return ClassResult(
+        label=found.label,
+        name=found.name,
+        position=place,
+        score=score,
+        verdict="not tested" if first.proof is None else first.proof.verdict.name,
+        index=found.index,
+        members=members,
+        effect=None if first.proof is None else first.proof.added[0].effect.probability,
+        kind=kinds[0] if kinds else "",
+        seconds=seconds,
+    )
