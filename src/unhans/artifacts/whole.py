@@ -22,12 +22,18 @@ from unhans.artifacts.transform_estimate import (
     estimate_spectrum,
 )
 from unhans.artifacts.whole_detector import WholeDetector
+from unhans.spray.groups import smallest_group
+from unhans.spray.image_groups import split
 
 Numbers = NDArray[np.float64]
 Estimate = Callable[[Tensor, Numbers, int], "Transform | None"]
 
 _AREA = 0.6  # held-out area under the ROC curve below which a detector would be of no use
 _CHANCE = 0.01  # for each of four kinds
+_APART = 4.0  # standard deviations within, by which the means of two parts of the scores differ: natural variation has
+# up to 3.6, artifacts 4.2 to 5.2 (photographs of 32 pixels; blur, scan lines and frames against eight clean classes)
+_EXPLAINED = 0.2  # of what tells the groups apart: a kind of scene differs in more than a transform
+_ROUNDS = 3
 _MOST = 100  # images of each group that are told apart after the transform
 
 
@@ -92,14 +98,22 @@ def _isolated(
             f"no {kind.named}: such numbers of whole images separate the cluster with a held-out AUC of "
             f"{told.area:.2f} (p = {told.probability:.2g}), expected at least {_AREA}"
         )
-    weights = carrying(told.scores, members)
+    told, weights = _settled(numbers[kind.family], told, members, seed)
     carriers = weights > 0.5
-    if not 2 <= carriers.sum() <= len(carriers) - 2:
-        weights, carriers = members.astype(float), members
+    apart = float(split(told.scores[:, None], smallest_group(len(carriers))).distance[0])
+    if apart < _APART:
+        raise NothingIsolatedError(
+            f"no {kind.named}: by such numbers the images do not fall into those with it and those without it (means "
+            f"{apart:.1f} standard deviations apart, expected at least {_APART:g}; one group split in two has 2.6)"
+        )
     transform = kind.estimate(images, weights, seed)
     if transform is None:
         raise NothingIsolatedError(f"no {kind.named}: none makes the rest of the class more like the cluster")
     explained = _explained(kind, images, weights, numbers, seed)
+    if explained.share < _EXPLAINED:
+        raise NothingIsolatedError(
+            f"no {kind.named} alone: with it, {1 - explained.share:.0%} of what tells the images from the others stays"
+        )
     discriminant = fitted(numbers[kind.family], carriers)
     threshold = best_threshold(told.scores[carriers], told.scores[~carriers])
     detector = WholeDetector(kind.family, discriminant, threshold, (int(images.shape[-2]), int(images.shape[-1])))
@@ -109,6 +123,19 @@ def _isolated(
         "global", (), carriers, masks, detector, told.area, boxes(masks), sentence, seed, transform=transform
     )
     return explained.after, isolated
+
+
+def _settled(numbers: Numbers, told: HeldOut, members: NDArray[np.bool_], seed: int) -> tuple[HeldOut, Numbers]:
+    """Who carries it by the scores, and the scores of a discriminant between these; a group found is rarely exact."""
+    for _ in range(_ROUNDS):
+        weights = carrying(told.scores, members)
+        carriers = weights > 0.5
+        if not 2 <= carriers.sum() <= len(carriers) - 2:
+            return told, members.astype(float)
+        if (carriers == members).all():
+            break
+        told, members = held_out(numbers, carriers, seed), carriers
+    return told, weights
 
 
 def _explained(kind: Sought, images: Tensor, weights: Numbers, numbers: dict[Family, Numbers], seed: int) -> Explained:
