@@ -13,7 +13,7 @@ from unhans.artifacts.separation import area_under_roc
 
 Numbers = NDArray[np.float64]
 
-_FEWEST, _MOST, _EACH = 4, 24, 5  # numbers that a discriminant looks at: at least, at most, and rows for each
+_FEWEST, _MOST, _EACH = 4, 24, 3  # numbers that a discriminant looks at: at least, at most, and rows for each
 _ROUNDS = 30
 _PERMUTATIONS = 200
 _ENOUGH = 5  # of them that do as well: it is chance, and no more are tried
