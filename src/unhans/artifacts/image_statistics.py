@@ -72,7 +72,7 @@ def _colours(images: Tensor) -> Numbers:
     """Quantiles, mean and standard deviation of each channel, and of the differences between channels."""
     red, green, blue = images.flatten(2).double().unbind(1)
     levels = torch.tensor(_QUANTILES, dtype=torch.float64)
-    values = torch.stack([red, green, blue, red - green, blue - green], 1)
+    values = torch.stack([red, green, blue, red - green, blue - green, red - blue], 1)
     found = [values.mean(2, keepdim=True), values.std(2, correction=0, keepdim=True)]
     quantiles = values[:, :3].quantile(levels, dim=2).permute(1, 2, 0)
     return torch.cat([torch.cat(found, 2).flatten(1), quantiles.flatten(1)], 1).numpy()

@@ -13,7 +13,7 @@ from unhans.artifacts.separation import area_under_roc
 
 Numbers = NDArray[np.float64]
 
-_FEWEST, _MOST, _EACH = 4, 24, 5  # numbers that a discriminant looks at: at least, at most, and rows for each
+_FEWEST, _MOST, _EACH = 4, 24, 3  # numbers that a discriminant looks at: at least, at most, and rows for each
 _ROUNDS = 30
 _ERRORS = 0.05, 20.0  # share of a cluster's members that are wrong before anything was seen, and how many count for it
 _LEAST = 1e-9
