@@ -37,6 +37,17 @@ COMPARED = 3  # of what does most on them: held against its controls, on the sam
 SAME = 0.8  # overlap from which two isolated artifacts are one
 DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
 WHOLE = 0.8  # what a gain by a change of whole images counts
+KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the beginning of its view's name
+    "input relevance": ("fixed", "free"),
+    "relevance shares": ("fixed", "free"),
+    "coarse shares": ("fixed", "free"),
+    "latent sum": ("fixed", "free", "global"),
+    "latent maximum": ("fixed", "free"),
+    "raw images": ("fixed", "global"),
+    "image pattern": ("fixed", "global"),
+    "image statistics: local": ("fixed", "global"),
+    "image statistics": ("global",),
+}
 MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with
 BORROWED = 200  # images of other classes that then take their place
 
@@ -52,6 +63,12 @@ class Candidate:
 
     view: str
     members: NDArray[np.bool_]
+
+    def kinds(self, plan: Plan) -> tuple[Kind, ...]:
+        """Return the kinds of artifacts that are looked for; what a view cannot see is not, as it would cost much."""
+        if plan.kind != "auto" or plan.mask is not None:
+            return (plan.kind,)
+        return next((kinds for view, kinds in KINDS.items() if self.view.startswith(view)), ("auto",))
 
 
 @dataclass(frozen=True)
@@ -178,12 +195,12 @@ def _isolated(
     reasons: list[str] = []
     for candidate in candidates:
         images, heatmaps, members = _beside(bench, sample, candidate.members, others)
-        options = {"kind": plan.kind, "mask": plan.mask, "seed": plan.seed}
-        try:
-            several = isolate_all(images, heatmaps, members, **options)
-        except NothingIsolatedError as error:
-            reasons.append(str(error))
-            continue
+        several: list[Isolated] = []
+        for kind in candidate.kinds(plan):
+            try:
+                several += isolate_all(images, heatmaps, members, kind=kind, mask=plan.mask, seed=plan.seed)
+            except NothingIsolatedError as error:
+                reasons.append(str(error))
         for one in (_cropped(each, len(sample.index)) for each in several):
             if one.members.any() and not any(_same(one, other.isolated) for other in found):
                 found.append(_Found(candidate.view, one))
