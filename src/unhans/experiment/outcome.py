@@ -81,7 +81,7 @@ def conclude(
 def sections(done: Sequence[Tested]) -> dict[int, str]:
     """Return what the report says about the artifacts of every class, by label."""
     found: dict[int, str] = {}
-    for one in done:
+    for one in sorted(done, key=lambda each: not each.case.proven):  # the first of a class is what the page says of it
         found[one.case.label] = found.get(one.case.label, "") + one.section
     return found
 
@@ -89,7 +89,7 @@ def sections(done: Sequence[Tested]) -> dict[int, str]:
 def numbers_of(done: Sequence[Tested]) -> dict[str, float]:
     """Return what a sweep may optimise: how many cases there are, how many are proven, and each class's effect."""
     numbers = {"cases": float(len(done)), "proven": float(sum(one.case.proven for one in done))}
-    for one in reversed(done):  # the most striking cluster of a class is the one that stays
+    for one in sorted(reversed(done), key=lambda each: each.case.proven):  # what is proven, or does most, stays
         if one.case.proof is not None:
             numbers |= _numbers(f"effect/{one.case.name}", one.case.proof.added[0].effect)
             numbers[f"effect/{one.case.name}/proven"] = float(one.case.proven)
