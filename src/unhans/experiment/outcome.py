@@ -46,7 +46,7 @@ def states_of(ranking: Sequence[Suspicion], done: Sequence[Tested], findings: Se
     """Return what became of every class; without a ranking, of those that were tested."""
     cases = [one.case for one in done]
     return class_states(
-        [(entry.label, entry.name) for entry in (ranking or cases)],
+        list(dict.fromkeys((entry.label, entry.name) for entry in (ranking or cases))),
         cases,
         {one.label: one.seconds for one in findings},
         {one.case.label: one.seconds for one in done},
@@ -89,7 +89,7 @@ def sections(done: Sequence[Tested]) -> dict[int, str]:
 def numbers_of(done: Sequence[Tested]) -> dict[str, float]:
     """Return what a sweep may optimise: how many cases there are, how many are proven, and each class's effect."""
     numbers = {"cases": float(len(done)), "proven": float(sum(one.case.proven for one in done))}
-    for one in sorted(reversed(done), key=lambda each: each.case.proven):  # what is proven, or does most, stays
+    for one in sorted(done[::-1], key=lambda each: each.case.proven):  # what is proven, or does most, stays
         if one.case.proof is not None:
             numbers |= _numbers(f"effect/{one.case.name}", one.case.proof.added[0].effect)
             numbers[f"effect/{one.case.name}/proven"] = float(one.case.proven)
