@@ -121,7 +121,7 @@ def test_the_report_leads_from_suspicion_to_verdict(effects):
 def test_one_error_rate_holds_over_all_tests_and_every_file_says_so(effects):
     tested = [record for record in records(effects) if record["added"]]
     assert {record["tests"] for record in tested} == {len(tested)}
-    marks = [path for path in (effects / "artifacts").rglob("*.json")]
+    marks = list((effects / "artifacts").rglob("*.json"))
     said = sorted((read["case"]["name"], read["case"]["proof"]["verdict"]["name"]) for read in map(mark_of, marks)
                   if read["case"]["proof"])  # fmt: skip
     assert said == sorted((record["class"], record["verdict"]) for record in tested)

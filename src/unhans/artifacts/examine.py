@@ -138,6 +138,7 @@ def examine_isolated(
         "description": isolated.sentence,
         "unaffected": index[~cluster & ~isolated.members],
         "others": others,
+        "truth": truth,
         "fills": fills,
         "advance": advance,
     }
@@ -156,7 +157,6 @@ def examine_isolated(
         case.label,
         affected=index[isolated.members],
         masks=masks,
-        truth=truth,
         samples=samples,
         **options,
     )

@@ -89,7 +89,8 @@ def sections(done: Sequence[Tested]) -> dict[int, str]:
 def numbers_of(done: Sequence[Tested]) -> dict[str, float]:
     """Return what a sweep may optimise: how many cases there are, how many are proven, and each class's effect."""
     numbers = {"cases": float(len(done)), "proven": float(sum(one.case.proven for one in done))}
-    for one in sorted(done[::-1], key=lambda each: each.case.proven):  # what is proven, or does most, stays
+    first = sorted(done, key=lambda each: not each.case.proven)
+    for one in reversed(first):  # of a class what is proven, or does most, stays
         if one.case.proof is not None:
             numbers |= _numbers(f"effect/{one.case.name}", one.case.proof.added[0].effect)
             numbers[f"effect/{one.case.name}/proven"] = float(one.case.proven)
