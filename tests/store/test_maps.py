@@ -35,7 +35,7 @@ def test_what_was_added_comes_back(files):
 
 def test_the_relevance_of_layers_comes_back_cut_to_the_samples(files):
     random = np.random.default_rng(0)
-    latent = {"features.3": random.normal(size=(9, 2, 4)), "head": random.normal(size=(9, 2, 7))}
+    latent = {"head": random.normal(size=(9, 2, 4)), "features.3": random.normal(size=(9, 2, 7))}
     with writing_maps(files, 12, (6, 5), 3, (3, 12, 10), KEY) as writer:
         for rows in (slice(0, 4), slice(4, 9)):
             n = len(range(9)[rows])

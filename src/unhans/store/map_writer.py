@@ -115,7 +115,8 @@ class MapWriter:
             raise ValueError(f"the relevance of layers must have the shapes {shapes}, got {got}")
 
     def _layer(self, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
-        group = self._maps.file.require_group(LATENT)
+        file = self._maps.file
+        group = file[LATENT] if LATENT in file else file.create_group(LATENT, track_order=True)
         whole = (len(self._maps), *shape)
         return group.create_dataset(name, whole, np.float32, chunks=(1, *shape), maxshape=whole)
 
