@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from running import command, photographs
 
-from unhans.store import atomic, class_files, open_maps
+from unhans.experiment.reference import other_images
+from unhans.store import atomic, class_files, load_analysis, open_maps
 
 ROOT = Path(__file__).parents[2]
 DIGITS = "data=digits artifact=none model=small_cnn data.classes=[1,2,3] samples_per_class=14"
@@ -32,7 +33,10 @@ def rows(path):
 
 
 def content(path):
-    """What a file says: of HDF5 every value and attribute, of others the bytes."""
+    """What a file says: of HDF5 every value and attribute, of findings all but the seconds, of others the bytes."""
+    if path.name == "finding.json":
+        found = json.loads(path.read_bytes())
+        return found | {"finding": found["finding"] | {"seconds": None}}
     if path.suffix != ".h5":
         return path.read_bytes()
     found = {}
@@ -72,7 +76,7 @@ def test_the_folder_holds_what_the_readme_says(whole):
     names = {path.name for path in whole.iterdir()} - {".lock"}
     assert names == {
         "analysis.h5", "attribution.h5", "classes", "clusters.csv", "config.yaml", "dataset.h5", "label-map.json",
-        "project.yaml", "ranking.csv", "ranking.png", "report.html", "suspects.csv",
+        "project.yaml", "ranking.csv", "ranking.png", "reference.npz", "report.html", "suspects.csv",
     }  # fmt: skip
     assert sorted(path.name for path in (whole / "classes").iterdir()) == list(CLASSES)
     each = {path.name for path in (whole / "classes" / CLASSES[0]).iterdir()}
@@ -81,6 +85,51 @@ def test_the_folder_holds_what_the_readme_says(whole):
     }  # fmt: skip
     assert {row["name"] for row in rows(whole / "ranking.csv")} == {"1", "2", "3"}
     assert {row["class"] for row in rows(whole / "clusters.csv")} <= {"1", "2", "3"}
+
+
+def test_the_relevance_of_layers_is_stored_with_the_maps(whole):
+    stored = open_maps(class_files(whole, 0, "1"))
+    assert list(stored.latent) == stored.key["attribution"]["latent"]
+    assert stored.latent
+    for pooled in stored.latent.values():
+        assert pooled.shape[:2] == (len(stored), 2)
+        assert np.isfinite(pooled[:]).all()
+        assert np.ptp(pooled[:], axis=0).any()
+
+
+def test_the_reference_holds_images_of_all_classes(whole, again, tmp_path):
+    with np.load(whole / "reference.npz") as stored:
+        images, labels = stored["images"], stored["labels"]
+    assert (images.shape, images.dtype) == ((300, 3, 64, 64), np.uint8)
+    assert np.bincount(labels).tolist() == [100, 100, 100]
+    others = other_images(whole / "reference.npz", 1)
+    assert len(others) == 200
+    np.testing.assert_array_equal((others * 255).round(), images[labels != 1])
+
+
+def test_maps_without_the_relevance_of_layers_are_computed_again(again, tmp_path, capsys):
+    for path in again.glob("classes/*/finding.json"):
+        found = json.loads(path.read_text())
+        del found["key"]["attribution"]["latent"]
+        path.write_text(json.dumps(found))
+    assert command(tmp_path, f"{SMALL} out={again}") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "attribution.latent was absent, now" in said
+    assert "there already" not in said
+
+
+def test_groups_of_several_views_are_stored_as_candidates(whole):
+    audits = [load_analysis(class_files(whole, label, name))[0] for label, name in enumerate("123")]
+    assert all(audit.candidates for audit in audits)
+    assert len({cluster.view for audit in audits for cluster in audit.candidates}) > 2
+
+
+def test_tables_say_what_the_ranking_of_all_classes_says(whole):
+    suspicious = {row["name"]: row["suspicious"] for row in rows(whole / "ranking.csv")}
+    assert {row["class"] for row in rows(whole / "suspects.csv")} == {
+        name for name, yes in suspicious.items() if yes == "True"
+    }
+    assert all(row["suspicious_class"] == suspicious[row["class"]] for row in rows(whole / "clusters.csv"))
 
 
 def test_the_run_leaves_no_empty_folder(whole):
@@ -177,7 +226,7 @@ def test_a_file_of_a_newer_version_is_refused(again, tmp_path, capsys):
     path = again / "classes" / CLASSES[1] / "finding.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     assert command(tmp_path, f"{SMALL} out={again}") == 1
-    assert "was written by a newer version of unhans (format 99; this is 2)" in capsys.readouterr().err
+    assert "was written by a newer version of unhans (format 99; this is 3)" in capsys.readouterr().err
 
 
 def test_a_class_of_an_older_version_is_clustered_again(again, whole, tmp_path, capsys):

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from experiment_cases import CLASSES, LABEL, LISTED, bench, dataset, heatmaps, measured, troubled
 
 from unhans.artifacts import Case, FeatureEffect, decide
+from unhans.artifacts.examine_class import Candidate
 from unhans.artifacts.verdict import judge
 from unhans.data import planted_in, reading
 from unhans.experiment.case_content import case_from, plain_case
-from unhans.experiment.case_files import case_files, earlier_section, load_case, save_case
-from unhans.experiment.clustered import Clustered
+from unhans.experiment.case_files import (
+    case_files,
+    earlier_section,
+    load_case,
+    load_cases,
+    remove_cases,
+    save_case,
+    save_verdict,
+)
+from unhans.experiment.clustered import MOST, Clustered, drawn_rows
 from unhans.experiment.known import known
 
 KEY = {"model": "weights", "spray": {"n_neighbors": 10}, "effect": {"samples": 30}}
@@ -24,7 +33,8 @@ ANALYSIS = {"model": "weights", "spray": {"n_neighbors": 10}}
 def found_in(images, case):
     pixels, index = reading.read(images, LISTED)
     shown = reading.displayed(images, pixels)
-    return Clustered(shown, index, heatmaps(), case.isolated.members, case.suspicion, LISTED, LISTED[:14])
+    groups = (Candidate("input relevance", case.isolated.members),)
+    return Clustered(shown, index, heatmaps(), groups, case.suspicion)
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +111,11 @@ def test_features_and_donors_are_read_again(tested, tmp_path):
     assert decide([read], look=2)[0].proof.verdict == decide([case], look=2)[0].proof.verdict
 
 
-def test_format_3_is_measured_again(saved):
-    """Its verdicts had other names and no error rate."""
+@pytest.mark.parametrize("older", [3, 4])
+def test_an_older_format_is_measured_again(older, saved):
+    """Format 3 had other verdicts and no error rate, format 4 one case of a class only."""
     files, _ = saved
-    files.mark.write_text(json.dumps(json.loads(files.mark.read_text()) | {"format": 3}))
+    files.mark.write_text(json.dumps(json.loads(files.mark.read_text()) | {"format": older}))
     assert load_case(files, KEY) is None
 
 
@@ -135,6 +146,104 @@ def test_files_of_an_earlier_case_are_removed(saved):
     save_case(files, troubled(), None, CLASSES, None, KEY)
     assert not any(path.exists() for path in written.pictures.values())
     assert load_case(files, KEY).case.trouble
+
+
+# Verdicts among all tests -----------------------------------------------------------------------------------------
+
+
+def unsure(case):
+    """The same case among so many tests that it is open."""
+    return decide([case], rate=1e-12)[0]
+
+
+def test_another_verdict_is_said_by_every_file(saved, tested):
+    files, written = saved
+    before = written.pictures["effect"].read_bytes()
+    examples = written.pictures["examples"].stat().st_mtime_ns
+    left_open = unsure(written.case)
+    assert (left_open.proof.verdict.name, left_open.proof.verdict.reason) == ("open", "multiplicity")
+    found = save_verdict(written, left_open)
+    read = load_case(files, KEY)
+    assert read.case.proof.verdict == left_open.proof.verdict
+    assert read.section == found.section == files.section.read_text(encoding="utf-8")
+    assert 'data-verdict="open"' in read.section
+    assert '"proven"' not in read.section
+    assert written.section[written.section.index("<h3>") :] == read.section[read.section.index("<h3>") :]
+    assert "Beside the planted artifact" in read.section
+    assert written.pictures["effect"].read_bytes() != before
+    assert written.pictures["examples"].stat().st_mtime_ns == examples
+    assert (read.truth, read.seconds) == (tested[2], written.seconds)
+
+
+def test_a_verdict_that_was_changed_and_comes_back_is_the_first_again(saved):
+    files, written = saved
+    first = files.section.read_text(encoding="utf-8")
+    once = save_verdict(written, unsure(written.case))
+    again = decide([load_case(files, KEY).case])[0]
+    save_verdict(once, again)
+    assert files.section.read_text(encoding="utf-8") == first
+    assert load_case(files, KEY).case.proof.verdict == written.case.proof.verdict
+
+
+def test_the_same_verdict_writes_nothing(saved):
+    files, written = saved
+    times = {path: path.stat().st_mtime_ns for path in files.folder.iterdir()}
+    read = load_case(files, KEY)
+    assert save_verdict(read, decide([read.case])[0]) is read
+    assert {path: path.stat().st_mtime_ns for path in files.folder.iterdir()} == times
+    assert written.seconds == read.seconds
+
+
+def test_another_place_in_the_ranking_is_said_too(saved):
+    files, written = saved
+    entry = replace(written.case.suspicion, score=7.25)
+    save_verdict(written, replace(written.case, suspicion=entry))
+    read = load_case(files, KEY)
+    assert read.case.suspicion == entry
+    assert "score 7.25" in read.section
+
+
+# All cases of a class -----------------------------------------------------------------------------------------------
+
+
+def test_a_class_is_finished_with_all_its_cases(tested, tmp_path):
+    name = CLASSES[LABEL]
+    second, first = (case_files(tmp_path, LABEL, name, rank) for rank in (1, 0))
+    save_case(second, troubled(), None, CLASSES, None, KEY, 2, 3.5)
+    assert load_cases(tmp_path, LABEL, name, KEY) == []
+    save_case(first, tested[1], None, CLASSES, found_in(*tested[:2]), KEY, 2, 4.5)
+    cases = load_cases(tmp_path, LABEL, name, KEY)
+    assert [(one.case.proven, one.seconds) for one in cases] == [(True, 4.5), (False, 3.5)]
+    assert load_cases(tmp_path, LABEL, name, KEY | {"model": "others"}) == []
+    second.mark.unlink()
+    assert load_cases(tmp_path, LABEL, name, KEY) == []
+
+
+def test_everything_of_a_class_is_removed_and_nothing_of_others(saved, tmp_path):
+    other = save_case(case_files(tmp_path, 0, CLASSES[0]), troubled(), None, CLASSES, None, KEY)
+    save_case(case_files(tmp_path, LABEL, CLASSES[LABEL], 1), troubled(), None, CLASSES, None, KEY)
+    remove_cases(tmp_path, LABEL, CLASSES[LABEL])
+    left = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
+    assert sorted(left) == sorted([other.files.mark, other.files.section])
+
+
+# Which samples of a class are looked at -----------------------------------------------------------------------------
+
+
+def test_small_classes_are_taken_whole_and_none_without_groups():
+    assert drawn_rows([], 0).tolist() == []
+    np.testing.assert_array_equal(drawn_rows([np.arange(90) < 3, np.arange(90) > 60], 0), np.arange(90))
+
+
+def test_every_group_of_a_large_class_is_drawn():
+    groups = [np.arange(5000) < 30, np.arange(5000) >= 900]
+    rows = drawn_rows(groups, 1)
+    assert len(rows) == len(set(rows)) == MOST
+    assert groups[0][rows].sum() == 30
+    assert (np.diff(rows) > 0).all()
+    assert 0 < (~groups[0] & ~groups[1])[rows].sum() < MOST
+    np.testing.assert_array_equal(rows, drawn_rows(groups, 1))
+    assert (rows != drawn_rows(groups, 2)).any()
 
 
 # What a later survey keeps -------------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from pytorch_lightning.loggers import CSVLogger
 
 from unhans.data import planted_in
 from unhans.experiment import overview
-from unhans.experiment.case_files import case_files, save_case
+from unhans.experiment.case_files import case_files, load_case, save_case
 from unhans.experiment.finding import Finding, save_finding
 from unhans.experiment.known import known
-from unhans.experiment.outcome import conclude, numbers_of, sections
+from unhans.experiment.outcome import conclude, numbers_of, sections, settled, states_of
 from unhans.report import effect_rows, finish
+from unhans.report.class_states import LEFT_OUT, states_part
 from unhans.report.wandb_logger import WandbLogger
 from unhans.store import class_files
 
@@ -36,8 +37,69 @@ def done(tmp_path_factory):
     return [first, save_case(case_files(folder, 0, CLASSES[0]), other, None, CLASSES, None, KEY)]
 
 
+def states(done):
+    """The classes of these cases, and one that was too small."""
+    findings = [Finding(LABEL, CLASSES[LABEL], seconds=1.25), Finding(2, CLASSES[2], refused="it has 3 samples")]
+    return states_of([], done, findings)
+
+
+def test_every_class_is_listed_with_its_seconds(done, tmp_path, capsys):
+    timed = [replace(done[0], seconds=7.5), done[1]]
+    conclude(tmp_path, timed, states(timed), samples=30)
+    with (tmp_path / "classes.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("<b>bee</b>", "proven"),
+        ("ant", "open"),
+        ("cat", "not tested"),
+    ]
+    assert [(row["audit_seconds"], row["test_seconds"]) for row in rows] == [("1.25", "7.5"), ("", "0.0"), ("0.0", "")]
+    assert (rows[1]["reason"], rows[2]["missing"]) == ("not isolated", "it has 3 samples")
+    assert rows[1]["missing"]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Of 3 classes 1 is proven, 1 is open, 1 is not tested." in printed
+    page = states_part(states(timed))
+    assert "<b>bee" not in page
+    assert page.count("<tr>") == 4
+    assert states_part([]) == ""
+
+
+def test_classes_beyond_those_allowed_are_listed_as_not_tested(done):
+    ranking = [SimpleNamespace(label=label, name=CLASSES[label]) for label in (LABEL, 0, 2)]
+    found = states_of(ranking, done, [])
+    assert [one.state for one in found] == ["proven", "open", "not tested"]
+    assert found[2].missing == LEFT_OUT
+
+
+def test_what_is_proven_of_a_class_is_what_is_said_of_it(done):
+    """The artifact that does most may be left open among many tests, and another stay proven."""
+    lonely = replace(done[1], case=replace(done[1].case, label=LABEL, name=CLASSES[LABEL]))
+    assert [one.state for one in states_of([], [lonely, done[0]], [])] == ["proven"]
+    assert sections([lonely, done[0]])[LABEL] == done[0].section + lonely.section
+
+
+def test_settled_verdicts_hold_among_all_tests(tmp_path):
+    """Nine cases that are not proven count as tests, and take the proof from one that was proven alone."""
+    case = measured()
+    weak = replace(case.proof.verdict, p_value=0.04)
+    case = replace(case, proof=replace(case.proof, verdict=weak))
+    blank = replace(weak, name="open", reason="neither shown nor excluded", p_value=0.9, q_value=1.0)
+    cases = [
+        case,
+        *(replace(case, label=0, name=CLASSES[0], proof=replace(case.proof, verdict=blank)) for _ in range(9)),
+    ]
+    files = [case_files(tmp_path, one.label, one.name, rank) for rank, one in enumerate(cases)]
+    done = [save_case(file, one, None, CLASSES, None, KEY) for file, one in zip(files, cases, strict=True)]
+    alone, among = settled(done[:1], {}), settled(done, {})
+    assert alone[0].case.proven
+    assert (among[0].case.proof.verdict.name, among[0].case.proof.verdict.reason) == ("open", "multiplicity")
+    assert among[0].case.proof.verdict.tests == 10
+    assert load_case(files[0], KEY).case.proof.verdict == among[0].case.proof.verdict
+    assert settled([replace(done[0], case=among[0].case)], {})[0].case.proven
+
+
 def test_tables_numbers_and_sentences_are_written_and_printed(done, tmp_path, capsys):
-    conclude(tmp_path, done, samples=500)
+    conclude(tmp_path, done, states(done), samples=500)
     with (tmp_path / "effects.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(effect_rows([one.case for one in done]))
@@ -73,12 +135,17 @@ def wandb_folder(tmp_path, monkeypatch):
 def test_wandb_gets_both_tables_and_every_figure(done, wandb_folder):
     logger = WandbLogger(save_dir=wandb_folder, mode="offline", project="test")
     try:
-        conclude(wandb_folder, done, samples=30, logger=logger)
+        conclude(wandb_folder, done, states(done), samples=30, logger=logger)
     finally:
         finish([logger])
     (folder,) = wandb_folder.glob("wandb/offline-run-*/files")
     tables = {path.name.split("_")[0]: json.loads(path.read_text()) for path in folder.rglob("*.table.json")}
-    assert set(tables) == {"cases", "trials"}
+    assert set(tables) == {"cases", "trials", "classes"}
+    assert [row[1:3] for row in tables["classes"]["data"]] == [
+        ["<b>bee</b>", "proven"],
+        ["ant", "open"],
+        ["cat", "not tested"],
+    ]
     assert [row[:2] for row in tables["cases"]["data"]] == [["<b>bee</b>", "proven"], ["ant", "open"]]
     assert tables["cases"]["columns"][-2:] == ["layer picture", "examples"]
     (pictures, empty) = [row[-2:] for row in tables["cases"]["data"]]
@@ -92,7 +159,7 @@ def test_wandb_gets_both_tables_and_every_figure(done, wandb_folder):
 
 def test_another_logger_gets_the_numbers(done, tmp_path):
     logger = CSVLogger(tmp_path)
-    conclude(tmp_path, done, samples=30, logger=logger)
+    conclude(tmp_path, done, states(done), samples=30, logger=logger)
     finish([logger])
     (path,) = tmp_path.rglob("metrics.csv")
     with path.open(encoding="utf-8") as file:

@@ -33,6 +33,32 @@ def test_what_was_added_comes_back(files):
     assert sorted(os.listdir(files.folder)) == ["attribution.h5", "dataset.h5"]
 
 
+def test_the_relevance_of_layers_comes_back_cut_to_the_samples(files):
+    random = np.random.default_rng(0)
+    latent = {"head": random.normal(size=(9, 2, 4)), "features.3": random.normal(size=(9, 2, 7))}
+    with writing_maps(files, 12, (6, 5), 3, (3, 12, 10), KEY) as writer:
+        for rows in (slice(0, 4), slice(4, 9)):
+            n = len(range(9)[rows])
+            images, maps = np.zeros((n, 3, 12, 10), np.uint8), np.ones((n, 6, 5), np.float32)
+            part = {layer: pooled[rows] for layer, pooled in latent.items()}
+            writer.add(np.arange(9)[rows], 0, 0, 0, images, maps, np.zeros((n, 3)), latent=part)
+    stored = pickle.loads(pickle.dumps(open_maps(files)))
+    assert list(stored.latent) == list(latent)
+    for layer, pooled in latent.items():
+        assert stored.latent[layer].dtype == np.float32
+        np.testing.assert_array_equal(stored.latent[layer][:], pooled.astype(np.float32))
+
+
+def test_maps_may_lack_layers_and_a_batch_with_others_is_refused(files):
+    add_maps(files, 0)
+    assert open_maps(files).latent == {}
+    images, maps, logits = np.zeros((2, 3, 12, 10), np.uint8), np.ones((2, 6, 5), np.float32), np.zeros((2, 3))
+    with writing_maps(files, 9, (6, 5), 3, (3, 12, 10), KEY) as writer:
+        writer.add([0, 1], 0, 0, 0, images, maps, logits, latent={"a": np.zeros((2, 2, 4))})
+        with pytest.raises(ValueError, match="relevance of layers must have the shapes"):
+            writer.add([2, 3], 0, 0, 0, images, maps, logits)
+
+
 def test_half_precision_keeps_every_map_in_its_own_scale(files):
     maps, _, _ = add_maps(files, 0)
     back = open_maps(files).maps[:]

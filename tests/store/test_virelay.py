@@ -22,7 +22,7 @@ from unhans.spray.clusters import rank_clusters
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit
 from unhans.spray.suspicion import judge
-from unhans.store import analysis, class_files, load_analysis, open_maps, save_analysis, write_project, writing_maps
+from unhans.store import class_files, load_analysis, open_maps, save_analysis, write_project, writing_maps
 
 pytest.importorskip("virelay", reason="ViRelAy is not installed")
 
@@ -36,10 +36,8 @@ def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
     pixels, labels = planted_digits()
     model = LogisticRegression(max_iter=200).fit(pixels.reshape(len(pixels), -1), labels)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "project", lambda points, method, seed: points[:, 1:3])  # importing UMAP takes long
-        for label in range(len(CLASSES)):
-            store(folder, label, np.flatnonzero(labels == label), pixels, model)
+    for label in range(len(CLASSES)):
+        store(folder, label, np.flatnonzero(labels == label), pixels, model)
     write_project(folder, "digits, run 1", "logistic regression", CLASSES, [MARKED, 0, 1], "LRP-0", dataset="Digits")
     return folder
 
@@ -74,13 +72,13 @@ def test_the_project_is_listed_with_all_its_analyses(server):
         ("0000-zero_0", "zero/0"),
         ("n00000001", "n00000001"),
     ]
-    assert found["embeddings"] == ["tsne", "umap", "spectral"]
+    assert found["embeddings"] == ["tsne", "spectral"]
     assert found["clusterings"] == ["striking", "cut", "dbscan", *(f"k-means {k:02d}" for k in range(2, 31))]
 
 
 @pytest.mark.parametrize("label", range(3))
 @pytest.mark.parametrize(
-    ("embedding", "clustering"), [("tsne", "striking"), ("umap", "dbscan"), ("spectral", "k-means 30")]
+    ("embedding", "clustering"), [("tsne", "striking"), ("spectral", "dbscan"), ("spectral", "k-means 30")]
 )
 def test_every_class_opens_with_eigenvalues_and_clusters(server, out, label, embedding, clustering):
     files = class_files(out, label, CLASSES[label])
@@ -90,7 +88,7 @@ def test_every_class_opens_with_eigenvalues_and_clusters(server, out, label, emb
     np.testing.assert_allclose(found["eigenvalues"], audit.spray.eigenvalues_[::-1], rtol=1e-5, atol=1e-9)
     points = np.array([each["value"] for each in found["embedding"]])
     spray = audit.spray
-    expected = {"tsne": spray.projection_, "umap": spray.embedding_[:, 1:3], "spectral": spray.embedding_[:, ::-1]}
+    expected = {"tsne": spray.projection_, "spectral": spray.embedding_[:, ::-1]}
     shift = points - expected[embedding]  # planes are centred
     np.testing.assert_allclose(shift - shift[0], 0, atol=1e-5)
     assert embedding != "spectral" or not shift.round(5).any()

@@ -142,6 +142,7 @@ def examine_isolated(
         "description": isolated.sentence,
         "unaffected": index[~cluster & ~isolated.members],
         "others": others,
+        "truth": truth,
         "fills": fills,
         "advance": advance,
     }
@@ -154,7 +155,7 @@ def examine_isolated(
         case = replace(case, spread=shares)
     quality = None if is_whole(isolated) else reproduce(bench, isolated, case.label, heatmaps, others)
     masks = _masks(isolated, index)
-    whole = partial(prove, bench, isolated, case.label, affected=index[isolated.members], masks=masks, truth=truth)
+    whole = partial(prove, bench, isolated, case.label, affected=index[isolated.members], masks=masks)
     proof = whole(samples=samples, **options)
     if _nearly(proof) and len(others) > samples:
         proof = whole(samples=MORE * samples, **options)

@@ -77,6 +77,8 @@ def survey_of(
         batch_size=subject.batch_size,
         num_workers=subject.data.num_workers,
         device=subject.device,
+        seed=subject.seed,
+        labels=subject.dataset.labels,
         begin=subject.begin,
     )
 

@@ -21,12 +21,12 @@ from unhans.artifacts.transform import Transform, transform_from
 from unhans.experiment.case_content import case_from
 from unhans.store import file_stem
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Where the results for one cluster of a class lie, whether they exist or not."""
+    """Where the results for one artifact of a class lie, whether they exist or not."""
 
     folder: Path
     stem: str
@@ -55,8 +55,8 @@ class CaseFiles:
 def case_files(out: str | os.PathLike[str], label: int, name: str, rank: int = 0, given: bool = False) -> CaseFiles:
     """Return the files of a class's case in a run's folder: `out/artifacts/0003-garbage_truck.json` and so on.
 
-    rank: of the cluster among those of the class, from 0; later ones have a folder of their own, and so has an artifact
-    that was given, which may be the edited picture of an isolated one: that stays as it is.
+    rank: of the artifact among those of the class, from 0; later ones have a folder of their own, and so has one that
+    was given, which may be the edited picture of an isolated one: that stays as it is.
     """
     folder = Path(out) / "artifacts"
     if given:

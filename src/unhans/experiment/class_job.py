@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from unhans.experiment.finding import Finding, save_finding
+from unhans.experiment.reference import other_images
 from unhans.experiment.tick import Tick
-from unhans.report import class_figure, cluster_rows, cluster_strip, suspect_rows
+from unhans.report import class_figure, cluster_rows, cluster_strip, striking_rows
 from unhans.report.html import Thumbnails, class_part, pack
-from unhans.spray import ClassAudit, SpRAy, control_of, judge, rank_clusters
+from unhans.spray import ClassAudit, SpRAy, Suspicion, control_of, judge, propose, rank_clusters
 from unhans.store import ClassFiles, StoredMaps, open_maps, replacing, save_analysis, write_figure
 
 STRIP = "strip.jpg"  # the striking cluster as one small picture
@@ -24,7 +28,8 @@ POLITENESS = 10  # while the network explains on the same cores, workers take wh
 class ClassJob:
     """One class to cluster: its files, by what the result is known again, and how it is done.
 
-    names: of all classes, by label; polite: let the process that explains go first.
+    names: of all classes, by label; reference: the file with images of all classes; seconds: that explaining it took;
+    polite: let the process that explains go first.
     """
 
     label: int
@@ -38,6 +43,8 @@ class ClassJob:
     subtitle: str
     union: bool
     thumbnails: Thumbnails
+    reference: Path
+    seconds: float
     polite: bool
 
 
@@ -57,7 +64,7 @@ def cluster_class(job: ClassJob) -> Finding | OSError:
 
 
 def _finding(job: ClassJob) -> Finding:
-    stored = open_maps(job.files)
+    began, stored = time.perf_counter(), open_maps(job.files)
     job = replace(job, names=_all_names(job.names, stored.logits.shape[1]))
     try:
         audit = _audit(job, stored)
@@ -69,8 +76,9 @@ def _finding(job: ClassJob) -> Finding:
         job.label,
         job.name,
         suspicion=suspicion,
-        suspects=suspect_rows(audit, suspicion, job.names, stored.paths),
+        suspects=striking_rows(audit, job.names, stored.paths),
         clusters=cluster_rows(audit, suspicion),
+        seconds=job.seconds + time.perf_counter() - began,
     )
 
 
@@ -85,6 +93,9 @@ def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
         spray = clone(job.spray).fit(stored.maps, advance=tick)
     finally:
         tick.end()
+    images = stored.images[:].astype(np.float32) / 255
+    latent = {layer: pooled[:] for layer, pooled in stored.latent.items()}
+    groups = propose(spray, stored.maps[:], latent, images, other_images(job.reference, job.label))
     return ClassAudit(
         label=job.label,
         name=job.name,
@@ -94,20 +105,23 @@ def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
         rank=stored.rank,
         spray=spray,
         control=control_of(job.spray, stored.images) if job.control else None,
-        clusters=rank_clusters(spray, stored.maps, stored.images),
+        clusters=rank_clusters(spray, stored.maps, stored.images, groups),
         description=job.description,
         split=stored.split if job.union else None,
         target=None if (stored.target == stored.label).all() else stored.target,
     )
 
 
-def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Any) -> None:
-    """Write the analysis, the page, the strip and the entry of the report."""
+def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Suspicion) -> None:
+    """Write the analysis, the page, the strip and the entry of the report.
+
+    Whether the class stands out is known when all are: the pages leave it to the ranking.
+    """
     save_analysis(job.files, audit, suspicion, job.key)
     with replacing(job.files.folder / STRIP) as path:
         cluster_strip(audit, stored.images).save(path, "JPEG", quality=85)
-    figure = class_figure(audit, stored.images, job.names, suspicion=suspicion, subtitle=job.subtitle)
+    figure = class_figure(audit, stored.images, job.names, subtitle=job.subtitle)
     write_figure(job.files.page, figure)
-    part = class_part(audit, stored.images, suspicion, job.names, stored.paths, job.thumbnails)
+    part = class_part(audit, stored.images, None, job.names, stored.paths, job.thumbnails)
     with replacing(job.files.report) as path:
         path.write_bytes(pack(part))

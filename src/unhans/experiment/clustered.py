@@ -1,7 +1,8 @@
-"""A class as a survey stored it: images, heatmaps and clusters, ready to take an artifact out of."""
+"""A class as a survey stored it: images, heatmaps and groups, ready to take artifacts out of."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,56 +10,75 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unhans.artifacts.examine_class import Candidate, Sample
 from unhans.data import Union
 from unhans.experiment.survey import Survey
 from unhans.spray import Suspicion
 from unhans.store import load_analysis, open_maps
 
-MOST = 400  # samples of a cluster, and of the rest of its class, that an artifact is isolated from
+MOST = 800  # samples of a class that artifacts are isolated from; half of them, where there are more, are of groups
+LISTED = "listed samples"
 
 
 @dataclass(frozen=True)
 class Clustered:
-    """Samples of one class with one of its clusters.
+    """Samples of one class with the groups of them that may share an artifact.
 
-    images: (n, 3, H, W) in [0, 1]; index: (n,) in training and validation images together; heatmaps: (n, H, W);
-    members: (n,) of the cluster; suspicion: of the class; whole, cluster: indices of all clustered samples of the class
-    and of the cluster, of which the n may be a part.
+    Attributes:
+        images: (n, 3, H, W) in [0, 1].
+        index: (n,) in training and validation images together.
+        heatmaps: (n, H, W).
+        candidates: groups, the most promising first, with members (n,).
+        suspicion: of the class.
     """
 
     images: Tensor
     index: NDArray[np.int64]
     heatmaps: NDArray[np.float32]
-    members: NDArray[np.bool_]
+    candidates: tuple[Candidate, ...]
     suspicion: Suspicion
-    whole: NDArray[np.int64]
-    cluster: NDArray[np.int64]
+
+    @property
+    def sample(self) -> Sample:
+        """The class as an examination sees it."""
+        entry = self.suspicion
+        return Sample(self.images, self.index, self.heatmaps, entry.label, entry.name, entry)
 
 
 def clustered(
-    survey: Survey, label: int, rank: int, both: Union, seed: int, listed: frozenset[str] = frozenset()
-) -> Clustered | None:
-    """Read a class of a finished survey with its rank-th most striking cluster, from 0; None where it has none.
+    survey: Survey, entry: Suspicion, most: int, both: Union, seed: int, listed: frozenset[str] = frozenset()
+) -> Clustered:
+    """Read a class of a finished survey with its first groups; no sample is read where there are none.
 
-    At most 400 samples of the cluster and 400 others are drawn by the seed. both: what the indices count in. listed:
-    paths of samples that take the cluster's place.
+    Args:
+        survey: finished.
+        entry: the class, scored among all.
+        most: groups.
+        both: what the indices count in.
+        seed: draws at most 800 samples.
+        listed: paths of samples that take the place of the groups.
     """
-    files = survey.files(label)
-    audit, suspicion = load_analysis(files)
+    files = survey.files(entry.label)
+    audit, _ = load_analysis(files)
     stored = open_maps(files)
     split = np.ones(len(stored), dtype=np.int64) if survey.split == "val" else stored.split.astype(np.int64)
     index = stored.index + split * len(both.parts[0])
+    found = [Candidate(each.view, each.members) for each in audit.candidates[:most]]
     if listed:
-        members = np.array([both.paths[i] in listed for i in index], dtype=bool)
-    elif rank < len(audit.clusters):
-        members = audit.clusters[rank].members
-    else:
-        return None
-    rows = _drawn(members, seed)
+        found = [Candidate(LISTED, np.array([both.paths[i] in listed for i in index], dtype=bool))]
+    rows = drawn_rows([each.members for each in found], seed)
     images = torch.from_numpy(stored.images[rows]).float() / 255
-    return Clustered(images, index[rows], stored.maps[rows], members[rows], suspicion, index, index[members])
+    candidates = tuple(Candidate(each.view, each.members[rows]) for each in found)
+    return Clustered(images, index[rows], stored.maps[rows], candidates, entry)
 
 
-def _drawn(members: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
-    rng = np.random.default_rng([seed, len(members)])
-    return np.sort(np.concatenate([rng.permutation(np.flatnonzero(part))[:MOST] for part in (members, ~members)]))
+def drawn_rows(groups: Sequence[NDArray[np.bool_]], seed: int) -> NDArray[np.int64]:
+    """Draw at most 800 of n rows, sorted: as many of each group (n,), half of all in sum, then any.
+
+    A class that is not larger is taken as it is; without groups nothing is.
+    """
+    if not groups:
+        return np.array([], dtype=np.int64)
+    order = np.random.default_rng([seed, len(groups[0])]).permutation(len(groups[0]))
+    first = [order[members[order]][: MOST // (2 * len(groups))] for members in groups]
+    return np.sort(list(dict.fromkeys(np.concatenate([*first, order]).tolist()))[:MOST])

@@ -1,4 +1,4 @@
-"""The analysis `effect`: from the suspicious clusters of a survey to artifacts whose effect is measured."""
+"""The analysis `effect`: from the groups of a survey to artifacts whose effect is measured, class by class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unhans.experiment.console import CONSOLE
 from unhans.experiment.effect_input import check_input, check_listed
 from unhans.experiment.finding import Finding
 from unhans.experiment.given import read_artifact, read_mask, read_members
-from unhans.experiment.outcome import conclude, numbers_of, sections
+from unhans.experiment.outcome import conclude, numbers_of, sections, settled, states_of
 from unhans.experiment.overview import remarks, write_overview
 from unhans.experiment.pool import Parallel
 from unhans.experiment.proving import Proving
@@ -25,13 +25,9 @@ from unhans.experiment.question import Question
 from unhans.experiment.subject import Subject
 from unhans.experiment.survey import Survey, analysis_key, maps_key, weights_of
 from unhans.report import finish, progress, ranking_table
+from unhans.report.class_states import ClassState, states_part
 from unhans.spray import SpRAy, Suspicion
 from unhans.store import held
-
-NOBODY = (
-    "No class is suspicious, so there is no artifact to test; analysis.classes=[…] tests the classes that it names, "
-    "suspicious or not."
-)
 
 
 def measure_effects(
@@ -46,28 +42,33 @@ def measure_effects(
     kind: Kind = "auto",
     samples: int = 500,
     fills: Sequence[str] = ("telea",),
-    clusters: int = 1,
+    candidates: int = 3,
+    tests: int = 2,
+    most: int | None = None,
     control: bool = True,
     parallel: Parallel | None = None,
     logger: Logger | None = None,
 ) -> dict[str, float]:
-    """Isolate the artifact of every suspicious class, paste it on other images, remove it, and give a verdict.
+    """Isolate what the groups of every class share, put it on other images, remove it, and give verdicts.
 
     The survey comes first, in the same folder; where it is finished, as in the folder of analysis=spray, nothing of it
-    is done again. Nor is a class whose effect was measured before.
+    is done again. Nor is a class that was tested before. One false-discovery rate holds over all tests of a run
+    (`unhans.artifacts.decide`), so verdicts are final when every class is tested.
 
     Args:
         subject: the network and its data.
         spray: how heatmaps are clustered.
-        classes: names of the classes to look at, suspicious or not; None is every suspicious one.
+        classes: names of the classes to look at; None is all.
         artifact: an RGBA picture to test on the one class that is named, in place of a survey and an isolated layer.
         placement, size: where that picture goes, and its share of the image; None keeps its own pixels.
         mask: a picture, white where the artifact of the one class that is named lies.
-        members: a table such as suspects.csv: its samples of the one class that is named take the cluster's place.
-        kind: what to look for: auto, fixed (always at one place) or free (at changing places).
-        samples: validation samples of other classes to paste on, at most.
+        members: a table such as suspects.csv: its samples of the one class that is named take the place of its groups.
+        kind: what to look for: auto, fixed (always at one place), free (at changing places) or global.
+        samples: validation samples of other classes to put it on, at most.
         fills: how the artifact is removed from samples that carry it.
-        clusters: how many of a class's most striking clusters to examine.
+        candidates: groups of a class from which something is isolated, at most.
+        tests: artifacts of a class that are tested, at most.
+        most: how many classes to test, those that stand out most first; None is all.
         control: run SpRAy on the raw images as well.
         parallel: where classes are clustered.
         logger: gets the tables and figures.
@@ -78,15 +79,15 @@ def measure_effects(
     region = None if mask is None else read_mask(mask, side)
     listed = frozenset() if members is None else read_members(members)
     check_listed(subject, listed, classes)
-    question = Question(kind, samples, tuple(fills), 1 if listed else clusters, region, given, listed)
+    question = Question(kind, samples, tuple(fills), candidates, tests, most, region, given, listed)
     failed = 1
     try:
         if given is not None:
-            done = _of_given(subject, question, classes)
+            done, states = _of_given(subject, question, classes)
         else:
             survey = survey_of(subject, spray, classes, control=control)
-            done = _of_survey(subject, question, survey, classes is not None, parallel or Parallel(), logger)
-        conclude(subject.out, done, samples, logger)
+            done, states = _of_survey(subject, question, survey, parallel or Parallel(), logger)
+        conclude(subject.out, done, states, samples, logger)
         failed = 0
     finally:
         subject.data.report_unreadable()
@@ -94,42 +95,50 @@ def measure_effects(
     return numbers_of(done)
 
 
-def _of_given(subject: Subject, question: Question, classes: Sequence[str]) -> list[Tested]:
+def _of_given(subject: Subject, question: Question, classes: Sequence[str]) -> tuple[list[Tested], list[ClassState]]:
     """Test the user's picture on the class that is named."""
     (label,) = subject.subsets(classes)
     subject.begin()
     plan = Proving(subject, question)
+    key = plan.key(label, {"model": weights_of(subject.network)})
     with held(subject.out), progress(plan.work(label)) as say:
-        return [replace(plan, say=say).prove(label, 0, None, {"model": weights_of(subject.network)})]
+        done = settled([replace(plan, say=say).prove_given(label, key)], {})
+    return done, states_of([], done, [])
 
 
 def _of_survey(
-    subject: Subject, question: Question, survey: Survey, named: bool, parallel: Parallel, logger: Logger | None
-) -> list[Tested]:
-    """Survey the classes, then test the artifacts of those that are suspicious or named."""
+    subject: Subject, question: Question, survey: Survey, parallel: Parallel, logger: Logger | None
+) -> tuple[list[Tested], list[ClassState]]:
+    """Survey the classes, then test what their groups share, the classes that stand out most first."""
     findings: list[Finding] = []
     ranking = audit_survey(survey, parallel, logger, findings)
     CONSOLE.print(ranking_table(ranking))
     for remark in remarks(survey, ranking):
         CONSOLE.print(escape(remark))
-    chosen = [entry for entry in ranking if entry.suspicious or named]
-    if not chosen:
-        CONSOLE.print(NOBODY)
     with held(survey.out):
-        done = _tested(subject, question, survey, chosen)
-        write_overview(survey, findings, sections(done))
-    return done
+        done = settled(_tested(subject, question, survey, ranking), {entry.label: entry for entry in ranking})
+        states = states_of(ranking, done, findings)
+        write_overview(survey, findings, sections(done), states_part(states))
+    return done, states
 
 
-def _tested(subject: Subject, question: Question, survey: Survey, chosen: Sequence[Suspicion]) -> list[Tested]:
-    weights, done = weights_of(survey.network), []
-    plan = Proving(subject, question)
-    with progress(question.clusters * sum(plan.work(entry.label) for entry in chosen)) as say:
+def _tested(subject: Subject, question: Question, survey: Survey, ranking: Sequence[Suspicion]) -> list[Tested]:
+    """Return the cases of all classes that are to be tested, and of those that were, in the order of the ranking.
+
+    What was tested before counts as a test of this run, also where `most` would leave it out now.
+    """
+    plan, weights = Proving(subject, question), weights_of(survey.network)
+    chosen = {entry.label for entry in ranking[: question.most]}
+    done: list[Tested] = []
+    with progress(len(chosen)) as say:
         proving = replace(plan, say=say)
-        for entry in chosen:
-            key = analysis_key(survey, maps_key(survey, entry.label, weights))
-            for rank in range(question.clusters):
-                found = clustered(survey, entry.label, rank, proving.both, subject.seed, question.listed)
-                if found is not None or not rank:
-                    done.append(proving.prove(entry.label, rank, found, key))
+        for entry in ranking:
+            key = proving.key(entry.label, analysis_key(survey, maps_key(survey, entry.label, weights)))
+            cases = proving.finished(entry.label, key)
+            if not cases and entry.label in chosen:
+                groups = 1 if question.listed else question.candidates
+                found = clustered(survey, entry, groups, proving.both, subject.seed, question.listed)
+                cases = proving.prove(found, key)
+            done += cases
+            say(f"testing class {entry.name}", int(entry.label in chosen))
     return done

@@ -17,7 +17,9 @@ from unhans.store import writing_maps
 
 
 def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: Callable[[int], None]) -> None:
-    """Explain the samples of a class batch by batch and write images, heatmaps and logits; only a batch is in memory.
+    """Explain the samples of a class batch by batch and write images, heatmaps, relevance of layers and logits.
+
+    Only a batch is in memory.
 
     advance: called with the number of samples that were done, unreadable ones included.
 
@@ -25,7 +27,7 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
         ValueError: no sample could be read, or a heatmap is not finite.
         OSError: the disk is full.
     """
-    explain = survey.attribution.of(survey.network)
+    explain, _ = survey.explainer
     batches = _explained(survey, explain, label, advance)
     first = next(batches, None)
     if first is None:
@@ -50,6 +52,7 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
                 maps=found.maps.numpy(),
                 logits=found.logits.numpy(),
                 paths=[survey.paths[i] for i in index],
+                latent={layer: pooled.numpy() for layer, pooled in found.latent.items()},
             )
             following = next(batches, None)
             if following is None:
@@ -64,7 +67,8 @@ def _explained(survey: Survey, explain: Explain, label: int, advance: Callable[[
         if len(index):
             targets = _targets(survey, images, label)
             found = explain(images.to(survey.device), targets.to(survey.device))
-            maps = Heatmaps(found.maps.float().cpu(), found.logits.float().cpu())
+            latent = {layer: pooled.float().cpu() for layer, pooled in found.latent.items()}
+            maps = Heatmaps(found.maps.float().cpu(), found.logits.float().cpu(), latent)
             yield index, pixels(reading.displayed(survey.dataset, images)), maps, targets.numpy()
         advance(asked)
 

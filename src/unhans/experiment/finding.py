@@ -11,12 +11,16 @@ from typing import Any
 from unhans.spray import Suspicion
 from unhans.store import ClassFiles, replacing
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a survey found in one class: its suspicion and rows of the tables, or why it could not be ranked."""
+    """What a survey found in one class: its suspicion and rows of the tables, or why it could not be ranked.
+
+    suspicion: of the class by itself; the ranking scores all classes against each other. suspects: the samples of its
+    striking cluster, whether it stands out or not. seconds: that it took.
+    """
 
     label: int
     name: str
@@ -24,6 +28,7 @@ class Finding:
     suspects: list[tuple[Any, ...]] = field(default_factory=list)
     clusters: list[tuple[Any, ...]] = field(default_factory=list)
     refused: str | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def load_finding(files: ClassFiles) -> Saved | None:
     found = content["finding"]
     suspicion = None if found["suspicion"] is None else Suspicion(**found["suspicion"])
     rows = {name: [tuple(row) for row in found[name]] for name in ("suspects", "clusters")}
-    finding = Finding(found["label"], found["name"], suspicion, refused=found["refused"], **rows)
+    more = {name: found[name] for name in ("refused", "seconds")}
+    finding = Finding(found["label"], found["name"], suspicion, **rows, **more)
     return Saved(finding, content["key"], _damage(files.folder, content["sizes"]))
 
 

@@ -81,6 +81,8 @@ def audit(
         batch_size=batch_size,
         num_workers=num_workers,
         device=device,
+        seed=seed,
+        labels=labels,
     )
     ranking = audit_survey(survey, parallel or Parallel())
     return Ranking(ranking, folder, survey.names, survey.subtitle, temporary)

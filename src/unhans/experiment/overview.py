@@ -18,8 +18,8 @@ from unhans.report import (
     write_ranking,
     write_suspects,
 )
-from unhans.report.html import write_report
-from unhans.report.tables import CLUSTER_COLUMNS, RANKING_COLUMNS, ranked_clusters
+from unhans.report.html import says_proven, write_report
+from unhans.report.tables import CLUSTER_COLUMNS, RANKING_COLUMNS, judged_clusters, ranked_clusters
 from unhans.spray import Suspicion, ranked
 from unhans.store import write_figure, write_project
 
@@ -33,20 +33,23 @@ def ranking_of(findings: Sequence[Finding]) -> list[Suspicion]:
 
 
 def write_overview(
-    survey: Survey, findings: Sequence[Finding], proofs: Mapping[int, str] | None = None
+    survey: Survey, findings: Sequence[Finding], proofs: Mapping[int, str] | None = None, states: str = ""
 ) -> list[Suspicion]:
     """Write everything that is about all finished classes; return the ranking.
 
     proofs: sections of the report about the artifacts of classes, by label. Those of other classes that an earlier run
-    left in the folder are kept, if they are about the same heatmaps and clusters.
+    left in the folder are kept, if they are about the same heatmaps and clusters. states: HTML, what became of every
+    class.
     """
     ranking, by_label = ranking_of(findings), {finding.label: finding for finding in findings}
     ordered = [by_label[entry.label] for entry in ranking]
-    out = survey.out
+    sections, out = {**earlier_proofs(survey, ranking)[0], **(proofs or {})}, survey.out
+    listed = {entry.label for entry in ranking if entry.suspicious or says_proven(sections.get(entry.label, ""))}
+    clusters = judged_clusters((row for finding in ordered for row in finding.clusters), ranking)
     write_ranking(out / "ranking.csv", ranking)
     write_figure(out / "ranking.png", ranking_figure(ranking, survey.subtitle))
-    write_suspects(out / "suspects.csv", [row for finding in ordered for row in finding.suspects])
-    write_clusters(out / "clusters.csv", [row for finding in ordered for row in finding.clusters])
+    write_suspects(out / "suspects.csv", [row for one in ordered if one.label in listed for row in one.suspects])
+    write_clusters(out / "clusters.csv", clusters)
     write_project(
         out,
         name=out.resolve().name,
@@ -64,7 +67,8 @@ def write_overview(
         subtitle=survey.subtitle,
         downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv")},
         sentences=ranking_sentences(ranking),
-        proofs={**earlier_proofs(survey, ranking)[0], **(proofs or {})},
+        proofs=sections,
+        states=states,
     )
     return ranking
 
@@ -109,7 +113,7 @@ def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ra
         f"audit/{entry.name}": survey.files(entry.label).page for entry in ranking[:MOST_PAGES] if entry.suspicious
     }
     rows = [[*(getattr(entry, name) for name in RANKING_COLUMNS), strips[entry.name]] for entry in ranking]
-    clusters = ranked_clusters(row for finding in findings for row in finding.clusters)
+    clusters = ranked_clusters(judged_clusters((row for one in findings for row in one.clusters), ranking))
     log_once(
         [logger],
         scalars | {"audit/suspicious": float(sum(entry.suspicious for entry in ranking))},

@@ -85,4 +85,4 @@ def _explained(survey: Survey, label: int, maps: dict[str, Any]) -> bool:
 
 
 def _maps_of(key: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in key.items() if name not in ("spray", "control")}
+    return {name: value for name, value in key.items() if name not in ("spray", "control", "reference")}

@@ -1,7 +1,8 @@
-"""Class by class from a cluster, or a given artifact, to a case whose files are on the disk."""
+"""Class by class from groups of samples, or a given artifact, to cases whose files are on the disk."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.artifacts.examine import examine, work
+from unhans.artifacts.examine_class import Plan, examine_class
 from unhans.data import Planted, Union, bench_of, planted_in
-from unhans.experiment.case_files import Tested, case_files, load_case, save_case
+from unhans.experiment.case_files import Tested, case_files, load_case, load_cases, remove_cases, save_case
 from unhans.experiment.clustered import Clustered
 from unhans.experiment.known import known
 from unhans.experiment.question import Question
@@ -67,63 +69,84 @@ class Proving:
         return tuple(dict.fromkeys((*self.question.fills, *["truth"] * self._carries(label))))
 
     def work(self, label: int) -> int:
-        """Return about how many images an experiment with one cluster of a class predicts, for a progress bar."""
+        """Return about how many images the experiment with the given artifact predicts, for a progress bar."""
         index = np.flatnonzero(self.both.labels == label)
         return work(self.bench, label, index, self.others(label), self.splits, self.question.samples, self.fills(label))
+
+    def key(self, label: int, analysis: Mapping[str, Any]) -> dict[str, Any]:
+        """Return by what the cases of a class are known again; analysis: the key of what they are isolated from."""
+        seen = np.concatenate([self.others(label), np.flatnonzero(self.both.labels == label)])
+        question = self.question.key(self.subject.data.image_size)
+        own = question | {"seed": self.subject.seed, "images": self.both.fingerprint(seen)}
+        return {**analysis, "effect": own}
+
+    def finished(self, label: int, key: Mapping[str, Any]) -> list[Tested]:
+        """Return the cases of a class that was tested before; none where that is to be done."""
+        return load_cases(self.subject.out, label, self.subject.classes[label], key)
+
+    def prove(self, found: Clustered, key: Mapping[str, Any]) -> list[Tested]:
+        """Isolate and test what the groups of a class share, write its cases, and return them as the disk holds them.
+
+        Their verdicts are those that hold if nothing else was tested. The first case, whose mark says how many there
+        are, is written last.
+        """
+        label, name = found.suspicion.label, found.suspicion.name
+        self.say(f"testing class {name}", 0)
+        began = time.perf_counter()
+        cases = self._examined(found)
+        remove_cases(self.subject.out, label, name)
+        for rank in reversed(range(len(cases))):
+            files = case_files(self.subject.out, label, name, rank)
+            truth = None if self.planted is None else known(self.bench, cases[rank], self.planted, found.index)
+            seconds = time.perf_counter() - began
+            save_case(files, cases[rank], truth, self.subject.data.classes, found, key, len(cases), seconds)
+        return self.finished(label, key)
+
+    def prove_given(self, label: int, key: Mapping[str, Any]) -> Tested:
+        """Test the given artifact on a class and write its case; a finished one is read."""
+        files = case_files(self.subject.out, label, self.subject.classes[label], given=True)
+        began, finished = time.perf_counter(), load_case(files, key)
+        if finished is not None:
+            return finished
+        case = self._given(label)
+        seconds = time.perf_counter() - began
+        return save_case(files, case, None, self.subject.data.classes, None, key, seconds=seconds)
 
     def _carries(self, label: int) -> bool:
         return self.planted is not None and self.planted.target == label
 
-    def prove(self, label: int, rank: int, found: Clustered | None, key: Mapping[str, Any]) -> Tested:
-        """Examine the artifact of a class's cluster, or the given one, and write its files; finished cases are read."""
-        given = self.question.given is not None
-        files = case_files(self.subject.out, label, self.subject.classes[label], rank, given)
-        key = {**key, "effect": self._key(label)}
-        finished = load_case(files, key)
-        if finished is not None:
-            return finished
-        case = self._case(label, found)
-        truth = None
-        if self.planted is not None and found is not None:
-            truth = known(self.bench, case, self.planted, found.index)
-        return save_case(files, case, truth, self.subject.data.classes, found, key)
-
-    def _key(self, label: int) -> dict[str, Any]:
-        """What a case depends on besides the heatmaps of its class."""
-        seen = np.concatenate([self.others(label), np.flatnonzero(self.both.labels == label)])
-        question = self.question.key(self.subject.data.image_size)
-        return question | {"seed": self.subject.seed, "images": self.both.fingerprint(seen)}
-
-    def _case(self, label: int, found: Clustered | None) -> Case:
-        if self.question.given is not None:
-            return self._given(label)
-        if found is None:
-            return Case(label, self.subject.classes[label], trouble="its heatmaps hold no cluster to isolate from.")
-        return self._isolated(label, found)
+    def _examined(self, found: Clustered) -> list[Case]:
+        label, asked = found.suspicion.label, self.question
+        plan = Plan(
+            candidates=asked.candidates,
+            tests=asked.tests,
+            samples=asked.samples,
+            fills=self.fills(label),
+            kind=asked.kind,
+            mask=asked.mask,
+            seed=self.subject.seed,
+        )
+        truth = self.planted.truth if self.planted is not None and self._carries(label) else None
+        others = self.others(label)
+        return examine_class(self.bench, found.sample, found.candidates, plan, others, self.splits, truth)
 
     def _given(self, label: int) -> Case:
         """Test the given artifact; samples of the class carry it where the data say so."""
-        index = np.flatnonzero(self.both.labels == label)
-        none = np.zeros((0, 1, 1), dtype=np.float32)
-        options = {"given": self.question.given, "description": self.question.description}
-        return self._examine(label, torch.empty(0, 3, 1, 1), index, none, self.both.carriers[index], **options)
-
-    def _isolated(self, label: int, found: Clustered) -> Case:
-        options = {"suspicion": found.suspicion, "kind": self.question.kind, "mask": self.question.mask}
-        return self._examine(label, found.images, found.index, found.heatmaps, found.members, **options)
-
-    def _examine(self, label: int, *found: Any, **options: Any) -> Case:
-        name = self.subject.classes[label]
+        index, name = np.flatnonzero(self.both.labels == label), self.subject.classes[label]
         return examine(
             self.bench,
-            *found,
+            torch.empty(0, 3, 1, 1),
+            index,
+            np.zeros((0, 1, 1), dtype=np.float32),
+            self.both.carriers[index],
             label,
             name,
+            given=self.question.given,
+            description=self.question.description,
             others=self.others(label),
             splits=self.splits,
-            truth=self.planted.truth if self._carries(label) else None,
+            truth=self.planted.truth if self.planted is not None and self._carries(label) else None,
             samples=self.question.samples,
             fills=self.fills(label),
             advance=lambda samples: self.say(f"testing class {name}", samples),
-            **options,
         )

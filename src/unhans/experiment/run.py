@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +10,13 @@ from pathlib import Path
 import torch
 from rich.markup import escape
 
-from unhans.data import reading
 from unhans.experiment.class_job import ClassJob, cluster_class
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.explaining import explain_class
 from unhans.experiment.finding import Finding, save_finding
 from unhans.experiment.plan import Step, plan
 from unhans.experiment.pool import Parallel, Pool
+from unhans.experiment.reference import reference_file, write_reference
 from unhans.experiment.survey import Survey
 from unhans.experiment.tick import work_done
 from unhans.lrp import UnsupportedModelError
@@ -39,6 +40,7 @@ def run_survey(survey: Survey, parallel: Parallel, findings: list[Finding]) -> N
         CONSOLE.print(escape(sentence))
     findings += todo.finished
     if todo.steps:
+        write_reference(survey)
         samples = sum(len(survey.subsets[step.label]) for step in todo.steps if not step.explained)
         begun: dict[int, Path] = {}
         CONSOLE.print(f"{len(todo.steps)} classes are left to do, {samples} samples of them to explain.")
@@ -48,12 +50,8 @@ def run_survey(survey: Survey, parallel: Parallel, findings: list[Finding]) -> N
 
 def _try_one(survey: Survey) -> None:
     """Explain one image, so that what cannot work for any is said once, before the long work."""
-    for indices in survey.subsets.values():
-        images, _ = reading.read(survey.dataset, indices[:1])
-        if len(images):
-            label = torch.zeros(1, dtype=torch.long, device=survey.device)
-            survey.attribution.of(survey.network)(images.to(survey.device), label)
-            return
+    explain, _ = survey.explainer
+    explain(survey.example.to(survey.device), torch.zeros(1, dtype=torch.long, device=survey.device))
 
 
 @dataclass
@@ -64,6 +62,7 @@ class _Run:
     thumbnails: Thumbnails
     begun: dict[int, Path]  # folders of the classes that are handed in and not finished
     refused: Counter[str] = field(default_factory=Counter)  # why, and how many classes
+    explaining: dict[int, float] = field(default_factory=dict)  # seconds, by label
 
     def do(self, steps: list[Step], parallel: Parallel) -> None:
         """Explain class after class and hand each to the workers; classes that are explained already go first."""
@@ -80,6 +79,7 @@ class _Run:
     def _explain(self, step: Step) -> bool:
         """Write the heatmaps of a class; tell whether there is anything to cluster."""
         name, n = self.survey.classes[step.label], len(self.survey.subsets[step.label])
+        began = time.perf_counter()
         self.bars.explaining(name)
         try:
             if n <= (neighbours := self.survey.spray.n_neighbors):
@@ -93,6 +93,7 @@ class _Run:
             save_finding(self.survey.files(step.label), finding, step.analysis)
             self._add(finding)
             return False
+        self.explaining[step.label] = time.perf_counter() - began
         return True
 
     def _job(self, step: Step, parallel: Parallel) -> ClassJob:
@@ -109,6 +110,8 @@ class _Run:
             subtitle=survey.subtitle,
             union=survey.split == "union",
             thumbnails=self.thumbnails,
+            reference=reference_file(survey),
+            seconds=self.explaining.get(step.label, 0.0),
             polite=parallel.elsewhere and torch.device(survey.device).type == "cpu",
         )
 

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from unhans.attribution import Attribution
+from unhans.artifacts.sampling import evenly
+from unhans.attribution import Attribution, Explain, with_latent
 from unhans.data import reading
 from unhans.spray import SpRAy
 from unhans.store import ClassFiles, class_files, digest
@@ -30,7 +31,8 @@ class Survey:
     network: in evaluation mode, on its device; dataset: of (image, label, …) items, without augmentation; classes:
     names by label; subsets: data-set indices (n,) of the samples of every class to audit; split: what the samples are,
     such as "train"; target: the class that a sample is explained for; control: run the same analysis on the raw images;
-    out: the folder for everything; begin: called before the first file is written.
+    out: the folder for everything; seed: draws the images of all classes that those of one are compared with; labels:
+    (N,) of the data set, None where they are to be read; begin: called before the first file is written.
     """
 
     network: nn.Module
@@ -46,6 +48,8 @@ class Survey:
     batch_size: int = 32
     num_workers: int = 0
     device: torch.device | str = "cpu"
+    seed: int = 0
+    labels: NDArray[np.int64] | None = None
     begin: Callable[[], None] = lambda: None
 
     @property
@@ -63,6 +67,34 @@ class Survey:
         """The path of every sample of the data set."""
         return reading.paths_of(self.dataset)
 
+    @cached_property
+    def explainer(self) -> tuple[Explain, tuple[str, ...]]:
+        """What explains images, and the layers whose relevance it gives besides; found with the data set's first image.
+
+        Raises ValueError where no image can be read.
+        """
+        return with_latent(self.attribution, self.network, self.example.to(self.device))
+
+    @cached_property
+    def example(self) -> Tensor:
+        """The first image of the data set that can be read (1, C, H, W), whatever classes are audited."""
+        for index in range(len(self.dataset)):  # type: ignore[arg-type]
+            images, _ = reading.read(self.dataset, [index])
+            if len(images):
+                return images
+        raise ValueError("none of the images of the data set can be read.")
+
+    @cached_property
+    def reference(self) -> NDArray[np.int64]:
+        """Indices of images of all classes, those that are not audited too, to which the images of one are held."""
+        labels = reading.labels_of(self.dataset) if self.labels is None else self.labels
+        return evenly(labels, np.flatnonzero(labels >= 0), REFERENCE, self.seed)
+
+    @cached_property
+    def reference_content(self) -> str:
+        """What the reference is known by again."""
+        return reading.fingerprint_of(self.dataset, self.reference)
+
     @property
     def names(self) -> list[str]:
         """The name of every class, by label."""
@@ -73,6 +105,7 @@ class Survey:
         return class_files(self.out, label, self.classes[label])
 
 
+REFERENCE = 300  # images of all classes
 TITLES = {"train": "training", "val": "validation", "union": "training and validation"}
 
 
@@ -88,15 +121,16 @@ def maps_key(survey: Survey, label: int, weights: str) -> dict[str, Any]:
             "samples": len(survey.subsets[label]),
             "content": reading.fingerprint_of(survey.dataset, survey.subsets[label]),
         },
-        "attribution": _settings(survey.attribution) | {"description": survey.attribution.description},
+        "attribution": _settings(survey.attribution)
+        | {"description": survey.attribution.description, "latent": list(survey.explainer[1])},
         "target": survey.target,
     }
 
 
 def analysis_key(survey: Survey, maps: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the analysis of a class depends on: its heatmaps, and how they are clustered."""
+    """Return what the analysis of a class depends on: its heatmaps, the reference, and how they are clustered."""
     parameters = {name: _plain(value) for name, value in survey.spray.get_params(deep=False).items()}
-    return {**maps, "spray": parameters, "control": survey.control}
+    return {**maps, "spray": parameters, "control": survey.control, "reference": survey.reference_content}
 
 
 def weights_of(network: nn.Module) -> str:

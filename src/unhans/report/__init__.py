@@ -64,6 +64,7 @@ from unhans.report.table_two import (
 from unhans.report.tables import (
     cluster_rows,
     ranking_table,
+    striking_rows,
     suspect_rows,
     write_clusters,
     write_ranking,
@@ -140,6 +141,7 @@ __all__ = [
     "spread_sentences",
     "stages",
     "state_of",
+    "striking_rows",
     "summaries",
     "suspect_rows",
     "table_two",

@@ -50,6 +50,12 @@ def write_case(
     return files | _layers(folder, stem, case)
 
 
+def redraw_effect(path: Path, case: Case) -> None:
+    """Draw the effect of a case again, whose verdict has changed; raises OSError where it cannot be written."""
+    if case.proof is not None:
+        write_figure(path, effect_figure(case.proof), DPI)
+
+
 def _layers(folder: Path, stem: str, case: Case) -> dict[str, Path]:
     pictures = {} if case.isolated is None else case.isolated.pictures()
     files = {f"layer-{number}": folder / f"{stem}-{name}-rgba.png" for number, name in enumerate(pictures, 1)}

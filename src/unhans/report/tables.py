@@ -79,7 +79,12 @@ def suspect_rows(audit: ClassAudit, suspicion: Suspicion, classes: Sequence[str]
         Plain values: path, index in the data set, "train" or "validation" (None where one split was audited), class,
         the cluster's name and score, predicted class, and the rank of the true label, here counted from 1.
     """
-    if audit.cluster is None or not suspicion.suspicious:
+    return striking_rows(audit, classes, paths) if suspicion.suspicious else []
+
+
+def striking_rows(audit: ClassAudit, classes: Sequence[str], paths: Sequence[str]) -> list[Row]:
+    """Return the samples in the striking cluster of a class as rows of `SUSPECT_COLUMNS`; see `suspect_rows`."""
+    if audit.cluster is None:
         return []
     cluster, splits = (audit.cluster.name, audit.cluster.score), audit.split
     return [
@@ -111,6 +116,12 @@ def write_suspects(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
 def write_clusters(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
     """Write the clusters of all classes, rows of `cluster_rows` in any order, as CSV, the highest score first."""
     write_csv(path, CLUSTER_COLUMNS, ranked_clusters(rows))
+
+
+def judged_clusters(rows: Iterable[Row], ranking: Sequence[Suspicion]) -> list[Row]:
+    """Return rows of `cluster_rows` that say of each class what the ranking says: whether it is suspicious."""
+    suspicious = {entry.name: bool(entry.suspicious) for entry in ranking}
+    return [(*row[:-1], suspicious.get(row[0], row[-1])) for row in rows]
 
 
 def ranked_clusters(rows: Iterable[Row]) -> list[Row]:

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit
-from unhans.spray.projection import project
 from unhans.spray.suspicion import Suspicion
 from unhans.store.audits import read_clusters, read_spray, write_clusters, write_spray
 from unhans.store.class_files import ClassFiles
 from unhans.store.hdf5 import read_json, reading, write_json, write_key, writing
 from unhans.store.maps import StoredMaps, open_maps
 
-PROJECTIONS = ("umap", "tsne")
 OURS = "unhans"  # the group inside that of the class which ViRelAy does not look at
 ARRAYS = ("index", "prediction", "rank", "split", "target")
 
@@ -30,11 +28,11 @@ def save_analysis(files: ClassFiles, audit: ClassAudit, suspicion: Suspicion, ke
     """Write what SpRAy found in a class whose heatmaps `writing_maps` stored, whole or not at all.
 
     ViRelAy reads `/<wordnet id>/index` (rows of the stored maps), `embedding` and `cluster`; the rest lies in `unhans`
-    beside them. Of UMAP and t-SNE, the one that the estimator did not compute is computed here, unless it computed
-    none. ViRelAy takes the names of all clusterings from the first class, so every class has the same: where it is too
-    small for a k, the largest k that it allows stands under that name. Clusters count from 0, ViRelAy shows them from
-    1; noise is −1. In `striking` 0 is the most striking cluster and 1 all others, in `cut` 0 is the striking side of
-    the smallest normalised cut; where there is none, all are 1.
+    beside them. Of the planes only that of the estimator is there, if it made one. ViRelAy takes the names of all
+    clusterings from the first class, so every class has the same: where it is too small for a k, the largest k that it
+    allows stands under that name. Clusters count from 0, ViRelAy shows them from 1; noise is −1. In `striking` 0 is the
+    most striking cluster and 1 all others, in `cut` 0 is the striking side of the smallest normalised cut; where there
+    is none, all are 1.
 
     Raises:
         ValueError: the audit holds samples whose heatmaps are not stored.
@@ -83,16 +81,13 @@ def _write_ours(group: h5py.Group, audit: ClassAudit, suspicion: Suspicion, key:
 
 
 def _write_embeddings(group: h5py.Group, spray: SpRAy) -> None:
-    """Write the planes, that of the estimator first, and Φ; the eigenvalues with each, for ViRelAy to plot them.
+    """Write the plane of the estimator and Φ; the eigenvalues with each, for ViRelAy to plot them.
 
     Eigenvalues and columns of Φ descend, as ViRelAy takes for granted when it draws the smallest on the left. It draws
-    around the origin, so the planes are centred.
+    around the origin, so the plane is centred.
     """
     if spray.projection is not None:
-        other = PROJECTIONS[1 - PROJECTIONS.index(spray.projection)]
-        seed = spray.random_state if isinstance(spray.random_state, int) else 0
         group[spray.projection] = _centred(spray.projection_)
-        group[other] = _centred(project(spray.embedding_, other, seed))
     group["spectral"] = spray.embedding_[:, ::-1].astype(np.float32)
     for name, points in group.items():
         points.attrs.update(eigenvalue=spray.eigenvalues_[::-1].astype(np.float32))

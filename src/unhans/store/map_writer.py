@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -22,6 +23,7 @@ COLUMNS = {  # ViRelAy takes "index" for the row's position, so the number in th
     "peak": np.float32,
 }
 IMAGE_COLUMNS = ("sample", "split", "label")
+LATENT = "latent"  # the group with the relevance of layers
 
 
 class MapWriter:
@@ -32,6 +34,7 @@ class MapWriter:
         self._images, self._disks = dataset["data"], disks
         self._columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         self._paths: list[str] = []
+        self._latent: dict[str, h5py.Dataset] = {}
         self._n = 0
 
     def __len__(self) -> int:
@@ -47,11 +50,13 @@ class MapWriter:
         maps: NDArray[np.floating],
         logits: NDArray[np.floating],
         paths: Sequence[str] | None = None,
+        latent: Mapping[str, NDArray[np.floating]] = MappingProxyType({}),
     ) -> None:
         """Write b samples.
 
         index, split (0 training, 1 validation), label, target (the explained class): (b,) or one number for all;
-        images (b, C, H, W) as a person sees them, C 1 or 3; maps (b, H, W); logits (b, K); paths of the images.
+        images (b, C, H, W) as a person sees them, C 1 or 3; maps (b, H, W); logits (b, K); paths of the images;
+        latent: by layer (b, 2, C), the relevance of its channels, of the same layers in every batch.
 
         Raises:
             ValueError: the numbers of samples differ, or a shape or type is wrong, or a heatmap is not finite.
@@ -59,6 +64,7 @@ class MapWriter:
         """
         b = len(maps)
         self._check(b, images, maps, logits, paths)
+        self._check_latent(b, latent)
         rows = slice(self._n, self._n + b)
         scaled = scale(maps)  # checks that they are finite
         half = self._maps.dtype == np.float16
@@ -66,6 +72,8 @@ class MapWriter:
         self._maps[rows, 0] = scaled if half else maps
         self._images[rows] = np.broadcast_to(images, (b, *self._images.shape[1:]))
         self._logits[rows] = logits
+        for layer, pooled in latent.items():
+            self._latent[layer][rows] = pooled
         self._note(b, sample=index, split=split, label=label, target=target, peak=peak, **_order(logits, label))
         self._paths += paths or [""] * b
         self._n += b
@@ -75,7 +83,7 @@ class MapWriter:
     def finish(self) -> None:
         """Cut every array to the samples that were added, and write what was kept until now."""
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
-        for array in (self._maps, self._logits, self._images):
+        for array in (self._maps, self._logits, self._images, *self._latent.values()):
             array.resize(self._n, axis=0)
         self._maps.file.update(columns)
         self._images.file.update({name: columns[name] for name in IMAGE_COLUMNS})
@@ -96,6 +104,21 @@ class MapWriter:
         for name, batch, stored in (("heatmaps", maps, self._maps[:0, 0]), ("logits", logits, self._logits)):
             if batch.shape[1:] != stored.shape[1:]:
                 raise ValueError(f"{name} must have the shape {(b, *stored.shape[1:])}, got {batch.shape}")
+
+    def _check_latent(self, b: int, latent: Mapping[str, NDArray[np.floating]]) -> None:
+        """Make the arrays of the layers with the first batch; raise ValueError where a later one does not fit."""
+        if not self._n and not self._latent:
+            self._latent = {layer: self._layer(layer, pooled.shape[1:]) for layer, pooled in latent.items()}
+        shapes = {layer: (b, *array.shape[1:]) for layer, array in self._latent.items()}
+        got = {layer: tuple(pooled.shape) for layer, pooled in latent.items()}
+        if got != shapes:
+            raise ValueError(f"the relevance of layers must have the shapes {shapes}, got {got}")
+
+    def _layer(self, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
+        file = self._maps.file
+        group = file[LATENT] if LATENT in file else file.create_group(LATENT, track_order=True)
+        whole = (len(self._maps), *shape)
+        return group.create_dataset(name, whole, np.float32, chunks=(1, *shape), maxshape=whole)
 
     def _note(self, b: int, **columns: ArrayLike) -> None:
         for name, values in columns.items():

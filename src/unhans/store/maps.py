@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import h5py
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from unhans.store.blocks import Blocks, Heatmaps
 from unhans.store.class_files import ClassFiles
 from unhans.store.hdf5 import read_json, reading, write_key, writing
-from unhans.store.map_writer import COLUMNS, MapWriter
+from unhans.store.map_writer import COLUMNS, LATENT, MapWriter
 
 Precision = Literal["float16", "float32"]
 
@@ -65,7 +65,8 @@ class StoredMaps:
 
     index, split, label, target, prediction, rank: (n,) number in the data set, 0 training or 1 validation, true and
     explained class, top-1 class, rank of the true label (0 = first); logits: (n, K); maps: (n, H, W) float32 in true
-    scale; images: (n, 3, H, W) uint8; paths: of the images; key: what the maps depend on.
+    scale; images: (n, 3, H, W) uint8; paths: of the images; key: what the maps depend on; latent: by layer (n, 2, C)
+    float32, the relevance of its channels summed and maximised over places, none where it was not stored.
     """
 
     index: NDArray[np.int64]
@@ -79,6 +80,7 @@ class StoredMaps:
     images: Blocks
     paths: list[str]
     key: dict[str, Any]
+    latent: dict[str, Blocks] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -101,6 +103,7 @@ def open_maps(files: ClassFiles) -> StoredMaps:
             images=Blocks(files.dataset, "data"),
             paths=list(dataset["path"].asstr("utf-8", "surrogateescape")[:]),
             key=read_json(file, "key"),
+            latent={layer: Blocks(files.attribution, f"{LATENT}/{layer}") for layer in file.get(LATENT, ())},
         )
 
 

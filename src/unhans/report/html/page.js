@@ -13,10 +13,12 @@ function showFindings() {
   const count = report.ranking.filter((entry) => entry.suspicious).length;
   const headline = `${count || "None"} of ${report.ranking.length.toLocaleString("en")} classes ${count < 2 ? "is" : "are"} suspicious`;
   const proven = report.ranking.filter((entry) => isProven(entry.label)).length;
-  const lines = untestedSentences(report).map((sentence) => make("p", {}, sentence));
-  find("findings").replaceChildren(make("h2", {}, headline + (proven ? `, ${proven} proven` : "")), ...testedSentences(report.ranking), ...lines.slice(0, SENTENCES));
-  if (lines.length <= SENTENCES) return;
-  const more = make("details", {}, make("summary", {}, `${lines.length - SENTENCES} more`), ...lines.slice(SENTENCES));
+  const untested = untestedSentences(report).map((sentence) => make("p", {}, sentence));
+  const lines = [...testedSentences(report.ranking), ...untested];
+  const shown = Math.max(SENTENCES, proven); // what is proven is never folded
+  find("findings").replaceChildren(make("h2", {}, headline + (proven ? `, ${proven} proven` : "")), ...lines.slice(0, shown));
+  if (lines.length <= shown) return;
+  const more = make("details", {}, make("summary", {}, `${lines.length - shown} more`), ...lines.slice(shown));
   find("findings").append(more);
 }
 

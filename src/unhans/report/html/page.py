@@ -41,6 +41,7 @@ def write_report(
     downloads: Mapping[str, str | os.PathLike[str]],
     sentences: Sequence[str],
     proofs: Mapping[int, str] | None = None,
+    states: str = "",
 ) -> None:
     """Write the page, whole or not at all; parts are read one after the other.
 
@@ -52,6 +53,7 @@ def write_report(
         downloads: text files that the page offers, by the name under which a browser saves them.
         sentences: what the ranking means, one per suspicious class in its order, as `ranking_sentences` returns.
         proofs: by label, what `proof_part` made of the class's artifact; one after the other is read.
+        states: HTML that stands over the ranking, what became of every class.
 
     Raises:
         ValueError: the ranking is empty, or a part is damaged or something else.
@@ -71,6 +73,7 @@ def write_report(
         "version": lambda: [version("unhans")],
         "style": lambda: map(asset, STYLES),
         "script": lambda: map(asset, SCRIPTS),
+        "states": lambda: [states],
         "report": lambda: [_harmless(report)],
         "downloads": lambda: _downloads(downloads),
         "proofs": lambda: _proofs(proofs or {}),

@@ -28,7 +28,7 @@ MEASURES = ("score", "normalised_cut", "compactness", "separation", "relevance_c
 def class_part(
     audit: ClassAudit,
     images: Any,
-    suspicion: Suspicion,
+    suspicion: Suspicion | None,
     classes: Sequence[str],
     paths: Sequence[str],
     thumbnails: Thumbnails | None = None,
@@ -39,7 +39,7 @@ def class_part(
     Args:
         audit: the class, n samples; its heatmaps are read in blocks.
         images: (n, 3, H, W) in [0, 1] or uint8; only those that are shown are read, one by one.
-        suspicion: its place in the ranking.
+        suspicion: its place in the ranking, None where that is not known yet.
         classes: the name of every class, by index.
         paths: (n,) the path of every sample.
         thumbnails: how many samples are shown as pictures and how large; see `thumbnails_for`.

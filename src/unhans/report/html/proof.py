@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unhans.artifacts.case import Case
     from unhans.artifacts.isolated import Isolated
 
+HEAD_END = "<!-- end of the verdict -->"
 LAYER = 360  # pixels of a picture of the layer
 _FEATURES = "; in features only"
 KINDS = {"fixed": "at a fixed place", "free": "at changing places", "global": "on whole images"}
@@ -42,11 +43,28 @@ def proof_part(
     inside the text.
     """
     layer, examples = _layer(case, images, heatmaps, cmap), examples_part(case, classes, cmap)
-    blocks = (_chain(case), _verdict(case), layer, _effect(case), examples, _spread(case))
+    return f"{_head(case)}{layer}{_effect(case)}{examples}{_spread(case)}</section>"
+
+
+def with_verdict(section: str, case: Case) -> str:
+    """Return the section that `proof_part` made of a case with the verdict and suspicion that the case has now.
+
+    Raises ValueError for something else than such a section.
+    """
+    return _head(case) + section[section.index(HEAD_END) + len(HEAD_END) :]
+
+
+def says_proven(section: str) -> bool:
+    """Tell whether sections of cases hold one that is proven."""
+    return 'data-verdict="proven"' in section
+
+
+def _head(case: Case) -> str:
+    """The beginning of a section: everything that its verdict and the ranking say."""
     return (
         f'<section class="case" data-verdict="{escape(state_of(case))}" data-badge="{escape(state_of(case))}" '
         f'data-headline="{escape(headline(case))}" '
-        f'aria-label="From suspicion to verdict">{"".join(blocks)}</section>'
+        f'aria-label="From suspicion to verdict">{_chain(case)}{_verdict(case)}{HEAD_END}'
     )
 
 

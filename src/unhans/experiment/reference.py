@@ -1,0 +1,50 @@
+"""Images of all classes on the disk, to which the workers hold those of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.data import reading
+from unhans.experiment.explaining import pixels
+from unhans.experiment.survey import Survey
+from unhans.store import digest, replacing
+
+
+def reference_file(survey: Survey) -> Path:
+    """Return where the reference of a survey lies."""
+    return survey.out / "reference.npz"
+
+
+def write_reference(survey: Survey) -> None:
+    """Write the reference of a survey, as uint8 images with labels, unless it is there.
+
+    Raises OSError where the disk is full.
+    """
+    path, key = reference_file(survey), digest(survey.reference_content, survey.reference)
+    if _key_of(path) == key:
+        return
+    images, kept = reading.read(survey.dataset, survey.reference)
+    labels = reading.labels_of(survey.dataset) if survey.labels is None else survey.labels
+    shown = pixels(reading.displayed(survey.dataset, images))
+    shown = np.broadcast_to(shown, (len(shown), 3, *shown.shape[2:]))
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, images=shown, labels=labels[kept], key=key)
+
+
+def other_images(path: Path, label: int) -> NDArray[np.float32]:
+    """Return the images of a stored reference that are not of this class: (m, 3, H, W) in [0, 1]."""
+    with np.load(path) as stored:
+        return stored["images"][stored["labels"] != label].astype(np.float32) / 255
+
+
+def _key_of(path: Path) -> str | None:
+    """By what a stored reference is known again; None where there is none, or not a whole one."""
+    try:
+        with np.load(path) as stored:
+            return str(stored["key"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
