@@ -8,10 +8,12 @@ from scipy.sparse import csr_array
 from test_striking import literal_ncut, maps
 
 from unhans.spray import SpRAy, parts
-from unhans.spray.clusters import jaccard, rank_clusters, score
+from unhans.spray.clusters import rank_clusters, score
 from unhans.spray.finding import Cluster
+from unhans.spray.groups import Group, jaccard, k_means, smallest_group
 from unhans.spray.measures import compactness, image_consistency, normalised_cuts, relevance_consistency
 from unhans.spray.parts import averaged
+from unhans.spray.suspicion import surprise
 
 
 @pytest.fixture(scope="module")
@@ -178,23 +180,28 @@ def test_it_scores_higher_than_any_cluster_of_a_clean_class(found):
 
 def test_what_is_kept_has_the_right_size_order_and_no_doubles(found):
     assert 2 <= len(found) <= 12
-    assert [cluster.method for cluster in found].count("cut") == 1
-    scores = [cluster.score for cluster in found[1:]]
+    proposed = [cluster.proposed for cluster in found]
+    assert proposed == sorted(proposed, reverse=True)
+    assert 0 < sum(proposed) < len(found)
+    surprises = [surprise(cluster.view, cluster.strength) for cluster in found if cluster.proposed]
+    assert surprises == sorted(surprises, reverse=True)
+    scores = [cluster.score for cluster in found if not cluster.proposed]
     assert scores == sorted(scores, reverse=True)
     for i, cluster in enumerate(found):
-        assert 11 <= cluster.members.sum() <= 150 - 11
+        least = smallest_group(150) if cluster.proposed else 11
+        assert least <= cluster.members.sum() <= 150 - least
         assert all(jaccard(cluster.members, other.members) < 0.9 for other in found[:i])
 
 
 def test_every_number_is_that_of_its_measure():
     spray, heatmaps, images, _ = planted()
     pooled = spray.prepare(heatmaps)
+    shown = {("agglomerative", len(set(spray.clusterings_["agglomerative"]))): spray.clusterings_["agglomerative"]}
+    for labels in k_means(spray.affinity_, spray.embedding_, range(2, 9)):
+        shown["kmeans", len(set(labels))] = labels
     for cluster in rank_clusters(spray, heatmaps, images):
-        labels = {"agglomerative": spray.clusterings_["agglomerative"]}.get(cluster.method)
-        if cluster.method == "kmeans":
-            labels = spray.labels_[spray.n_clusters_.tolist().index(cluster.k)]
-        if labels is not None:
-            np.testing.assert_array_equal(cluster.members, labels == cluster.label)
+        if not cluster.proposed:
+            np.testing.assert_array_equal(cluster.members, shown[cluster.method, cluster.k] == cluster.label)
         one = cluster.members[None]
         assert cluster.normalised_cut == pytest.approx(literal_ncut(spray.affinity_.toarray(), cluster.members))
         assert cluster.separation == pytest.approx(max(1 - cluster.normalised_cut, 0))
@@ -205,13 +212,12 @@ def test_every_number_is_that_of_its_measure():
 
 def test_clusters_of_other_clusterings_are_candidates_and_noise_is_none():
     spray, heatmaps, images, carriers = planted()
-    spray.labels_ = spray.labels_[:0]
     half = carriers & (np.arange(150) % 2 == 0)
     spray.clusterings_ = {"dbscan": np.where(half, 0, -1), "hdbscan": np.where(half, 0, np.where(carriers, 1, -1))}
     names = [cluster.name for cluster in rank_clusters(spray, heatmaps, images)]
-    assert names[0] == "cut"
-    assert len(names) == 3  # the same half was found twice
+    assert names[0] == f"input relevance, {carriers.sum()} samples"
     assert "HDBSCAN 2 of 2" in names
+    assert not {"DBSCAN 1 of 1", "HDBSCAN 1 of 2"} <= set(names)  # the same half was found twice
     assert {"DBSCAN 1 of 1", "HDBSCAN 1 of 2"} & set(names)
 
 
@@ -230,9 +236,33 @@ def test_the_score_is_the_mean_measure_and_shrinks_for_small_clusters():
     assert score(90, 1, 0, 0.5, math.nan) == pytest.approx(0.45)
 
 
-def test_a_class_too_small_for_clusters_has_none():
-    heatmaps = np.random.default_rng(0).normal(size=(21, 9))
-    assert rank_clusters(SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps), heatmaps) == ()
+@pytest.mark.parametrize(("n", "groups"), [(11, None), (21, ())])  # two of six, two of eleven do not fit
+def test_a_class_too_small_for_clusters_has_none(n, groups):
+    heatmaps = np.random.default_rng(0).normal(size=(n, 9))
+    assert rank_clusters(SpRAy(projection=None, n_clusters=(2,)).fit(heatmaps), heatmaps, None, groups) == ()
+
+
+def test_given_groups_are_measured_in_the_order_of_their_surprise_and_come_first():
+    spray, heatmaps, images, carriers = planted()
+    half = np.arange(150) < 75
+    given = [Group("image pattern", half, 3.0, method="pattern"), Group("latent sum a", carriers, 2.5, 0.1, 0.9)]
+    first, second, *others = rank_clusters(spray, heatmaps, images, given)
+    np.testing.assert_array_equal(first.members, carriers)
+    np.testing.assert_array_equal(second.members, half)
+    assert (first.view, first.strength, first.stability) == ("latent sum a", 2.5, 0.9)
+    assert (second.method, second.name) == ("pattern", "image pattern, 75 samples")
+    assert second.normalised_cut == pytest.approx(literal_ncut(spray.affinity_.toarray(), half))
+    assert not any(other.proposed for other in others)
+
+
+def test_no_more_than_twelve_are_kept_and_of_doubles_the_first():
+    spray, heatmaps, _, carriers = planted()
+    random = np.random.default_rng(0)
+    given = [Group("latent sum a", random.random(150) < 0.4, 1.0) for _ in range(15)]
+    assert len(rank_clusters(spray, heatmaps, None, given)) == 12
+    double = [Group("latent sum a", carriers, 2.0), Group("latent sum b", carriers, 3.0)]
+    found = [cluster for cluster in rank_clusters(spray, heatmaps, None, double) if cluster.proposed]
+    assert [cluster.view for cluster in found] == ["latent sum b"]
 
 
 @pytest.mark.parametrize("shape", [(149, 3, 24, 24), (150, 24, 24)])

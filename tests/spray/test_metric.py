@@ -5,8 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from unhans.spray import Cosine, Euclidean, Metric, SpRAy
-from unhans.spray import metric as metrics
-from unhans.spray.metric import Maps, Matrix, compared, named, unit
+from unhans.spray.metric import named, unit
 from unhans.spray.neighbours import neighbours_in
 
 
@@ -31,8 +30,8 @@ class Manhattan:
     def neighbours(self, maps, k):
         return neighbours_in(self.distances(maps), k)
 
-    def coordinates(self, maps):
-        return maps.reshape(len(maps), -1)
+    def identical(self, maps):
+        return not self.distances(maps).any()
 
 
 def assert_same(one, two):
@@ -46,7 +45,6 @@ def test_neighbours_are_those_of_the_distances(metric):
     assert isinstance(metric, Metric)
     maps = noise(40)
     np.testing.assert_array_equal(metric.neighbours(maps, 7), neighbours_in(metric.distances(maps), 7))
-    assert len(metric.coordinates(maps)) == 40
 
 
 def test_cosine_equals_the_definition():
@@ -84,21 +82,9 @@ def test_a_name_an_object_a_function_and_a_matrix_agree(name, metric, n, side):
     assert_same(by_name, quick("precomputed").fit(metric.distances(maps)))
 
 
-def test_variances_are_the_same_whether_from_a_matrix_or_from_the_pixels(monkeypatch):
-    maps = noise(60)
-    assert isinstance(compared("euclidean", maps), Matrix)
-    from_matrix = quick("euclidean").fit(maps).variances_
-    monkeypatch.setattr(metrics, "AXES", 10)
-    assert isinstance(compared("euclidean", maps), Maps)
-    from_maps = quick("euclidean").fit(maps).variances_
-    np.testing.assert_allclose(from_maps, from_matrix[: len(from_maps)], rtol=1e-9)
-    np.testing.assert_allclose(from_matrix[len(from_maps) :], 0, atol=1e-9)
-
-
 def test_an_object_of_ones_own():
     maps = noise()
     assert_same(quick(Manhattan()).fit(maps), quick(Manhattan().distances).fit(maps))
-    assert quick(Manhattan()).fit(maps).variances_.shape == (64,)
     assert clone(quick(Manhattan(3.0))).metric == Manhattan(3.0)
 
 
@@ -109,10 +95,20 @@ def test_the_other_names_lead_to_their_classes():
     assert isinstance(named("gromov_wasserstein"), Metric)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine", Manhattan()])
+@pytest.mark.parametrize(
+    "metric", ["euclidean", "cosine", "wasserstein", "gromov_wasserstein", Manhattan(), Manhattan().distances]
+)
 def test_maps_that_are_all_the_same_are_refused(metric):
+    maps = np.ones((30, 3, 3))
+    with pytest.raises(ValueError, match="all 30 heatmaps are identical by this metric: nothing to cluster"):
+        quick(metric).fit(maps)
+    maps[1, 0, 0] = 2
+    assert quick(metric, n_clusters=(2,)).fit(maps).labels_.shape == (1, 30)
+
+
+def test_distances_that_are_all_zero_are_refused():
     with pytest.raises(ValueError, match="all 30 heatmaps are identical"):
-        quick(metric).fit(np.ones((30, 3, 3)))
+        quick("precomputed").fit(np.zeros((30, 30)))
 
 
 def test_maps_that_differ_only_in_scale_are_the_same_by_cosine():

@@ -213,7 +213,9 @@ def _beside(
     """The images of the class; where nearly all are members, images of other classes stand beside them as the rest."""
     if members.mean() < MOSTLY:
         return sample.images, sample.heatmaps, members
-    more, _ = bench.read(evenly(bench.labels, others, BORROWED, bench.seed + 2))
+    borrowed = evenly(bench.labels, others, BORROWED, bench.seed + 2)
+    starts = range(0, len(borrowed), bench.batch_size)
+    more = torch.cat([bench.read(borrowed[start : start + bench.batch_size])[0] for start in starts])
     images = torch.cat([sample.images, more.to(sample.images)])
     nothing = np.zeros((len(more), *sample.heatmaps.shape[1:]), dtype=sample.heatmaps.dtype)
     heatmaps = np.concatenate([sample.heatmaps, nothing])

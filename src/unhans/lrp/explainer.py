@@ -135,10 +135,13 @@ class LRP:
             for layer in layers:
                 node = output_of(tape, layer)
                 ends.setdefault(plan.ends.get(node, node), []).append(layer)
-            seen = {node: partial(_keep, found, names, pool) for node, names in ends.items() if node is not tape.input}
+            seen = {node: partial(_keep, found, names, pool) for node, names in ends.items()}
+            at_input = seen.pop(tape.input, None)
             whole: list[Tensor] = []
             (start,) = question.starts(tape.output)
             propagate_through(tape, plan, tape.output, {**seen, tape.input: whole.append}, start)
+            if at_input is not None:  # a layer that hands the input on
+                at_input(whole[0])
             return LayerExplanation(whole[0].to(inputs.dtype), logits, {name: found[name] for name in layers})
 
     def layers(self, inputs: Tensor) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,6 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
-from unhans.spray.cloud import map_coordinates
 from unhans.spray.rounding import same
 
 Array = NDArray[np.float64]
@@ -108,12 +107,12 @@ def levels(values: Array, weights: Array, count: int = LEVELS) -> Array:
     return means * count / held[-1]
 
 
-def principal_levels(points: Array, dtype: DTypeLike) -> Array:
-    """Return points (n, a) of `levels` along their principal axes; all zero where rounding alone tells them apart.
+def same_levels(points: Array, dtype: DTypeLike) -> bool:
+    """Return whether rounding alone tells points (n, d) of `levels` apart.
 
     dtype: that of the relevance. Rounding moves mass across the edge of a level, where it counts a hundredfold.
     """
-    return np.zeros((len(points), 1)) if same(points, dtype, LEVELS) else map_coordinates(points)
+    return same(points, dtype, LEVELS)
 
 
 def scaled(given: Cloud) -> Cloud:

@@ -13,7 +13,6 @@ from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from unhans.spray.cloud import cloud_variances
 from unhans.spray.clustering import METHODS, cluster
 from unhans.spray.graph import knn_affinity
 from unhans.spray.metric import Advance, AnyMetric, Comparison, check_metric, compared, compared_distances
@@ -46,7 +45,6 @@ class SpRAy(BaseEstimator):
 
     Attributes after fit:
         affinity_: (n, n) sparse, symmetric, in {0, ½, 1}.
-        variances_: (a,) variances along the principal axes that the heatmaps would have without clusters.
         eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym; where the graph is in c pieces the
             first c columns of Φ are their indicators, the largest piece first.
         eigengap_, eigengap_size_: eigenvalues before the largest gap (suggested number of clusters), and that gap.
@@ -57,9 +55,9 @@ class SpRAy(BaseEstimator):
         projection_: (n, 2) map of Φ, or None.
 
     Nothing of size n × n is held beyond 2,048 heatmaps, unless the metric is a matrix or a function. Memory is that of
-    the prepared heatmaps (n · d values of 4 or 8 bytes), 8 · n · (a + 4q) bytes for their a ≤ min(n, d, 2048) principal
-    axes and the work on Φ, and about 0.5 GB for blocks. From 20,000 heatmaps on neighbours are searched by descent
-    (`unhans.spray.neighbours`) and k-means starts once instead of three times.
+    the prepared heatmaps (n · d values of 4 or 8 bytes), 32 · n · q bytes for the work on Φ, and about 0.5 GB for
+    blocks. From 20,000 heatmaps on neighbours are searched by descent (`unhans.spray.neighbours`) and k-means starts
+    once instead of three times.
     """
 
     def __init__(
@@ -96,7 +94,8 @@ class SpRAy(BaseEstimator):
         random = check_random_state(self.random_state)
         comparison = self._compared(heatmaps)
         check_count(comparison.n, self.n_neighbors)
-        self.variances_ = _variances(comparison)
+        if comparison.identical:
+            raise ValueError(f"all {comparison.n} heatmaps are identical by this metric: nothing to cluster")
         self.affinity_ = knn_affinity(comparison.neighbours(self.n_neighbors, advance))
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
             self._analyse(random)
@@ -164,14 +163,6 @@ class SpRAy(BaseEstimator):
             raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
         for k in self.n_clusters:
             _check_count("n_clusters", k, 2)
-
-
-def _variances(comparison: Comparison) -> NDArray[np.float64]:
-    with threadpool_limits(1):
-        points = np.empty((0, 0)) if comparison.identical else comparison.coordinates()
-        if comparison.identical or (points.size and not np.ptp(points, axis=0).any()):
-            raise ValueError(f"all {comparison.n} heatmaps are identical by this metric: nothing to cluster")
-        return cloud_variances(points)
 
 
 def _check_clusterings(names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from unhans.spray.clouds import Shape, cloud, principal_levels, scaled, shape
+from unhans.spray.clouds import Shape, cloud, same_levels, scaled, shape
 from unhans.spray.gromov import coarse_distance, gromov_wasserstein, second_lower_bound
 from unhans.spray.neighbours import check_count, neighbours_in
 from unhans.spray.pairs import distance_matrix, measured
@@ -73,13 +73,9 @@ class GromovWasserstein:
         """Return the distances (n, n) of all pairs of heatmaps (n, H, W)."""
         return distance_matrix(self.shapes(maps), gromov_wasserstein, self.n_jobs)
 
-    def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return points (n, 100) whose euclidean distances are lower bounds, along their principal axes.
-
-        Two heatmaps are close where the distances inside their clouds are distributed alike. All zero where they are
-        distributed the same in all of them.
-        """
-        return principal_levels(second_lower_bound([each.fine for each in self.shapes(maps)]), maps.dtype)
+    def identical(self, maps: NDArray[np.floating]) -> bool:
+        """Return whether the distances inside their clouds are distributed the same in all heatmaps, up to rounding."""
+        return same_levels(second_lower_bound([each.fine for each in self.shapes(maps)]), maps.dtype)
 
     def shapes(self, maps: NDArray[np.floating]) -> list[Shape]:
         """Return the clouds of heatmaps (n, H, W)."""

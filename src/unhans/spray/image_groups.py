@@ -147,12 +147,15 @@ def _colour(images: Images) -> NDArray[np.float64]:
 
 
 def _spectrum(grey: Images) -> NDArray[np.float64]:
+    """Power in the bands that hold a frequency: small images have fewer than ten."""
     height, width = grey.shape[1:]
     window = np.hanning(height)[:, None] * np.hanning(width)
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     band = np.minimum((radius * 2 * BANDS).astype(int), BANDS - 1)
+    held = [k for k in range(1, BANDS) if (band == k).any()]
     power = [np.abs(np.fft.rfft2((one - one.mean()) * window)) ** 2 for one in grey]
-    bands = np.log(np.array([[one[band == k].mean() for k in range(1, BANDS)] for one in power]) + 1e-8)
+    means = [[one[band == k].mean() for k in held] for one in power]
+    bands = np.log(np.array(means).reshape(len(grey), -1) + 1e-8)
     return np.concatenate([bands, np.diff(bands, axis=1)], 1)
 
 

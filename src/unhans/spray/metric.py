@@ -10,7 +10,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unhans.spray.cloud import AXES, map_coordinates, principal_coordinates
 from unhans.spray.distance import check_distances, euclidean_distances
 from unhans.spray.neighbours import Neighbours, check_neighbours, euclidean_neighbours, neighbours_in
 from unhans.spray.rounding import same
@@ -25,8 +24,8 @@ class Metric(Protocol):
     def neighbours(self, maps: NDArray[np.floating], k: int) -> NDArray[np.int32]:
         """Return the k nearest of maps (n, ...) to each as indices (n, k), never itself, the nearest first."""
 
-    def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return points (n, d) whose euclidean distances are about those of the metric, for the null model."""
+    def identical(self, maps: NDArray[np.floating]) -> bool:
+        """Return whether all distances are zero, or what rounding makes of zero."""
 
 
 Advance = Callable[[int, int], None]  # work done, and work now expected in all
@@ -42,9 +41,9 @@ class Euclidean:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
         return euclidean_neighbours(maps, k)
 
-    def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the principal components of the maps."""
-        return map_coordinates(maps)
+    def identical(self, maps: NDArray[np.floating]) -> bool:
+        """Return whether the maps differ by rounding only."""
+        return same(maps)
 
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return all distances (n, n)."""
@@ -63,9 +62,9 @@ class Cosine:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
         return euclidean_neighbours(unit(maps), k)
 
-    def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the principal components of the scaled maps."""
-        return map_coordinates(unit(maps))
+    def identical(self, maps: NDArray[np.floating]) -> bool:
+        """Return whether the scaled maps differ by rounding only."""
+        return same(unit(maps))
 
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return all distances (n, n)."""
@@ -73,43 +72,32 @@ class Cosine:
 
 
 class Matrix:
-    """n heatmaps compared by the matrix (n, n) of their distances.
+    """n heatmaps compared by the matrix (n, n) of their distances; `identical` where all of these are zero."""
 
-    `identical` where all of these are zero, or the maps they are computed from were found to be the same.
-    """
-
-    def __init__(self, distances: NDArray[np.float64], identical: bool = False) -> None:
+    def __init__(self, distances: NDArray[np.float64]) -> None:
         self.distances = distances
         self.n = len(distances)
-        self.identical = identical or not distances.any()
+        self.identical = not distances.any()
 
     def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
         return neighbours_in(self.distances, k)
 
-    def coordinates(self) -> NDArray[np.float64]:
-        """Return points (n, n) with these distances, by classical scaling."""
-        return principal_coordinates(self.distances)
-
 
 class Maps:
-    """n heatmaps compared by an object that finds neighbours itself; `identical` where maps differ by rounding only."""
+    """n heatmaps compared by an object that finds neighbours itself; `identical` where it calls them so."""
 
     def __init__(self, metric: Metric, maps: NDArray[np.floating]) -> None:
         self.metric = metric
         self.maps = maps
         self.n = len(maps)
-        self.identical = same(maps)
+        self.identical = metric.identical(maps)
 
     def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
         """Return the k nearest neighbours (n, k); raises ValueError where the metric returned something else."""
         takes = advance is not None and "advance" in signature(self.metric.neighbours).parameters
         told = {"advance": advance} if takes else {}
         return check_neighbours(self.metric.neighbours(self.maps, k, **told), self.n, k)
-
-    def coordinates(self) -> NDArray[np.floating]:
-        """Return the metric's points (n, d)."""
-        return self.metric.coordinates(self.maps)
 
 
 Comparison = Matrix | Maps
@@ -120,11 +108,7 @@ def compared(metric: AnyMetric, maps: NDArray[np.floating]) -> Comparison:
     found = named(metric)
     if not isinstance(found, Metric):
         return Matrix(check_distances(found(maps)))
-    if isinstance(found, Cosine):
-        return compared("euclidean", unit(maps))
-    if isinstance(found, Euclidean) and len(maps) <= min(AXES, maps[0].size):
-        return Matrix(found.distances(maps), same(maps))  # one matrix product for neighbours and coordinates
-    return Maps(found, maps)
+    return Maps(Euclidean(), unit(maps)) if isinstance(found, Cosine) else Maps(found, maps)
 
 
 def compared_distances(distances: ArrayLike) -> Comparison:

@@ -1,65 +1,20 @@
-"""The cluster of heatmaps that stands apart most."""
+"""Cutting a class in two: where along an eigenvector, and how alike the samples of either side are."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from unhans.spray.estimator import SpRAy
-from unhans.spray.finding import Cluster
 from unhans.spray.parts import rows
 
-SWEPT = 8  # eigenvectors that are cut; an artifact that forms a cluster is among the first
 SMALLEST = 0.05  # smallest share of the class that is a cluster
 ROUNDING = 1e-9  # share of an eigenvector's largest value below which two of its values are equal
-DECIMALS = 2  # of normalised cuts that count as different
 
 Cut = tuple[float, NDArray[np.bool_]]
-
-
-def striking_cluster(spray: SpRAy, heatmaps: ArrayLike) -> Cluster | None:
-    """Return what `striking_cut` finds as a cluster, without its measures and score (NaN: see `rank_clusters`).
-
-    spray: fitted; heatmaps: those it was fitted on, (n, H, W) or (n, d). None where it finds none.
-    """
-    found = striking_cut(spray, spray.prepare(heatmaps))
-    return None if found is None else Cluster("cut", 2, int(found[1][0]), found[1], found[0], *(math.nan,) * 5)
-
-
-def striking_cut(spray: SpRAy, maps: NDArray[np.floating]) -> Cut | None:
-    """Return the set of samples that stands apart most and is the most consistent, None where there is none.
-
-    Each of the first eigenvectors after the trivial one orders the samples; of all places to cut the order the one with
-    the smallest normalised cut counts (the sweep of Cheeger's inequality: λ₂/2 ≤ conductance ≤ √(2λ₂)). A graph in
-    several pieces has no trivial eigenvector: each of the first then tells one piece from the others, and all of these
-    are cut, up to q. Of all cuts the smallest wins, and of its two sides, and of cuts equal to two decimals, the side
-    whose heatmaps are more alike: the smaller dispersion. The artifact may be in the majority, so size says nothing.
-    Each side has more than n_neighbors samples and at least 5 % of the class; there is none where the class, or every
-    piece of it, is too small.
-
-    The k-means clusterings of `spray` are no candidates: the one eigenvector that tells the artifact is drowned among
-    the other 31 of Φ, so that none of them finds clusters which this cut finds to the last sample.
-
-    spray: fitted; maps: (n, ...) as `spray.prepare` returned them. The cut is the normalised one, the set (n,).
-    """
-    least = smallest(spray, len(maps))
-    if 2 * least > len(maps):
-        return None
-    found = [smallest_cut(spray.affinity_, vector, least) for vector in _swept(spray)]
-    sides = [(cut[0], side) for cut in found if cut is not None for side in (cut[1], ~cut[1])]
-    if not sides:
-        return None
-    spread = dispersion(maps, np.array([side for _, side in sides]))
-    return sides[min(range(len(sides)), key=lambda i: (round(sides[i][0], DECIMALS), spread[i]))]
-
-
-def _swept(spray: SpRAy) -> NDArray[np.floating]:
-    pieces = int(connected_components(spray.affinity_, directed=False)[0])
-    return spray.embedding_.T[1 : SWEPT + 1] if pieces == 1 else spray.embedding_.T[: max(SWEPT, pieces)]
 
 
 def smallest(spray: SpRAy, n: int) -> int:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, t
 
 from unhans.spray.finding import ClassAudit
 
-PRIOR = 4  # classes that what is usual counts as, beside those of the data set
+PRIOR = 10  # classes that what is usual counts as: with 4, of 13 % of clean sets a class is called suspicious
+MEDIAN = math.pi / 2  # variance of a median by that of a mean
 FREEDOM = 8  # degrees of Student's t: strengths of clean classes have heavier tails than a normal distribution
 RATE = 0.05  # of false discoveries among the suspicious classes
 FAINTEST = 300.0  # a score is never larger: probabilities below 1e-300 are zero
@@ -104,16 +106,20 @@ def strengths_of(audit: ClassAudit) -> dict[str, float]:
 def ranked(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
     """Return the classes scored against each other, the one whose groups stand apart most first.
 
-    A view's strengths are compared with their median and median absolute deviation over the classes, into which what is
-    usual in clean classes enters as four further classes: with two classes it rules, with a hundred the data do. Each
+    A class's strength in a view is compared with the median and the median absolute deviation of the other classes,
+    into which what is usual in clean classes enters as ten further classes: with two classes it rules, with a hundred
+    the data do. The class itself is left out: of two, one would otherwise hide behind its own deviation. Each strength
     becomes a one-sided p-value of Student's t with 8 degrees of freedom; a class has the smallest of its views times
     their number (Bonferroni). Suspicious are the classes found at a false-discovery rate of 5 % (Benjamini-Hochberg).
     """
     entries = list(suspicions)
     if not entries:
         return []
-    tables = {view: _usual(view, entries) for view in {view for entry in entries for view in entry.strengths}}
-    chances = [_chance(entry, tables) for entry in entries]
+    strengths = _by_view(entries)
+    chances = [
+        _chance(entry, {view: _beside(view, strengths[view], i) for view in entry.strengths})
+        for i, entry in enumerate(entries)
+    ]
     found = false_discovery_control(chances) <= RATE
     scored = [
         replace(entry, score=min(FAINTEST, -math.log10(max(p, 1e-300))), suspicious=bool(yes))
@@ -138,14 +144,25 @@ def usual(view: str) -> tuple[float, float]:
     return next((known for start, known in USUAL.items() if view.startswith(start)), OTHER)
 
 
-def _usual(view: str, entries: Sequence[Suspicion]) -> tuple[float, float]:
-    """Centre and spread of a view, from the classes and what is usual."""
-    values = np.array([entry.strengths[view] for entry in entries if view in entry.strengths])
+def _by_view(entries: Sequence[Suspicion]) -> dict[str, NDArray[np.float64]]:
+    """The strengths of all classes (n,) by view, NaN where a class has none."""
+    views = sorted({view for entry in entries for view in entry.strengths})
+    return {view: np.array([entry.strengths.get(view, math.nan) for entry in entries]) for view in views}
+
+
+def _beside(view: str, strengths: NDArray[np.float64], own: int) -> tuple[float, float]:
+    """Centre and spread of a view, from the classes beside one's own and what is usual."""
     centre, spread = usual(view)
+    others = np.delete(strengths, own)
+    values = others[~np.isnan(others)]
+    if not len(values):
+        return centre, spread
     median = float(np.median(values))
     deviation = 1.4826 * float(np.median(np.abs(values - median)))
     weight = len(values) / (len(values) + PRIOR)
-    return weight * median + (1 - weight) * centre, math.sqrt(weight * deviation**2 + (1 - weight) * spread**2)
+    within = weight * deviation**2 + (1 - weight) * spread**2
+    unknown = MEDIAN * weight**2 / len(values)  # the centre itself is an estimate
+    return weight * median + (1 - weight) * centre, math.sqrt(within * (1 + unknown))
 
 
 def _chance(entry: Suspicion, tables: Mapping[str, tuple[float, float]]) -> float:

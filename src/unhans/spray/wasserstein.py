@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from unhans.spray.clouds import LEVELS, Cloud, levels, principal_levels
+from unhans.spray.clouds import LEVELS, Cloud, levels, same_levels
 from unhans.spray.gromov import transport
 from unhans.spray.neighbours import check_count, neighbours_in
 from unhans.spray.pairs import Pairs, distance_matrix, measured
@@ -59,12 +59,9 @@ class Wasserstein:
         """Return the distances (n, n) of all pairs of heatmaps (n, H, W)."""
         return distance_matrix(self.clouds(maps), wasserstein, self.n_jobs)
 
-    def coordinates(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return points whose euclidean distances are lower bounds close to the distances, along principal axes.
-
-        All zero where heatmaps differ by a factor only.
-        """
-        return principal_levels(projections(self.clouds(maps)), maps.dtype)
+    def identical(self, maps: NDArray[np.floating]) -> bool:
+        """Return whether the heatmaps differ by a factor only, up to rounding."""
+        return same_levels(projections(self.clouds(maps)), maps.dtype)
 
     def clouds(self, maps: NDArray[np.floating]) -> list[Cloud]:
         """Return the cells that hold positive relevance of each of heatmaps (n, H, W)."""

@@ -1,0 +1,182 @@
+"""From the groups of a class to cases: everything isolated, the best chosen, and tested on other samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from toy_bench import CLASSES, SIDE, TARGET, bench_of, exact_weights, images_of, pattern_layer
+
+from unhans.artifacts import examine_class as module
+from unhans.artifacts.bench import Bench
+from unhans.artifacts.examine_class import Candidate, Plan, Sample, examine_class
+
+EACH = 120
+SECOND = (slice(10, 14), slice(1, 5))
+
+
+def second_layer():
+    """The mirrored pattern, at another place."""
+    layer = torch.zeros(4, SIDE, SIDE)
+    layer[:, SECOND[0], SECOND[1]] = pattern_layer()[:, 2:6, 9:13].flip(2)
+    return layer
+
+
+def second_weights(strength=0.5):
+    weights = torch.zeros(len(CLASSES), 3, SIDE, SIDE)
+    own = second_layer()[:3, SECOND[0], SECOND[1]]
+    weights[TARGET, :, SECOND[0], SECOND[1]] = strength * (own - own.mean((1, 2), keepdim=True))
+    return weights
+
+
+def smooth(n, seed):
+    coarse = torch.from_numpy(np.random.default_rng(seed).random((n, 3, 4, 4), dtype=np.float32))
+    return torch.nn.functional.interpolate(coarse, size=SIDE, mode="bilinear") * 0.6 + 0.2
+
+
+def world(share=0.4, second=0.0, weights=None, seed=0):
+    """Four classes of smooth noise; parts of the target class carry one pattern or the other."""
+    n = EACH * len(CLASSES)
+    images, labels = smooth(n, seed), np.arange(n) % len(CLASSES)
+    index = np.flatnonzero(labels == TARGET)
+    order = np.random.default_rng(seed + 1).permutation(EACH)
+    first, other = np.zeros(EACH, bool), np.zeros(EACH, bool)
+    first[order[: round(share * EACH)]] = True
+    other[order[round(share * EACH) :][: round(second * EACH)]] = True
+    for carriers, layer in ((first, pattern_layer()), (other, second_layer())):
+        rows = torch.from_numpy(index[carriers])
+        images[rows] = images[rows] * (1 - layer[3]) + layer[:3] * layer[3]
+    weights = exact_weights(3.0) if weights is None else weights
+    return bench_of(weights, images, labels), images, index, first, other
+
+
+def examined(made, members, plan=None, **options):
+    bench, images, index = made[:3]
+    heatmaps = np.abs(bench.explain(images[index], TARGET)) + 1e-3
+    sample = Sample(images[index], index, heatmaps, TARGET, CLASSES[TARGET])
+    candidates = [Candidate(f"view {i}", one) for i, one in enumerate(members)]
+    others = np.flatnonzero(bench.labels != TARGET)
+    return examine_class(bench, sample, candidates, plan or Plan(samples=120), others, **options)
+
+
+def random_groups(count=3, share=0.3, seed=9):
+    rng = np.random.default_rng(seed)
+    return [rng.permutation(EACH) < share * EACH for _ in range(count)]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_mark_that_the_network_uses_is_proven(share):
+    made = world(share)
+    case = examined(made, [made[3]])[0]
+    assert case.proven
+    assert case.isolated.kind in {"fixed", "free"}  # whichever copy of it does more
+    assert case.view == "view 0"
+    assert (case.isolated.members == made[3]).mean() >= 0.95
+
+
+def test_the_mark_is_found_among_candidates_that_share_nothing():
+    made = world()
+    cases = examined(made, [*random_groups(2), made[3]])
+    assert cases[0].proven
+    assert cases[0].view == "view 2"
+    assert sum(case.proven for case in cases) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clean_class_is_never_proven(seed):
+    made = world(share=0, seed=seed)
+    assert not any(case.proven for case in examined(made, random_groups(4, seed=seed)))
+
+
+def test_a_mark_that_the_network_does_not_use_is_not_proven():
+    made = world(weights=torch.zeros(len(CLASSES), 3, SIDE, SIDE))
+    assert not any(case.proven for case in examined(made, [made[3]]))
+
+
+def test_two_artifacts_of_one_class_are_both_proven():
+    made = world(0.35, 0.35, exact_weights(3.0) + second_weights(3.0))
+    cases = examined(made, [made[3], made[4]])
+    assert [case.proven for case in cases] == [True, True]
+    found = {case.view: case.isolated.members for case in cases}
+    np.testing.assert_array_equal(found["view 0"], made[3])
+    np.testing.assert_array_equal(found["view 1"], made[4])
+    assert len(examined(made, [made[3], made[4]], Plan(tests=1, samples=120))) == 1
+
+
+def test_the_same_artifact_found_twice_is_tested_once():
+    made = world()
+    assert sum(case.proven for case in examined(made, [made[3], made[3].copy()])) == 1
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.9, "proven"), (0.95, "open")])
+def test_an_artifact_on_nearly_all_samples_is_held_against_other_classes(share, verdict):
+    """Six samples without it are too few to lend patches for the control, twelve are enough."""
+    made = world(share)
+    case = examined(made, [made[3]])[0]
+    assert case.proof.verdict.name == verdict
+    assert case.proof.added[0].effect.probability > 0.5
+    assert case.isolated.kind == "fixed"
+    np.testing.assert_array_equal(case.isolated.members, made[3])
+    assert len(case.isolated.members) == len(case.isolated.masks) == EACH
+
+
+def test_without_candidates_there_is_one_case_that_says_so():
+    (case,) = examined(world(), [])
+    assert case.trouble == "no group of its samples stands apart in any view."
+    assert (case.isolated, case.proof, case.proven) == (None, None, False)
+
+
+def test_what_is_not_isolated_is_said_with_its_reason():
+    made = world()
+    (case,) = examined(made, [np.arange(EACH) == 3])
+    assert case.trouble
+    assert (case.isolated, case.proof, case.view) == (None, None, "view 0")
+
+
+def test_no_more_candidates_are_looked_at_than_planned():
+    made = world()
+    cases = examined(made, [*random_groups(2), made[3]], Plan(candidates=2, samples=120))
+    assert not any(case.proven for case in cases)
+
+
+def test_what_is_chosen_on_is_not_tested_on(monkeypatch):
+    made, chosen = world(0.35, 0.35, exact_weights(3.0) + second_weights(3.0)), []
+    normal = module.measure
+
+    def seen(bench, indices, *rest):
+        chosen.append(np.asarray(indices))
+        return normal(bench, indices, *rest)
+
+    monkeypatch.setattr(module, "measure", seen)
+    cases = examined(made, [made[3], made[4]])
+    assert len(chosen) == 1
+    assert 0 < len(chosen[0]) <= module.CHOSEN_ON
+    assert not (made[0].labels[chosen[0]] == TARGET).any()
+    for case in cases:
+        tested = case.proof.added[0].indices
+        assert len(tested) == 120
+        assert not np.intersect1d(tested, chosen[0]).size
+        assert not (made[0].labels[tested] == TARGET).any()
+
+
+@pytest.mark.parametrize("count", [3, 10, 60, 300])
+def test_the_parts_cover_the_others_and_do_not_meet(count):
+    bench = bench_of(exact_weights(), images_of(400))
+    others = np.flatnonzero(bench.labels != TARGET)[:count]
+    chosen, tested = module._parts(bench, others, Plan())
+    assert not np.intersect1d(chosen, tested).size
+    np.testing.assert_array_equal(np.union1d(chosen, tested), others)
+
+
+def test_without_other_classes_nothing_can_be_measured():
+    bench, images, index, first, _ = world()
+    sample = Sample(images[index], index, np.ones((EACH, SIDE, SIDE)), TARGET, CLASSES[TARGET])
+    with pytest.raises(ValueError, match="sample"):
+        examine_class(bench, sample, [Candidate("a", first)], Plan(), np.array([], dtype=np.int64))
+
+
+def test_the_same_class_has_the_same_cases():
+    made = world()
+    one, other = (examined(made, [made[3]])[0] for _ in range(2))
+    assert one.proof.added[0].effect == other.proof.added[0].effect
+    assert isinstance(made[0], Bench)
