@@ -113,12 +113,15 @@ class SpRAyAudit(Audit):
         self._cost = 0.0  # seconds of the last class
         self._audited: dict[int, Suspect] = {}
         self._last_test: dict[int, int] = {}
-        self._reference: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
         self._cost_of_case = 0.0  # seconds of the last verification
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
         """Fix the samples; refuse images that cannot be brought to [0, 1] where artifacts are to be verified."""
         super().begin(network, device)
+        pool = np.concatenate(list(self._indices.values()))
+        images, kept = reading.read(self.dataset, evenly(self.labels, pool, REFERENCE, self.seed))
+        self._example = images[:1]
+        self._reference = reading.displayed(self.dataset, images).numpy(), self.labels[kept]
         if self.verify:
             drawn = np.random.default_rng(self.seed).permutation(np.concatenate(list(self._indices.values())))[:SAMPLES]
             try:
@@ -201,8 +204,7 @@ class SpRAyAudit(Audit):
 
     def _auditor(self, network: nn.Module, device: torch.device) -> Auditor:
         """What audits a class; the 2-D map is made for the classes that are shown alone."""
-        first, _ = reading.read(self.dataset, next(iter(self._indices.values()))[:1])
-        explain, _ = with_latent(self.attribution, network, first.to(device))
+        explain, _ = with_latent(self.attribution, network, self._example.to(device))
         spray = clone(self.spray).set_params(projection=None)
         return Auditor(explain, spray, self.attribution.description, self.batch_size, device)
 
@@ -249,11 +251,6 @@ class SpRAyAudit(Audit):
 
     def _others(self, label: int) -> NDArray[np.float32]:
         """Images of other classes as a person sees them (m, 3, H, W), the same ones at every audit."""
-        if self._reference is None:
-            pool = np.concatenate(list(self._indices.values()))
-            drawn = evenly(self.labels, pool, REFERENCE, self.seed)
-            images, kept = reading.read(self.dataset, drawn)
-            self._reference = reading.displayed(self.dataset, images).numpy(), self.labels[kept]
         images, labels = self._reference
         return images[labels != label]
 

@@ -30,7 +30,7 @@ from unhans.artifacts.proof import Proof
 from unhans.data import reading
 from unhans.report import AuditPages
 from unhans.report.decisions import DECISION_COLUMNS, Decision, decision_line, decision_rows, write_decisions
-from unhans.spray import Suspicion, ranked
+from unhans.spray import Suspicion
 
 
 class UnHans(Driving, SpRAyAudit):
@@ -128,7 +128,7 @@ class UnHans(Driving, SpRAyAudit):
         for each, proof in self._judged(self._measured(known, self.bench(network, device)), pages):
             entry = self._latest[each.label] if each.label in self._fresh else None
             self._said.append(self.ledger.measured(each, proof, epoch, entry))
-        for entry in ranked(self._latest[label] for label in self._fresh):
+        for entry in [each for each in self.ranking if each.label in self._fresh]:
             with self._forgiven(f"deciding about class {entry.name!r}"):
                 self._said += filter(None, [self._decision(epoch, entry, network)])
         self.decisions.extend(self._said)

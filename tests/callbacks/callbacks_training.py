@@ -14,7 +14,7 @@ from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, SpRAyAudit
 
 from unhans.artifacts import Border
 from unhans.artifacts.isolated import Isolated, boxes
-from unhans.spray import SpRAy, judge
+from unhans.spray import SpRAy, ranked
 
 
 class NoisyImages(Dataset):
@@ -78,6 +78,11 @@ def small_monitor(folder, **options):
     return ArtifactMonitor(Border(1, width=0.2), **(defaults | options))
 
 
+def isolate_corners(images, heatmaps, members, **options):
+    """Take the bright corner for the only artifact of any group."""
+    return (isolate_corner(images, heatmaps, members),)
+
+
 def isolate_corner(images, heatmaps, members, **options):
     """Take the bright corner for the artifact of any cluster."""
     layer = torch.zeros(4, 16, 16)
@@ -87,9 +92,9 @@ def isolate_corner(images, heatmaps, members, **options):
     return Isolated("fixed", (layer,), members, masks, None, 1.0, boxes(masks), "A bright corner.")
 
 
-def suspect_all(audit):
-    """Judge every class with a cluster suspicious."""
-    return dataclasses.replace(judge(audit), suspicious=audit.cluster is not None)
+def suspect_all(entries):
+    """Rank the classes, and let all of them stand out."""
+    return [dataclasses.replace(entry, suspicious=True) for entry in ranked(entries)]
 
 
 def train(module, callbacks, folder, seed=0, ckpt_path=None, data=None, **options):

@@ -98,9 +98,9 @@ def test_classes_take_turns(tmp_path, monkeypatch):
     done = []
     original = SpRAyAudit._audit_class
 
-    def one_class_only(self, auditor, pages, label, say):
+    def one_class_only(self, auditor, label, say):
         done.append(label)
-        original(self, auditor, pages, label, say)
+        original(self, auditor, label, say)
         monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
 
     monkeypatch.setattr(SpRAyAudit, "_audit_class", one_class_only)

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from callbacks_training import NoisyImages, TheirModule, isolate_corner, small_spray, suspect_all, train
+from callbacks_training import NoisyImages, TheirModule, isolate_corners, small_spray, suspect_all, train
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, Sampler
-from unhans.callbacks import UnHans, spray_audit
+from unhans.callbacks import UnHans, spray_audit, verification
 from unhans.callbacks.course import charted, write_course
 from unhans.callbacks.decision import story
 from unhans.callbacks.followed import followed_from, followed_of
 from unhans.callbacks.ledger import Ledger
 
-from unhans.artifacts import examine as examination
+from unhans.artifacts import examine_class
 from unhans.artifacts.case import Case, FeatureEffect
 from unhans.artifacts.effect import flip_effect
 from unhans.artifacts.isolated import Isolated, boxes
@@ -115,24 +115,24 @@ REASONS = {
 
 
 class Given:
-    """Stands for `examine`: gives class 1 the case it is told to, audit after audit."""
+    """Stands for `examine_class`: gives class 1 the case it is told to, audit after audit."""
 
     def __init__(self, *cases):
         self.cases, self.asked = list(cases), 0
 
-    def __call__(self, bench, images, index, heatmaps, members, label, name, **options):
-        if label != 1:
-            return Case(label, name, options["suspicion"], trouble="nothing agrees.")
+    def __call__(self, bench, sample, candidates, plan, others, **options):
+        if sample.label != 1:
+            return [Case(sample.label, sample.name, sample.suspicion, trouble="nothing agrees.")]
         case = self.cases[min(self.asked, len(self.cases) - 1)]
         self.asked += 1
         if case is None:
             raise RuntimeError("no test today")
-        return replace(case, suspicion=options["suspicion"])
+        return [replace(case, suspicion=sample.suspicion)]
 
 
 @pytest.fixture(autouse=True)
 def _all_are_suspicious_and_nothing_is_drawn(monkeypatch):
-    monkeypatch.setattr(spray_audit, "judge", suspect_all)
+    monkeypatch.setattr(spray_audit, "ranked", suspect_all)
     monkeypatch.setattr(AuditPages, "add", lambda *arguments: None)
     monkeypatch.setattr(AuditPages, "finish", lambda *arguments: None)
     monkeypatch.setattr(spray_audit, "add_pictures", lambda *arguments: None)
@@ -140,7 +140,7 @@ def _all_are_suspicious_and_nothing_is_drawn(monkeypatch):
 
 
 def given(monkeypatch, *names):
-    monkeypatch.setattr(examination, "examine", Given(*(CASES[name] for name in names)))
+    monkeypatch.setattr(verification, "examine_class", Given(*(CASES[name] for name in names)))
 
 
 def small(folder, **options):
@@ -307,8 +307,8 @@ def test_a_resumed_run_equals_the_uninterrupted_one(act, patience, tmp_path, mon
 
 
 def test_a_real_loop_isolates_proves_and_pastes(tmp_path, monkeypatch):
-    monkeypatch.setattr(examination, "isolate", isolate_corner)
-    monkeypatch.setattr(spray_audit, "judge", lambda found: replace(suspect_all(found), suspicious=found.label == 1))
+    monkeypatch.setattr(examine_class, "isolate_all", isolate_corners)
+    monkeypatch.setattr(spray_audit, "due", lambda ranking, *others: [1])
     options = {"dataset": Many(), "verify_samples": 60}
     dry, pasting = small(tmp_path, act="none", **options), small(tmp_path / "pasting", **options)
     trained(tmp_path, [dry], 6, data=Many())
@@ -322,13 +322,14 @@ def test_a_real_loop_isolates_proves_and_pastes(tmp_path, monkeypatch):
 
 def test_several_artifacts_at_once(tmp_path, monkeypatch):
     class Both(Given):
-        def __call__(self, bench, images, index, heatmaps, members, label, name, **options):
-            case = replace(CASES["proven"], label=label, name=name, suspicion=options["suspicion"])
-            others = np.flatnonzero(bench.labels != label)
-            added = tuple(replace(trial, indices=others) for trial in case.proof.added)
-            return replace(case, proof=replace(case.proof, added=added, label=label))
+        def __call__(self, bench, sample, candidates, plan, others, **options):
+            named = {"label": sample.label, "name": sample.name, "suspicion": sample.suspicion}
+            case = replace(CASES["proven"], **named)
+            indices = np.flatnonzero(bench.labels != sample.label)
+            added = tuple(replace(trial, indices=indices) for trial in case.proof.added)
+            return [replace(case, proof=replace(case.proof, added=added, label=sample.label))]
 
-    monkeypatch.setattr(examination, "examine", Both())
+    monkeypatch.setattr(verification, "examine_class", Both())
     audit = small(tmp_path, classes=None)
     trained(tmp_path, [audit], 2)
     assert sorted(each.label for each in audit.followed[:2]) == [0, 1]
@@ -439,7 +440,7 @@ def test_the_tests_of_an_audit_are_one_family_and_the_audits_share_one_error_rat
 def test_what_is_not_sure_enough_among_all_is_not_acted_on(tmp_path, monkeypatch):
     case = replace(CASES["proven"], proof=proof_of(WEAK))
     assert case.proven
-    monkeypatch.setattr(examination, "examine", Given(CASES["too few"], case))
+    monkeypatch.setattr(verification, "examine_class", Given(CASES["too few"], case))
     audit = small(tmp_path)
     trained(tmp_path, [audit], 2)
     told = [each for each in audit.decisions if each.label == 1]

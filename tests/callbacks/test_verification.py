@@ -9,16 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from callbacks_training import NoisyImages, TheirModule, small_spray, suspect_all, train
+from callbacks_training import NoisyImages, TheirModule, small_spray, train
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import TensorDataset
-from unhans.callbacks import SpRAyAudit, spray_audit
+from unhans.callbacks import SpRAyAudit, spray_audit, verification
 from unhans.callbacks.outcome import findings, numbers, outcome
-from unhans.callbacks.verification import remembering
+from unhans.callbacks.verification import due, remembering
 
-from unhans.artifacts import examine as examination
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.artifacts.effect import Effect
@@ -50,11 +49,6 @@ class Marked(NoisyImages):
         return self.images[index], int(self.targets[index])
 
 
-@pytest.fixture(autouse=True)
-def _all_are_suspicious(monkeypatch):
-    monkeypatch.setattr(spray_audit, "judge", suspect_all)
-
-
 def verifying(folder, **options):
     defaults = {"network": "net", "spray": small_spray(), "folder": folder / "audit", "control": False}
     return SpRAyAudit(**(defaults | {"on_error": "raise", "verify": True, "verify_samples": 8} | options))
@@ -83,7 +77,7 @@ def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys)
     assert covered[:6, :6].float().mean() > 0.7
     assert covered.sum() < 60
     effect = case.proof.added[0].effect
-    assert effect.n == 60
+    assert effect.n == 54  # of 80 others; a third was to choose on
     assert effect.probability > 0.2
     folder = tmp_path / "audit" / "epoch_007"
     files = {path.name for path in folder.iterdir()}
@@ -98,24 +92,23 @@ def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys)
 
 
 class Examined:
-    """Stands for `examine`: keeps what it was asked and gives the case it is told to, or raises."""
+    """Stands for `examine_class`: keeps what it was asked and gives the case it is told to, or raises."""
 
     def __init__(self, trouble="nothing agrees.", error=None):
         self.asked, self.trouble, self.error = [], trouble, error
 
-    def __call__(self, bench, images, index, heatmaps, members, label, name, **options):
-        self.asked.append(
-            SimpleNamespace(bench=bench, images=images, index=index, members=members, label=label, **options)
-        )
+    def __call__(self, bench, sample, candidates, plan, others, **options):
+        asked = {"bench": bench, "plan": plan, "others": others, "members": candidates[0].members}
+        self.asked.append(SimpleNamespace(**vars(sample), **asked))
         if self.error is not None:
             raise self.error
-        return Case(label, name, options["suspicion"], trouble=self.trouble)
+        return [Case(sample.label, sample.name, sample.suspicion, trouble=self.trouble)]
 
 
 @pytest.fixture
 def examined(monkeypatch):
     fake = Examined()
-    monkeypatch.setattr(examination, "examine", fake)
+    monkeypatch.setattr(verification, "examine_class", fake)
     return fake
 
 
@@ -141,13 +134,14 @@ def test_images_of_a_class_are_read_once(tmp_path, examined):
 def test_what_is_asked(tmp_path, examined):
     audit = verifying(tmp_path, dataset=Counted(), most=1, verify_samples=5)
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
-    (asked,) = examined.asked
+    asked = examined.asked[0]
+    assert [each.label for each in examined.asked] == [entry.label for entry in audit.ranking]  # all in the last epoch
     assert asked.label == max(audit.ranking, key=lambda entry: entry.score).label
     assert 0 <= asked.images.min() <= asked.images.max() <= 1
     assert (asked.bench.labels[asked.others] != asked.label).all()
-    assert asked.samples == 5
+    assert asked.plan.samples == 5
     assert sorted(asked.index[asked.members]) == sorted(audit.clusters[asked.label])
-    assert list(audit.cases) == [asked.label]
+    assert sorted(audit.cases) == [0, 1]
 
 
 def test_failing_to_isolate_is_no_failure_of_the_audit(tmp_path, examined, capsys):
@@ -155,7 +149,7 @@ def test_failing_to_isolate_is_no_failure_of_the_audit(tmp_path, examined, capsy
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.failures == 0
     assert [case.trouble for case in audit.cases.values()] == ["nothing agrees."] * 2
-    assert "not isolated: nothing agrees" in capsys.readouterr().out
+    assert "nothing isolated: " in capsys.readouterr().out
 
 
 def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, caplog):
@@ -164,7 +158,7 @@ def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, capl
     with caplog.at_level(logging.ERROR, "unhans"):
         trainer = train(TheirModule(), [audit], tmp_path)
     assert (trainer.current_epoch, audit.failures, audit.cases) == (2, 4, {})
-    assert "the suspicion of class '1' could not be verified; training goes on." in caplog.text
+    assert "class '1' could not be tested; training goes on." in caplog.text
     assert (tmp_path / "audit" / "epoch_001" / "ranking.csv").is_file()
     with pytest.raises(RuntimeError, match="no test today"):
         train(TheirModule(), [verifying(tmp_path)], tmp_path)
@@ -174,7 +168,7 @@ def test_a_case_lasts_until_its_class_is_audited_again(tmp_path, examined, monke
     audit = verifying(tmp_path)
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert sorted(audit.cases) == [0, 1]
-    monkeypatch.setattr(spray_audit, "judge", lambda found: Suspicion(found.label, found.name, 16, *[0] * 4, *[0] * 4))
+    monkeypatch.setattr(spray_audit, "due", lambda *arguments: [])
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.cases == {}
 
@@ -194,10 +188,19 @@ def test_images_without_a_scale_are_refused_before_training(tmp_path):
         train(TheirModule(), [verifying(tmp_path, dataset=dataset)], tmp_path)
 
 
-@pytest.mark.parametrize("option", ["verify_samples", "most"])
+@pytest.mark.parametrize("option", ["verify_samples", "most", "candidates", "tests"])
 def test_knobs_are_checked_at_once(option):
-    with pytest.raises(ValueError, match="verify_samples and most expect 1 or more"):
+    with pytest.raises(ValueError, match=f"{option} expects 1 or more, got 0"):
         SpRAyAudit(**{option: 0})
+
+
+def test_classes_that_stand_out_are_tested_first_and_the_others_take_turns():
+    ranking = [4, 2, 0, 1, 3]
+    assert due(ranking, None, {}, False) == due(ranking, 2, {}, True) == due(ranking, 9, {}, False) == ranking
+    assert due(ranking, 3, {}, False) == [4, 2, 0]
+    assert due(ranking, 3, {4: 0, 2: 0, 0: 0}, False) == [4, 2, 1]
+    assert due(ranking, 3, {4: 1, 2: 1, 0: 0, 1: 1}, False) == [4, 2, 3]
+    assert due(ranking, 3, {4: 2, 2: 2, 0: 0, 1: 1, 3: 2}, False) == [4, 2, 0]
 
 
 def suspicion(label, suspicious=True):
@@ -207,7 +210,7 @@ def suspicion(label, suspicious=True):
 def examined_case(label, name, reason=None):
     change = Effect(9, 0.5, (0.4, 0.6), 0.62, (0.57, 0.66), 1, (0, 2), 1, (0, 2))
     proof = SimpleNamespace(verdict=SimpleNamespace(name=name, reason=reason), added=(SimpleNamespace(effect=change),))
-    return Case(label, f"c{label}", proof=proof)
+    return Case(label, f"c{label}", isolated=SimpleNamespace(), proof=proof)
 
 
 def test_the_line_says_what_is_proven_and_why_others_are_not():
@@ -219,14 +222,13 @@ def test_the_line_says_what_is_proven_and_why_others_are_not():
         4: examined_case(4, "open", "multiplicity"),
     }
     assert findings(ranking, cases) == (
-        "proven: c3 (Δp +0.620 [+0.570, +0.660]); suspicious: "
-        "c1 (λ₂ 0.012, not isolated: its images do not agree), "
-        "c2 (λ₂ 0.012, not used: Δp +0.620 [+0.570, +0.660]), "
-        "c4 (λ₂ 0.012, open, multiplicity: Δp +0.620 [+0.570, +0.660]), "
-        "c5 (λ₂ 0.012)"
+        "proven: c3 (Δp +0.620 [+0.570, +0.660]); "
+        "open: c4 (open, multiplicity: Δp +0.620 [+0.570, +0.660]); "
+        "not used: c2; nothing isolated: c1; not tested: c5, c6"
     )
     assert findings(ranking[:1], cases) == "proven: c3 (Δp +0.620 [+0.570, +0.660])"
-    assert findings(ranking[5:], {}) == "suspicious: none"
+    assert findings(ranking[5:], {}) == "proven: none; not tested: c6"
+    assert findings(ranking, {}, verified=False).startswith("standing out: c3, c1, c2, c4, c5 (")
     assert len(outcome(Case(1, "c", trouble="a" * 500))) < 130
     assert numbers(cases[1]) == {"proven": 0.0}
     assert numbers(cases[3])["proven"] == 1.0

@@ -20,7 +20,7 @@ from unhans.artifacts.proof import Proof, prove, prove_work
 from unhans.artifacts.put_on import is_whole
 from unhans.artifacts.quality import reproduce
 from unhans.artifacts.spread import spread
-from unhans.artifacts.verdict import MINIMUM
+from unhans.artifacts.verdict import FEWEST, MINIMUM
 
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
@@ -138,9 +138,10 @@ def examine_isolated(
     isolated = case.isolated
     assert isolated is not None
     cluster = isolated.members if cluster is None else cluster
+    unaffected = index[~cluster & ~isolated.members]
     options = {
         "description": isolated.sentence,
-        "unaffected": index[~cluster & ~isolated.members],
+        "unaffected": unaffected if len(unaffected) >= FEWEST else unaffected[:0],  # too few lenders decide nothing
         "others": others,
         "truth": truth,
         "fills": fills,

@@ -36,7 +36,7 @@ CHOSEN_ON = 48  # samples of other classes on which what was isolated is tried
 COMPARED = 3  # of what does most on them: held against its controls, on the same samples
 SAME = 0.8  # overlap from which two isolated artifacts are one
 DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
-WHOLE = 0.8  # what a gain by a change of whole images counts
+PREFERRED = {"fixed": 1.0, "free": 0.9, "global": 0.8}  # what a gain counts, by the kind: the plainer one is taken
 KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the beginning of its view's name
     "input relevance": ("fixed", "free"),
     "relevance shares": ("fixed", "free"),
@@ -267,7 +267,7 @@ def _best(
 
 
 def _preference(one: _Found) -> float:
-    return -one.gain * (WHOLE if is_whole(one.isolated) else 1)
+    return -one.gain * PREFERRED[one.isolated.kind]
 
 
 def _beyond_controls(bench: Bench, sample: Sample, one: _Found, indices: NDArray[np.int64], advance: Advance) -> _Found:
