@@ -16,6 +16,7 @@ from torch import nn
 
 from unhans.artifacts import Border
 from unhans.artifacts.case import Case
+from unhans.artifacts.examine_class import Candidate
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageData
 from unhans.data.source import numbered
@@ -83,9 +84,10 @@ def tested(tmp_path_factory):
     heatmaps = (0.1 * default_rng(0).random((len(whole), SIDE, SIDE))).astype(np.float32)
     heatmaps[members, 0], heatmaps[members, -1] = 1, 1
     suspicion = Suspicion(LABEL, "bee", len(whole), 2.0, 0.01, 2, 1.5, True, 30, 0.4, 1.2)
-    found = Clustered(images, whole, heatmaps, members, suspicion, whole, whole[members])
+    found = Clustered(images, whole, heatmaps, (Candidate("listed samples", members),), suspicion)
     plan = Proving(subject, Question(kind="fixed", samples=30))
-    return subject.out, plan.prove(LABEL, 0, found, key_of(subject)).case
+    plan.prove(found, key_of(subject))
+    return subject.out, plan._examined(found)[0]  # as it was before the disk kept it
 
 
 @pytest.fixture
