@@ -85,7 +85,7 @@ def _missing(names: Sequence[str]) -> list[str]:
     """Say which of the usual controls could not be had; the trials leave them out for these reasons alone."""
     told = []
     if PATCH not in names and _OF_WHOLE_IMAGES not in names:
-        told.append("The patch of the class is left out: too few samples of the class are known to be without the artifact.")
+        told.append("The patch of the class is left out: too few samples of it are known to be without the artifact.")
     if OTHER not in names:
         told.append("Its effect on another class is left out: there are only two classes.")
     return told

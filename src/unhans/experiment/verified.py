@@ -17,9 +17,12 @@ from unhans.experiment.decided import decided, with_all_decisions
 from unhans.experiment.known import Known, known, with_more, with_truth
 from unhans.experiment.planted import planted_numbers
 from unhans.experiment.run_report import finished_audits, newest_audit, write_run_report
+from unhans.report.class_states import class_states, states_table
 from unhans.report.effect_tables import verdict_lines
 from unhans.report.html import proof_part
 from unhans.spray import ClassAudit
+
+DETAILED = 3  # cases up to which all are told in words; of more those that are proven, and the planted one
 
 
 def write_verdicts(
@@ -45,8 +48,11 @@ def write_verdicts(
         truth = _truth(audit, network, case, found)
         sections[label] = with_truth(_section(audit, case, found, data), truth)
         numbers |= {} if truth is None else planted_numbers(truth)
-        console.print(verdict_lines(case, "" if truth is None else truth.sentence))
+        if case.proven or truth is not None or len(audit.cases) <= DETAILED:
+            console.print(verdict_lines(case, "" if truth is None else truth.sentence))
         sections[label] = with_more(sections[label], after(case))
+    classes = [(entry.label, entry.name) for entry in audit.ranking]
+    console.print(states_table(class_states(classes, list(audit.cases.values()), {}, {}, {})))
     if isinstance(audit, UnHans):
         sections = with_all_decisions(sections, audit)
         console.print(decided(audit))
