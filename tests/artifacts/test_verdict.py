@@ -144,7 +144,7 @@ def test_one_control_that_does_as_much_is_enough():
 def test_controls_that_could_not_be_had_are_named():
     alone = verdict(of("artifact", 0.5), of("mean colour", 0.1)).controls
     assert alone.startswith("The artifact does more than its only control: ")
-    assert "The patch of the class is left out: no sample" in alone
+    assert "The patch of the class is left out: too few samples" in alone
     assert "another class is left out: there are only two classes." in alone
     every = of("mean colour", 0.1), of("patch of the class", 0.1), of("other classes", 0.1, detail="dog")
     assert "left out" not in verdict(of("artifact", 0.5), *every).controls
