@@ -176,3 +176,17 @@ def test_eigenvectors_that_are_not_found_are_an_error(monkeypatch):
 
 def test_without_a_gap_all_eigenvalues_lie_before_it():
     assert eigengap(np.zeros(7)) == (7, 0)
+
+
+def test_where_the_driver_for_some_eigenvectors_fails_all_are_computed(monkeypatch):
+    graph, real = knn_affinity(np.array([[1, 2], [0, 2], [0, 1], [0, 1]])), spectrum.eigh
+    expected = spectrum.laplacian_spectrum(graph, 3, np.random.RandomState(0))[0]
+
+    def failing(matrix, **options):
+        if "subset_by_index" in options:
+            raise spectrum.LinAlgError("Internal Error.")
+        return real(matrix, **options)
+
+    monkeypatch.setattr(spectrum, "eigh", failing)
+    found = spectrum.laplacian_spectrum(graph, 3, np.random.RandomState(0))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -6,7 +6,7 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
+from scipy.linalg import LinAlgError, eigh
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackError, eigsh, lobpcg
@@ -99,8 +99,12 @@ def _lobpcg(
 
 
 def _dense(normalised: csr_array, q: int) -> Spectrum:
-    n = normalised.shape[0]
-    return _ascending(*eigh(normalised.toarray(), subset_by_index=(n - q, n - 1)))
+    n, matrix = normalised.shape[0], normalised.toarray()
+    try:
+        return _ascending(*eigh(matrix, subset_by_index=(n - q, n - 1)))
+    except LinAlgError:  # LAPACK's driver for a part of the eigenvectors may fail where eigenvalues repeat
+        values, vectors = eigh(matrix, driver="evd")
+        return _ascending(values[-q:], vectors[:, -q:])
 
 
 def _ascending(similarity: NDArray[np.float64], vectors: NDArray[np.float64]) -> Spectrum:
