@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unhans.attribution import POOLED
 from unhans.spray.preprocessing import sum_pool
 from unhans.spray.raw import raw_pixels
 
 COARSE = 7  # cells a side of the coarse grid
-POOLED = ("sum", "maximum")
 
 Points = NDArray[np.floating]
 
