@@ -240,7 +240,7 @@ def test_half_precision_is_explained_in_single(name, dtype):
 @METHODS
 def test_maps_are_finite_single_precision_and_signed_where_the_method_is(name):
     for dtype in (FLOAT, torch.float64):
-        maps, logits = ZOO[name].of(tangle(dtype))(images(dtype=dtype), 1)
+        maps, logits, _ = ZOO[name].of(tangle(dtype))(images(dtype=dtype), 1)
         assert maps.shape == (3, 16, 16)
         assert maps.dtype == FLOAT
         assert logits.shape == (3, 4)
@@ -253,7 +253,7 @@ def test_maps_are_finite_single_precision_and_signed_where_the_method_is(name):
 
 @METHODS
 def test_an_empty_batch_has_no_maps(name):
-    maps, logits = ZOO[name].of(tangle())(images(0), 1)
+    maps, logits, _ = ZOO[name].of(tangle())(images(0), 1)
     assert maps.shape == (0, 16, 16)
     assert logits.shape == (0, 4)
 

@@ -14,6 +14,7 @@ from unhans.callbacks.pasting import laid, lasting, packed, unpacked
 
 from unhans.artifacts.channel_map import ChannelMap
 from unhans.artifacts.examine import examine
+from unhans.artifacts.examine_class import Candidate
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageData, PixelScale, Union, bench_of
 from unhans.data.source import numbered
@@ -87,7 +88,7 @@ def tested(tmp_path_factory):
     members = index % 2 == 0
     options = {"suspicion": suspicion, "kind": "global", "splits": splits, "samples": 60}
     case = examine(bench, images, index, heatmaps, members, LABEL, NAMES[LABEL], **options)
-    return subject, case, Clustered(images, index, heatmaps, members, suspicion, index, index[members])
+    return subject, case, Clustered(images, index, heatmaps, (Candidate("raw images", members),), suspicion)
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +181,7 @@ def test_a_checkpoint_holds_it(tested, tmp_path):
     torch.save(packed(lasting(case.isolated)), tmp_path / "artifact.pt")
     again = unpacked(torch.load(tmp_path / "artifact.pt", weights_only=True))
     assert torch.equal(again.transform.curves, case.isolated.transform.curves)
-    followed = followed_of(case, found.index, found.members, epoch=1)
+    followed = followed_of(case, found.index, found.candidates[0].members, epoch=1)
     assert followed_from(followed.state()).is_same(followed)
 
 

@@ -96,7 +96,7 @@ def _isolated(
     if told.area < _AREA or told.probability > _CHANCE:
         raise NothingIsolatedError(
             f"no {kind.named}: such numbers of whole images separate the cluster with a held-out AUC of "
-            f"{told.area:.2f} (p = {told.probability:.2g}), expected at least {_AREA}"
+            f"{told.area:.2f} (p = {told.probability:.2g}), expected at least {_AREA} (p at most {_CHANCE})"
         )
     told, weights = _settled(numbers[kind.family], told, members, seed)
     carriers = weights > 0.5

@@ -87,4 +87,4 @@ def _summary(rest: Sequence[Suspicion]) -> str:
         return ""
     low, high = min(e.lambda_2 for e in rest), max(e.lambda_2 for e in rest)
     least, most = min(e.tau for e in rest), max(e.tau for e in rest)
-    return f"and {len(rest)} less suspicious classes: λ₂ {low:.3f} to {high:.3f}, τ {least:.2f} to {most:.2f}"
+    return f"and {len(rest)} further classes: λ₂ {low:.3f} to {high:.3f}, τ {least:.2f} to {most:.2f}"
