@@ -11,6 +11,7 @@ from unhans.spray import Suspicion
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
 STATES = ("proven", "open", "not used", "nothing isolated", "not tested")
+NAMED = 10  # classes of one state that the terminal's line names
 REASON = 100  # characters of a reason in the terminal's line
 
 
@@ -31,8 +32,13 @@ def findings(ranking: Sequence[Suspicion], cases: Mapping[int, Case], verified: 
         state = "not tested" if case is None else "nothing isolated" if case.isolated is None else state_of(case)
         said = f"{entry.name} ({outcome(case)})" if case is not None and state in ("proven", "open") else entry.name
         states[state].append(said)
-    parts = [f"{state}: {', '.join(names)}" for state, names in states.items() if names]
+    parts = [f"{state}: {_listed(names)}" for state, names in states.items() if names]
     return "; ".join(parts if states["proven"] else ["proven: none", *parts])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def outcome(case: Case) -> str:
@@ -43,7 +49,7 @@ def outcome(case: Case) -> str:
         return f"{reason or state}: {trouble}".rstrip(".: ")
     effect = case.proof.added[0].effect
     change = f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}"
-    return change if case.proven else f"{state}{f', {reason}' if reason else ''}: {change}"
+    return change if case.proven else f"{reason or state}: {change}"
 
 
 def numbers(case: Case) -> dict[str, float]:

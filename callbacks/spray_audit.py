@@ -29,6 +29,7 @@ from unhans.data import bench_of, pixel_scale, reading
 from unhans.data.benches import SAMPLES
 from unhans.report import AuditPages, Say, log_epoch, progress
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
+from unhans.spray.image_groups import Described
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
 
@@ -65,6 +66,7 @@ class SpRAyAudit(Audit):
         ranking: the classes, the one that stands out most first.
         cases: by label, the artifact of each class tested in the last audit that does most.
         tested: all cases of the last audit.
+        seconds: that the last audit ("audit") and the last test ("test") of each class took, by label.
 
     >>> SpRAyAudit(network="model", samples_per_class=100).every_n_epochs
     1
@@ -114,6 +116,7 @@ class SpRAyAudit(Audit):
         self._audited: dict[int, Suspect] = {}
         self._last_test: dict[int, int] = {}
         self._cost_of_case = 0.0  # seconds of the last verification
+        self.seconds: dict[str, dict[int, float]] = {"audit": {}, "test": {}}
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
         """Fix the samples; refuse images that cannot be brought to [0, 1] where artifacts are to be verified."""
@@ -121,7 +124,7 @@ class SpRAyAudit(Audit):
         pool = np.concatenate(list(self._indices.values()))
         images, kept = reading.read(self.dataset, evenly(self.labels, pool, REFERENCE, self.seed))
         self._example = images[:1]
-        self._reference = reading.displayed(self.dataset, images).numpy(), self.labels[kept]
+        self._reference = Described.of(reading.displayed(self.dataset, images).numpy()), self.labels[kept]
         if self.verify:
             drawn = np.random.default_rng(self.seed).permutation(np.concatenate(list(self._indices.values())))[:SAMPLES]
             try:
@@ -217,7 +220,7 @@ class SpRAyAudit(Audit):
                     return done
                 start = time.perf_counter()
                 self._audit_class(auditor, label, say)
-                self._cost = time.perf_counter() - start
+                self.seconds["audit"][label] = self._cost = time.perf_counter() - start
         return len(order)
 
     def _audit_class(self, auditor: Auditor, label: int, say: Say) -> None:
@@ -249,8 +252,8 @@ class SpRAyAudit(Audit):
         self._audited[label] = Suspect(found, self._latest[label], images)
         self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
 
-    def _others(self, label: int) -> NDArray[np.float32]:
-        """Images of other classes as a person sees them (m, 3, H, W), the same ones at every audit."""
+    def _others(self, label: int) -> Described:
+        """What images of other classes look like, the same ones at every audit."""
         images, labels = self._reference
         return images[labels != label]
 
@@ -275,7 +278,7 @@ class SpRAyAudit(Audit):
                 start = time.perf_counter()
                 self.tested += self._verify_class(verification, self._audited[label], say)
                 self._last_test[label] = trainer.current_epoch
-                self._cost_of_case = time.perf_counter() - start
+                self.seconds["test"][label] = self._cost_of_case = time.perf_counter() - start
         self._keep(self.settle(self.tested), pages)
 
     def _verify_class(self, verification: Verification, suspect: Suspect, say: Say) -> list[Case]:

@@ -12,6 +12,7 @@ from unhans.spray.groups import jaccard, smallest_group
 from unhans.spray.image_groups import (
     PATTERN,
     STATISTICS,
+    Described,
     image_groups,
     pattern_groups,
     split,
@@ -19,6 +20,14 @@ from unhans.spray.image_groups import (
     statistics,
 )
 from unhans.spray.suspicion import surprise
+
+
+def pattern_groups_of(images, reference):
+    return pattern_groups(Described.of(images), Described.of(reference))
+
+
+def statistic_groups_of(images, reference):
+    return statistic_groups(Described.of(images), Described.of(reference))
 
 
 def textured(n=120, side=32, seed=0):
@@ -80,7 +89,7 @@ def test_columns_that_do_not_vary_are_no_error():
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_half_transparent_pattern_is_found(seed):
     images, carriers = marked(textured(seed=seed), seed=seed)
-    (found,) = pattern_groups(images, textured(seed=50 + seed))
+    (found,) = pattern_groups_of(images, textured(seed=50 + seed))
     assert found.view == PATTERN
     assert jaccard(found.members, carriers) >= 0.8
     assert surprise(PATTERN, found.strength) > 2
@@ -89,7 +98,7 @@ def test_a_half_transparent_pattern_is_found(seed):
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_few_and_many_carriers_are_found(share):
     images, carriers = marked(textured(), share)
-    (found,) = pattern_groups(images, textured(seed=50))
+    (found,) = pattern_groups_of(images, textured(seed=50))
     assert jaccard(found.members, carriers) >= 0.8
 
 
@@ -101,7 +110,7 @@ def test_clean_images_share_nothing_that_stands_out(seed):
 
 def test_a_pattern_of_all_classes_is_none():
     images, reference = marked(textured(), 0.5)[0], marked(textured(seed=50), 0.5)[0]
-    assert all(surprise(PATTERN, one.strength) < 2 for one in pattern_groups(images, reference))
+    assert all(surprise(PATTERN, one.strength) < 2 for one in pattern_groups_of(images, reference))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -109,7 +118,7 @@ def test_blur_is_found_by_the_spectrum(seed):
     images, reference = textured(seed=seed), textured(seed=50 + seed)
     carriers = np.random.default_rng(seed).permutation(120) < 40
     images[carriers] = ndimage.gaussian_filter(images[carriers], (0, 0, 1, 1))
-    found = {one.view: one for one in statistic_groups(images, reference)}
+    found = {one.view: one for one in statistic_groups_of(images, reference)}
     one = found[f"{STATISTICS}: spectrum"]
     assert jaccard(one.members, carriers) >= 0.9
     assert surprise(one.view, one.strength) > 3
@@ -120,7 +129,7 @@ def test_a_cast_is_found_by_the_colours():
     images = 0.3 * textured() + 0.35
     carriers = np.arange(120) % 3 == 0
     images[carriers, 0] += 0.3
-    found = {one.view: one for one in statistic_groups(images, 0.3 * textured(seed=50) + 0.35)}
+    found = {one.view: one for one in statistic_groups_of(images, 0.3 * textured(seed=50) + 0.35)}
     assert jaccard(found[f"{STATISTICS}: colour"].members, carriers) >= 0.95
 
 
@@ -128,7 +137,7 @@ def test_the_part_that_other_classes_lack_is_the_group():
     images, reference = textured(), textured(seed=50)
     carriers = np.arange(120) < 90  # most of the class is darkened
     images[carriers, :, :8, :8] *= 0.05
-    found = {one.view: one for one in statistic_groups(images, reference)}
+    found = {one.view: one for one in statistic_groups_of(images, reference)}
     assert jaccard(found[f"{STATISTICS}: local brightness"].members, carriers) >= 0.95
 
 
@@ -136,7 +145,7 @@ def test_what_falls_into_two_parts_in_every_class_does_not_stand_out():
     images, reference = textured(), textured(seed=50)
     for each in (images, reference):
         each[::2] = 0.2 * each[::2]
-    assert all(surprise(one.view, one.strength) < 3 for one in statistic_groups(images, reference))
+    assert all(surprise(one.view, one.strength) < 3 for one in statistic_groups_of(images, reference))
 
 
 @pytest.mark.parametrize("view", ["one channel thrice", "no variation"])
@@ -164,13 +173,21 @@ def test_tiny_and_oblong_images(shape):
 def test_large_images_are_reduced():
     images, carriers = marked(textured(40), 0.5, alpha=1)
     large = images.repeat(6, axis=2).repeat(6, axis=3)
-    (found,) = pattern_groups(large, textured(40, seed=50).repeat(6, axis=2).repeat(6, axis=3))
+    (found,) = pattern_groups_of(large, textured(40, seed=50).repeat(6, axis=2).repeat(6, axis=3))
     assert jaccard(found.members, carriers) >= 0.9
 
 
 @pytest.mark.parametrize(("n", "m"), [(11, 100), (100, 11), (0, 0)])
 def test_too_few_images_have_no_groups(n, m):
     assert image_groups(textured(100)[:n], textured(100, seed=50)[:m]) == []
+
+
+def test_a_reference_is_described_once_for_all_classes():
+    images, reference, some = marked(textured())[0], textured(seed=50), np.arange(120) % 3 > 0
+    whole = image_groups(images, reference[some])
+    for one, other in zip(whole, image_groups(images, Described.of(reference)[some]), strict=True):
+        np.testing.assert_array_equal(one.members, other.members)
+        assert one.strength == other.strength
 
 
 def test_the_same_images_have_the_same_groups():
@@ -184,4 +201,4 @@ def test_one_sample_does_not_score_itself():
     """A filter that had seen the image it scores would give the strangest image of any class the largest score."""
     images = textured(60)
     images[0, :, 4:14, 18:28] = (np.indices((10, 10)).sum(0) % 2).astype(np.float32)
-    assert all(surprise(PATTERN, one.strength) < 3 for one in pattern_groups(images, textured(seed=50)))
+    assert all(surprise(PATTERN, one.strength) < 3 for one in pattern_groups_of(images, textured(seed=50)))

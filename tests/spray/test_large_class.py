@@ -53,11 +53,9 @@ def test_blocks_change_nothing(monkeypatch):
 def test_k_means_of_a_large_class_starts_once(least, restarts, monkeypatch):
     seen, normal = [], estimator.KMeans
     monkeypatch.setattr(estimator, "APPROXIMATE", least)
-    monkeypatch.setattr(
-        estimator, "KMeans", lambda *args, **kwargs: seen.append(kwargs["n_init"]) or normal(*args, **kwargs)
-    )
-    quick().fit(heatmaps(100, 0.3))
-    assert seen == [restarts] * 4
+    monkeypatch.setattr(estimator, "KMeans", lambda k, **kwargs: seen.append(k) or normal(k, **kwargs))
+    found = quick().fit(heatmaps(100, 0.3))
+    assert seen == np.repeat(found.n_clusters_, restarts).tolist()
 
 
 @pytest.mark.slow

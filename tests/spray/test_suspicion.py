@@ -151,17 +151,18 @@ def test_equal_classes_have_equal_scores():
 def test_the_score_of_one_class_alone_by_hand():
     centre, spread = USUAL["input relevance"]
     (found,) = ranked([entry(0, **{"input relevance": centre + 5 * spread})])
-    assert found.score == pytest.approx(-math.log10(t.sf(5, 8)))
+    assert found.score == pytest.approx(-math.log10(t.sf(5 / math.sqrt(2), 8)))  # the centre varies between data sets
 
 
 def test_the_score_of_one_of_four_classes_by_hand():
-    """Three others weigh 3, what is usual 10; the centre is uncertain by the error of a median of three."""
+    """The spread of three others weighs 3, the usual one 10; their median's error is √(π/6) of it, the prior's 1."""
     centre, spread = USUAL["input relevance"]
     strengths = (2.0, 0.5, 0.6, 0.8)
     found = ranked(entry(label, **{"input relevance": one}) for label, one in enumerate(strengths))
-    middle = (3 * 0.6 + 10 * centre) / 13
+    precision = 3 / (math.pi / 2)
+    middle = (precision * 0.6 + centre) / (precision + 1)
     within = (3 * (1.4826 * 0.1) ** 2 + 10 * spread**2) / 13
-    deviation = math.sqrt(within * (1 + math.pi / 2 * (3 / 13) ** 2 / 3))
+    deviation = math.sqrt(within * (1 + 1 / (precision + 1)))
     assert found[0].label == 0
     assert found[0].score == pytest.approx(-math.log10(t.sf((2.0 - middle) / deviation, 8)))
 

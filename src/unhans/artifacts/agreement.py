@@ -50,8 +50,9 @@ def chance(
     Memberships are permuted within each fold, where the filter has seen none of them; the statistic is the sum of the
     members' ranks within their folds.
     """
-    ranks = np.concatenate([rankdata(scores[folds == fold]) for fold in np.unique(folds)])
-    flags = [members[folds == fold] for fold in np.unique(folds)]
-    observed = ranks[np.concatenate(flags)].sum()
-    permuted = [ranks[np.concatenate([rng.permutation(part) for part in flags])].sum() for _ in range(_PERMUTATIONS)]
-    return float((1 + np.sum(np.asarray(permuted) >= observed)) / (1 + _PERMUTATIONS))
+    observed, permuted = 0.0, np.zeros(_PERMUTATIONS)
+    for fold in np.unique(folds):
+        ranks, own = rankdata(scores[folds == fold]), members[folds == fold]
+        observed += ranks[own].sum()
+        permuted += rng.permuted(np.tile(ranks, (_PERMUTATIONS, 1)), axis=1)[:, : own.sum()].sum(1)
+    return float((1 + np.sum(permuted >= observed)) / (1 + _PERMUTATIONS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,7 @@ class ColorCluster:
     heatmaps: NDArray[np.floating]
     members: NDArray[np.bool_]
     seed: int
+    _masks: dict[int, NDArray[np.bool_]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def learners(self) -> NDArray[np.int64]:
@@ -50,21 +51,21 @@ class ColorCluster:
         both = np.concatenate((self.learners, self.rest))
         return dict(zip(both.tolist(), lab_images(self.images[both]), strict=True))
 
-    @cached_property
-    def masks(self) -> dict[int, NDArray[np.bool_]]:
-        """What relevance points at in each learner, by sample index."""
-        relevance = smooth_relevance(self.heatmaps[self.learners])
-        return {i: grab(self.lab[i], one) for i, one in zip(self.learners.tolist(), relevance, strict=True)}
+    def mask(self, i: int) -> NDArray[np.bool_]:
+        """Return what relevance points at in a learner, by its sample index."""
+        if i not in self._masks:
+            self._masks[i] = grab(self.lab[i], smooth_relevance(self.heatmaps[i : i + 1])[0])
+        return self._masks[i]
 
     def model(self, some: NDArray[np.int64]) -> ColorModel:
         """Return the colours of what relevance points at in some learners, against those of all the rest."""
-        inside = [self.lab[i][self.masks[i]] for i in some.tolist()]
-        outside = [self.lab[i][~binary_dilation(self.masks[i], iterations=_RIM)] for i in some.tolist()]
+        inside = [self.lab[i][self.mask(i)] for i in some.tolist()]
+        outside = [self.lab[i][~binary_dilation(self.mask(i), iterations=_RIM)] for i in some.tolist()]
         return color_model(inside, outside + [self.lab[i].reshape(-1, 3)[::_THINNED] for i in self.rest.tolist()])
 
     def detector(self, some: NDArray[np.int64], threshold: float = 0.0) -> ColorDetector:
         """Return what finds the colours of some learners in parts not much larger than theirs."""
-        largest = _LARGER * float(np.quantile([self.masks[i].mean() for i in some.tolist()], 0.9))
+        largest = _LARGER * float(np.quantile([self.mask(i).mean() for i in some.tolist()], 0.9))
         return ColorDetector(self.model(some), largest, threshold)
 
     def score_images(self, some: NDArray[np.int64]) -> Score | None:

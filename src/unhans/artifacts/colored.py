@@ -39,13 +39,13 @@ def isolate_colored(
 def _with_detector(cluster: ColorCluster, separation: Separation) -> Isolated:
     detector = cluster.detector(cluster.learners, separation.threshold)
     match = detector.match(cluster.images)
-    agreed = [i for i in cluster.learners.tolist() if _overlap(match.masks[i], cluster.masks[i]) > _AGREED]
+    agreed = [i for i in cluster.learners.tolist() if _overlap(match.masks[i], cluster.mask(i)) > _AGREED]
     _check_agreement(len(agreed), len(cluster.learners))
     _check_size(match.masks[match.carries & cluster.members])
     layers = prototypes(
         cluster.images[agreed],
         np.stack([cluster.lab[i] for i in agreed]),
-        np.stack([cluster.masks[i] for i in agreed]),
+        np.stack([cluster.mask(i) for i in agreed]),
     )
     found, others = match.carries[cluster.members].sum(), match.carries[~cluster.members].sum()
     sentence = (

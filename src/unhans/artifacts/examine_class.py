@@ -21,6 +21,7 @@ from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.artifacts.effect import differences
 from unhans.artifacts.examine import Kind, Truth, examine_isolated
+from unhans.artifacts.image_statistics import Statistics
 from unhans.artifacts.isolate import isolate_all
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.measurement import measure
@@ -39,8 +40,8 @@ DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
 PREFERRED = {"fixed": 1.0, "free": 0.9, "global": 0.8}  # what a gain counts, by the kind: the plainer one is taken
 KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the beginning of its view's name
     "input relevance": ("fixed", "free"),
-    "relevance shares": ("fixed", "free"),
-    "coarse shares": ("fixed", "free"),
+    "relevance shares": ("fixed",),
+    "coarse shares": ("fixed",),
     "latent sum": ("fixed", "free", "global"),
     "latent maximum": ("fixed", "free"),
     "raw images": ("fixed", "global"),
@@ -193,12 +194,17 @@ def _isolated(
     """Everything different that the groups share, and the reasons of those that share nothing."""
     found: list[_Found] = []
     reasons: list[str] = []
+    own = Statistics(sample.images)
     for candidate in candidates:
         images, heatmaps, members = _beside(bench, sample, candidate.members, others)
+        numbers = own if images is sample.images else None
         several: list[Isolated] = []
         for kind in candidate.kinds(plan):
+            if kind == "free" and any(_overlap(one.members, members) >= SAME for one in several):
+                continue  # what these images share has a place: at changing places it would be found again
             try:
-                several += isolate_all(images, heatmaps, members, kind=kind, mask=plan.mask, seed=plan.seed)
+                options = {"kind": kind, "mask": plan.mask, "seed": plan.seed, "numbers": numbers}
+                several += isolate_all(images, heatmaps, members, **options)
             except NothingIsolatedError as error:
                 reasons.append(str(error))
         for one in (_cropped(each, len(sample.index)) for each in several):

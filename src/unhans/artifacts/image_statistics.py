@@ -36,6 +36,20 @@ def statistics_of(family: Family, images: Tensor) -> Numbers:
     return np.concatenate(parts) if parts else np.zeros((0, 0))
 
 
+class Statistics:
+    """The numbers of every family for some images (n, 3, H, W), each computed when it is first asked for."""
+
+    def __init__(self, images: Tensor) -> None:
+        self._images = images
+        self._known: dict[Family, Numbers] = {}
+
+    def __getitem__(self, family: Family) -> Numbers:
+        """Return the numbers of a family: (n, d)."""
+        if family not in self._known:
+            self._known[family] = statistics_of(family, self._images)
+        return self._known[family]
+
+
 def histograms(images: Tensor) -> Numbers:
     """Return the share of pixels in each of 256 bins by channel: (n, 3, 256)."""
     bins = (images.clamp(0, 1) * (LEVELS - 1)).round().long().flatten(2)

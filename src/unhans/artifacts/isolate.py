@@ -15,6 +15,7 @@ from torch import Tensor
 from unhans.artifacts.fixed import isolate_fixed
 from unhans.artifacts.free import WAYS as FREE
 from unhans.artifacts.free import isolate_by
+from unhans.artifacts.image_statistics import Statistics
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.whole import isolate_whole
 
@@ -47,6 +48,7 @@ def isolate_all(
     kind: Sought = "auto",
     mask: NDArray[np.bool_] | None = None,
     seed: int = 0,
+    numbers: Statistics | None = None,
 ) -> tuple[Isolated, ...]:
     """Isolate everything that the images of a cluster may share and the rest of their class lacks.
 
@@ -60,12 +62,13 @@ def isolate_all(
         kind: "auto" looks for all kinds, the others for one.
         mask: (H, W) bool, given by the user: a fixed artifact is estimated inside it, and nothing else looked for.
         seed: of everything that is drawn.
+        numbers: of the images, where several clusters of the same images are looked at.
 
     Raises:
         ValueError: arguments that do not fit.
         NothingIsolatedError: nothing is found; the message holds the reason of each kind.
     """
-    return tuple(_found(_ways(images, heatmaps, members, kind, mask, seed)))
+    return tuple(_found(_ways(images, heatmaps, members, kind, mask, seed, numbers)))
 
 
 def _ways(
@@ -75,6 +78,7 @@ def _ways(
     kind: Sought,
     mask: NDArray[np.bool_] | None,
     seed: int,
+    numbers: Statistics | None = None,
 ) -> list[Way]:
     """What is tried, in this order."""
     members = _check(images, heatmaps, members, kind, mask)
@@ -82,7 +86,7 @@ def _ways(
     ways: dict[str, list[Way]] = {
         "fixed": [lambda: (isolate_fixed(images, heatmaps, members, seed, region),)],
         "free": [partial(_free, way, images, heatmaps, members, seed) for way in FREE],
-        "global": [lambda: isolate_whole(images, members, seed)],
+        "global": [lambda: isolate_whole(images, members, seed, numbers)],
     }
     if mask is not None:
         return ways["fixed"]

@@ -28,8 +28,8 @@ _DEGREE = 4  # of the polynomials that a curve's distance from the diagonal is m
 _STEEP = 3.0  # slope beyond the values that were seen
 _FLOOR = 0.02  # grey value, and standard deviation, below which a ratio says nothing
 _SURE, _SURER = 3.0, 5.0  # standard errors of a field's coefficients, of few and of all frequencies
-_QUALITIES = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
-_ENCODED = 40  # images that qualities are tried on
+_QUALITIES = (5, 12, 25, 45, 65, 85)
+_ENCODED = 24  # images that qualities are tried on
 _COARSE = 0.2  # cycles per pixel below which detail is coarse
 
 
@@ -103,7 +103,7 @@ def estimate_jpeg(images: Tensor, weights: Numbers, seed: int = 0) -> Jpeg | Non
 
     found = {quality: distance(_texture(Jpeg(quality).apply(others))) for quality in _QUALITIES}
     best = min(found, key=found.__getitem__)
-    near = {q for factor in (0.8, 0.9, 1.12, 1.25) if (q := round(best * factor)) <= 95} - set(found)
+    near = {q for factor in (0.65, 0.8, 1.25, 1.5) if (q := round(best * factor)) <= 95} - set(found)
     found |= {quality: distance(_texture(Jpeg(quality).apply(others))) for quality in near}
     best = min(found, key=found.__getitem__)
     return Jpeg(best) if found[best] < distance(_texture(others)) else None

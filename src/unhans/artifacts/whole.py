@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.artifacts.image_statistics import Family, statistics_of
+from unhans.artifacts.image_statistics import Family, Statistics, statistics_of
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError, boxes
 from unhans.artifacts.screening import HeldOut, carrying, fitted, held_out, held_out_area
 from unhans.artifacts.separation import best_threshold
@@ -71,13 +71,16 @@ class Explained:
         return float(np.clip((self.before - self.after) / max(self.before - 0.5, 1e-6), 0, 1))
 
 
-def isolate_whole(images: Tensor, members: NDArray[np.bool_], seed: int = 0) -> tuple[Isolated, ...]:
+def isolate_whole(
+    images: Tensor, members: NDArray[np.bool_], seed: int = 0, numbers: Statistics | None = None
+) -> tuple[Isolated, ...]:
     """Find every kind of transform that may have turned images of a class into those of a cluster, best first.
 
-    images: (n, 3, H, W) in [0, 1]; members: (n,) bool. The best one leaves least that tells the cluster from the rest.
+    images: (n, 3, H, W) in [0, 1]; members: (n,) bool; numbers: of the images, if they are known. The best one leaves
+    least that tells the cluster from the rest.
     Raises NothingIsolatedError with the reason of each kind where none tells them apart by held-out scores.
     """
-    numbers = {kind.family: statistics_of(kind.family, images) for kind in KINDS}
+    numbers = Statistics(images) if numbers is None else numbers
     found, reasons = [], []
     for kind in KINDS:
         try:
@@ -90,7 +93,7 @@ def isolate_whole(images: Tensor, members: NDArray[np.bool_], seed: int = 0) -> 
 
 
 def _isolated(
-    kind: Sought, images: Tensor, members: NDArray[np.bool_], numbers: dict[Family, Numbers], seed: int
+    kind: Sought, images: Tensor, members: NDArray[np.bool_], numbers: Statistics, seed: int
 ) -> tuple[float, Isolated]:
     told = held_out(numbers[kind.family], members, seed)
     if told.area < _AREA or told.probability > _CHANCE:
@@ -138,7 +141,7 @@ def _settled(numbers: Numbers, told: HeldOut, members: NDArray[np.bool_], seed: 
     return told, weights
 
 
-def _explained(kind: Sought, images: Tensor, weights: Numbers, numbers: dict[Family, Numbers], seed: int) -> Explained:
+def _explained(kind: Sought, images: Tensor, weights: Numbers, numbers: Statistics, seed: int) -> Explained:
     """Estimate the transform from each half of the images, apply it to the other half's rest, and tell them apart."""
     rng = np.random.default_rng([seed, len(images), 6])
     carriers = weights > 0.5

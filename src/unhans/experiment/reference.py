@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from unhans.data import reading
 from unhans.experiment.explaining import pixels
 from unhans.experiment.survey import Survey
+from unhans.spray.image_groups import Described
 from unhans.store import digest, replacing
 
 
@@ -35,10 +37,17 @@ def write_reference(survey: Survey) -> None:
         np.savez(file, images=shown, labels=labels[kept], key=key)
 
 
-def other_images(path: Path, label: int) -> NDArray[np.float32]:
-    """Return the images of a stored reference that are not of this class: (m, 3, H, W) in [0, 1]."""
+def other_images(path: Path, label: int) -> Described:
+    """Return what the images of a stored reference look like that are not of this class."""
+    described, labels = _described(path, path.stat().st_mtime_ns)
+    return described[labels != label]
+
+
+@lru_cache(maxsize=1)
+def _described(path: Path, written: int) -> tuple[Described, NDArray[np.int64]]:
+    """All images of the reference, described once in a process; written: when the file was, so that no old one is."""
     with np.load(path) as stored:
-        return stored["images"][stored["labels"] != label].astype(np.float32) / 255
+        return Described.of(stored["images"].astype(np.float32) / 255), stored["labels"]
 
 
 def _key_of(path: Path) -> str | None:

@@ -52,7 +52,8 @@ def write_verdicts(
             console.print(verdict_lines(case, "" if truth is None else truth.sentence))
         sections[label] = with_more(sections[label], after(case))
     classes = [(entry.label, entry.name) for entry in audit.ranking]
-    console.print(states_table(class_states(classes, list(audit.cases.values()), {}, {}, {})))
+    seconds = audit.seconds["audit"], audit.seconds["test"]
+    console.print(states_table(class_states(classes, list(audit.cases.values()), *seconds, {})))
     if isinstance(audit, UnHans):
         sections = with_all_decisions(sections, audit)
         console.print(decided(audit))

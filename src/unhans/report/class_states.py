@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unhans.report.account import missing_of, reason_of, state_of, trouble_said
+from unhans.report.canvas import shorten
 from unhans.report.effect_tables import STYLES
 from unhans.report.measures import PROBABILITY
 from unhans.store.files import write_csv
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 STATES = ("proven", "open", "not used", "not tested")  # of a class with several cases the first of these counts
 LEFT_OUT = "Not among the classes that analysis.most allows."
 OPENED = 20  # classes up to which the report's table is open
+NAMED = 12  # classes that a row of the terminal's table names
+NOTHING = (
+    "Nothing was isolated: no group of its samples shares a mark, an object, a patch of one colour or a change of the "
+    "whole image that its other samples lack. A mask or a picture of a suspected artifact would decide."
+)
 
 
 @dataclass(frozen=True)
@@ -83,21 +89,48 @@ def class_states(
 
 
 def states_table(states: Sequence[ClassState]) -> Table:
-    """Make a table of all classes for a terminal of 80 columns; seconds are those of the audit and of the test."""
+    """Make a table of all classes for a terminal of 80 columns; seconds are those of the audit and of the test.
+
+    Classes whose artifact was measured have a row each, most harmful verdict first; of the others those with the same
+    verdict for the same reason share one. What each one lacks is in the CSV file and in the report.
+    """
     table = Table(
         title="Every class", title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0),
         caption=states_sentence(states), caption_justify="left", caption_style="",
     )  # fmt: skip
-    table.add_column("class", max_width=20)
+    table.add_column("class", max_width=24)
     table.add_column("verdict", no_wrap=True)
     table.add_column("because", ratio=1)
     for heading in ("audit", "test"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in states:
-        seconds = (_seconds(one.audit_seconds), _seconds(one.test_seconds))
-        verdict = Text(one.state, STYLES.get(one.state, ""))
-        table.add_row(Text(one.name, "bold"), verdict, Text(one.because), *seconds)
+    for same in _alike(states):
+        seconds = [_seconds(_total(getattr(one, name) for one in same)) for name in ("audit_seconds", "test_seconds")]
+        verdict = Text(same[0].state, STYLES.get(same[0].state, ""))
+        table.add_row(Text(_named(same), "bold"), verdict, Text(_brief(same[0])), *seconds)
     return table
+
+
+def _alike(states: Sequence[ClassState]) -> list[list[ClassState]]:
+    """Classes that a table says the same of, in the order of their verdicts."""
+    rows: dict[tuple[str, ...], list[ClassState]] = {}
+    for one in sorted(states, key=lambda state: (STATES.index(state.state), not state.effect)):
+        rows.setdefault((one.state, _brief(one), one.name if one.effect else ""), []).append(one)
+    return list(rows.values())
+
+
+def _brief(state: ClassState) -> str:
+    return NOTHING if state.reason == "not isolated" else state.because
+
+
+def _named(states: Sequence[ClassState]) -> str:
+    """The names of some classes; of many the first ones and how many more there are."""
+    names = [shorten(one.name, 28) for one in states[:NAMED]]
+    return ", ".join(names) + (f" and {len(states) - NAMED} more" if len(states) > NAMED else "")
+
+
+def _total(seconds: Iterable[float | None]) -> float | None:
+    known = [value for value in seconds if value is not None]
+    return sum(known) if known else None
 
 
 def states_sentence(states: Sequence[ClassState]) -> str:

@@ -17,7 +17,7 @@ from unhans.spray.clusters import rank_clusters
 from unhans.spray.estimator import SpRAy
 from unhans.spray.finding import ClassAudit
 from unhans.spray.groups import Group, groups_of
-from unhans.spray.image_groups import image_groups
+from unhans.spray.image_groups import Described, image_groups
 from unhans.spray.raw import raw_pixels
 from unhans.spray.views import views_of
 
@@ -45,14 +45,14 @@ class Auditor:
         control: SpRAy | None = None,
         advance: Advance = lambda samples: None,
         shown: NDArray[np.floating] | None = None,
-        reference: NDArray[np.floating] | None = None,
+        reference: NDArray[np.floating] | Described | None = None,
     ) -> ClassAudit:
         """Audit one class from its images (n, C, H, W) with data-set indices (n,), for the true label.
 
         control is what `control_of` found in the same images, if wanted; it does not change while a model trains.
         advance is called with the number of samples after each explained batch. shown: the images (n, 3, H, W) as a
-        person sees them, in [0, 1]; reference: such images (m, 3, H, W) of other classes. Where both are given, groups
-        that share something in the images are proposed beside those of the heatmaps.
+        person sees them, in [0, 1]; reference: such images (m, 3, H, W) of other classes, or what describes them. Where
+        both are given, groups that share something in the images are proposed beside those of the heatmaps.
         Raises ValueError where n ≤ n_neighbors or heatmaps cannot be clustered.
         """
         self.check_size(len(images), name)
@@ -92,7 +92,7 @@ def propose(
     heatmaps: NDArray[np.floating],
     latent: Mapping[str, NDArray[np.floating]],
     images: NDArray[np.floating],
-    reference: NDArray[np.floating] | None = None,
+    reference: NDArray[np.floating] | Described | None = None,
 ) -> list[Group]:
     """Return groups of samples of a class that may share an artifact, by every view.
 
@@ -100,7 +100,7 @@ def propose(
         spray: whose pooling and number of neighbours the views take.
         heatmaps: (n, H, W).
         latent: by layer (n, 2, C), relevance of its channels; see `unhans.attribution.latent`.
-        images: (n, C, h, w); with a reference (m, C, h, w) of other classes, both in [0, 1].
+        images: (n, C, h, w); with a reference (m, C, h, w) of other classes, or what describes it, both in [0, 1].
         reference: None: patterns and statistics of the images are not looked for.
     """
     views = views_of(spray.prepare(heatmaps), latent, images)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
@@ -22,7 +22,7 @@ from unhans.spray.projection import project
 from unhans.spray.separability import fisher_separability
 from unhans.spray.spectrum import eigengap, laplacian_spectrum
 
-SEEDS = 2**31 - 1
+SEEDS = 2**31 - 4  # of what is drawn, less the restarts
 PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
 DECIMALS = 9  # of Φ: below it is rounding, and rows that are equal shall count once
 RESTARTS = 3  # of k-means: τ varies by 2-5 % with the seed; by 5-15 % with one, ten are no steadier
@@ -137,8 +137,9 @@ class SpRAy(BaseEstimator):
                 f"n_clusters={self.n_clusters} holds no number up to {most}, the most these heatmaps allow"
             )
         restarts = RESTARTS if len(points) < APPROXIMATE else 1
-        fits = (KMeans(k, n_init=restarts, random_state=seed).fit(points) for k in self.n_clusters_)
-        self.labels_ = np.stack([fit.labels_ for fit in fits])
+        seeds = [seed + number for number in range(restarts)]
+        starts = [kmeans_plusplus(points, self.n_clusters_.max(), random_state=one)[0] for one in seeds]
+        self.labels_ = np.stack([_best_of(points, [start[:k] for start in starts]) for k in self.n_clusters_])
         self.separability_per_k_ = np.array([fisher_separability(self.embedding_, row) for row in self.labels_])
         self.separability_ = float(self.separability_per_k_.mean())
 
@@ -163,6 +164,12 @@ class SpRAy(BaseEstimator):
             raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
         for k in self.n_clusters:
             _check_count("n_clusters", k, 2)
+
+
+def _best_of(points: NDArray[np.floating], starts: Sequence[NDArray[np.floating]]) -> NDArray[np.integer]:
+    """Labels of the best k-means from several starts (k, q); the first k seeds of k-means++ are those of k clusters."""
+    fits = [KMeans(len(start), init=start, n_init=1).fit(points) for start in starts]
+    return min(fits, key=lambda fit: fit.inertia_).labels_
 
 
 def _check_clusterings(names: Sequence[str]) -> None:

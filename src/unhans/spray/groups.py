@@ -22,10 +22,11 @@ from unhans.spray.measures import normalised_cuts
 from unhans.spray.neighbours import euclidean_neighbours
 from unhans.spray.spectrum import laplacian_spectrum
 from unhans.spray.striking import dispersion, smallest_cut
+from unhans.spray.suspicion import usual
 
 VECTORS = 8  # eigenvectors that are cut; an artifact that forms a group is among the first
 K_MEANS = (3, 4)  # of D^-½Φ: two artifacts and the rest; two groups are what a cut gives
-RESAMPLES = 3  # draws of four fifths of the samples, over which cuts are compared
+RESAMPLES = 3  # draws of four fifths of the samples, over which cuts that are smaller than usual are compared
 DRAWN = 0.8
 LARGEST = 2000  # samples of a view that are compared; the others take the side of most of their neighbours
 FLOOR = 0.005  # added to a cut: one edge decides between .001 and 0, and means nothing
@@ -81,7 +82,8 @@ def _of_view(name: str, points: NDArray[np.floating], n_neighbors: int, seed: in
     sampled = points[rows]
     cuts = _cuts(sampled, n_neighbors, seed)[:KEPT]
     again = []
-    for _ in range(RESAMPLES if cuts else 0):
+    unusual = bool(cuts) and _strength(cuts[0][0]) > usual(name)[0]  # else nothing depends on how stable it is
+    for _ in range(RESAMPLES if unusual else 0):
         part = np.sort(rng.permutation(len(rows))[: math.ceil(DRAWN * len(rows))])
         if len(part) > n_neighbors:
             again.append((part, _cuts(sampled[part], n_neighbors, seed, ())))
@@ -90,8 +92,12 @@ def _of_view(name: str, points: NDArray[np.floating], n_neighbors: int, seed: in
     for rank, (cut, side, method) in enumerate(cuts):
         typical = least if rank == 0 else max(cut, least)
         members = _extended(points, rows, side, n_neighbors)
-        groups.append(Group(name, members, -math.log10(typical + FLOOR), cut, _stability(side, again), method))
+        groups.append(Group(name, members, _strength(typical), cut, _stability(side, again), method))
     return groups
+
+
+def _strength(cut: float) -> float:
+    return -math.log10(cut + FLOOR)
 
 
 def _cuts(

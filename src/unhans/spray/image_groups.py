@@ -7,7 +7,8 @@ measured afterwards, as for every other candidate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,22 +26,53 @@ SMOOTH = 5  # pixels of the median that takes away what the objects of a class s
 BLACK = 1 / 255
 CELL = 16  # cells a side of local statistics
 BANDS = 10  # of spatial frequency
+FEWEST = 12  # images
 KEPT = 1  # groups of a family of statistics
 
 Images = NDArray[np.floating]
 
 
-def image_groups(images: Images, reference: Images) -> list[Group]:
+@dataclass(frozen=True)
+class Described:
+    """What patterns and statistics are looked for in: images described once, for every class they are held against.
+
+    Attributes:
+        gradients: (n, 2·C·h·w), differences to the right and to the lower neighbour.
+        statistics: by family (n, d).
+        shape: (C, h, w) of the images as gradients are taken of them.
+    """
+
+    gradients: NDArray[np.float32]
+    statistics: Mapping[str, NDArray[np.float64]]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, images: Images) -> Described:
+        """Describe images (n, 3, H, W) in [0, 1]."""
+        return cls(_gradients(images), dict(statistics(images)), (images.shape[1], *_reduced(images[:1]).shape[2:]))
+
+    def __len__(self) -> int:
+        return len(self.gradients)
+
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Described:
+        """Return the description of some of the images, rows (n,)."""
+        some = {family: values[rows] for family, values in self.statistics.items()}
+        return Described(self.gradients[rows], some, self.shape)
+
+
+def image_groups(images: Images, reference: Images | Described) -> list[Group]:
     """Return groups of images (n, 3, H, W) in [0, 1] that share what a reference (m, 3, H, W) of other classes lacks.
 
     None where either has fewer than twelve images.
     """
-    if min(len(images), len(reference)) < 12:
+    if min(len(images), len(reference)) < FEWEST:
         return []
-    return [*pattern_groups(images, reference), *statistic_groups(images, reference)]
+    own = Described.of(images)
+    other = reference if isinstance(reference, Described) else Described.of(reference)
+    return [*pattern_groups(own, other), *statistic_groups(own, other)]
 
 
-def pattern_groups(images: Images, reference: Images) -> list[Group]:
+def pattern_groups(images: Described, reference: Described) -> list[Group]:
     """Return the group of images that share a pattern at a fixed place, as one group, or none.
 
     The mean image gradient of the class, less that of the reference and what varies slowly over the image, is large
@@ -50,12 +82,12 @@ def pattern_groups(images: Images, reference: Images) -> list[Group]:
 
     The strength is the distance of the two parts' means in standard deviations within them: 2 to 3 where there is none.
     """
-    own, other = _gradients(images), _gradients(reference)
-    shape, least = images.shape[1:2] + _reduced(images[:1]).shape[2:], smallest_group(len(images))
+    own, other = images.gradients, reference.gradients
+    least = smallest_group(len(images))
     folds = np.random.default_rng(len(images)).permutation(np.arange(len(images)) % FOLDS)
     members, strength = np.ones(len(images), dtype=bool), 0.0
     for turn in range(ROUNDS):
-        scores = _held_out(own, other, members, folds, shape if turn == 0 else None)
+        scores = _held_out(own, other, members, folds, images.shape if turn == 0 else None)
         found = split(scores[:, None], least)
         upper = scores > found.threshold[0]
         if not least <= upper.sum() <= len(upper) - least:
@@ -66,7 +98,7 @@ def pattern_groups(images: Images, reference: Images) -> list[Group]:
     return [] if members.all() else [Group(PATTERN, members, strength, method="pattern")]
 
 
-def statistic_groups(images: Images, reference: Images) -> list[Group]:
+def statistic_groups(images: Described, reference: Described) -> list[Group]:
     """Return the group of each family of image statistics that falls into two parts most clearly.
 
     A statistic of a class is split in two where that leaves the least variance within; the strength is by how much less
@@ -74,7 +106,7 @@ def statistic_groups(images: Images, reference: Images) -> list[Group]:
     not stand out. Both parts may carry an artifact; the one that lies further from the reference is the group.
     """
     found, least = [], smallest_group(len(images))
-    mine, theirs = dict(statistics(images)), dict(statistics(reference))
+    mine, theirs = images.statistics, reference.statistics
     for family, values in mine.items():
         varied = (values.std(0) > 1e-6) & (theirs[family].std(0) > 1e-6)
         if not varied.any():
@@ -153,9 +185,10 @@ def _spectrum(grey: Images) -> NDArray[np.float64]:
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     band = np.minimum((radius * 2 * BANDS).astype(int), BANDS - 1)
     held = [k for k in range(1, BANDS) if (band == k).any()]
-    power = [np.abs(np.fft.rfft2((one - one.mean()) * window)) ** 2 for one in grey]
-    means = [[one[band == k].mean() for k in held] for one in power]
-    bands = np.log(np.array(means).reshape(len(grey), -1) + 1e-8)
+    count = np.bincount(band.ravel(), minlength=BANDS)[held]
+    power = (np.abs(np.fft.rfft2((one - one.mean()) * window)) ** 2 for one in grey)
+    sums = [np.bincount(band.ravel(), one.ravel(), BANDS)[held] for one in power]
+    bands = np.log(np.array(sums).reshape(len(grey), -1) / count + 1e-8)
     return np.concatenate([bands, np.diff(bands, axis=1)], 1)
 
 

@@ -16,7 +16,8 @@ from scipy.stats import false_discovery_control, t
 
 from unhans.spray.finding import ClassAudit
 
-PRIOR = 10  # classes that what is usual counts as: with 4, of 13 % of clean sets a class is called suspicious
+PRIOR = 10  # classes that the usual spread counts as
+BETWEEN = 1.0  # variance of the centre between data sets, by that of the classes of one: digits differ from photographs
 MEDIAN = math.pi / 2  # variance of a median by that of a mean
 FREEDOM = 8  # degrees of Student's t: strengths of clean classes have heavier tails than a normal distribution
 RATE = 0.05  # of false discoveries among the suspicious classes
@@ -107,10 +108,11 @@ def ranked(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
     """Return the classes scored against each other, the one whose groups stand apart most first.
 
     A class's strength in a view is compared with the median and the median absolute deviation of the other classes,
-    into which what is usual in clean classes enters as ten further classes: with two classes it rules, with a hundred
-    the data do. The class itself is left out: of two, one would otherwise hide behind its own deviation. Each strength
-    becomes a one-sided p-value of Student's t with 8 degrees of freedom; a class has the smallest of its views times
-    their number (Bonferroni). Suspicious are the classes found at a false-discovery rate of 5 % (Benjamini-Hochberg).
+    together with what is usual in clean classes: the usual centre counts as a normal prior that varies between data
+    sets as much as classes do within one, the usual spread as ten further classes. The class itself is left out: of
+    two, one would otherwise hide behind its own deviation. Each strength becomes a one-sided p-value of Student's t
+    with 8 degrees of freedom; a class has the smallest of its views times their number (Bonferroni). Suspicious are the
+    classes found at a false-discovery rate of 5 % (Benjamini-Hochberg).
     """
     entries = list(suspicions)
     if not entries:
@@ -156,13 +158,14 @@ def _beside(view: str, strengths: NDArray[np.float64], own: int) -> tuple[float,
     others = np.delete(strengths, own)
     values = others[~np.isnan(others)]
     if not len(values):
-        return centre, spread
+        return centre, spread * math.sqrt(1 + BETWEEN)
     median = float(np.median(values))
     deviation = 1.4826 * float(np.median(np.abs(values - median)))
     weight = len(values) / (len(values) + PRIOR)
     within = weight * deviation**2 + (1 - weight) * spread**2
-    unknown = MEDIAN * weight**2 / len(values)  # the centre itself is an estimate
-    return weight * median + (1 - weight) * centre, math.sqrt(within * (1 + unknown))
+    unknown = 1 / (1 / BETWEEN + len(values) / MEDIAN)  # variance of the centre, which is an estimate, by that within
+    share = unknown * len(values) / MEDIAN
+    return share * median + (1 - share) * centre, math.sqrt(within * (1 + unknown))
 
 
 def _chance(entry: Suspicion, tables: Mapping[str, tuple[float, float]]) -> float:

@@ -24,6 +24,7 @@ from unhans.artifacts.sampling import evenly
 from unhans.attribution import Relevance, with_latent
 from unhans.data import bench_of, reading
 from unhans.spray import Auditor, SpRAy, judge, ranked
+from unhans.spray.image_groups import Described
 
 SAMPLES = 300  # of a class
 PASTED = 200  # images of other classes
@@ -67,7 +68,7 @@ def audit_run(network: nn.Module, dataset: Dataset, classes: Sequence[int], seed
     plan = Plan(candidates=CANDIDATES, tests=TESTS, samples=PASTED, seed=seed)
     verification = Verification(bench_of(network, dataset, attribution, seed=seed), dataset, plan)
     reference, kept = reading.read(dataset, evenly(labels, np.concatenate(list(drawn.values())), REFERENCE, seed))
-    reference = reading.displayed(dataset, reference).numpy()
+    reference = Described.of(reading.displayed(dataset, reference).numpy())
     suspects, cases, seconds = {}, [], {}
     for label in classes:
         began = time.process_time()
