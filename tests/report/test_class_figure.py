@@ -31,8 +31,8 @@ def test_the_verdict_and_the_numbers_are_written(audit, images, suspicion):
     title = figure.texts[0]
     lambda_2, tau = audit.spray.eigenvalues_[1], audit.spray.separability_
     assert title.get_text() == (
-        f"class cats & $dogs$: SUSPICIOUS, λ₂ = {lambda_2:.3f}, τ = {tau:.2f}, "
-        "15 of 40 heatmaps form a cluster of their own"
+        f"class cats & $dogs$: stands out, λ₂ = {lambda_2:.3f}, τ = {tau:.2f}, "
+        "its most striking group holds 15 of 40 samples (found by input relevance)"
     )
     assert to_hex(title.get_color()) == ALARM
     assert "epoch 3" in texts(figure)
@@ -91,8 +91,8 @@ def test_a_class_without_cluster_control_or_map_has_its_page(audit, images, susp
     bare = dataclasses.replace(audit, spray=spray, clusters=(), control=None)
     figure = class_figure(bare, images, CLASSES, suspicion=suspicion(1))
     write_figure(tmp_path / "a.png", figure)
-    assert figure.texts[0].get_text().endswith("no cluster stands apart")
-    assert "inconspicuous" in figure.texts[0].get_text()
+    assert figure.texts[0].get_text().endswith("no group stands apart")
+    assert "does not stand out" in figure.texts[0].get_text()
     assert len(shown(figure.axes[3])) == 40
     assert "raw images" not in texts(figure)
 

@@ -232,7 +232,7 @@ def test_the_record_holds_which_comparison_decided_and_how_sure_it_is():
 def test_four_sentences_lead_from_the_suspicion_to_the_verdict():
     case = case_of()
     suspicion, layer, effect, verdict = case_sentences(case)
-    assert suspicion.startswith(f"Class {CLASSES[1]} is suspicious: 8 of its 12 heatmaps")
+    assert suspicion.startswith(f"Class {CLASSES[1]} stands out (score ")
     assert layer == "A layer at a fixed place. Its layer draws 0.71 of the cluster's relevance there."
     artifact = case.proof.added[0].effect
     assert f"Added to 60 samples of other classes, it changes the probability of {CLASSES[1]} by " in effect
@@ -262,7 +262,7 @@ def test_states(case, state):
 def test_what_is_missing_is_said():
     assert case_sentences(Case(0, "fish"))[0] == "Class fish was named by the user."
     assert case_sentences(case_of(None))[1] == "The artifact was given: a fixed layer at the bottom left."
-    assert "is not suspicious" in case_sentences(replace(case_of(), suspicion=suspicion_of(suspicious=False)))[0]
+    assert "does not stand out" in case_sentences(replace(case_of(), suspicion=suspicion_of(suspicious=False)))[0]
     said = case_sentences(case_of("global", None))
     assert said[2] == "Its effect was not measured. The cluster of <one> image shows nothing."
     assert said[3] == "Open: what was isolated has no layer to paste, so its effect was not measured."

@@ -26,7 +26,7 @@ OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 700}
 TITLE = "Is <it> right & \u201cfair\u201d?"
 SUSPECTS = 'path,index\n"a ""b"", </script>.png",1\n'
-SENTENCES = ["Class cats is suspicious for a reason."]
+SENTENCES = ["Class cats stands out for a reason."]
 
 
 def ranking():
@@ -184,7 +184,7 @@ def test_an_empty_ranking_and_a_missing_part_are_refused(tmp_path):
 def test_the_overview_says_what_was_found(opened):
     page = opened()
     assert page.inner_text("h1") == TITLE
-    assert page.inner_text("#findings") == f"1 of 4 classes is suspicious\n\n{SENTENCES[0]}"
+    assert page.inner_text("#findings") == f"1 of 4 classes stands out\n\n{SENTENCES[0]}"
     assert shown_names(page) == [CLASSES[1], "zebra 10", "zebra 9", "birds"]
     assert page.inner_text("#count") == "4 classes"
     cells = page.locator("#ranking tbody tr").first.locator("td").all_text_contents()
@@ -451,7 +451,7 @@ def test_a_page_without_proofs_has_none(opened):
 
 def test_a_proven_class_says_so_in_the_overview(opened, proven):
     page = opened(path=proven)
-    assert page.inner_text("#findings h2") == "1 of 4 classes is suspicious, 1 proven"
+    assert page.inner_text("#findings h2") == "1 of 4 classes stands out, 1 proven"
     said = page.inner_text("#findings p.proven")
     assert said.startswith(f"proven {CLASSES[1]}. Its artifact, added to 60 samples of other classes, changes")
     assert SENTENCES[0] not in page.inner_text("#findings")
@@ -489,7 +489,7 @@ def test_other_verdicts_have_their_badges_and_the_next_class_loses_the_section(o
     page.goto(f"{proven.as_uri()}#class-0")
     page.wait_for_selector("#name:text-is('birds')")
     assert page.inner_html("#proof") == ""
-    assert page.inner_text("#badge") == "inconspicuous"
+    assert page.inner_text("#badge") == "does not stand out"
 
 
 @pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])

@@ -47,14 +47,17 @@ def test_every_number_can_be_read_at_80_columns(suspicion):
 
 
 @pytest.mark.parametrize(("control", "sentence"), [
-    (0.05, "Its raw images stand apart as well (λ₂ 0.050)"),
-    (0.2, "Its raw images do not stand apart (λ₂ 0.200)"),
+    (0.05, "Its raw images fall into groups as well (λ₂ 0.050)"),
+    (0.2, "Its raw images do not (λ₂ 0.200)"),
     (None, "The raw images were not compared"),
 ])  # fmt: skip
 def test_the_caption_says_what_the_raw_images_mean(suspicion, control, sentence):
     others = [suspicion(i, control=None if control is None else 0.3) for i in (1, 2)]
     text = " ".join(printed([suspicion(0, lambda_2=0.01, suspicious=True, control=control), *others]).split())
-    assert "Class class 0 is suspicious: 15 of its 40 heatmaps form a cluster of their own (λ₂ 0.010)" in text
+    assert (
+        "Class class 0 stands out: a group of 15 of its 40 samples is set apart more than is usual (λ₂ of its heatmaps 0.010)"
+        in text
+    )
     assert sentence in text
 
 
@@ -64,8 +67,8 @@ def test_the_caption_says_when_nothing_was_found(suspicion):
 
 def test_many_suspicious_classes_do_not_bury_the_table(suspicion):
     text = printed([suspicion(i, suspicious=True) for i in range(9)])
-    assert text.count("is suspicious:") == 3
-    assert "and 6 more suspicious classes." in text
+    assert text.count("stands out:") == 1
+    assert "and 8 more classes that stand out." in text
 
 
 @pytest.mark.parametrize(("own", "others", "expected"), [

@@ -90,8 +90,10 @@ def _suspicion(case: Case) -> str:
     entry = case.suspicion
     if entry is None:
         return f"Class {case.name} was named by the user."
-    found = f"{entry.cluster_size} of its {entry.n} heatmaps form its most striking cluster (score {entry.score:.2f})"
-    return f"Class {case.name} is {'suspicious' if entry.suspicious else 'not suspicious'}: {found}."
+    stands = "stands out" if entry.suspicious else "does not stand out"
+    size = f"{entry.cluster_size} of its {entry.n} samples"
+    by = f" The artifact was looked for in the group found by {case.view}." if case.view else ""
+    return f"Class {case.name} {stands} (score {entry.score:.2f}): its most striking group holds {size}.{by}"
 
 
 def _layer(case: Case) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unhans.spray import Suspicion
     from unhans.spray.finding import ClassAudit
 
-EXPLAINED = 3  # suspicious classes that get sentences of their own under the table
+EXPLAINED = 1  # classes that stand out that get a line of their own under the table
 RANKING_COLUMNS = (
     "label", "name", "n", "suspicious", "score", "lambda_2", "tau", "eigengap", "cluster_size", "control_lambda_2",
     "control_tau",
@@ -138,7 +138,7 @@ def _known(value: float) -> float | None:
 def _caption(ranking: Sequence[Suspicion]) -> str:
     sentences = ranking_sentences(ranking)
     left = len(sentences) - EXPLAINED
-    return escape("\n".join(sentences[:EXPLAINED])) + (f"\nand {left} more suspicious classes." if left > 0 else "")
+    return escape("\n".join(sentences[:EXPLAINED])) + (f"\nand {left} more classes that stand out." if left > 0 else "")
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -14,22 +14,21 @@ APART = 0.5  # of the other classes' median: raw images below it single a class 
 
 
 def class_sentence(audit: ClassAudit, suspicion: Suspicion | None = None) -> str:
-    """Say what was found in one class, such as "class 3: SUSPICIOUS, λ₂ = 0.012, τ = 3.10, …"."""
-    verdict = "" if suspicion is None else "SUSPICIOUS, " if suspicion.suspicious else "inconspicuous, "
+    """Say what was found in one class, such as "class 3: stands out, λ₂ = 0.012, τ = 3.10, …"."""
+    verdict = "" if suspicion is None else "stands out, " if suspicion.suspicious else "does not stand out, "
     numbers = f"λ₂ = {audit.spray.eigenvalues_[1]:.3f}, τ = {audit.spray.separability_:.2f}"
     if audit.cluster is None:
-        return f"class {audit.name}: {verdict}{numbers}, no cluster stands apart"
-    size = f"{audit.cluster.members.sum()} of {len(audit.index)}"
-    if suspicion is not None and not suspicion.suspicious:
-        return f"class {audit.name}: {verdict}{numbers}, the most striking cluster ({size}) does not stand apart"
-    return f"class {audit.name}: {verdict}{numbers}, {size} heatmaps form a cluster of their own"
+        return f"class {audit.name}: {verdict}{numbers}, no group stands apart"
+    by = f" (found by {audit.cluster.view})" if audit.cluster.view else ""
+    size = f"{audit.cluster.members.sum()} of {len(audit.index)} samples{by}"
+    return f"class {audit.name}: {verdict}{numbers}, its most striking group holds {size}"
 
 
 def ranking_sentences(ranking: Sequence[Suspicion]) -> list[str]:
-    """Say what a ranking means, one sentence or two for each suspicious class, the control on raw images included."""
+    """Say what a ranking means, in a line for each class that stands out, the control on raw images included."""
     suspicious = [entry for entry in ranking if entry.suspicious]
     if not suspicious:
-        return ["No class stands out: none has a cluster of heatmaps that is set far apart from the others."]
+        return ["No class stands out: in none is a group of samples set apart more than is usual."]
     return [f"{_finding(entry)} {_control(entry, ranking)}" for entry in suspicious]
 
 
@@ -48,20 +47,16 @@ def raw_images_stand_out(entry: Suspicion, ranking: Sequence[Suspicion]) -> bool
 
 def _finding(entry: Suspicion) -> str:
     return (
-        f"Class {entry.name} is suspicious: {entry.cluster_size} of its {entry.n} heatmaps form a cluster of their own "
-        f"(λ₂ {entry.lambda_2:.3f}), so the network seems to use something there that it does not use elsewhere."
+        f"Class {entry.name} stands out: a group of {entry.cluster_size} of its {entry.n} samples is set apart more than "
+        f"is usual (λ₂ of its heatmaps {entry.lambda_2:.3f}). Whether the network relies on what they share is decided "
+        f"by its effect."
     )
 
 
 def _control(entry: Suspicion, ranking: Sequence[Suspicion]) -> str:
     found = raw_images_stand_out(entry, ranking)
     if found is None:
-        return "The raw images were not compared, so this may be a property of the data alone."
+        return "The raw images were not compared."
     if found:
-        return (
-            f"Its raw images stand apart as well (λ₂ {entry.control_lambda_2:.3f}): "
-            "the cluster is in the data, and the effect of its artifact tells whether the network needs it."
-        )
-    return (
-        f"Its raw images do not stand apart (λ₂ {entry.control_lambda_2:.3f}): it is the network that sets them apart."
-    )
+        return f"Its raw images fall into groups as well (λ₂ {entry.control_lambda_2:.3f})."
+    return f"Its raw images do not (λ₂ {entry.control_lambda_2:.3f})."

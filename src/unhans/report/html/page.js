@@ -11,7 +11,7 @@ const ranking = rankingTable(find("ranking"), report, (shown, all) => {
 
 function showFindings() {
   const count = report.ranking.filter((entry) => entry.suspicious).length;
-  const headline = `${count || "None"} of ${report.ranking.length.toLocaleString("en")} classes ${count < 2 ? "is" : "are"} suspicious`;
+  const headline = `${count || "None"} of ${report.ranking.length.toLocaleString("en")} classes ${count < 2 ? "stands" : "stand"} out`;
   const proven = report.ranking.filter((entry) => isProven(entry.label)).length;
   const untested = untestedSentences(report).map((sentence) => make("p", {}, sentence));
   const lines = [...testedSentences(report.ranking), ...untested];

@@ -9,7 +9,7 @@ const isProven = (label) => caseOf(label)?.dataset.verdict === "proven";
 /** What is known of a class in one or two words, and whether that is a reason for alarm. */
 function badgeOf(entry) {
   const found = caseOf(entry.label);
-  if (!found) return entry.suspicious ? ["suspicious", true] : ["inconspicuous", false];
+  if (!found) return entry.suspicious ? ["stands out", true] : ["does not stand out", false];
   return [found.dataset.badge, isProven(entry.label)];
 }
 
