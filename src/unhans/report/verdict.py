@@ -47,9 +47,9 @@ def raw_images_stand_out(entry: Suspicion, ranking: Sequence[Suspicion]) -> bool
 
 def _finding(entry: Suspicion) -> str:
     return (
-        f"Class {entry.name} stands out: a group of {entry.cluster_size} of its {entry.n} samples is set apart more than "
-        f"is usual (λ₂ of its heatmaps {entry.lambda_2:.3f}). Whether the network relies on what they share is decided "
-        f"by its effect."
+        f"Class {entry.name} stands out: a group of {entry.cluster_size} of its {entry.n} samples is set apart more "
+        f"than is usual (λ₂ of its heatmaps {entry.lambda_2:.3f}). Whether the network relies on what they share is "
+        "decided by its effect."
     )
 
 
