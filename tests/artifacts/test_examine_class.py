@@ -9,7 +9,7 @@ from toy_bench import CLASSES, SIDE, TARGET, bench_of, exact_weights, images_of,
 
 from unhans.artifacts import examine_class as module
 from unhans.artifacts.bench import Bench
-from unhans.artifacts.examine_class import Candidate, Plan, Sample, examine_class
+from unhans.artifacts.examine_class import WHOLE, Candidate, Plan, Sample, examine_class
 
 EACH = 120
 SECOND = (slice(10, 14), slice(1, 5))
@@ -108,9 +108,9 @@ def test_the_same_artifact_found_twice_is_tested_once():
     assert sum(case.proven for case in examined(made, [made[3], made[3].copy()])) == 1
 
 
-@pytest.mark.parametrize(("share", "lent"), [(0.9, True), (0.95, False)])
+@pytest.mark.parametrize(("share", "lent"), [(0.77, True), (0.95, False)])
 def test_an_artifact_on_nearly_all_samples_is_held_against_other_classes(share, lent):
-    """Six samples without it are too few to lend patches for the control, twelve are enough; this is said."""
+    """Six samples without it are too few to lend patches for the control, 28 are enough; this is said."""
     made = world(share)
     case = examined(made, [made[3]])[0]
     assert case.proven
@@ -122,10 +122,22 @@ def test_an_artifact_on_nearly_all_samples_is_held_against_other_classes(share, 
     assert len(case.isolated.members) == len(case.isolated.masks) == EACH
 
 
-def test_without_candidates_there_is_one_case_that_says_so():
-    (case,) = examined(world(), [])
-    assert case.trouble == "no group of its samples stands apart in any view."
+def test_what_no_view_proposes_is_looked_for_in_the_whole_class():
+    (case,) = examined(world(0.95), [])
+    assert (case.proven, case.view) == (True, WHOLE)
+    assert "patch of the class" not in [trial.name for trial in case.proof.added]
+
+
+def test_a_class_that_shares_nothing_says_so():
+    (case,) = examined(world(0), [])
+    assert "the 120 images of the cluster share there" in case.trouble
     assert (case.isolated, case.proof, case.proven) == (None, None, False)
+
+
+def test_what_the_whole_class_carries_is_proven():
+    (case,) = examined(world(1.0), [])
+    assert (case.proven, case.view) == (True, WHOLE)
+    assert case.isolated.members.all()
 
 
 def test_what_is_not_isolated_is_said_with_its_reason():

@@ -20,7 +20,7 @@ from unhans.artifacts.proof import Proof, prove, prove_work
 from unhans.artifacts.put_on import is_whole
 from unhans.artifacts.quality import reproduce
 from unhans.artifacts.spread import spread
-from unhans.artifacts.verdict import FEWEST, MINIMUM
+from unhans.artifacts.verdict import MINIMUM
 
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
@@ -31,6 +31,8 @@ Truth = Callable[[int], Tensor]
 
 FIRST = 100  # samples that may show that an artifact is not used; about 75 can
 MORE = 4  # times as many samples are taken where an effect is seen, but not surely
+_LENDERS = 25  # samples whose patches are pasted instead; with fewer no effect could be told from that of patches
+_SURE = 0.002  # p-value up to which a proof is likely to hold among many tests
 
 
 def examine(
@@ -141,7 +143,7 @@ def examine_isolated(
     unaffected = index[~cluster & ~isolated.members]
     options = {
         "description": isolated.sentence,
-        "unaffected": unaffected if len(unaffected) >= FEWEST else unaffected[:0],  # too few lenders decide nothing
+        "unaffected": unaffected if len(unaffected) >= _LENDERS else unaffected[:0],
         "others": others,
         "truth": truth,
         "fills": fills,
@@ -164,9 +166,10 @@ def examine_isolated(
 
 
 def _nearly(proof: Proof) -> bool:
-    """Whether more samples are likely to show an effect: it is large enough, and not sure enough."""
-    effect = proof.added[0].effect
-    return proof.verdict.name == "open" and effect.probability > MINIMUM and effect.probability_interval[0] > 0
+    """Whether more samples are likely to show an effect: it is large enough, and not sure enough among many tests."""
+    effect, p_value = proof.added[0].effect, proof.verdict.p_value
+    unsure = proof.verdict.name == "open" or (p_value is not None and p_value > _SURE)
+    return unsure and effect.probability > MINIMUM and effect.probability_interval[0] > 0
 
 
 def work(

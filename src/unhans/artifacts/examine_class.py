@@ -38,6 +38,7 @@ COMPARED = 3  # of what does most on them: held against its controls, on the sam
 SAME = 0.8  # overlap from which two isolated artifacts are one
 DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
 PREFERRED = {"fixed": 1.0, "free": 0.9, "global": 0.8}  # what a gain counts, by the kind: the plainer one is taken
+WHOLE = "whole class"  # all samples: what all share makes no group among them, and is held against other classes
 KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the beginning of its view's name
     "input relevance": ("fixed", "free"),
     "relevance shares": ("fixed",),
@@ -48,8 +49,10 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the begi
     "image pattern": ("fixed", "global"),
     "image statistics: local": ("fixed", "global"),
     "image statistics": ("global",),
+    WHOLE: ("fixed",),
 }
-MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with
+MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with; what is found
+# in the whole class by fewer is a mixture of what its groups share, and taken only where these share nothing
 BORROWED = 200  # images of other classes that then take their place
 
 
@@ -121,6 +124,8 @@ class _Found:
 
     view: str
     isolated: Isolated
+    group: NDArray[np.bool_]  # (n,) of the class
+    lent: bool  # whether images of other classes stood beside the group
     gain: float = field(default=float("nan"))
 
 
@@ -149,12 +154,18 @@ def examine_class(
     Raises ValueError where no effect can be measured, as without samples of other classes.
     """
     empty = Case(sample.label, sample.name, sample.suspicion)
-    if not candidates:
-        return [replace(empty, trouble="no group of its samples stands apart in any view.")]
+    everything = Candidate(WHOLE, np.ones(len(sample.index), dtype=bool))
     chosen_on, tested_on = _parts(bench, others, plan)
-    found, reasons = _isolated(bench, sample, candidates[: plan.candidates], plan, chosen_on)
+    lent = evenly(bench.labels, tested_on, min(BORROWED, len(tested_on) // 3), plan.seed + 2)
+    found, reasons = _isolated(bench, sample, candidates[: plan.candidates], plan, lent)
+    more, why = _isolated(bench, sample, [everything], plan, lent)
+    none_fixed = all(one.isolated.kind != "fixed" for one in found)
+    found += [one for one in more if none_fixed or one.isolated.members.mean() >= MOSTLY]
+    reasons += why
+    if any(one.lent for one in found):
+        tested_on = np.setdiff1d(tested_on, lent)
     if not found:
-        return [replace(empty, trouble="; ".join(reasons), view=candidates[0].view)]
+        return [replace(empty, trouble="; ".join(reasons), view=candidates[0].view if candidates else WHOLE)]
     cases = []
     for one in _best(bench, sample, found, plan, chosen_on, advance):
         case = replace(empty, isolated=one.isolated, view=one.view)
@@ -165,6 +176,7 @@ def examine_class(
                 sample.index,
                 sample.heatmaps,
                 others=tested_on,
+                cluster=one.group,
                 splits=splits,
                 truth=truth,
                 samples=plan.samples,
@@ -189,14 +201,17 @@ def _parts(bench: Bench, others: NDArray[np.int64], plan: Plan) -> tuple[NDArray
 
 
 def _isolated(
-    bench: Bench, sample: Sample, candidates: Sequence[Candidate], plan: Plan, others: NDArray[np.int64]
+    bench: Bench, sample: Sample, candidates: Sequence[Candidate], plan: Plan, lent: NDArray[np.int64]
 ) -> tuple[list[_Found], list[str]]:
-    """Everything different that the groups share, and the reasons of those that share nothing."""
+    """Everything different that the groups share, and the reasons of those that share nothing.
+
+    lent: samples of other classes that stand beside a group with too few others in its class.
+    """
     found: list[_Found] = []
     reasons: list[str] = []
     own = Statistics(sample.images)
     for candidate in candidates:
-        images, heatmaps, members = _beside(bench, sample, candidate.members, others)
+        images, heatmaps, members = _beside(bench, sample, candidate.members, lent)
         numbers = own if images is sample.images else None
         several: list[Isolated] = []
         for kind in candidate.kinds(plan):
@@ -209,19 +224,18 @@ def _isolated(
                 reasons.append(str(error))
         for one in (_cropped(each, len(sample.index)) for each in several):
             if one.members.any() and not any(_same(one, other.isolated) for other in found):
-                found.append(_Found(candidate.view, one))
+                found.append(_Found(candidate.view, one, candidate.members, images is not sample.images))
     return found, list(dict.fromkeys(reasons))
 
 
 def _beside(
-    bench: Bench, sample: Sample, members: NDArray[np.bool_], others: NDArray[np.int64]
+    bench: Bench, sample: Sample, members: NDArray[np.bool_], lent: NDArray[np.int64]
 ) -> tuple[Tensor, NDArray[np.floating], NDArray[np.bool_]]:
     """The images of the class; where nearly all are members, images of other classes stand beside them as the rest."""
-    if members.mean() < MOSTLY:
+    if members.mean() < MOSTLY or not len(lent):
         return sample.images, sample.heatmaps, members
-    borrowed = evenly(bench.labels, others, BORROWED, bench.seed + 2)
-    starts = range(0, len(borrowed), bench.batch_size)
-    more = torch.cat([bench.read(borrowed[start : start + bench.batch_size])[0] for start in starts])
+    starts = range(0, len(lent), bench.batch_size)
+    more = torch.cat([bench.read(lent[start : start + bench.batch_size])[0] for start in starts])
     images = torch.cat([sample.images, more.to(sample.images)])
     nothing = np.zeros((len(more), *sample.heatmaps.shape[1:]), dtype=sample.heatmaps.dtype)
     heatmaps = np.concatenate([sample.heatmaps, nothing])

@@ -59,7 +59,17 @@ def estimate_layer(
         level, trust = _level(own[part], carriers.n, rest.n)
         around = grown(part, rim)
         alpha[around] = (trust * alpha + (1 - trust) * level * (smooth > _HALF * level))[around]
+    alpha = np.maximum(alpha, least_alpha(change.numpy(), rest.mean) * near)
     return torch.from_numpy(np.concatenate([_color(carriers, rest, alpha), alpha[None]])).float()
+
+
+def least_alpha(change: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the smallest alpha (H, W) with which a colour in [0, 1] changes the mean image (3, H, W) by so much.
+
+    A faint mark takes away hardly any variance; α·(c − mean) = change bounds its alpha from below.
+    """
+    room = np.where(change > 0, 1 - mean, mean)
+    return np.clip(np.abs(change) / np.maximum(room, _DIFFERENT), 0, 1).max(0)
 
 
 def ratio_noise(alpha: float, n: int, others: int) -> float:

@@ -13,10 +13,12 @@ from unhans.artifacts.isolated import NothingIsolatedError
 from unhans.artifacts.layer_estimate import Statistics, estimate_layer, ratio_noise, statistics
 from unhans.artifacts.membership import Membership
 from unhans.artifacts.relevant import Choice, Part, choose, relevance_density
+from unhans.spray.image_groups import split
 
 RIM = 3  # pixels round the strong contrast in which a faint rim of the mark can lie
 _VISIBLE = 0.05  # median alpha where the means differ, below which the images do not agree there
 _SURE = 2.0  # standard errors that it must exceed zero by
+_FAR_APART = 12.0  # robust standard deviations between the two groups of scores from which a mark needs no opacity
 _PATCH = 100  # pixels over which images vary together, about: an alpha of a part is a mean over so many fewer
 _HALF = 0.5  # of a part's alpha: where the part is
 _DISAGREE = (
@@ -43,11 +45,11 @@ def estimate_mark(
     then kept. Raises NothingIsolatedError where the images agree nowhere, or no part is relevant.
     """
     change = contrast(found.carriers, found.rest)
-    places = regions(extent(change)) if mask is None else [mask]
+    places = _places(change, found) if mask is None else [mask]
     groups = statistics(images, found.members), statistics(images, ~found.members)
     rim = RIM if mask is None else 0
     layer = estimate_layer(*groups, change, places, rim)
-    places = [place for place in places if _visible(layer[3].numpy()[place], found)]
+    places = [place for place in places if _visible(layer[3].numpy()[place], found) and not _lacked(place, groups)]
     if not places:
         raise NothingIsolatedError(_DISAGREE)
     relevance = mean_relevance(heatmaps, found.members)
@@ -62,6 +64,15 @@ def estimate_mark(
     return Mark(layer * from_numpy(grown(kept, rim)), kept, choice)
 
 
+def _places(change: Tensor, found: Membership) -> list[NDArray[np.bool_]]:
+    """Parts in which the mark surely lies; one all over the image leaves no ground that its contrast rises from."""
+    places = regions(extent(change))
+    if places or found.split.gap < _FAR_APART:
+        return places
+    strength = change.abs().amax(0).numpy()
+    return regions(strength > float(split(strength.reshape(-1, 1), 1).threshold[0]))
+
+
 def mean_relevance(heatmaps: NDArray[np.floating], members: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the mean positive relevance (H, W) of the members (n,), one map at a time; heatmaps: (n, H, W)."""
     total = np.zeros(heatmaps.shape[1:])
@@ -71,8 +82,18 @@ def mean_relevance(heatmaps: NDArray[np.floating], members: NDArray[np.bool_]) -
 
 
 def _visible(alpha: NDArray[np.floating], found: Membership) -> bool:
+    """Whether the members agree there more than the others; a faint mark need not, where it parts them far enough."""
     level, samples = float(np.median(alpha)), max(1.0, len(alpha) / _PATCH)
+    if found.split.gap >= _FAR_APART:
+        return level > _VISIBLE
     return level > max(_VISIBLE, _SURE * ratio_noise(level, found.carriers.n, found.rest.n) / samples**0.5)
+
+
+def _lacked(place: NDArray[np.bool_], groups: tuple[Statistics, Statistics]) -> bool:
+    """Whether it is the others that agree there: then the members are those without the mark."""
+    carriers, rest = groups
+    own = 1 - np.sqrt(carriers.variance[place] / np.maximum(rest.variance[place], 1e-12))
+    return float(np.median(own)) < -_SURE * ratio_noise(0.0, carriers.n, rest.n)
 
 
 def _part(

@@ -16,7 +16,7 @@ from unhans.artifacts.moments import Moments, gradient_moments
 FOLDS = 5  # parts of the cross-fitting
 _ROUNDS = 8
 _PATIENCE = 3  # rounds after which groups that are still not apart are given up
-GAP = 6.0  # robust standard deviations between two groups of scores; those of random clusters stay below 3
+GAP = 4.0  # robust standard deviations between two groups of scores; those of random clusters stay below 3
 
 
 @dataclass(frozen=True)

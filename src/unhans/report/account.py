@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from unhans.artifacts.examine_class import WHOLE
 from unhans.artifacts.interval import wilson
 from unhans.report.measures import PROBABILITY, SHARE
 
@@ -92,7 +93,8 @@ def _suspicion(case: Case) -> str:
         return f"Class {case.name} was named by the user."
     stands = "stands out" if entry.suspicious else "does not stand out"
     size = f"{entry.cluster_size} of its {entry.n} samples"
-    by = f" The artifact was looked for in the group found by {case.view}." if case.view else ""
+    group = "all its samples, against other classes" if case.view == WHOLE else f"the group found by {case.view}"
+    by = f" The artifact was looked for in {group}." if case.view else ""
     return f"Class {case.name} {stands} (score {entry.score:.2f}): its most striking group holds {size}.{by}"
 
 
