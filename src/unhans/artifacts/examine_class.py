@@ -160,7 +160,8 @@ def examine_class(
     found, reasons = _isolated(bench, sample, candidates[: plan.candidates], plan, lent)
     more, why = _isolated(bench, sample, [everything], plan, lent)
     none_fixed = all(one.isolated.kind != "fixed" for one in found)
-    found += [one for one in more if none_fixed or one.isolated.members.mean() >= MOSTLY]
+    new = [one for one in more if not any(_same(one.isolated, other.isolated) for other in found)]
+    found += [one for one in new if none_fixed or one.isolated.members.mean() >= MOSTLY]
     reasons += why
     if any(one.lent for one in found):
         tested_on = np.setdiff1d(tested_on, lent)
