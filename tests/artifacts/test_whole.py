@@ -227,3 +227,11 @@ def test_a_network_that_does_not_look_at_colour_is_not_accused():
     proof = prove(bench, found, 0, description="", affected=own[:0], unaffected=own[:0])
     assert proof.verdict.name == "not used"
     assert proof.removed == ()
+
+
+def test_noise_is_held_against_noise_of_other_frequencies():
+    images = 0.3 + 0.4 * photographs(8, SIDE)
+    grain = TRUTHS["noise"][0]
+    own, control = grain.apply(images) - images, as_strong_noise(grain, 0)(images, np.arange(8)) - images
+    torch.testing.assert_close(control.std((1, 2, 3)), own.std((1, 2, 3)), rtol=0.1, atol=0)
+    assert control.diff(dim=2).abs().mean() < 0.5 * own.diff(dim=2).abs().mean()

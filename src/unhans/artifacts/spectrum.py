@@ -63,6 +63,11 @@ class Spectrum:
         return _filtered(images, wiener).clamp(0, 1)
 
     @property
+    def noisy(self) -> bool:
+        """Whether it adds noise."""
+        return self._level > 0
+
+    @property
     def _level(self) -> float:
         """The standard deviation of the noise, about."""
         weight = torch.linspace(0, 1, self.noise.shape[1])  # there are more of the high frequencies

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts.measurement import Change
+from unhans.artifacts.spectrum import Spectrum
 from unhans.artifacts.transform import Transform
 
 OPPOSITE, EXCHANGED, NOISE = "opposite change", "colours exchanged", "as strong noise"
@@ -22,8 +23,8 @@ def controls_of(transform: Transform, examples: Tensor, seed: int) -> dict[str, 
     """Return the controls of a transform by name.
 
     "opposite change": as far in the other direction. "colours exchanged": what happens to red happens to green, and so
-    on (left out where grey examples stay grey). "as strong noise": random, with the
-    strength and the smoothness that the change has on each image.
+    on (left out where grey examples stay grey). "as strong noise": random, with the strength and the smoothness that
+    the change has on each image; smooth where the transform adds noise itself, which like noise would only repeat.
     """
     controls = {OPPOSITE: opposite(transform)}
     if _coloured(transform, examples):
@@ -47,19 +48,23 @@ def exchanged(transform: Transform) -> Change:
 
 
 def as_strong_noise(transform: Transform, seed: int) -> Change:
-    """Return the change by noise that has the spectrum and the strength of the transform's change, image by image."""
+    """Return the change by noise that has the spectrum and the strength of the transform's change, image by image.
+
+    Where the transform adds noise it has the strength alone, and falls off towards high frequencies as a cloud does.
+    """
+    shape = 1.0 if not (isinstance(transform, Spectrum) and transform.noisy) else 0.0
 
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         steps = transform.apply(images) - images
         drawn = [np.random.default_rng([seed, _NOISE, int(index)]).normal(size=steps.shape[1:]) for index in indices]
-        return _noisy(images, steps, torch.from_numpy(np.stack(drawn)).to(images))
+        return _noisy(images, steps, torch.from_numpy(np.stack(drawn)).to(images), shape)
 
     return change
 
 
-def _noisy(images: Tensor, steps: Tensor, white: Tensor) -> Tensor:
+def _noisy(images: Tensor, steps: Tensor, white: Tensor, shape: float) -> Tensor:
     """Images (n, 3, H, W) with noise as strong as the steps, although it is cut off at black and white."""
-    noise, wanted = _shaped(steps, white), _strength(steps)
+    noise, wanted = _shaped(steps, white, shape), _strength(steps)
     factor = torch.ones_like(wanted)
     for _ in range(_ROUNDS):
         got = _strength((images + factor * noise).clamp(0, 1) - images)
@@ -72,13 +77,16 @@ def _strength(steps: Tensor) -> Tensor:
     return steps.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 
-def _shaped(steps: Tensor, white: Tensor) -> Tensor:
-    """Noise (n, 3, H, W) of mean 0 as strong as the steps, whose frequencies are as strong as theirs, from white."""
+def _shaped(steps: Tensor, white: Tensor, shape: float) -> Tensor:
+    """Noise (n, 3, H, W) of mean 0 as strong as the steps, from white.
+
+    shape: 1 where its frequencies are as strong as theirs, 0 where they fall off as those of a cloud.
+    """
     height, width = steps.shape[-2:]
     strength = torch.fft.rfft2(steps).abs().square().mean(1, keepdim=True).sqrt()
     down, across = torch.fft.fftfreq(height)[:, None] * height, torch.fft.rfftfreq(width) * width
     smooth = 1 / (1 + (down**2 + across**2).to(steps))  # falls off as that of a cloud
-    strength = strength + _SMOOTH * _strength(steps) * height * width * smooth
+    strength = shape * strength + _SMOOTH * _strength(steps) * height * width * smooth
     strength[..., 0, 0] = 0.0
     noise = torch.fft.irfft2(torch.fft.rfft2(white) * strength, s=(height, width))
     return noise * (_strength(steps) / _strength(noise).clamp(min=1e-9))
