@@ -319,7 +319,9 @@ class SpRAyAudit(Audit):
             if label in shown:
                 suspect.audit.spray.add_projection(self.spray.projection)
             images = reading.displayed(self.dataset, suspect.images)
-            pages.add(suspect.audit, images, suspect.suspicion, label in shown)
+            case = self.cases.get(label)
+            carriers = case.isolated.members if case is not None and case.proven and case.isolated is not None else None
+            pages.add(suspect.audit, images, suspect.suspicion, label in shown, carriers)
         if self.ranking:
             pages.finish(self.ranking)
 

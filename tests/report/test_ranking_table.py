@@ -141,3 +141,10 @@ def test_the_clusters_of_all_classes_are_ranked_by_score(audit, suspicion, tmp_p
 def test_rows_are_plain_values_that_json_can_hold(audit, suspicion):
     rows = cluster_rows(audit, suspicion(1)), suspect_rows(audit, suspicion(1, suspicious=True), "abc", ["x"] * 40)
     assert json.loads(json.dumps(rows, allow_nan=False)) == [[list(row) for row in part] for part in rows]
+
+
+def test_of_a_proven_artifact_those_who_carry_it_are_listed(audit, suspicion):
+    carriers, paths = np.arange(40) % 3 == 0, [f"{i}.png" for i in range(40)]
+    rows = suspect_rows(audit, suspicion(1), ["birds", "cats", "fish"], paths, carriers)
+    assert [row[0] for row in rows] == [f"{i}.png" for i in range(0, 40, 3)]
+    assert {row[4:6] for row in rows} == {("proven artifact", None)}

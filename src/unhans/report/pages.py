@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.report.figures import class_figure, ranking_figure
@@ -35,12 +37,22 @@ class AuditPages:
         self.tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {}
         self._suspects: dict[int, list[Row]] = {}
 
-    def add(self, audit: ClassAudit, images: Tensor, suspicion: Suspicion, shown: bool = True) -> None:
-        """Write the data of one class and, where it is shown, its page; images: (n, 3, H, W) in [0, 1]."""
+    def add(
+        self,
+        audit: ClassAudit,
+        images: Tensor,
+        suspicion: Suspicion,
+        shown: bool = True,
+        carriers: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Write the data of one class and, where it is shown, its page.
+
+        images: (n, 3, H, W) in [0, 1]; carriers: (n,), who carries its proven artifact.
+        """
         stem = self.folder / file_stem(audit.label, audit.name)
         save_audit(stem.with_suffix(".h5"), audit)
         paths = [self.paths[i] for i in audit.index]
-        self._suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths)
+        self._suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths, carriers)
         if not shown:
             return
         page = stem.with_suffix(".jpg")

@@ -15,6 +15,9 @@ from unhans.report.verdict import ranking_sentences
 from unhans.store.files import write_csv
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from unhans.spray import Suspicion
     from unhans.spray.finding import ClassAudit
 
@@ -29,6 +32,7 @@ SUSPECT_COLUMNS = (
 MEASURES = ("score", "separation", "compactness", "relevance_consistency", "image_consistency", "normalised_cut")
 CLUSTER_COLUMNS = ("rank", "class", "cluster", "n", "share", *MEASURES, "suspicious_class")
 SPLITS = ("train", "validation")
+CARRIERS = "proven artifact"  # in the place of a cluster's name
 
 Row = tuple[Any, ...]
 
@@ -66,19 +70,31 @@ def write_ranking(path: str | os.PathLike[str], ranking: Sequence[Suspicion]) ->
     write_csv(path, RANKING_COLUMNS, ([getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking))
 
 
-def suspect_rows(audit: ClassAudit, suspicion: Suspicion, classes: Sequence[str], paths: Sequence[str]) -> list[Row]:
-    """Return the samples in the striking cluster of a class as rows of `SUSPECT_COLUMNS`, if the class is suspicious.
+def suspect_rows(
+    audit: ClassAudit,
+    suspicion: Suspicion,
+    classes: Sequence[str],
+    paths: Sequence[str],
+    carriers: NDArray[np.bool_] | None = None,
+) -> list[Row]:
+    """Return the samples that are to be looked through, as rows of `SUSPECT_COLUMNS`.
+
+    Those that carry the proven artifact of a class; where none is proven those in its striking cluster, if it stands
+    out.
 
     Args:
         audit: the class, n samples.
-        suspicion: says whether it is suspicious.
+        suspicion: says whether it stands out.
         classes: the name of every class, by index.
         paths: the path of every sample (n,).
+        carriers: (n,) of a proven artifact, None without one.
 
     Returns:
         Plain values: path, index in the data set, "train" or "validation" (None where one split was audited), class,
         the cluster's name and score, predicted class, and the rank of the true label, here counted from 1.
     """
+    if carriers is not None:
+        return _rows(audit, carriers, (CARRIERS, None), classes, paths)
     return striking_rows(audit, classes, paths) if suspicion.suspicious else []
 
 
@@ -86,13 +102,23 @@ def striking_rows(audit: ClassAudit, classes: Sequence[str], paths: Sequence[str
     """Return the samples in the striking cluster of a class as rows of `SUSPECT_COLUMNS`; see `suspect_rows`."""
     if audit.cluster is None:
         return []
-    cluster, splits = (audit.cluster.name, audit.cluster.score), audit.split
+    return _rows(audit, audit.cluster.members, (audit.cluster.name, audit.cluster.score), classes, paths)
+
+
+def _rows(
+    audit: ClassAudit,
+    members: NDArray[np.bool_],
+    cluster: tuple[str, float | None],
+    classes: Sequence[str],
+    paths: Sequence[str],
+) -> list[Row]:
+    splits = audit.split
     return [
         (
             os.fspath(paths[i]), int(audit.index[i]), None if splits is None else SPLITS[splits[i]], audit.name,
             *cluster, classes[audit.prediction[i]], int(audit.rank[i]) + 1,
         )
-        for i in audit.cluster.members.nonzero()[0].tolist()
+        for i in members.nonzero()[0].tolist()
     ]  # fmt: skip
 
 
