@@ -8,6 +8,7 @@ import pytest
 import torch
 from marked_scenes import first, mark, overlap, photographs, planted, relevance
 
+from unhans.artifacts.detector_record import detector_from, detector_record
 from unhans.artifacts.fixed import isolate_fixed
 from unhans.artifacts.isolate import isolate
 from unhans.artifacts.isolated import NothingIsolatedError, boxes
@@ -277,3 +278,18 @@ def test_arguments_that_do_not_fit_are_refused_in_one_sentence(change, message):
     with pytest.raises(ValueError, match=message) as error:
         isolate(**given)
     assert "\n" not in str(error.value)
+
+
+def test_a_frame_in_the_mean_colour_is_found_by_its_colour():
+    """Its edges are faint, and its detector comes back from a record."""
+    images = photographs()
+    carry = np.random.default_rng(3).permutation(N) < N // 3
+    rim = torch.ones(images.shape[2:], dtype=torch.bool)
+    rim[1:-1, 1:-1] = False
+    for i in np.flatnonzero(carry):
+        images[i][:, rim] = images.mean((0, 2, 3))[:, None]
+    found = isolate(images, np.ones(images[:, 0].shape, dtype=np.float32), carry, kind="fixed")
+    assert (found.members == carry).mean() >= 0.97
+    assert found.layers[0][3][rim].median() > 0.8
+    again = detector_from(detector_record(found.detector))
+    np.testing.assert_array_equal(again.match(images).carries, found.detector.match(images).carries)

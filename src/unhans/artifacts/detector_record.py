@@ -18,10 +18,12 @@ from unhans.artifacts.screening import LinearDiscriminant
 from unhans.artifacts.template import Template
 from unhans.artifacts.template_detector import TemplateDetector
 from unhans.artifacts.whole_detector import WholeDetector
+from unhans.spray.constant_colours import ColourFilter
 
 _OURS = (
     FixedDetector,
     Discriminant,
+    ColourFilter,
     TemplateDetector,
     Template,
     ColorDetector,

@@ -47,6 +47,7 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the begi
     "latent maximum": ("fixed", "free"),
     "raw images": ("fixed", "global"),
     "image pattern": ("fixed", "global"),
+    "image colours": ("fixed",),
     "image statistics: local": ("fixed", "global"),
     "image statistics": ("global",),
     WHOLE: ("fixed",),

@@ -14,10 +14,12 @@ from unhans.artifacts.discriminant import Discriminant
 from unhans.artifacts.extent import grown
 from unhans.artifacts.isolated import Isolated, Match, NothingIsolatedError, boxes
 from unhans.artifacts.mark import estimate_mark
-from unhans.artifacts.membership import GAP, Membership, settle
+from unhans.artifacts.membership import GAP, Membership, settle, settle_by_colour
 from unhans.artifacts.separation import area_under_roc
 from unhans.artifacts.wording import describe
+from unhans.spray.constant_colours import ColourFilter
 
+_ALIKE = 0.8  # overlap with the cluster from which its edges have found the mark, and colours are not looked at
 _CHANCE = 0.01  # probability that permuted memberships share as much with the images found
 
 
@@ -25,10 +27,10 @@ _CHANCE = 0.01  # probability that permuted memberships share as much with the i
 class FixedDetector:
     """Finds a mark at its place by a matched filter.
 
-    filter: discriminant on image gradients; threshold: of its scores; mask: (H, W) bool, where the mark lies.
+    filter: on image gradients, or on colours; threshold: of its scores; mask: (H, W) bool, where the mark lies.
     """
 
-    filter: Discriminant
+    filter: Discriminant | ColourFilter
     threshold: float
     mask: NDArray[np.bool_]
 
@@ -58,6 +60,8 @@ def isolate_fixed(
     """
     region = None if mask is None else torch.from_numpy(grown(mask, 1))
     found = settle(images, members, seed, region)
+    if region is None and _overlap(found, members) < _ALIKE:
+        found = _better(found, settle_by_colour(images, members, seed), members)
     _check_agreement(found, members)
     mark = estimate_mark(images, heatmaps, found, mask)
     detector = FixedDetector(found.discriminant, found.split.threshold, mark.place)
@@ -65,6 +69,19 @@ def isolate_fixed(
     masks = found.members[:, None, None] & mark.place
     sentence = describe(mark, found.members, separation)
     return Isolated("fixed", (mark.layer,), found.members, masks, detector, separation, boxes(masks), sentence, seed)
+
+
+def _better(by_edges: Membership, by_colour: Membership | None, cluster: NDArray[np.bool_]) -> Membership:
+    """Whichever finds the cluster's images again; what separates no groups finds nothing."""
+    if by_colour is None or by_colour.split.gap < GAP:
+        return by_edges
+    if by_edges.split.gap < GAP or _overlap(by_colour, cluster) > _overlap(by_edges, cluster):
+        return by_colour
+    return by_edges
+
+
+def _overlap(found: Membership, cluster: NDArray[np.bool_]) -> float:
+    return float((found.members & cluster).sum() / max(1, (found.members | cluster).sum()))
 
 
 def _check_agreement(found: Membership, cluster: NDArray[np.bool_]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, from_numpy
 
@@ -13,6 +14,7 @@ from unhans.artifacts.isolated import NothingIsolatedError
 from unhans.artifacts.layer_estimate import Statistics, estimate_layer, ratio_noise, statistics
 from unhans.artifacts.membership import Membership
 from unhans.artifacts.relevant import Choice, Part, choose, relevance_density
+from unhans.spray.constant_colours import ColourFilter
 from unhans.spray.image_groups import split
 
 RIM = 3  # pixels round the strong contrast in which a faint rim of the mark can lie
@@ -44,9 +46,12 @@ def estimate_mark(
     images: (n, 3, H, W) in [0, 1]; heatmaps: (n, H, W); mask: (H, W) bool, where the user says it lies, all of which is
     then kept. Raises NothingIsolatedError where the images agree nowhere, or no part is relevant.
     """
-    change = contrast(found.carriers, found.rest)
-    places = _places(change, found) if mask is None else [mask]
     groups = statistics(images, found.members), statistics(images, ~found.members)
+    if isinstance(found.discriminant, ColourFilter):
+        change, places = _of_colours(found.discriminant, groups)
+    else:
+        change = contrast(found.carriers, found.rest)
+        places = _places(change, found) if mask is None else [mask]
     rim = RIM if mask is None else 0
     layer = estimate_layer(*groups, change, places, rim)
     places = [place for place in places if _visible(layer[3].numpy()[place], found) and not _lacked(place, groups)]
@@ -62,6 +67,13 @@ def estimate_mark(
         )
     kept = np.any([part.mask for part in choice.kept], axis=0)
     return Mark(layer * from_numpy(grown(kept, rim)), kept, choice)
+
+
+def _of_colours(found: ColourFilter, groups: tuple[Statistics, Statistics]) -> tuple[Tensor, list[NDArray[np.bool_]]]:
+    """The change of the mean image, and its parts, where the colours that the members share are known."""
+    sure = found.present > 0
+    change = torch.from_numpy(groups[0].mean - groups[1].mean).float() * sure
+    return change, regions(sure.numpy())
 
 
 def _places(change: Tensor, found: Membership) -> list[NDArray[np.bool_]]:

@@ -12,9 +12,12 @@ from torch import Tensor
 from unhans.artifacts.agreement import Split, split_scores
 from unhans.artifacts.discriminant import Discriminant, discriminant
 from unhans.artifacts.moments import Moments, gradient_moments
+from unhans.spray.constant_colours import ColourFilter, colour_filter
 
 FOLDS = 5  # parts of the cross-fitting
 _ROUNDS = 8
+_COLOUR_ROUNDS = 3
+_TRIED = 8  # members whose colours are tried
 _PATIENCE = 3  # rounds after which groups that are still not apart are given up
 GAP = 4.0  # robust standard deviations between two groups of scores; those of random clusters stay below 3
 
@@ -24,7 +27,7 @@ class Membership:
     """Members by matching, and what they were found with.
 
     members: (n,) bool. scores: (n,) held out; split: how they fall into two groups. carriers, rest: moments of the
-    gradients of both groups; discriminant: fitted to all samples.
+    gradients of both groups; discriminant: what scores an image, fitted to all samples.
     """
 
     members: NDArray[np.bool_]
@@ -32,7 +35,7 @@ class Membership:
     split: Split
     carriers: Moments
     rest: Moments
-    discriminant: Discriminant
+    discriminant: Discriminant | ColourFilter
 
 
 def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor | None = None) -> Membership:
@@ -52,6 +55,28 @@ def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor
             break
         members = found
     return Membership(members, scores, split, carriers, rest, discriminant(carriers, rest, region))
+
+
+def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> Membership | None:
+    """Refine a cluster's membership by the colours that its images have at the same pixels; None where they have none.
+
+    Opaque marks are found by them whatever lies beside. A filter is fitted to the members as they are, not held out:
+    the colours of one image are no share of those of many.
+    """
+    rng, members = np.random.default_rng([seed, len(images), 7]), cluster
+    for _ in range(_COLOUR_ROUNDS):
+        groups = [images[torch.from_numpy(group)] for group in (members, ~members)]
+        fitted = colour_filter(*groups, _TRIED, rng) if min(map(len, groups)) >= 2 else None
+        if fitted is None:
+            return None
+        scores = fitted.scores(images).numpy()
+        split = split_scores(scores)
+        found = scores > split.threshold
+        if (found == members).all() or not 2 <= found.sum() <= len(found) - 2:
+            break
+        members = found
+    rest, carriers = gradient_moments(images, torch.from_numpy(members.astype(np.int64)), 2)
+    return Membership(members, scores, split, carriers, rest, fitted)
 
 
 def deal(members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -33,6 +33,7 @@ USUAL: Mapping[str, tuple[float, float]] = {
     "latent maximum": (0.66, 0.15),
     "raw images": (0.74, 0.12),
     "image pattern": (2.7, 0.5),
+    "image colours": (5.5, 1.3),
     "image statistics": (0.32, 0.12),
 }
 OTHER = (0.6, 0.2)
