@@ -60,8 +60,15 @@ def verdict_lines(case: Case, truth: str = "") -> RenderableType:
     heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (state, STYLES.get(state, "bold")), why)
     for label, text in {**case_grounds(case), "Truth": truth}.items():
         if text:
-            lines.add_row(Text(label, "dim"), Text(text))
+            lines.add_row(Text(label, "dim"), Text(_shortened(text) if label == "Reason" else text))
     return Group(heading, Padding(lines, (0, 0, 1, 2)))
+
+
+def _shortened(reason: str) -> str:
+    """The first of many reasons for which nothing was isolated, one for each kind of artifact and each group."""
+    parts = reason.split("; ")
+    more = f"; and {len(parts) - 1} further reasons, which the report lists." if len(parts) > 1 else ""
+    return parts[0] + more
 
 
 def effect_rows(cases: Sequence[Case]) -> list[Row]:
