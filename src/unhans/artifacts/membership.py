@@ -60,16 +60,14 @@ def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor
 def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> Membership | None:
     """Refine a cluster's membership by the colours that its images have at the same pixels; None where they have none.
 
-    Opaque marks are found by them whatever lies beside. A filter is fitted to the members as they are, not held out:
-    the colours of one image are no share of those of many.
+    Opaque marks are found by them whatever lies beside. A sample's score comes from a filter that was fitted to the
+    other half of the samples.
     """
     rng, members = np.random.default_rng([seed, len(images), 7]), cluster
     for _ in range(_COLOUR_ROUNDS):
-        groups = [images[torch.from_numpy(group)] for group in (members, ~members)]
-        fitted = colour_filter(*groups, _TRIED, rng) if min(map(len, groups)) >= 2 else None
-        if fitted is None:
+        scores, fitted = _by_other_half(images, members, rng), _fitted(images, members, rng)
+        if scores is None or fitted is None:
             return None
-        scores = fitted.scores(images).numpy()
         split = split_scores(scores)
         found = scores > split.threshold
         if (found == members).all() or not 2 <= found.sum() <= len(found) - 2:
@@ -77,6 +75,22 @@ def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
         members = found
     rest, carriers = gradient_moments(images, torch.from_numpy(members.astype(np.int64)), 2)
     return Membership(members, scores, split, carriers, rest, fitted)
+
+
+def _by_other_half(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64] | None:
+    half, scores = deal(members, rng) % 2 == 0, np.empty(len(images))
+    for own in (half, ~half):
+        rows = torch.from_numpy(~own)
+        fitted = _fitted(images[rows], members[~own], rng)
+        if fitted is None:
+            return None
+        scores[own] = fitted.scores(images[torch.from_numpy(own)]).numpy()
+    return scores
+
+
+def _fitted(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator) -> ColourFilter | None:
+    groups = [images[torch.from_numpy(group)] for group in (members, ~members)]
+    return colour_filter(*groups, _TRIED, rng) if min(map(len, groups)) >= 2 else None
 
 
 def deal(members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
