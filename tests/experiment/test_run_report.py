@@ -85,7 +85,7 @@ def run_of(folder, cases):
     images = dataset()
     return SimpleNamespace(
         cases=cases, folder=folder, dataset=images, ranking=ranking(), attribution=Relevance(), labels=images.labels,
-        batch_size=16, seed=0,
+        batch_size=16, seed=0, seconds={"audit": {LABEL: 1.0}, "test": {}},
     )  # fmt: skip
 
 
