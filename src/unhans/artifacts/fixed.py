@@ -18,6 +18,7 @@ from unhans.artifacts.membership import GAP, Membership, settle, settle_by_colou
 from unhans.artifacts.separation import area_under_roc
 from unhans.artifacts.wording import describe
 from unhans.spray.constant_colours import ColourFilter
+from unhans.spray.image_groups import MARK
 
 _ALIKE = 0.8  # overlap with the cluster from which its edges have found the mark, and colours are not looked at
 _CHANCE = 0.01  # probability that permuted memberships share as much with the images found
@@ -72,8 +73,8 @@ def isolate_fixed(
 
 
 def _better(by_edges: Membership, by_colour: Membership | None, cluster: NDArray[np.bool_]) -> Membership:
-    """Whichever finds the cluster's images again; what separates no groups finds nothing."""
-    if by_colour is None or by_colour.split.gap < GAP:
+    """Whichever finds the cluster's images again; colours that separate them less than a mark's do are a scene's."""
+    if by_colour is None or by_colour.split.gap < MARK:
         return by_edges
     if by_edges.split.gap < GAP or _overlap(by_colour, cluster) > _overlap(by_edges, cluster):
         return by_colour

@@ -23,6 +23,7 @@ COLOURS = "image colours"
 STATISTICS = "image statistics"
 SIDE = 112  # pixels to which larger images are averaged before patterns are looked for
 THINNED = 56  # pixels to which larger images are thinned before constant colours are looked for
+MARK = 12.0  # standard deviations: opaque marks have 20 and more, what photographs share by nature has up to 8
 TRIED = 24  # images whose colours are tried: one of ten carries a mark, and is among them in nine of ten cases
 FOLDS = 5
 ROUNDS = 5
@@ -111,8 +112,8 @@ def colour_groups(images: Described, reference: Described) -> list[Group]:
 
     A filter for colours that many images of the class share and few of the reference (`ColourFilter`) scores every
     image; the scores are split in two, and the filter is fitted again to the upper part against all others. The
-    strength is the distance of the two parts' means in standard deviations within them, as for patterns; opaque marks
-    have more than ten, and what scenes share by nature up to eight.
+    strength is the distance of the two parts' means in standard deviations within them, as for patterns; below 12 it is
+    what scenes share by nature, as the sky or a white ground, and no group is returned.
     """
     own, other = (torch.from_numpy(one.small) for one in (images, reference))
     rng, least = np.random.default_rng(len(images)), smallest_group(len(images))
@@ -131,7 +132,7 @@ def colour_groups(images: Described, reference: Described) -> list[Group]:
         same, members, strength = bool((upper == members).all()), upper, float(found.distance[0])
         if same:
             break
-    return [] if members.all() else [Group(COLOURS, members, strength, method="pattern")]
+    return [Group(COLOURS, members, strength, method="pattern")] if strength >= MARK and not members.all() else []
 
 
 def statistic_groups(images: Described, reference: Described) -> list[Group]:
