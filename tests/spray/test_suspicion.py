@@ -235,3 +235,11 @@ def test_the_numbers_are_those_of_spray_and_of_the_control():
     assert found.numbers()["control_lambda_2"] == control.eigenvalues_[1]
     assert "control_lambda_2" not in judge(replace(one, control=None)).numbers()
     assert all(isinstance(value, float) for value in found.numbers().values())
+
+
+def test_a_statistic_that_falls_in_two_in_most_classes_tells_of_the_data():
+    drawings = {"image statistics: local brightness": 2.5, "input relevance": 0.55}
+    common = [entry(i, **(drawings | {"image statistics: local brightness": 1.0 + 0.1 * i})) for i in range(9)]
+    assert not any(one.suspicious for one in ranked([entry(9, **drawings), *common]))
+    rare = [entry(i, **{"image statistics: local brightness": 0.3, "input relevance": 0.55}) for i in range(9)]
+    assert [one.label for one in ranked([entry(9, **drawings), *rare]) if one.suspicious] == [9]

@@ -18,6 +18,7 @@ from unhans.spray.finding import ClassAudit
 
 PRIOR = 10  # classes that the usual spread counts as
 BETWEEN = 1.0  # variance of the centre between data sets, by that of the classes of one: digits differ from photographs
+COMMON, UNUSUAL = 5, 3.0  # classes, and deviations of their median beyond which a statistic tells of the data set
 MEDIAN = math.pi / 2  # variance of a median by that of a mean
 FREEDOM = 8  # degrees of Student's t: strengths of clean classes have heavier tails than a normal distribution
 RATE = 0.05  # of false discoveries among the suspicious classes
@@ -120,7 +121,7 @@ def ranked(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
         return []
     strengths = _by_view(entries)
     chances = [
-        _chance(entry, {view: _beside(view, strengths[view], i) for view in entry.strengths})
+        _chance(entry, {view: _beside(view, strengths[view], i) for view in entry.strengths if view in strengths})
         for i, entry in enumerate(entries)
     ]
     found = false_discovery_control(chances) <= RATE
@@ -148,9 +149,21 @@ def usual(view: str) -> tuple[float, float]:
 
 
 def _by_view(entries: Sequence[Suspicion]) -> dict[str, NDArray[np.float64]]:
-    """The strengths of all classes (n,) by view, NaN where a class has none."""
+    """The strengths of all classes (n,) by view, NaN where a class has none.
+
+    Statistics of images that fall in two in most classes, as the ink of centred drawings does, are left out: they tell
+    of the data set and not of a class. Their groups are tested like all others.
+    """
     views = sorted({view for entry in entries for view in entry.strengths})
-    return {view: np.array([entry.strengths.get(view, math.nan) for entry in entries]) for view in views}
+    found = {view: np.array([entry.strengths.get(view, math.nan) for entry in entries]) for view in views}
+    return {view: values for view, values in found.items() if not _of_the_data(view, values)}
+
+
+def _of_the_data(view: str, strengths: NDArray[np.float64]) -> bool:
+    known = strengths[~np.isnan(strengths)]
+    centre, spread = usual(view)
+    common = len(known) >= COMMON and float(np.median(known)) > centre + UNUSUAL * spread
+    return view.startswith("image statistics") and common
 
 
 def _beside(view: str, strengths: NDArray[np.float64], own: int) -> tuple[float, float]:
@@ -171,7 +184,7 @@ def _beside(view: str, strengths: NDArray[np.float64], own: int) -> tuple[float,
 
 def _chance(entry: Suspicion, tables: Mapping[str, tuple[float, float]]) -> float:
     """The probability that a clean class has a group that stands apart as far by any of its views."""
-    if not entry.strengths:
+    z = [(entry.strengths[view] - centre) / spread for view, (centre, spread) in tables.items()]
+    if not z:
         return 1.0
-    z = [(strength - tables[view][0]) / tables[view][1] for view, strength in entry.strengths.items()]
     return float(min(1.0, len(z) * t.sf(max(z), FREEDOM)))
