@@ -10,6 +10,7 @@ from unhans.artifacts.color_cluster import ColorCluster
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError, free_artifact
 from unhans.artifacts.prototypes import prototypes
 from unhans.artifacts.separation import LEAST_AREA, Separation, held_out_separation
+from unhans.spray.groups import jaccard
 
 _AGREED = 0.5  # overlap of two masks of a thing, by relevance and by colour, that makes it a prototype's candidate
 _LEAST_AGREED = 0.5  # share of the cluster in which the two must overlap: else colour finds something else there
@@ -39,7 +40,7 @@ def isolate_colored(
 def _with_detector(cluster: ColorCluster, separation: Separation) -> Isolated:
     detector = cluster.detector(cluster.learners, separation.threshold)
     match = detector.match(cluster.images)
-    agreed = [i for i in cluster.learners.tolist() if _overlap(match.masks[i], cluster.mask(i)) > _AGREED]
+    agreed = [i for i in cluster.learners.tolist() if jaccard(match.masks[i], cluster.mask(i)) > _AGREED]
     _check_agreement(len(agreed), len(cluster.learners))
     _check_size(match.masks[match.carries & cluster.members])
     layers = prototypes(
@@ -75,7 +76,3 @@ def _check_size(masks: NDArray[np.bool_]) -> None:
             "the cluster's colours are not those of a part of the images: what has them covers "
             f"{covered:.0%} of an image, and at most {_WHOLE:.0%} is a patch"
         )
-
-
-def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return float((one & other).sum() / max(1, (one | other).sum()))

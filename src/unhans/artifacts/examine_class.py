@@ -27,6 +27,7 @@ from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.measurement import measure
 from unhans.artifacts.put_on import is_whole
 from unhans.artifacts.sampling import evenly
+from unhans.spray.groups import jaccard
 
 if TYPE_CHECKING:
     from unhans.spray import Suspicion
@@ -217,7 +218,7 @@ def _isolated(
         numbers = own if images is sample.images else None
         several: list[Isolated] = []
         for kind in candidate.kinds(plan):
-            if kind == "free" and any(_overlap(one.members, members) >= SAME for one in several):
+            if kind == "free" and any(jaccard(one.members, members) >= SAME for one in several):
                 continue  # what these images share has a place: at changing places it would be found again
             try:
                 options = {"kind": kind, "mask": plan.mask, "seed": plan.seed, "numbers": numbers}
@@ -256,14 +257,10 @@ def _same(one: Isolated, other: Isolated) -> bool:
     """Whether two isolated artifacts are the same one: of one kind, on the same samples, at the same places."""
     if one.kind != other.kind or type(one.transform) is not type(other.transform):
         return False
-    if _overlap(one.members, other.members) < SAME:
+    if jaccard(one.members, other.members) < SAME:
         return False
     both = one.members & other.members
-    return is_whole(one) or _overlap(one.masks[both], other.masks[both]) >= SAME
-
-
-def _overlap(left: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
-    return float((left & right).sum() / max(1, (left | right).sum()))
+    return is_whole(one) or jaccard(one.masks[both], other.masks[both]) >= SAME
 
 
 def _best(
@@ -282,7 +279,7 @@ def _best(
     kept: list[_Found] = []
     for one in ranked:
         if len(kept) < plan.tests and all(
-            _overlap(one.isolated.members, other.isolated.members) < DIFFERENT for other in kept
+            jaccard(one.isolated.members, other.isolated.members) < DIFFERENT for other in kept
         ):
             kept.append(one)
     return kept

@@ -18,6 +18,7 @@ from unhans.artifacts.membership import GAP, Membership, settle, settle_by_colou
 from unhans.artifacts.separation import area_under_roc
 from unhans.artifacts.wording import describe
 from unhans.spray.constant_colours import ColourFilter
+from unhans.spray.groups import jaccard
 from unhans.spray.image_groups import MARK
 
 _ALIKE = 0.8  # overlap with the cluster from which its edges have found the mark, and colours are not looked at
@@ -61,7 +62,7 @@ def isolate_fixed(
     """
     region = None if mask is None else torch.from_numpy(grown(mask, 1))
     found = settle(images, members, seed, region)
-    if region is None and _overlap(found, members) < _ALIKE:
+    if region is None and jaccard(found.members, members) < _ALIKE:
         found = _better(found, settle_by_colour(images, members, seed), members)
     _check_agreement(found, members)
     mark = estimate_mark(images, heatmaps, found, mask)
@@ -76,13 +77,9 @@ def _better(by_edges: Membership, by_colour: Membership | None, cluster: NDArray
     """Whichever finds the cluster's images again; colours that separate them less than a mark's do are a scene's."""
     if by_colour is None or by_colour.split.gap < MARK:
         return by_edges
-    if by_edges.split.gap < GAP or _overlap(by_colour, cluster) > _overlap(by_edges, cluster):
+    if by_edges.split.gap < GAP or jaccard(by_colour.members, cluster) > jaccard(by_edges.members, cluster):
         return by_colour
     return by_edges
-
-
-def _overlap(found: Membership, cluster: NDArray[np.bool_]) -> float:
-    return float((found.members & cluster).sum() / max(1, (found.members | cluster).sum()))
 
 
 def _check_agreement(found: Membership, cluster: NDArray[np.bool_]) -> None:

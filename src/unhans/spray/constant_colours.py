@@ -10,15 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 TOLERANCE = 0.06  # by which a channel in [0, 1] may differ: JPEG and interpolation change a colour by less
 SURE = 4.0  # standard errors by which the share of images with a colour must exceed that of the others
 FEWEST = 3  # such pixels
 COMPARED = 300  # images of each side that a filter is fitted to
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
