@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unhans.artifacts.case import Case
+from unhans.artifacts.effect import Effect
 from unhans.report import reason_of, state_of
 from unhans.report.measures import PROBABILITY
 from unhans.spray import Suspicion
@@ -29,11 +30,15 @@ def findings(ranking: Sequence[Suspicion], cases: Mapping[int, Case], verified: 
     states: dict[str, list[str]] = {state: [] for state in STATES}
     for entry in ranking:
         case = cases.get(entry.label)
-        state = "not tested" if case is None else "nothing isolated" if case.isolated is None else state_of(case)
+        state = "not tested" if case is None else _state(case)
         said = f"{entry.name} ({outcome(case)})" if case is not None and state in ("proven", "open") else entry.name
         states[state].append(said)
     parts = [f"{state}: {_listed(names)}" for state, names in states.items() if names]
     return "; ".join(parts if states["proven"] else ["proven: none", *parts])
+
+
+def _state(case: Case) -> str:
+    return "nothing isolated" if reason_of(case) == "not isolated" else state_of(case)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -44,21 +49,31 @@ def _listed(names: Sequence[str]) -> str:
 def outcome(case: Case) -> str:
     """Say in a few words what became of a case: its effect with the 95 % interval, or why there is none."""
     state, reason = state_of(case), reason_of(case)
+    if case.features is not None and reason == "features only":
+        return f"{reason}: {_change(case.features.added[0].effect)}"
     if case.proof is None:
         trouble = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
         return f"{reason or state}: {trouble}".rstrip(".: ")
-    effect = case.proof.added[0].effect
-    change = f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}"
+    change = _change(case.proof.added[0].effect)
     return change if case.proven else f"{reason or state}: {change}"
 
 
+def _change(effect: Effect) -> str:
+    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}"
+
+
 def numbers(case: Case) -> dict[str, float]:
-    """Return what a logger can plot: whether it is proven, and Δp with its interval where it was measured."""
+    """Return what a logger can plot: whether it is proven, and Δp with its interval where it was measured.
+
+    features_delta_p is that of the group's direction in feature space, where no pixels were isolated.
+    """
     found = {"proven": float(case.proven)}
-    if case.proof is not None:
-        effect = case.proof.added[0].effect
-        low, high = effect.probability_interval
-        found |= {"delta_p": effect.probability, "delta_p_low": low, "delta_p_high": high}
+    for prefix, tested in (("", case.proof), ("features_", case.features)):
+        if tested is not None:
+            effect = tested.added[0].effect
+            low, high = effect.probability_interval
+            found |= {f"{prefix}delta_p": effect.probability}
+            found |= {f"{prefix}delta_p_low": low, f"{prefix}delta_p_high": high}
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import shutil
 from pathlib import Path
@@ -344,5 +345,9 @@ def test_a_cluster_without_agreement_is_said_and_the_run_ends_well(tmp_path, cap
     (found,) = records(tmp_path / "out")
     assert (found["verdict"], found["reason"]) == ("open", "not isolated")
     assert found["trouble"]
-    assert found["trouble"].lower() in " ".join(capsys.readouterr().out.split()).lower()
+    printed = " ".join(capsys.readouterr().out.split()).lower()
+    first, *more = found["trouble"].split("; ")  # the terminal tells the first reason, the report all
+    assert first.lower() in printed
+    assert not more or f"and {len(more)} further reasons, which the report lists" in printed
+    assert all(reason in html.unescape((tmp_path / "out" / "report.html").read_text()) for reason in more)
     assert not list((tmp_path / "out" / "artifacts").glob("*.png"))

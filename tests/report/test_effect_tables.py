@@ -30,6 +30,7 @@ from unhans.report import (
     write_cases,
     write_effects,
 )
+from unhans.report.class_states import class_states
 from unhans.report.measures import LOGIT, PROBABILITY, RANK, SHARE, signed
 
 
@@ -193,13 +194,15 @@ def test_features_alone_are_open_and_say_their_effect():
     said, verdict = case_sentences(case)[2:]
     assert "Added to 60 samples of other classes, its direction in the features of layer 'layer4' changes" in said
     assert f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}" in said
-    assert verdict.startswith(
-        "Open: its effect was tested in feature space only. No pixels were isolated, so no person"
-    )
+    assert verdict.startswith("Open: the network uses what the samples of this group share, as a test in feature space")
+    (state,) = class_states([(1, CLASSES[1])], [case], {}, {}, {})
+    assert state.effect == f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)} in feature space."
     lines = lines_of(printed([case]))
     assert list(lines) == ["Verdict", "Effect", "Missing"]
     small = replace(case, features=replace(case.features, added=(trial_of("concept", 0.0, 500),)))
-    assert (state_of(small), reason_of(small)) == ("open", "features only")  # never: not used
+    assert (state_of(small), reason_of(small)) == ("open", "not isolated")  # never: not used
+    assert "shows no effect of the group, but clears nothing" in case_sentences(small)[3]
+    assert class_states([(1, CLASSES[1])], [small], {}, {}, {})[0].effect == ""
 
 
 def test_features_are_in_the_record_and_in_the_rows():

@@ -15,6 +15,20 @@ ExplainImages = Callable[[Tensor, int], NDArray[np.float32]]
 Read = Callable[[NDArray[np.int64]], tuple[Tensor, NDArray[np.int64]]]
 
 
+class FeatureSpace(Protocol):
+    """The features of one layer of a network; images are (n, 3, H, W) in [0, 1]."""
+
+    layer: str
+
+    def means(self, images: Tensor) -> NDArray[np.float64]:
+        """Return the features averaged over all places: (n, C)."""
+        ...
+
+    def moved(self, images: Tensor, shifts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logits (n, classes) with shifts (n, C) added to the features at every place."""
+        ...
+
+
 class Layered(Protocol):
     """An artifact: an RGBA layer that has its place on every sample."""
 
@@ -30,7 +44,8 @@ class Bench:
     predict: images → logits (n, C) in float64, the network in evaluation mode. explain: images and a class →
     heatmaps (n, H, W) with respect to it. read: data-set indices → the images that can be read, as they are (with a
     planted artifact), and their indices. labels: (N,) of the whole data set; classes: names by label; batch_size:
-    images at once; seed: of everything that is drawn.
+    images at once; seed: of everything that is drawn; features: → those of its last layer with places, None where it
+    has none.
     """
 
     predict: Predict
@@ -40,6 +55,7 @@ class Bench:
     classes: Sequence[str]
     batch_size: int = 32
     seed: int = 0
+    features: Callable[[], FeatureSpace | None] = lambda: None
 
     def batches(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
         """Give images and their indices, batch by batch; what cannot be read is left out."""

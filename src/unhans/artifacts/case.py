@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unhans.artifacts.comparison import comparisons
+from unhans.artifacts.ruling import rivals_of, ruled
+
 if TYPE_CHECKING:
     from unhans.artifacts.isolated import Isolated
     from unhans.artifacts.proof import Proof
@@ -41,6 +44,11 @@ class FeatureEffect:
     layer: str
     added: tuple[Trial, ...]
     removed: tuple[Trial, ...] = ()
+
+    @property
+    def shown(self) -> bool:
+        """Whether adding it passes the rule of a proven artifact. It is not among the tests of the error rate."""
+        return ruled(self.added[0].effect, comparisons(self.added)[0], rivals_of(self.added)).name == "proven"
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from unhans.artifacts.addition import add, pasted
 from unhans.artifacts.bench import Bench
-from unhans.artifacts.case import Case
+from unhans.artifacts.case import Case, FeatureEffect
 from unhans.artifacts.effect import differences
-from unhans.artifacts.examine import Kind, Truth, examine_isolated
+from unhans.artifacts.examine import FIRST, Kind, Truth, examine_isolated
+from unhans.artifacts.feature_effect import feature_effect
 from unhans.artifacts.image_statistics import Statistics
 from unhans.artifacts.isolate import isolate_all
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
@@ -168,7 +169,9 @@ def examine_class(
     if any(one.lent for one in found):
         tested_on = np.setdiff1d(tested_on, lent)
     if not found:
-        return [replace(empty, trouble="; ".join(reasons), view=candidates[0].view if candidates else WHOLE)]
+        view = candidates[0].view if candidates else WHOLE
+        features = _in_features(bench, sample, candidates, chosen_on, tested_on, plan, advance)
+        return [replace(empty, trouble="; ".join(reasons), view=view, features=features)]
     cases = []
     for one in _best(bench, sample, found, plan, chosen_on, advance):
         case = replace(empty, isolated=one.isolated, view=one.view)
@@ -188,6 +191,25 @@ def examine_class(
             )
         )
     return sorted(cases, key=_importance)
+
+
+def _in_features(
+    bench: Bench,
+    sample: Sample,
+    candidates: Sequence[Candidate],
+    chosen_on: NDArray[np.int64],
+    tested_on: NDArray[np.int64],
+    plan: Plan,
+    advance: Advance,
+) -> FeatureEffect | None:
+    """What the first group does in feature space, that can be tested there; its pixels are not known."""
+    most = evenly(bench.labels, tested_on, min(plan.samples, FIRST), plan.seed)
+    for candidate in candidates:
+        options = {"others": chosen_on, "tested_on": most, "advance": advance}
+        effect = feature_effect(bench, sample.label, sample.index, candidate.members, **options)
+        if effect is not None:
+            return effect
+    return None
 
 
 def _importance(case: Case) -> tuple[bool, float]:

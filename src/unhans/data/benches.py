@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
 from unhans.artifacts import Artifact
-from unhans.artifacts.bench import Bench
+from unhans.artifacts.bench import Bench, Read
 from unhans.attribution import Attribution, Explain, explain_all
+from unhans.attribution.features import Features, last_features
 from unhans.attribution.isolation import frozen_view, isolated
 from unhans.data import reading
 from unhans.data.dataset import ImageDataset
@@ -61,6 +62,7 @@ def bench_of(
         drawn = np.random.default_rng(seed).permutation(len(labels))[:SAMPLES]
         scale = pixel_scale(dataset, drawn)
     explain = cache(lambda: attribution.of(network))  # not before it is wanted: a monitor explains nothing
+    space = cache(lambda: _feature_space(network, scale, read, labels, torch.device(device)))
 
     def read(indices: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
         images, kept = reading.read(dataset, indices)
@@ -74,6 +76,7 @@ def bench_of(
         classes=class_names(dataset, labels),
         batch_size=batch_size,
         seed=seed,
+        features=space,
     )
 
 
@@ -127,6 +130,41 @@ def true_images(dataset: Dataset) -> Callable[[int], Tensor] | None:
     """Return the function from an index to the image (3, H, W) without the planted artifact; None where none is."""
     planted = planted_in(dataset)
     return None if planted is None else planted.truth
+
+
+@dataclass(frozen=True)
+class _FeatureSpace:
+    """The features of a layer for images in [0, 1]."""
+
+    features: Features
+    scale: PixelScale
+    device: torch.device
+
+    @property
+    def layer(self) -> str:
+        return self.features.layer
+
+    def means(self, images: Tensor) -> NDArray[np.float64]:
+        with isolated(self.device):
+            return self.features.means(self.scale.to_model(images.to(self.device))).cpu().numpy()
+
+    def moved(self, images: Tensor, shifts: NDArray[np.float64]) -> NDArray[np.float64]:
+        with isolated(self.device):
+            inputs = self.scale.to_model(images.to(self.device))
+            return self.features.moved(inputs, torch.from_numpy(shifts)).cpu().numpy()
+
+
+def _feature_space(
+    network: nn.Module, scale: PixelScale, read: Read, labels: NDArray[np.int64], device: torch.device
+) -> _FeatureSpace | None:
+    """The last features of a network; None where it has none, or no image can be read."""
+    readable = (read(np.array([index]))[0] for index in np.flatnonzero(labels >= 0))
+    example = next((images for images in readable if len(images)), None)
+    if example is None:
+        return None
+    with isolated(device):
+        found = last_features(network, scale.to_model(example.to(device)))
+    return None if found is None else _FeatureSpace(found, scale, device)
 
 
 def _logits(

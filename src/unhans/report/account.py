@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
 SPLITS = {"train": "training", "val": "validation"}
-NO_PIXELS = "No pixels were isolated, so no person can see what it is: features alone prove nothing and clear nothing."
+SHOWN = (
+    "Open: the network uses what the samples of this group share, as a test in feature space shows. No pixels of it "
+    "were isolated: look at the images of the group to see what it may be."
+)
+NOT_SHOWN = (
+    "Open: no artifact could be isolated. A test in feature space shows no effect of the group, but clears nothing."
+)
 NO_LAYER = "A layer that can be pasted: a mask of where the artifact lies, or a picture of it."
 
 
@@ -35,9 +41,9 @@ def reason_of(case: Case) -> Reason | None:
     """Return why a case is open; None where it is not."""
     if case.proof is not None:
         return case.proof.verdict.reason
-    if case.features is not None:
+    if case.features is not None and case.features.shown:
         return "features only"
-    return "not isolated" if case.trouble else None
+    return "not isolated" if case.trouble or case.features is not None else None
 
 
 def missing_of(case: Case) -> str:
@@ -152,7 +158,7 @@ def _verdict(case: Case) -> str:
     if case.proof is not None:
         return case.proof.verdict.sentence
     if case.features is not None:
-        return f"Open: its effect was tested in feature space only. {NO_PIXELS}"
+        return SHOWN if case.features.shown else NOT_SHOWN
     if state_of(case) == "not tested":
         return "Not tested."
     what = "no artifact could be isolated" if case.isolated is None else "what was isolated has no layer to paste"

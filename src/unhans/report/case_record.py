@@ -63,6 +63,7 @@ def _test(verdict: Verdict | None) -> dict[str, Any]:
 def _features(features: FeatureEffect) -> dict[str, Any]:
     return {
         "layer": features.layer,
+        "shown": features.shown,
         "added": [_trial(trial) for trial in features.added],
         "removed": [_trial(trial) for trial in features.removed],
     }

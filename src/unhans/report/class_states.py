@@ -176,7 +176,7 @@ def _state(
     if not cases:
         return ClassState(label, name, "not tested", missing=why, audit_seconds=audited)
     case = min(cases, key=lambda one: STATES.index(state_of(one)))
-    missing = "" if case.proof else trouble_said(case)
+    missing = "" if case.proof or reason_of(case) == "features only" else trouble_said(case)
     return ClassState(
         label=label,
         name=name,
@@ -191,10 +191,12 @@ def _state(
 
 
 def _effect(case: Case) -> str:
-    if case.proof is None:
+    in_features = case.proof is None and case.features is not None and case.features.shown
+    tested = case.features if in_features else case.proof
+    if tested is None:
         return ""
-    effect = case.proof.added[0].effect
-    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}."
+    effect = tested.added[0].effect
+    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}{' in feature space' * in_features}."
 
 
 def _seconds(value: float | None) -> str:
