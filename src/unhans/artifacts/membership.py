@@ -65,14 +65,17 @@ def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
     """
     rng, members = np.random.default_rng([seed, len(images), 7]), cluster
     for _ in range(_COLOUR_ROUNDS):
-        scores, fitted = _by_other_half(images, members, rng), _fitted(images, members, rng)
-        if scores is None or fitted is None:
+        scores = _by_other_half(images, members, rng)
+        if scores is None:
             return None
         split = split_scores(scores)
         found = scores > split.threshold
         if (found == members).all() or not 2 <= found.sum() <= len(found) - 2:
             break
         members = found
+    fitted = _fitted(images, members, rng)
+    if fitted is None:
+        return None
     rest, carriers = gradient_moments(images, torch.from_numpy(members.astype(np.int64)), 2)
     return Membership(members, scores, split, carriers, rest, fitted)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 TOLERANCE = 0.06  # by which a channel in [0, 1] may differ: JPEG and interpolation change a colour by less
 SURE = 4.0  # standard errors by which the share of images with a colour must exceed that of the others
 FEWEST = 3  # such pixels
+MARK = 12.0  # standard deviations between two groups of scores: opaque marks have 20 and more, scenes up to 8
 COMPARED = 300  # images of each side that a filter is fitted to
 
 

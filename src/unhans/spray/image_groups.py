@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from unhans.spray.constant_colours import colour_filter
+from unhans.spray.constant_colours import MARK, colour_filter
 from unhans.spray.groups import Group, Members, smallest_group
 
 PATTERN = "image pattern"
@@ -23,7 +23,6 @@ COLOURS = "image colours"
 STATISTICS = "image statistics"
 SIDE = 112  # pixels to which larger images are averaged before patterns are looked for
 THINNED = 56  # pixels to which larger images are thinned before constant colours are looked for
-MARK = 12.0  # standard deviations: opaque marks have 20 and more, what photographs share by nature has up to 8
 TRIED = 24  # images whose colours are tried: one of ten carries a mark, and is among them in nine of ten cases
 FOLDS = 5
 ROUNDS = 5

@@ -39,8 +39,9 @@ class ClassResult:
 
     position: in the ranking, from 1; score: what it is ranked by; verdict: "not tested" where nothing could be pasted;
     index: (n,) the audited samples; members: (n,) of every proven candidate, else of the first one, () without any;
-    effect: Δp found, None where nothing was pasted; kind: of the isolated artifact, "" without one; seconds: of the
-    processor, as the machine may have other work.
+    effect: Δp found, None where nothing was pasted; kind: of the isolated artifact, "" without one; in_features: whether
+    a group of which nothing was isolated has an effect in feature space; seconds: of the processor, as the machine may
+    have other work.
     """
 
     label: int
@@ -52,6 +53,7 @@ class ClassResult:
     members: tuple[NDArray[np.bool_], ...]
     effect: float | None
     kind: str
+    in_features: bool
     seconds: float
 
 
@@ -104,5 +106,6 @@ def _result(suspect: Suspect, cases: Sequence[Case], place: int, score: float, s
         members=members,
         effect=None if first.proof is None else first.proof.added[0].effect.probability,
         kind=kinds[0] if kinds else "",
+        in_features=any(case.features is not None and case.features.shown for case in cases),
         seconds=seconds,
     )

@@ -91,6 +91,6 @@ def _truth(case: Case, run: Run) -> Line:
 
 def _result(result: ClassResult, run: Run) -> Line:
     """A class's result; its candidates are compared with the carriers where it is the planted class."""
-    kept = ("label", "name", "position", "score", "verdict", "effect", "kind", "seconds")
+    kept = ("label", "name", "position", "score", "verdict", "effect", "kind", "in_features", "seconds")
     candidates = [matched(each, result.index, run) for each in result.members] if result.label == run.target else []
     return {name: getattr(result, name) for name in kept} | {"n": len(result.index), "candidates": candidates}

@@ -76,6 +76,7 @@ def planted(lines: Sequence[Line]) -> Table:
         "adopted",
         "ranked 1st",
         "proven",
+        "or in features",
         "proven, not adopted",
         "precision",
         "recall",
@@ -108,8 +109,10 @@ def unplanted(lines: Sequence[Line]) -> Table:
         results = [each for _, some in found for each in some]
         if results:
             proven = [each["verdict"] == "proven" for each in results]
-            rows.append([name, str(len(results)), share(proven), *_verdicts(results)])
-    return Table("Clean classes: false proofs", ("", "classes", "proven", "not used", "open", "not tested"), rows)
+            shown = share([each.get("in_features", False) for each in results])
+            rows.append([name, str(len(results)), share(proven), *_verdicts(results), shown])
+    header = ("", "classes", "proven", "not used", "open", "not isolated", "of them shown in features")
+    return Table("Clean classes: false proofs", header, rows)
 
 
 def candidates(audits: Sequence[Line], methods: Sequence[Line]) -> Table:
@@ -176,6 +179,7 @@ def _planted_row(name: str, lines: Sequence[Line]) -> list[str]:
         str(len(adopted)),
         share([each["position"] == 1 for each in results]),
         share([each["verdict"] == "proven" for each in results]),
+        str(sum(each.get("in_features", False) for each in results)),
         f"{sum(each['verdict'] == 'proven' for each in others)}/{len(others)}",
         share([first["precision"] for first in firsts]),
         share(recall),
