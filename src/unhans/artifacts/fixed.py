@@ -17,9 +17,8 @@ from unhans.artifacts.mark import estimate_mark
 from unhans.artifacts.membership import GAP, Membership, settle, settle_by_colour
 from unhans.artifacts.separation import area_under_roc
 from unhans.artifacts.wording import describe
-from unhans.spray.constant_colours import ColourFilter
+from unhans.spray.constant_colours import MARK, ColourFilter
 from unhans.spray.groups import jaccard
-from unhans.spray.constant_colours import MARK
 
 _ALIKE = 0.8  # overlap with the cluster from which its edges have found the mark, and colours are not looked at
 _CHANCE = 0.01  # probability that permuted memberships share as much with the images found

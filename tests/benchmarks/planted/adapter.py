@@ -39,9 +39,9 @@ class ClassResult:
 
     position: in the ranking, from 1; score: what it is ranked by; verdict: "not tested" where nothing could be pasted;
     index: (n,) the audited samples; members: (n,) of every proven candidate, else of the first one, () without any;
-    effect: Δp found, None where nothing was pasted; kind: of the isolated artifact, "" without one; in_features: whether
-    a group of which nothing was isolated has an effect in feature space; seconds: of the processor, as the machine may
-    have other work.
+    effect: Δp found, None where nothing was pasted; kind: of the isolated artifact, "" without one; in_features:
+    whether a group of which nothing was isolated has an effect in feature space; seconds: of the processor, as the
+    machine may have other work.
     """
 
     label: int
