@@ -32,6 +32,10 @@ def test_borders_have_one_colour_and_watermarks_do_not():
     noisy = Border("x").layer(0, (64, 64))
     noisy[:3] = (noisy[:3] + 0.04 * torch.randn(3, 64, 64)).clamp(0, 1)
     assert is_uniform(noisy)
+    faint = torch.rand(4, 64, 64, generator=torch.Generator().manual_seed(0))
+    faint[3] *= 0.3  # what was not removed of an isolated layer
+    assert is_uniform(torch.where(noisy[3] > 0, noisy, faint))
+    assert not is_uniform(faint)
 
 
 def test_the_strongest_other_class_against_loops():

@@ -11,6 +11,7 @@ from torch import Tensor
 _LEAST = 1e-12  # a layer that shows nothing on a sample has no colour, but is no error
 UNIFORM = 0.1  # root mean square distance of a pixel's colour from the median that is still the same colour
 _MOST = 0.9  # of a layer's alpha that has the median colour where the layer has one colour
+_FAINT = 0.5  # of its largest alpha, below which a pixel's colour is not looked at
 
 
 def mean_colour(layer: Tensor) -> Tensor:
@@ -36,9 +37,10 @@ def filled(layer: Tensor, image: Tensor) -> Tensor:
 def is_uniform(layer: Tensor) -> bool:
     """Return whether the layer (4, H, W) has one colour, so that its mean colour would be itself.
 
-    It has where most of its alpha lies near the median colour; an isolated layer has faint pixels of any colour.
+    It has where most of the alpha of its clearest pixels, of half its largest alpha and more, lies near their median
+    colour. The faint pixels of an isolated layer have any colour: how far its carriers happen to differ from others.
     """
-    shown = layer[3].flatten() > 0
+    shown = layer[3].flatten() > _FAINT * layer[3].max()
     alpha, colours = layer[3].flatten()[shown].double(), layer[:3].flatten(1)[:, shown].double()
     if not len(alpha):
         return True
