@@ -29,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the commands first: they take longest, and at the end one worker would be left with them."""
+    items.sort(key=lambda item: "commands" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def alone_with_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let one worker at a time start a Ray cluster: two on one machine disturb each other."""

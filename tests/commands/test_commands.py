@@ -18,6 +18,8 @@ from running import command, only_run, photographs
 
 ROOT = Path(__file__).parents[2]
 FAST = "debug=fast trainer.max_epochs=1 spray.projection=null"
+QUICK = "samples_per_class=16 spray.projection=null parallel.n_jobs=1"
+UNTESTED = f"{FAST} callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0"  # where effects do not matter
 
 
 def rows(path):
@@ -46,7 +48,7 @@ def test_the_run_folder_holds_everything(finished):
 
 def test_the_analysis_of_a_checkpoint_finds_its_configuration(finished, tmp_path, capsys):
     checkpoint = finished / "checkpoints" / "last.ckpt"
-    assert command(tmp_path, f"analyze.py ckpt={checkpoint} samples_per_class=16 spray.projection=null") == 0
+    assert command(tmp_path, f"analyze.py ckpt={checkpoint} {QUICK}") == 0
     out = only_run(tmp_path)
     assert len(rows(out / "ranking.csv")) == 10
     assert len(list(out.glob("classes/*/page.jpg"))) == 10
@@ -136,7 +138,8 @@ CHOICES = [
 def test_every_choice_runs(choice, tmp_path):
     Image.new("RGBA", (20, 20), (255, 0, 0, 200)).save(tmp_path / "patch.png")
     few = "data.classes=[1,2,3] callbacks.heatmap_evolution.every_n_epochs=2"
-    assert command(tmp_path, f"train.py {FAST} {few} {choice}") == 0
+    options = FAST if "watermark" in choice else UNTESTED
+    assert command(tmp_path, f"train.py {options} {few} {choice}") == 0
     assert only_run(tmp_path).joinpath("results.json").is_file()
 
 
@@ -171,7 +174,7 @@ def test_a_full_disk_in_an_audit_is_counted_and_training_goes_on(tmp_path, capsy
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr("unhans.report.pages.save_audit", full)
-    assert command(tmp_path, f"train.py {FAST}") == 0
+    assert command(tmp_path, f"train.py {UNTESTED} callbacks.spray_audit.pages=1") == 0
     assert "audits failed" in capsys.readouterr().out
 
 
@@ -181,7 +184,7 @@ def test_a_wandb_run_is_closed_with_the_exit_code(tmp_path, monkeypatch):
     codes = []
     finish = wandb.finish
     monkeypatch.setattr(wandb, "finish", lambda exit_code=None: (codes.append(exit_code), finish(exit_code=exit_code)))
-    assert command(tmp_path, f"train.py {FAST} logger=wandb trainer.max_epochs=1") == 0
+    assert command(tmp_path, f"train.py {UNTESTED} logger=wandb") == 0
     assert command(tmp_path, f"train.py {FAST} logger=wandb callbacks.spray_audit.classes=[eleven]") == 1
     assert codes == [0, 1]
     assert wandb.run is None
@@ -204,7 +207,7 @@ def test_wandb_online_without_account_is_one_sentence(tmp_path, capsys, monkeypa
 
 
 def test_interruption_keeps_what_is_finished(tmp_path):
-    text = [sys.executable, str(ROOT / "train.py"), *FAST.split(), "trainer.max_epochs=500", "logger=wandb"]
+    text = [sys.executable, str(ROOT / "train.py"), *UNTESTED.split(), "trainer.max_epochs=500", "logger=wandb"]
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # jobs in a shell's background ignore Ctrl-C
     process = subprocess.Popen(
         text, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed
@@ -234,4 +237,4 @@ def test_npz(tmp_path):
     arrays = {f"x_{split}": random.integers(0, 255, (40, 28, 28), dtype=np.uint8) for split in ("train", "test")}
     labels = {f"y_{split}": np.arange(40) % 2 for split in ("train", "test")}
     np.savez(tmp_path / "digits.npz", **arrays, **labels)
-    assert command(tmp_path, f"train.py data=npz data.path=digits.npz data.image_size=32 {FAST}") == 0
+    assert command(tmp_path, f"train.py data=npz data.path=digits.npz data.image_size=32 {UNTESTED}") == 0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Advance = Callable[[int], None]
 
 CHOSEN_ON = 48  # samples of other classes on which what was isolated is tried
+NOTICED = 0.01  # mean change of the class's probability on them up to which controls cannot change the choice much
 COMPARED = 3  # of what does most on them: held against its controls, on the same samples
 SAME = 0.8  # overlap from which two isolated artifacts are one
 DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
@@ -293,11 +294,15 @@ def _best(
     Of two that lie mostly on the same samples only the better one is tested: both may be the same artifact. What has a
     place in the image is preferred to a change of whole images that does little more: a person sees what it is.
     """
+    if len(found) == 1:
+        return list(found)
     tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)}, advance)
-    gains = [differences(tried.before, tried.after[str(k)], sample.label).mean() for k in range(len(found))]
-    order = np.argsort(-np.array(gains), kind="stable")
-    first = [_beyond_controls(bench, sample, found[k], indices, advance) for k in order[:COMPARED]]
-    ranked = [*sorted(first, key=_preference), *(found[k] for k in order[COMPARED:])]
+    gains = [float(differences(tried.before, tried.after[str(k)], sample.label).mean()) for k in range(len(found))]
+    known = sorted((replace(one, gain=gain) for one, gain in zip(found, gains, strict=True)), key=lambda one: -one.gain)
+    first = [
+        _beyond_controls(bench, sample, one, indices, advance) if one.gain > NOTICED else one for one in known[:COMPARED]
+    ]
+    ranked = [*sorted(first, key=_preference), *known[COMPARED:]]
     kept: list[_Found] = []
     for one in ranked:
         if len(kept) < plan.tests and all(
