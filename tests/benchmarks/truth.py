@@ -68,6 +68,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--half", choices=("setting", "reporting"), help="kinds of this half only, no clean runs")
     parser.add_argument("--kinds", nargs="+", help="cases with these kinds only")
+    parser.add_argument("--coverages", nargs="+", type=float, help="cases with these coverages only")
     parser.add_argument("--classes", type=int, help="audit so many classes of each network, the planted one among them")
     parser.add_argument("--most", type=int, help="so many cases at most")
     parser.add_argument("--name", default="today", help="of the audit's code")
@@ -88,6 +89,8 @@ def chosen(options: argparse.Namespace, console: Console) -> list[Case]:
         cases = [case for case in cases if case.kinds and half_of(case.kinds[0]) == options.half]
     if options.kinds:
         cases = [case for case in cases if set(case.kinds) & set(options.kinds)]
+    if options.coverages:
+        cases = [case for case in cases if case.coverage in options.coverages]
     if options.classes is not None:
         cases = [replace(case, audited=options.classes) for case in cases]
     return cases[: options.most]
