@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from toy_bench import CLASSES, SIDE, TARGET, bench_of, exact_weights, images_of, pattern_layer
 
 from unhans.artifacts import examine_class as module
@@ -194,3 +195,25 @@ def test_the_same_class_has_the_same_cases():
     one, other = (examined(made, [made[3]])[0] for _ in range(2))
     assert one.proof.added[0].effect == other.proof.added[0].effect
     assert isinstance(made[0], Bench)
+
+
+def written_digits(names=(1, 0, 2, 6)):
+    """Digits that lie at the same place, and a network that compares an image with the mean of each class."""
+    pictures, digits = load_digits(return_X_y=True)
+    chosen = np.isin(digits, names)
+    small = torch.from_numpy(pictures[chosen] / 16).float().reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1)
+    images = torch.nn.functional.interpolate(small, size=SIDE, mode="bilinear")
+    labels = np.array([names.index(digit) for digit in digits[chosen]])
+    means = torch.stack([images[labels == label].mean(0) for label in range(len(names))])
+    return bench_of(0.15 * (means - means.mean(0)), images, labels), images, np.flatnonzero(labels == TARGET)
+
+
+def test_what_an_aligned_object_has_at_a_place_is_no_artifact(monkeypatch):
+    made = written_digits()
+    plain = module.ALIGNED
+    monkeypatch.setattr(module, "ALIGNED", 0.0)
+    assert examined(made, [])[0].isolated is not None  # the object itself would be taken for a mark
+    monkeypatch.setattr(module, "ALIGNED", plain)
+    (case,) = examined(made, [])
+    assert case.isolated is None
+    assert f"expected at least {plain:g}" in case.trouble

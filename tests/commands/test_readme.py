@@ -74,7 +74,9 @@ def small(text):
     """
     if text.startswith("analyze.py"):
         here = "" if "parallel" in text else " parallel.n_jobs=1"
-        few = "" if "analysis=effect" not in text or "samples=" in text else " analysis.samples=40"
+        surveys = "analysis=effect" in text or "analysis=" not in text
+        few = " analysis.classes=[1,3,8]" if surveys and "classes=" not in text else ""
+        few += " analysis.samples=40" if "analysis=effect" in text and "samples=" not in text else ""
         return " samples_per_class=16 spray.projection=null" + here + few + repair(text, "analysis")
     size = " data.image_size=48" if "data.root" in text else ""
     epochs = 3 if "ckpt=" in text else 1

@@ -26,6 +26,7 @@ from unhans.artifacts.image_statistics import Statistics
 from unhans.artifacts.isolate import isolate_all
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
 from unhans.artifacts.measurement import measure
+from unhans.artifacts.membership import GAP
 from unhans.artifacts.put_on import is_whole
 from unhans.artifacts.sampling import evenly
 from unhans.spray.groups import jaccard
@@ -57,6 +58,8 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the begi
 }
 MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with; what is found
 # in the whole class by fewer is a mixture of what its groups share, and taken only where these share nothing
+ALIGNED = 8.0  # deviations between those who share a mark and images of other classes: marks reach 10 and more; what
+# an aligned object has at a place, as the hole of a zero, separates its class from others by 5 at most
 BORROWED = 200  # images of other classes that then take their place
 
 
@@ -245,6 +248,7 @@ def _isolated(
                 continue  # what these images share has a place: at changing places it would be found again
             try:
                 options = {"kind": kind, "mask": plan.mask, "seed": plan.seed, "numbers": numbers}
+                options["gap"] = GAP if images is sample.images else ALIGNED
                 several += isolate_all(images, heatmaps, members, **options)
             except NothingIsolatedError as error:
                 reasons.append(str(error))
@@ -300,7 +304,8 @@ def _best(
     gains = [float(differences(tried.before, tried.after[str(k)], sample.label).mean()) for k in range(len(found))]
     known = sorted((replace(one, gain=gain) for one, gain in zip(found, gains, strict=True)), key=lambda one: -one.gain)
     first = [
-        _beyond_controls(bench, sample, one, indices, advance) if one.gain > NOTICED else one for one in known[:COMPARED]
+        _beyond_controls(bench, sample, one, indices, advance) if one.gain > NOTICED else one
+        for one in known[:COMPARED]
     ]
     ranked = [*sorted(first, key=_preference), *known[COMPARED:]]
     kept: list[_Found] = []

@@ -53,17 +53,19 @@ def isolate_fixed(
     members: NDArray[np.bool_],
     seed: int = 0,
     mask: NDArray[np.bool_] | None = None,
+    gap: float = GAP,
 ) -> Isolated:
     """Isolate what a cluster's images share at a fixed place and the rest of their class does not.
 
     images: (n, 3, H, W) in [0, 1]; heatmaps: (n, H, W), relevance of the class; members: (n,) bool; mask: (H, W) bool,
-    where the user says it lies. Raises NothingIsolatedError where nothing is shared, or no part of it is relevant.
+    where the user says it lies; gap: robust standard deviations by which scores must separate those who share it from
+    the others. Raises NothingIsolatedError where nothing is shared, or no part of it is relevant.
     """
     region = None if mask is None else torch.from_numpy(grown(mask, 1))
     found = settle(images, members, seed, region)
     if region is None and jaccard(found.members, members) < _ALIKE:
         found = _better(found, settle_by_colour(images, members, seed), members)
-    _check_agreement(found, members)
+    _check_agreement(found, members, gap)
     mark = estimate_mark(images, heatmaps, found, mask)
     detector = FixedDetector(found.discriminant, found.split.threshold, mark.place)
     separation = area_under_roc(found.scores[members], found.scores[~members])
@@ -81,12 +83,12 @@ def _better(by_edges: Membership, by_colour: Membership | None, cluster: NDArray
     return by_edges
 
 
-def _check_agreement(found: Membership, cluster: NDArray[np.bool_]) -> None:
+def _check_agreement(found: Membership, cluster: NDArray[np.bool_], gap: float) -> None:
     shared = int((found.members & cluster).sum())
     probability = hypergeom.sf(shared - 1, len(cluster), int(cluster.sum()), int(found.members.sum()))
-    if found.split.gap < GAP or 2 * shared <= cluster.sum() or probability > _CHANCE:
+    if found.split.gap < gap or 2 * shared <= cluster.sum() or probability > _CHANCE:
         raise NothingIsolatedError(
             f"no agreement at a fixed place: what the {cluster.sum()} images of the cluster share there separates no "
             f"group with most of them from the others of their class (gap of {found.split.gap:.1f} standard "
-            f"deviations, expected at least {GAP:g}; {shared} of {cluster.sum()} found again, p = {probability:.2g})"
+            f"deviations, expected at least {gap:g}; {shared} of {cluster.sum()} found again, p = {probability:.2g})"
         )

@@ -17,6 +17,7 @@ from unhans.artifacts.free import WAYS as FREE
 from unhans.artifacts.free import isolate_by
 from unhans.artifacts.image_statistics import Statistics
 from unhans.artifacts.isolated import Isolated, NothingIsolatedError
+from unhans.artifacts.membership import GAP
 from unhans.artifacts.whole import isolate_whole
 
 Sought = Literal["auto", "fixed", "free", "global"]
@@ -49,6 +50,7 @@ def isolate_all(
     mask: NDArray[np.bool_] | None = None,
     seed: int = 0,
     numbers: Statistics | None = None,
+    gap: float = GAP,
 ) -> tuple[Isolated, ...]:
     """Isolate everything that the images of a cluster may share and the rest of their class lacks.
 
@@ -63,12 +65,13 @@ def isolate_all(
         mask: (H, W) bool, given by the user: a fixed artifact is estimated inside it, and nothing else looked for.
         seed: of everything that is drawn.
         numbers: of the images, where several clusters of the same images are looked at.
+        gap: robust standard deviations by which a fixed artifact must separate its carriers from the others.
 
     Raises:
         ValueError: arguments that do not fit.
         NothingIsolatedError: nothing is found; the message holds the reason of each kind.
     """
-    return tuple(_found(_ways(images, heatmaps, members, kind, mask, seed, numbers)))
+    return tuple(_found(_ways(images, heatmaps, members, kind, mask, seed, numbers, gap)))
 
 
 def _ways(
@@ -79,12 +82,13 @@ def _ways(
     mask: NDArray[np.bool_] | None,
     seed: int,
     numbers: Statistics | None = None,
+    gap: float = GAP,
 ) -> list[Way]:
     """What is tried, in this order."""
     members = _check(images, heatmaps, members, kind, mask)
     region = None if mask is None else np.asarray(mask, dtype=bool)
     ways: dict[str, list[Way]] = {
-        "fixed": [lambda: (isolate_fixed(images, heatmaps, members, seed, region),)],
+        "fixed": [lambda: (isolate_fixed(images, heatmaps, members, seed, region, gap),)],
         "free": [partial(_free, way, images, heatmaps, members, seed) for way in FREE],
         "global": [lambda: isolate_whole(images, members, seed, numbers)],
     }
