@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,12 @@ from sklearn.datasets import load_digits
 from toy_bench import CLASSES, SIDE, TARGET, bench_of, exact_weights, images_of, pattern_layer
 
 from unhans.artifacts import examine_class as module
+from unhans.artifacts.addition import PATCH
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.examine_class import WHOLE, Candidate, Plan, Sample, examine_class
+from unhans.artifacts.isolate import isolate
+from unhans.artifacts.measurement import Measurement
+from unhans.artifacts.membership import GAP, settle
 
 EACH = 120
 SECOND = (slice(10, 14), slice(1, 5))
@@ -217,3 +223,64 @@ def test_what_an_aligned_object_has_at_a_place_is_no_artifact(monkeypatch):
     (case,) = examined(made, [])
     assert case.isolated is None
     assert f"expected at least {plain:g}" in case.trouble
+
+
+def test_one_image_that_differs_from_all_others_is_no_group():
+    images = smooth(60, 0)
+    for seed in range(8):
+        images[59] = torch.from_numpy(np.random.default_rng(seed).random((3, SIDE, SIDE), dtype=np.float32))
+        cluster = np.random.default_rng(seed + 100).permutation(60) < 15
+        assert settle(images, cluster, seed).split.gap < GAP
+
+
+def test_what_does_little_never_goes_before_what_does_much(monkeypatch):
+    """The gain beyond controls orders what has a gain; what has none comes after it."""
+    made = world()
+    one = module._Found("view", replace_members(made), made[3], lent=False)
+    found = [one, *(replace(one, isolated=replace(one.isolated, members=rng_members(k))) for k in (1, 2))]
+    gains = {id(each.isolated): gain for each, gain in zip(found, (0.4, 0.009, 0.008), strict=True)}
+    monkeypatch.setattr(module, "measure", lambda bench, indices, changes, advance: _measured(changes))
+    monkeypatch.setattr(module, "pasted", lambda isolated: gains[id(isolated)])
+    monkeypatch.setattr(module, "differences", lambda before, after, label: np.array([after]))
+    monkeypatch.setattr(module, "_beyond_controls", lambda bench, sample, each, *rest: replace(each, gain=-0.02))
+    sample = Sample(made[1], made[2], np.ones((1, 1, 1)), TARGET, "bee")
+    kept = module._best(made[0], sample, found, Plan(tests=1), np.arange(3), lambda images: None)
+    assert kept[0].isolated is one.isolated
+
+
+def _measured(changes):
+    return Measurement(np.arange(1), None, changes)
+
+
+def replace_members(made):
+    return isolate(made[1][made[2]], np.ones((EACH, SIDE, SIDE)), made[3], kind="fixed")
+
+
+def rng_members(seed):
+    return np.random.default_rng(seed).permutation(EACH) < 20
+
+
+def test_a_whole_class_tells_its_own_numbers_and_lends_its_own_patches():
+    made = world(0.7)
+    (case,) = examined(made, [])
+    assert case.view == WHOLE
+    assert f"of {EACH} images carry it" in case.isolated.sentence
+    assert PATCH in [trial.name for trial in case.proof.added]
+
+
+def test_what_was_not_tested_of_a_class_is_said():
+    made = world()
+    case = examined(made, [*random_groups(2), made[3]])[0]
+    assert case.left.startswith("Nothing was isolated from 2 of its 3 groups")
+    assert examined(made, [made[3]])[0].left == ""
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_few_samples_of_other_classes_are_no_error(n):
+    made = world()
+    bench, images, index = made[:3]
+    heatmaps = np.abs(bench.explain(images[index], TARGET)) + 1e-3
+    sample = Sample(images[index], index, heatmaps, TARGET, CLASSES[TARGET])
+    others = np.flatnonzero(bench.labels != TARGET)[:n]
+    (case,) = examine_class(bench, sample, [Candidate("view", made[3])], Plan(), others)
+    assert case.proof.verdict.reason == "too few samples"

@@ -201,7 +201,7 @@ def test_features_alone_are_open_and_say_their_effect():
     assert list(lines) == ["Verdict", "Effect", "Missing"]
     small = replace(case, features=replace(case.features, added=(trial_of("concept", 0.0, 500),)))
     assert (state_of(small), reason_of(small)) == ("open", "not isolated")  # never: not used
-    assert "shows no effect of the group, but clears nothing" in case_sentences(small)[3]
+    assert "does not show that what the group shares does more than its controls" in case_sentences(small)[3]
     assert class_states([(1, CLASSES[1])], [small], {}, {}, {})[0].effect == ""
 
 

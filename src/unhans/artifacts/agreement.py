@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 _NOISE = 5.0  # robust standard deviations of the lower group that the threshold lies above its median, if that is …
 _NEAR, _FAR = 0.3, 0.5  # … between these shares of the way to the upper group: a border is faint on a white sky
 _PERMUTATIONS = 1000
+_FEW = 10  # scores of the lower group, with fewer of which both groups tell the deviation
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,13 @@ def split_scores(scores: NDArray[np.floating]) -> Split:
     """Return where scores (n ≥ 2) fall into two groups, of least squared distances to their means (Otsu's criterion).
 
     The threshold then lies five robust standard deviations above the lower group's median, at least .3 and at most .5
-    of the way to the upper group's.
+    of the way to the upper group's. A lower group of fewer than ten takes the deviation of both groups.
     """
     ordered = np.sort(scores)
     cut = _best_cut(ordered)
     low, high = np.median(ordered[:cut]), np.median(ordered[cut:])
-    spread = 1.4826 * np.median(np.abs(ordered[:cut] - low))
+    deviations = np.abs(ordered - np.where(np.arange(len(ordered)) < cut, low, high))
+    spread = 1.4826 * np.median(deviations[:cut] if cut >= _FEW else deviations)
     way = high - low
     threshold = low + np.clip(_NOISE * spread, _NEAR * way, _FAR * way)
     return Split(float(threshold), float(way / max(spread, 1e-12)))

@@ -60,7 +60,7 @@ class Case:
     and the verdict, None where nothing could be pasted; spread: how many samples of each split carry it; trouble: why
     something above is missing, in one sentence; features: what was tested in feature space. Features alone never prove
     an artifact, as no person can see what they stand for, and never say that it is not used. view: by what the group
-    was found from which the artifact was isolated.
+    was found from which the artifact was isolated. left: what of the class was not tested, in one sentence.
     """
 
     label: int
@@ -73,6 +73,7 @@ class Case:
     trouble: str = ""
     features: FeatureEffect | None = None
     view: str = ""
+    left: str = ""
 
     @property
     def proven(self) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 _LEAST = 1e-12  # a layer that shows nothing on a sample has no colour, but is no error
 UNIFORM = 0.1  # root mean square distance of a pixel's colour from the median that is still the same colour
 _MOST = 0.9  # of a layer's alpha that has the median colour where the layer has one colour
-_FAINT = 0.5  # of its largest alpha, below which a pixel's colour is not looked at
+_FAINT = 0.5  # of its usual alpha, below which a pixel's colour is not looked at
 
 
 def mean_colour(layer: Tensor) -> Tensor:
@@ -37,10 +37,13 @@ def filled(layer: Tensor, image: Tensor) -> Tensor:
 def is_uniform(layer: Tensor) -> bool:
     """Return whether the layer (4, H, W) has one colour, so that its mean colour would be itself.
 
-    It has where most of the alpha of its clearest pixels, of half its largest alpha and more, lies near their median
-    colour. The faint pixels of an isolated layer have any colour: how far its carriers happen to differ from others.
+    It has where most of the alpha of its clear pixels lies near their median colour. Clear are pixels of half its usual
+    alpha and more, which is that of the pixel in which half of its whole alpha is reached. Faint pixels of an isolated
+    layer have any colour: how far its carriers happen to differ from others.
     """
-    shown = layer[3].flatten() > _FAINT * layer[3].max()
+    levels = layer[3].flatten().double().sort().values
+    usual = levels[int((levels.cumsum(0) < levels.sum() / 2).sum().clamp(max=len(levels) - 1))]
+    shown = (layer[3].flatten() >= _FAINT * usual) & (layer[3].flatten() > 0)
     alpha, colours = layer[3].flatten()[shown].double(), layer[:3].flatten(1)[:, shown].double()
     if not len(alpha):
         return True

@@ -125,9 +125,10 @@ def examine_isolated(
     """Return the case of an isolated artifact with its effect, how well it draws relevance, and who carries it.
 
     The first hundred samples may end the test: where they exclude an effect no more is measured, neither its removal
-    nor who carries it. As this can only end in "not used", it makes no false proof likelier. Where an effect is seen,
-    but not surely, four times the samples are taken: the p-value is one over what a bet on every sample has won, which
-    holds however many samples are added (`unhans.artifacts.significance`).
+    nor who carries it. This makes no false proof likelier; an effect of exactly MINIMUM is then called not used in 5 %
+    of cases instead of the 3.5 % of a single look (exact binomial numbers for effects of 0 or 1). Where an effect is
+    seen, but not surely, four times the samples are taken: the p-value is one over what a bet on every sample has won,
+    which holds however many samples are added (`unhans.artifacts.significance`).
 
     Args:
         bench: the network and a data set; every index counts in this data set.

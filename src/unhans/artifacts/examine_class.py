@@ -160,12 +160,16 @@ def examine_class(
 
     Raises ValueError where no effect can be measured, as without samples of other classes.
     """
+    if not len(others):
+        raise ValueError(f"the effect of an artifact of {sample.name!r} needs samples of other classes, got none")
     empty = Case(sample.label, sample.name, sample.suspicion)
     everything = Candidate(WHOLE, np.ones(len(sample.index), dtype=bool))
     chosen_on, tested_on = _parts(bench, others, plan)
-    lent = evenly(bench.labels, tested_on, min(BORROWED, len(tested_on) // 3), plan.seed + 2)
-    found, reasons = _isolated(bench, sample, candidates[: plan.candidates], plan, lent)
-    more, why = _isolated(bench, sample, [everything], plan, lent)
+    borrowed = min(BORROWED, len(tested_on) // 3)
+    lent = evenly(bench.labels, tested_on, borrowed, plan.seed + 2) if borrowed else tested_on[:0]
+    groups = candidates[: plan.candidates]
+    found, reasons, silent = _isolated(bench, sample, groups, plan, lent)
+    more, why, _ = _isolated(bench, sample, [everything], plan, lent)
     none_fixed = all(one.isolated.kind != "fixed" for one in found)
     new = [one for one in more if not any(_same(one.isolated, other.isolated) for other in found)]
     found += [one for one in new if none_fixed or one.isolated.members.mean() >= MOSTLY]
@@ -176,9 +180,10 @@ def examine_class(
         view = candidates[0].view if candidates else WHOLE
         features = _in_features(bench, sample, candidates, chosen_on, tested_on, plan, advance)
         return [replace(empty, trouble="; ".join(reasons), view=view, features=features)]
-    cases = []
-    for one in _best(bench, sample, found, plan, chosen_on, advance):
-        case = replace(empty, isolated=one.isolated, view=one.view)
+    cases, tested = [], _best(bench, sample, found, plan, chosen_on, advance)
+    left = _left(len(silent), len(groups), sum(_differs(one, tested) for one in found))
+    for one in tested:
+        case = replace(empty, isolated=one.isolated, view=one.view, left=left)
         cases.append(
             examine_isolated(
                 bench,
@@ -186,7 +191,7 @@ def examine_class(
                 sample.index,
                 sample.heatmaps,
                 others=tested_on,
-                cluster=one.group,
+                cluster=one.isolated.members if one.lent else one.group,
                 splits=splits,
                 truth=truth,
                 samples=plan.samples,
@@ -194,7 +199,21 @@ def examine_class(
                 advance=advance,
             )
         )
+    if silent and not any(case.proven for case in cases):
+        features = _in_features(bench, sample, silent, chosen_on, tested_on, plan, advance)
+        if features is not None and features.shown:
+            cases.append(replace(empty, trouble="; ".join(reasons), view=silent[0].view, features=features))
     return sorted(cases, key=_importance)
+
+
+def _left(silent: int, groups: int, untested: int) -> str:
+    """Say what no effect was measured of."""
+    parts = [f"nothing was isolated from {silent} of its {groups} groups"] if silent else []
+    if untested:
+        parts.append(f"{untested} more that {'was' if untested == 1 else 'were'} isolated did less and "
+                     f"{'was' if untested == 1 else 'were'} not tested")  # fmt: skip
+    text = "; ".join(parts)
+    return text and f"{text[0].upper()}{text[1:]}."
 
 
 def _in_features(
@@ -222,7 +241,7 @@ def _importance(case: Case) -> tuple[bool, float]:
 
 
 def _parts(bench: Bench, others: NDArray[np.int64], plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The samples to choose on, and the others, to test on; halves where there are few."""
+    """The samples to choose on, at most a third, and the others, to test on."""
     others = np.asarray(others, dtype=np.int64)
     chosen = evenly(bench.labels, others, min(CHOSEN_ON, max(1, len(others) // 3)), plan.seed + 1)
     rest = np.setdiff1d(others, chosen)
@@ -231,13 +250,14 @@ def _parts(bench: Bench, others: NDArray[np.int64], plan: Plan) -> tuple[NDArray
 
 def _isolated(
     bench: Bench, sample: Sample, candidates: Sequence[Candidate], plan: Plan, lent: NDArray[np.int64]
-) -> tuple[list[_Found], list[str]]:
-    """Everything different that the groups share, and the reasons of those that share nothing.
+) -> tuple[list[_Found], list[str], list[Candidate]]:
+    """Everything different that the groups share, the reasons where nothing is shared, and the groups that share none.
 
     lent: samples of other classes that stand beside a group with too few others in its class.
     """
     found: list[_Found] = []
     reasons: list[str] = []
+    silent: list[Candidate] = []
     own = Statistics(sample.images)
     for candidate in candidates:
         images, heatmaps, members = _beside(bench, sample, candidate.members, lent)
@@ -252,10 +272,12 @@ def _isolated(
                 several += isolate_all(images, heatmaps, members, **options)
             except NothingIsolatedError as error:
                 reasons.append(str(error))
+        if not several:
+            silent.append(candidate)
         for one in (_cropped(each, len(sample.index)) for each in several):
             if one.members.any() and not any(_same(one, other.isolated) for other in found):
                 found.append(_Found(candidate.view, one, candidate.members, images is not sample.images))
-    return found, list(dict.fromkeys(reasons))
+    return found, list(dict.fromkeys(reasons)), silent
 
 
 def _beside(
@@ -277,7 +299,8 @@ def _cropped(isolated: Isolated, n: int) -> Isolated:
     if len(isolated.members) == n:
         return isolated
     own = {name: getattr(isolated, name)[:n] for name in ("members", "masks", "places")}
-    return replace(isolated, **own)
+    counts = [f"{members.sum()} of {len(members)}" for members in (isolated.members, own["members"])]
+    return replace(isolated, **own, sentence=isolated.sentence.replace(*counts, 1))
 
 
 def _same(one: Isolated, other: Isolated) -> bool:
@@ -303,22 +326,25 @@ def _best(
     tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)}, advance)
     gains = [float(differences(tried.before, tried.after[str(k)], sample.label).mean()) for k in range(len(found))]
     known = sorted((replace(one, gain=gain) for one, gain in zip(found, gains, strict=True)), key=lambda one: -one.gain)
-    first = [
-        _beyond_controls(bench, sample, one, indices, advance) if one.gain > NOTICED else one
-        for one in known[:COMPARED]
-    ]
-    ranked = [*sorted(first, key=_preference), *known[COMPARED:]]
+    noticed = [one for one in known[:COMPARED] if one.gain > NOTICED]
+    held = [_beyond_controls(bench, sample, one, indices, advance) for one in noticed]
+    ranked = [*sorted(held, key=_preference), *known[len(noticed) :]]
     kept: list[_Found] = []
     for one in ranked:
-        if len(kept) < plan.tests and all(
-            jaccard(one.isolated.members, other.isolated.members) < DIFFERENT for other in kept
-        ):
+        if len(kept) < plan.tests and _differs(one, kept):
             kept.append(one)
     return kept
 
 
+def _differs(one: _Found, others: Sequence[_Found]) -> bool:
+    """Whether it lies on other samples than all of these; on mostly the same ones it may be the same artifact."""
+    return all(jaccard(one.isolated.members, other.isolated.members) < DIFFERENT for other in others)
+
+
 def _preference(one: _Found) -> float:
-    return -one.gain * PREFERRED[one.isolated.kind]
+    """The gain with its sign turned, for sorting; of two that do nothing the plainer one comes first as well."""
+    weight = PREFERRED[one.isolated.kind]
+    return -one.gain * weight if one.gain > 0 else -one.gain / weight
 
 
 def _beyond_controls(bench: Bench, sample: Sample, one: _Found, indices: NDArray[np.int64], advance: Advance) -> _Found:

@@ -81,7 +81,10 @@ def feature_effect(
 
 
 def _means(bench: Bench, space: FeatureSpace, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.concatenate([space.means(images) for images, _ in bench.batches(indices)])
+    found = [space.means(images) for images, _ in bench.batches(indices)]
+    if not found:
+        raise ValueError(f"features need samples that can be read, got none of {len(indices)}")
+    return np.concatenate(found)
 
 
 def _between_two(features: NDArray[np.float64], length: float, seed: int) -> Directions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -49,7 +49,10 @@ def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor
         scores, carriers, rest = held_out(images, members, deal(members, rng), region)
         split = split_scores(scores)
         found = scores > split.threshold
-        if (found == members).all() or not 2 <= found.sum() <= len(found) - 2:
+        if not 2 <= found.sum() <= len(found) - 2:
+            split = replace(split, gap=0.0)  # one image that differs from all others is no group
+            break
+        if (found == members).all():
             break
         if turn >= _PATIENCE and split.gap < GAP:
             break
@@ -70,7 +73,9 @@ def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
             return None
         split = split_scores(scores)
         found = scores > split.threshold
-        if (found == members).all() or not 2 <= found.sum() <= len(found) - 2:
+        if not 2 <= found.sum() <= len(found) - 2:
+            return None
+        if (found == members).all():
             break
         members = found
     fitted = _fitted(images, members, rng)
@@ -81,7 +86,7 @@ def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
 
 
 def _by_other_half(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64] | None:
-    half, scores = deal(members, rng) % 2 == 0, np.empty(len(images))
+    half, scores = deal(members, rng, 2) == 0, np.empty(len(images))
     for own in (half, ~half):
         rows = torch.from_numpy(~own)
         fitted = _fitted(images[rows], members[~own], rng)
@@ -96,11 +101,11 @@ def _fitted(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator
     return colour_filter(*groups, _TRIED, rng) if min(map(len, groups)) >= 2 else None
 
 
-def deal(members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return each sample's part, 0 … 4: members and others are dealt out evenly, at random."""
+def deal(members: NDArray[np.bool_], rng: np.random.Generator, count: int = FOLDS) -> NDArray[np.int64]:
+    """Return each sample's part, 0 … count − 1: members and others are dealt out evenly, at random."""
     parts = np.empty(len(members), dtype=np.int64)
     for group in (members, ~members):
-        parts[rng.permutation(np.flatnonzero(group))] = np.arange(group.sum()) % FOLDS
+        parts[rng.permutation(np.flatnonzero(group))] = np.arange(group.sum()) % count
     return parts
 
 

@@ -76,9 +76,9 @@ def judge(added: Sequence[Trial], removed: Sequence[Trial], name: str) -> Verdic
 
     All controls must be passed, so their number needs no correction (`unhans.artifacts.comparison.comparisons`); the
     number of artifacts does: see `unhans.artifacts.discovery.decide`. "Not used" is an interval's statement about one
-    artifact, with an error of 2.5 % for each. Removal does not decide, as to fill a piece of the object lowers p as
-    well; it is graded in the sentence: the network leans on the artifact, or it has back-up strategies [000 §3.2],
-    which samples show that were recognised before.
+    artifact, with an error of about 3.5 % for each (5 % where the first hundred samples may end the test). Removal does
+    not decide, as to fill a piece of the object lowers p as well; it is graded in the sentence: the network leans on
+    the artifact, or it has back-up strategies [000 §3.2], which samples show that were recognised before.
 
     Args:
         added: the artifact's trial on samples of other classes, then its controls.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from unhans.attribution.isolation import frozen_view
 from unhans.attribution.latent import channel_axis, layers_with_places
-from unhans.lrp.view import computing_dtype
+from unhans.lrp.view import computing_dtype, unwrapped
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def last_features(network: nn.Module, example: Tensor) -> Features | None:
         if isinstance(output, Tensor) and output.is_floating_point():
             shapes[name] = output.shape
 
-    names = [name for name, _ in network.named_modules() if name]
+    names = [name for name, _ in unwrapped(network).named_modules() if name]
     logits = _run(network, example, {name: partial(note, name) for name in names})
     once = {name: shape for name, shape in shapes.items() if calls[name] == 1 and shape[0] == len(example)}
     chosen = layers_with_places(once, logits.shape[1])

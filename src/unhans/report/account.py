@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unhans.artifacts.examine_class import WHOLE
 from unhans.artifacts.interval import wilson
+from unhans.artifacts.trial import OTHER
 from unhans.report.measures import PROBABILITY, SHARE
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ SHOWN = (
     "were isolated: look at the images of the group to see what it may be."
 )
 NOT_SHOWN = (
-    "Open: no artifact could be isolated. A test in feature space shows no effect of the group, but clears nothing."
+    "Open: no artifact could be isolated. A test in feature space does not show that what the group shares does more "
+    "than its controls; that clears nothing."
 )
 NO_LAYER = "A layer that can be pasted: a mask of where the artifact lies, or a picture of it."
 
@@ -65,7 +67,7 @@ def case_grounds(case: Case) -> dict[str, str]:
         said = {"Verdict": _verdict(case), "Effect": tested, "Reason": trouble_said(case), "Missing": missing_of(case)}
     else:
         said = {"Verdict": case.proof.verdict.summary, **case.proof.verdict.grounds}
-    return said | {"Spread": " ".join(spread_sentences(case))}
+    return said | {"Spread": " ".join(spread_sentences(case)), "Not tested": case.left}
 
 
 def headline(case: Case) -> str:
@@ -77,8 +79,8 @@ def headline(case: Case) -> str:
     effect = case.proof.added[0].effect
     return (
         f"Its artifact, added to {effect.n} samples of other classes, changes the probability of the class by "
-        f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}; {SHARE.said(effect)} of them are then predicted "
-        "as the class."
+        f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}; {SHARE.said(effect)} of them are newly "
+        "predicted as the class."
     )
 
 
@@ -139,7 +141,10 @@ def _in_features(features: FeatureEffect, name: str) -> str:
 def _controls(added: Sequence[Trial]) -> str:
     if len(added) < 2:
         return ""
-    strongest = max(added[1:], key=lambda trial: trial.effect.probability)
+    own = [trial for trial in added[1:] if trial.name != OTHER]  # that is the gain of another class
+    if not own:
+        return ""
+    strongest = max(own, key=lambda trial: trial.effect.probability)
     changed = f"{PROBABILITY.said(strongest.effect)} {PROBABILITY.range_said(strongest.effect)}"
     return f" The strongest control ({strongest.name}) changes it by {changed}."
 

@@ -37,6 +37,7 @@ def case_record(case: Case) -> dict[str, Any]:
         "quality": _fields(case.quality),
         "added": [_trial(trial) for trial in proof.added] if proof else [],
         "removed": [_trial(trial) for trial in proof.removed] if proof else [],
+        "left": case.left,
         "features": None if case.features is None else _features(case.features),
         "spread": [_fields(share) for share in case.spread],
     }

@@ -176,7 +176,7 @@ def _state(
     if not cases:
         return ClassState(label, name, "not tested", missing=why, audit_seconds=audited)
     case = min(cases, key=lambda one: STATES.index(state_of(one)))
-    missing = "" if case.proof or reason_of(case) == "features only" else trouble_said(case)
+    missing = case.left if case.proof or reason_of(case) == "features only" else trouble_said(case)
     return ClassState(
         label=label,
         name=name,

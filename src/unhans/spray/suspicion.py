@@ -126,7 +126,7 @@ def ranked(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
     ]
     found = false_discovery_control(chances) <= RATE
     scored = [
-        replace(entry, score=min(FAINTEST, -math.log10(max(p, 1e-300))), suspicious=bool(yes))
+        replace(entry, score=min(FAINTEST, -math.log10(max(p, 1e-300)) + 0.0), suspicious=bool(yes))
         for entry, p, yes in zip(entries, chances, found, strict=True)
     ]
     return sorted(scored, key=lambda entry: -entry.score)
