@@ -164,8 +164,12 @@ def _known(value: float) -> float | None:
 def _caption(ranking: Sequence[Suspicion]) -> str:
     sentences = ranking_sentences(ranking)
     left = len(sentences) - EXPLAINED
-    return escape("\n".join(sentences[:EXPLAINED])) + (f"\nand {left} more classes that stand out." if left > 0 else "")
+    return escape("\n".join(sentences[:EXPLAINED])) + (f"\nand {left} more {_classes(left)} out." if left > 0 else "")
 
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _classes(count: int) -> str:
+    return "class that stands" if count == 1 else "classes that stand"

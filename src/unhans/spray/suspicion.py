@@ -2,6 +2,9 @@
 
 Order is all that this decides. Whether a class is recognised by an artifact is found out by isolating what a group
 shares and measuring what it does (`unhans.artifacts.examine`), for suspicious classes and for the others.
+
+How confidently a group is recognised is not used: groups of clean classes differ from the rest of their class in it as
+much as carriers of artifacts do (tests/benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
