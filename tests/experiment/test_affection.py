@@ -16,7 +16,7 @@ from torch import nn
 
 from unhans.artifacts import Border
 from unhans.artifacts.case import Case
-from unhans.artifacts.examine_class import Candidate
+from unhans.artifacts.examine_class import CHOSEN_ON, Candidate
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageData
 from unhans.data.source import numbered
@@ -285,3 +285,14 @@ def test_a_case_that_is_not_whole_is_refused(folder, damage):
         ConfigurationError, match=r"0001-bee.json is no whole case of this version; analysis=effect with"
     ):
         affected_of(subject_of(), str(folder))
+
+
+@pytest.mark.parametrize("samples", [5, 60, 5000])
+def test_training_samples_of_other_classes_fill_up_what_validation_lacks(samples):
+    plan = Proving(subject_of(), Question(samples=samples))
+    found, both = plan.others(LABEL), plan.both
+    assert not (both.labels[found] == LABEL).any()
+    val = plan.splits["val"][both.labels[plan.splits["val"]] != LABEL]
+    train = plan.splits["train"][both.labels[plan.splits["train"]] != LABEL]
+    assert set(val) <= set(found)
+    assert len(found) == max(len(val), min(len(val) + len(train), samples + CHOSEN_ON))

@@ -109,7 +109,7 @@ def test_tables_numbers_and_sentences_are_written_and_printed(done, tmp_path, ca
     assert second["planted"] is None
     printed = " ".join(capsys.readouterr().out.split())
     assert " ".join(done[0].truth.sentence.split()) in " ".join(printed.split())
-    assert "There are 30 validation samples of other classes for '<b>bee</b>', fewer than the 500 asked for" in printed
+    assert "There are 30 samples of other classes for '<b>bee</b>', fewer than the 500 asked for" in printed
 
 
 def test_numbers_for_a_sweep(done):

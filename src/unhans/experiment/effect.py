@@ -64,7 +64,7 @@ def measure_effects(
         mask: a picture, white where the artifact of the one class that is named lies.
         members: a table such as suspects.csv: its samples of the one class that is named take the place of its groups.
         kind: what to look for: auto, fixed (always at one place), free (at changing places) or global.
-        samples: validation samples of other classes to put it on, at most.
+        samples: of other classes to put it on, at most: validation samples, then training samples.
         fills: how the artifact is removed from samples that carry it.
         candidates: groups of a class from which something is isolated, at most.
         tests: artifacts of a class that are tested, at most.

@@ -103,7 +103,7 @@ def _fewer(done: Sequence[Tested], samples: int) -> str:
     if not used or min(used) >= samples:
         return ""
     return (
-        f"There are {min(used)} validation samples of other classes for {used[min(used)]!r}, fewer than the {samples} "
+        f"There are {min(used)} samples of other classes for {used[min(used)]!r}, fewer than the {samples} "
         "asked for (analysis.samples): all were used."
     )
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.artifacts.examine import examine, work
-from unhans.artifacts.examine_class import Plan, examine_class
+from unhans.artifacts.examine_class import CHOSEN_ON, Plan, examine_class
+from unhans.artifacts.sampling import evenly
 from unhans.data import Planted, Union, bench_of, planted_in
 from unhans.experiment.case_files import Tested, case_files, load_case, load_cases, remove_cases, save_case
 from unhans.experiment.clustered import Clustered
@@ -60,9 +61,17 @@ class Proving:
         return planted_in(self.both)
 
     def others(self, label: int) -> NDArray[np.int64]:
-        """Return the validation samples of other classes, those known to carry an artifact left out."""
-        val = self.splits["val"]
-        return val[(self.both.labels[val] != label) & ~self.both.carriers[val]]
+        """Return validation samples of other classes, and where they are too few training samples of them besides.
+
+        Too few are fewer than were asked for and those that an artifact is chosen on. Samples that are known to carry a
+        planted artifact are left out.
+        """
+        clean = (self.both.labels != label) & (self.both.labels >= 0) & ~self.both.carriers
+        val, train = (rows[clean[rows]] for rows in (self.splits["val"], self.splits["train"]))
+        missing = min(self.question.samples + CHOSEN_ON - len(val), len(train))
+        if missing <= 0:
+            return val
+        return np.union1d(val, evenly(self.both.labels, train, missing, self.subject.seed))
 
     def fills(self, label: int) -> tuple[str, ...]:
         """Return how the artifact is removed; a planted one truly, besides."""
