@@ -66,17 +66,7 @@ def test_the_planted_artifact_is_isolated_and_proven(effects):
     assert found["planted"]["iou"] >= 0.7
     added = found["added"][0]
     assert added["delta_p_low"] >= 0.05
-    assert 100 <= added["n"] < len([row for row in validation(effects) if row != "3"])  # others are to choose on
-
-
-def validation(out):
-    """The classes of the validation images."""
-    from omegaconf import OmegaConf
-
-    from unhans.experiment.build import build_data
-
-    data = build_data(OmegaConf.load(out / "config.yaml"))
-    return [data.classes[label] for label in data.val_set.labels]
+    assert added["n"] == 500  # as asked for: validation samples, filled up with training samples
 
 
 def test_the_true_artifact_has_the_effect_of_the_isolated_one(effects):

@@ -51,14 +51,14 @@ def _with_detector(cluster: ColorCluster, separation: Separation) -> Isolated:
     found, others = match.carries[cluster.members].sum(), match.carries[~cluster.members].sum()
     sentence = (
         f"{_things(layers)}: found by colour in {found} of {cluster.members.sum()} images of the cluster and {others} "
-        f"of {(~cluster.members).sum()} others; held-out area under the ROC curve {separation.area:.2f}"
+        f"of {(~cluster.members).sum()} others; held-out area under the ROC curve {separation.area:.2f}."
     )
     return free_artifact(layers, detector, match, separation.area, sentence, cluster.seed)
 
 
 def _things(layers: tuple[Tensor, ...]) -> str:
     count = "one colour" if len(layers) == 1 else f"{len(layers)} colours"
-    return f"things of {count} and of changing shape at changing places"
+    return f"Things of {count} and of changing shape at changing places"
 
 
 def _check_agreement(agreed: int, looked_at: int) -> None:

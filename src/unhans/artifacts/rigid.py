@@ -107,11 +107,11 @@ def _isolated(
 def _sentence(match: Match, members: NDArray[np.bool_], separation: Separation, layers: list[Cutout]) -> str:
     inside, outside = match.carries[members].sum(), match.carries[~members].sum()
     height, width = layers[0].cropped.shape[1:]
-    looks = "an object that looks the same" if len(layers) == 1 else f"{len(layers)} objects that look the same each"
+    looks = "An object that looks the same" if len(layers) == 1 else f"{len(layers)} objects that look the same each"
     return (
         f"{looks} at changing places, {width} × {height} pixels, {layers[0].opacity:.0%} opaque: found in {inside} of "
         f"{members.sum()} images of the cluster and {outside} of {(~members).sum()} others; held-out area under the "
-        f"ROC curve {separation.area:.2f}"
+        f"ROC curve {separation.area:.2f}."
     )
 
 
