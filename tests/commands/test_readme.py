@@ -80,7 +80,8 @@ def small(text):
         return " samples_per_class=16 spray.projection=null" + here + few + repair(text, "analysis")
     size = " data.image_size=48" if "data.root" in text else ""
     epochs = 3 if "ckpt=" in text else 1
-    tests = "" if text in ("train.py", "train.py debug=fast") or "closed_loop" in text else UNTESTED
+    tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
+    tests += " data.classes=[1,3,8]" if "-m" in text.split() or "closed_loop" in text else ""
     return f" debug=fast spray.projection=null trainer.max_epochs={epochs}{tests}{size}{repair(text, 'repair')}"
 
 
