@@ -58,7 +58,7 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the begi
 }
 MOSTLY = 0.75  # share of the class from which a group has too few others beside it to be compared with; what is found
 # in the whole class by fewer is a mixture of what its groups share, and taken only where these share nothing
-ALIGNED = 8.0  # deviations between those who share a mark and images of other classes: marks reach 10 and more; what
+ALIGNED = 6.0  # deviations between those who share a mark and images of other classes: marks reach 7 and more; what
 # an aligned object has at a place, as the hole of a zero, separates its class from others by 5 at most
 BORROWED = 200  # images of other classes that then take their place
 
