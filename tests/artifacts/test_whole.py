@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,18 @@ def test_a_grey_change_has_no_colours_to_exchange():
     darker = ChannelMap((0.5 * KNOTS).expand(3, -1).clone())
     assert list(controls_of(darker, images, 0)) == ["opposite change", "as strong noise"]
     assert list(controls_of(CAST, images, 0)) == ["opposite change", "colours exchanged", "as strong noise"]
+
+
+def test_noise_is_not_held_against_the_same_noise():
+    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    grain = Spectrum(torch.ones(3, 33), torch.full((3, 33), 0.1), torch.ones(3, 33))
+    assert list(controls_of(grain, images, 0)) == ["as strong noise"]
+    blurred = Spectrum(torch.linspace(1, 0, 33).expand(3, -1).clone(), torch.full((3, 33), 0.01), torch.ones(3, 33))
+    found = controls_of(blurred, images, 0)
+    assert list(found) == ["opposite change", "as strong noise"]
+    quiet = replace(blurred, noise=torch.zeros(3, 33))
+    expected = (2 * images - quiet.apply(images)).clamp(0, 1)
+    torch.testing.assert_close(found["opposite change"](images, np.arange(8)), expected)
 
 
 def cast_bench(strength=30.0):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ _NOISE = 13  # tag of what is drawn
 _ROUNDS = 6  # in which noise is made as strong as a change although it is cut off at black and white
 _MOST = 8.0  # times a noise is amplified for it
 _GREY = 0.1  # share of a change's strength that must lie between its channels for their exchange to be another change
+_LITTLE = 0.5  # share of the strength of a change that is left without its noise, below which the noise is the change
 _SMOOTH = 0.02  # share of noise that is smooth where a change has no shape of its own, as one colour over all
 
 
@@ -23,13 +26,17 @@ def controls_of(transform: Transform, examples: Tensor, seed: int) -> dict[str, 
     """Return the controls of a transform by name.
 
     "opposite change": as far in the other direction. "colours exchanged": what happens to red happens to green, and so
-    on (left out where grey examples stay grey). "as strong noise": random, with the strength and the smoothness that
+    on (left out where grey examples stay grey). Noise that the transform adds is in neither, as noise with the other
+    sign or with its channels exchanged is the same noise; a transform that does little else has none of the two. "as
+    strong noise": random, with the strength and the smoothness that
     the change has on each image; smooth where the transform adds noise itself, which like noise would only repeat.
     """
-    controls = {OPPOSITE: opposite(transform)}
-    if _coloured(transform, examples):
-        controls[EXCHANGED] = exchanged(transform)
-    return controls | {NOISE: as_strong_noise(transform, seed)}
+    controls, plain = {NOISE: as_strong_noise(transform, seed)}, _without_noise(transform)
+    if plain is not transform and _difference(plain, examples) < _LITTLE * _difference(transform, examples):
+        return controls
+    if _coloured(plain, examples):
+        controls = {EXCHANGED: exchanged(plain), **controls}
+    return {OPPOSITE: opposite(plain), **controls}
 
 
 def opposite(transform: Transform, undo: bool = False) -> Change:
@@ -90,6 +97,16 @@ def _shaped(steps: Tensor, white: Tensor, shape: float) -> Tensor:
     strength[..., 0, 0] = 0.0
     noise = torch.fft.irfft2(torch.fft.rfft2(white) * strength, s=(height, width))
     return noise * (_strength(steps) / _strength(noise).clamp(min=1e-9))
+
+
+def _without_noise(transform: Transform) -> Transform:
+    noisy = isinstance(transform, Spectrum) and transform.noisy
+    return replace(transform, noise=torch.zeros_like(transform.noise)) if noisy else transform
+
+
+def _difference(transform: Transform, images: Tensor) -> float:
+    """The root mean square of what it changes."""
+    return float((transform.apply(images) - images).square().mean().sqrt())
 
 
 def _coloured(transform: Transform, images: Tensor) -> bool:
