@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,7 +30,8 @@ from unhans.data import bench_of, pixel_scale, reading
 from unhans.data.benches import SAMPLES
 from unhans.report import AuditPages, Say, log_epoch, progress
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
-from unhans.spray.image_groups import Described
+from unhans.spray.groups import Group
+from unhans.spray.image_groups import Described, image_groups
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
 
@@ -111,6 +113,7 @@ class SpRAyAudit(Audit):
         self.looks = 0  # audits that tested anything
         self._latest: dict[int, Suspicion] = {}
         self._controls: dict[int, SpRAy | None] = {}
+        self._proposals: dict[int, tuple[int, list[Group]]] = {}  # by label, with a checksum of the images
         self._turn = 0
         self._cost = 0.0  # seconds of the last class
         self._audited: dict[int, Suspect] = {}
@@ -228,6 +231,7 @@ class SpRAyAudit(Audit):
         name = self.classes[label]
         say(f"audit: class {name}", 0)
         images, index = reading.read(self.dataset, self._indices[label])
+        shown = reading.displayed(self.dataset, images).numpy()
         try:
             if self.control and label not in self._controls:
                 self._controls[label] = auditor.control_of(images)
@@ -238,8 +242,8 @@ class SpRAyAudit(Audit):
                 name,
                 self._controls.get(label),
                 lambda n: say(f"audit: class {name}", n),
-                shown=reading.displayed(self.dataset, images).numpy(),
-                reference=self._others(label),
+                shown=shown,
+                proposed=self._proposed_by_images(label, shown),
             )
         except ValueError:
             if self.on_error == "raise":
@@ -251,6 +255,13 @@ class SpRAyAudit(Audit):
         self.cases.pop(label, None)
         self._audited[label] = Suspect(found, self._latest[label], images)
         self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
+
+    def _proposed_by_images(self, label: int, shown: NDArray[np.floating]) -> list[Group]:
+        """Groups that the images alone propose; found again where other images were read."""
+        seen = zlib.crc32(np.ascontiguousarray(shown))
+        if label not in self._proposals or self._proposals[label][0] != seen:
+            self._proposals[label] = seen, image_groups(shown, self._others(label))
+        return self._proposals[label][1]
 
     def _others(self, label: int) -> Described:
         """What images of other classes look like, the same ones at every audit."""

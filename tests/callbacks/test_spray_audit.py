@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
-from unhans.callbacks import SpRAyAudit
+from unhans.callbacks import SpRAyAudit, spray_audit
 
 from unhans.attribution import Relevance
 from unhans.store import load_audit
@@ -240,3 +240,16 @@ def test_a_network_without_rules_is_refused_by_name_before_training(tmp_path):
 def test_knobs_are_checked_at_once(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         SpRAyAudit(**options)
+
+
+def test_what_the_images_propose_is_looked_for_once(tmp_path, monkeypatch):
+    """They stay the same while a model trains; other images are looked at again."""
+    asked, found = [], []
+    monkeypatch.setattr(spray_audit, "image_groups", lambda shown, others: asked.append(shown) or found)
+    audit = small_audit(tmp_path)
+    train(TheirModule(), [audit], tmp_path)
+    assert len(asked) == 2  # classes, in two epochs
+    assert audit._proposed_by_images(0, asked[0]) is found
+    assert len(asked) == 2
+    audit._proposed_by_images(0, asked[0] + 1)
+    assert len(asked) == 3

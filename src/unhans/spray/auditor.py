@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,15 @@ class Auditor:
         advance: Advance = lambda samples: None,
         shown: NDArray[np.floating] | None = None,
         reference: NDArray[np.floating] | Described | None = None,
+        proposed: Sequence[Group] | None = None,
     ) -> ClassAudit:
         """Audit one class from its images (n, C, H, W) with data-set indices (n,), for the true label.
 
         control is what `control_of` found in the same images, if wanted; it does not change while a model trains.
         advance is called with the number of samples after each explained batch. shown: the images (n, 3, H, W) as a
         person sees them, in [0, 1]; reference: such images (m, 3, H, W) of other classes, or what describes them. Where
-        both are given, groups that share something in the images are proposed beside those of the heatmaps.
+        both are given, groups that share something in the images are proposed beside those of the heatmaps;
+        proposed: these groups, where they are known already, as the images stay the same while a model trains.
         Raises ValueError where n ≤ n_neighbors or heatmaps cannot be clustered.
         """
         self.check_size(len(images), name)
@@ -61,7 +63,7 @@ class Auditor:
         maps, scores = found.maps.numpy(), found.logits
         spray = clone(self.spray).fit(maps)
         latent = {layer: pooled.numpy() for layer, pooled in found.latent.items()}
-        groups = propose(spray, maps, latent, images.numpy() if shown is None else shown, reference)
+        groups = propose(spray, maps, latent, images.numpy() if shown is None else shown, reference, proposed)
         return ClassAudit(
             label=label,
             name=name,
@@ -93,6 +95,7 @@ def propose(
     latent: Mapping[str, NDArray[np.floating]],
     images: NDArray[np.floating],
     reference: NDArray[np.floating] | Described | None = None,
+    proposed: Sequence[Group] | None = None,
 ) -> list[Group]:
     """Return groups of samples of a class that may share an artifact, by every view.
 
@@ -102,11 +105,14 @@ def propose(
         latent: by layer (n, 2, C), relevance of its channels; see `unhans.attribution.latent`.
         images: (n, C, h, w); with a reference (m, C, h, w) of other classes, or what describes it, both in [0, 1].
         reference: None: patterns and statistics of the images are not looked for.
+        proposed: the groups found by these, where they are known.
     """
     views = views_of(spray.prepare(heatmaps), latent, images)
     seed = spray.random_state if isinstance(spray.random_state, int) else 0
     groups = groups_of(views, spray.n_neighbors, seed)
-    return groups if reference is None else [*groups, *image_groups(images, reference)]
+    if proposed is None:
+        proposed = () if reference is None else image_groups(images, reference)
+    return [*groups, *proposed]
 
 
 def control_of(spray: SpRAy, images: Any) -> SpRAy | None:
