@@ -246,7 +246,8 @@ def test_what_the_images_propose_is_looked_for_once(tmp_path, monkeypatch):
     """They stay the same while a model trains; other images are looked at again."""
     asked, found = [], []
     monkeypatch.setattr(spray_audit, "image_groups", lambda shown, others: asked.append(shown) or found)
-    audit = small_audit(tmp_path)
+    whole = NoisyImages()
+    audit = small_audit(tmp_path, dataset=TensorDataset(whole.images, torch.as_tensor(whole.targets)))
     train(TheirModule(), [audit], tmp_path)
     assert len(asked) == 2  # classes, in two epochs
     assert audit._proposed_by_images(0, asked[0]) is found
