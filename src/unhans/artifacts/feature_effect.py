@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unhans.artifacts.bench import Bench, FeatureSpace
 from unhans.artifacts.case import FeatureEffect
-from unhans.artifacts.measurement import Prediction, predicted
+from unhans.artifacts.measurement import Advance, Prediction, predicted
 from unhans.artifacts.sampling import drawn
 from unhans.artifacts.trial import Trial, trial
 
@@ -26,7 +26,6 @@ _HALVES, _PAIRS = 31, 32  # tags of what is drawn
 _LEAST = 1e-12
 
 Directions = Callable[[NDArray[np.int64]], NDArray[np.float64]]  # indices (n,) → shifts (n, C)
-Advance = Callable[[int], None]
 
 
 def feature_effect(

@@ -191,7 +191,7 @@ def _state(
 
 
 def _effect(case: Case) -> str:
-    in_features = case.proof is None and case.features is not None and case.features.shown
+    in_features = reason_of(case) == "features only"
     tested = case.features if in_features else case.proof
     if tested is None:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -69,11 +70,11 @@ def append(path: Path, line: Line) -> None:
 
 
 def _parsed(path: Path) -> Iterator[Line]:
-    for text in path.read_text().splitlines():
+    for number, text in enumerate(path.read_text().splitlines(), start=1):
         try:
             yield json.loads(text)
         except json.JSONDecodeError:
-            continue
+            warnings.warn(f"line {number} of {path.name} was cut off; its case is run again", stacklevel=2)
 
 
 def _truth(case: Case, run: Run) -> Line:
