@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unhans.artifacts.case import Case
-from unhans.artifacts.effect import Effect
-from unhans.report import reason_of, state_of
-from unhans.report.measures import PROBABILITY
+from unhans.report import change_said, reason_of, state_of
 from unhans.spray import Suspicion
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
@@ -48,18 +46,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def outcome(case: Case) -> str:
     """Say in a few words what became of a case: its effect with the 95 % interval, or why there is none."""
-    state, reason = state_of(case), reason_of(case)
-    if case.features is not None and reason == "features only":
-        return f"{reason}: {_change(case.features.added[0].effect)}"
-    if case.proof is None:
-        trouble = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
-        return f"{reason or state}: {trouble}".rstrip(".: ")
-    change = _change(case.proof.added[0].effect)
-    return change if case.proven else f"{reason or state}: {change}"
-
-
-def _change(effect: Effect) -> str:
-    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}"
+    state, reason, change = state_of(case), reason_of(case), change_said(case)
+    if change:
+        return change if case.proven else f"{reason or state}: {change}"
+    trouble = case.trouble if len(case.trouble) <= REASON else f"{case.trouble[:REASON]}…"
+    return f"{reason or state}: {trouble}".rstrip(".: ")
 
 
 def numbers(case: Case) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,16 +24,29 @@ from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.artifacts.discovery import decide
 from unhans.artifacts.examine_class import Plan
+from unhans.artifacts.image_statistics import Family, Numbers
 from unhans.artifacts.sampling import evenly
 from unhans.attribution import with_latent
 from unhans.data import bench_of, pixel_scale, reading
 from unhans.data.benches import SAMPLES
-from unhans.report import AuditPages, Say, log_epoch, progress
+from unhans.report import AuditPages, Say, leading, log_epoch, progress
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
 from unhans.spray.groups import Group
 from unhans.spray.image_groups import Described, image_groups
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What follows from the images of a class alone, and stays the same from audit to audit.
+
+    checksum: of the images; groups: that they propose; numbers: their statistics, filled when they are asked for.
+    """
+
+    checksum: int
+    groups: list[Group]
+    numbers: dict[Family, Numbers] = field(default_factory=dict)
 
 
 class SpRAyAudit(Audit):
@@ -113,7 +126,7 @@ class SpRAyAudit(Audit):
         self.looks = 0  # audits that tested anything
         self._latest: dict[int, Suspicion] = {}
         self._controls: dict[int, SpRAy | None] = {}
-        self._proposals: dict[int, tuple[int, list[Group]]] = {}  # by label, with a checksum of the images
+        self._seen: dict[int, _Seen] = {}
         self._turn = 0
         self._cost = 0.0  # seconds of the last class
         self._audited: dict[int, Suspect] = {}
@@ -243,7 +256,7 @@ class SpRAyAudit(Audit):
                 self._controls.get(label),
                 lambda n: say(f"audit: class {name}", n),
                 shown=shown,
-                proposed=self._proposed_by_images(label, shown),
+                proposed=self._of_images(label, shown).groups,
             )
         except ValueError:
             if self.on_error == "raise":
@@ -253,15 +266,15 @@ class SpRAyAudit(Audit):
             return
         self._latest[label] = judge(found)
         self.cases.pop(label, None)
-        self._audited[label] = Suspect(found, self._latest[label], images)
+        self._audited[label] = Suspect(found, self._latest[label], images, self._seen[label].numbers)
         self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
 
-    def _proposed_by_images(self, label: int, shown: NDArray[np.floating]) -> list[Group]:
-        """Groups that the images alone propose; found again where other images were read."""
-        seen = zlib.crc32(np.ascontiguousarray(shown))
-        if label not in self._proposals or self._proposals[label][0] != seen:
-            self._proposals[label] = seen, image_groups(shown, self._others(label))
-        return self._proposals[label][1]
+    def _of_images(self, label: int, shown: NDArray[np.floating]) -> _Seen:
+        """What follows from the images of a class alone; found again where other images were read."""
+        checksum = zlib.crc32(np.ascontiguousarray(shown))
+        if label not in self._seen or self._seen[label].checksum != checksum:
+            self._seen[label] = _Seen(checksum, image_groups(shown, self._others(label)))
+        return self._seen[label]
 
     def _others(self, label: int) -> Described:
         """What images of other classes look like, the same ones at every audit."""
@@ -310,8 +323,8 @@ class SpRAyAudit(Audit):
     def _keep(self, cases: Sequence[Case], pages: AuditPages) -> None:
         """Keep the cases of this audit with their verdicts, that which does most for every class, and write them."""
         self.tested = list(cases)
-        for case in reversed(self.tested):
-            self.cases[case.label] = case
+        for label in dict.fromkeys(case.label for case in self.tested):
+            self.cases[label] = leading([case for case in self.tested if case.label == label])
         for label, case in self.cases.items():
             if label in self._audited and case.isolated is not None and (case.proven or label in self._shown()):
                 suspect = self._audited[label]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.case import Case
 from unhans.artifacts.examine_class import Candidate, Plan, Sample, examine_class
+from unhans.artifacts.image_statistics import Family, Numbers, Statistics
 from unhans.data import reading
 from unhans.report import (
     CASE_COLUMNS,
@@ -30,11 +31,15 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Suspect:
-    """A class of one audit: what SpRAy found in it, how far it stands out, and its images as the network takes them."""
+    """A class of one audit: what SpRAy found in it, how far it stands out, and its images as the network takes them.
+
+    numbers: statistics of the images that are known, by family; what is computed is added.
+    """
 
     audit: ClassAudit
     suspicion: Suspicion
     images: Tensor
+    numbers: dict[Family, Numbers] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Verification:
         Raises ValueError where no effect can be measured.
         """
         found = suspect.audit
-        sample = Sample(images, found.index, found.heatmaps, found.label, found.name, suspect.suspicion)
+        numbers = Statistics(images, suspect.numbers)
+        sample = Sample(images, found.index, found.heatmaps, found.label, found.name, suspect.suspicion, numbers)
         groups = [Candidate(each.view, each.members) for each in found.candidates]
         bench = remembering(self.bench, images, found.index)
         return examine_class(bench, sample, groups, self.plan, self.others(found.label), advance=advance)

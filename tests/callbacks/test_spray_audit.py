@@ -250,7 +250,7 @@ def test_what_the_images_propose_is_looked_for_once(tmp_path, monkeypatch):
     audit = small_audit(tmp_path, dataset=TensorDataset(whole.images, torch.as_tensor(whole.targets)))
     train(TheirModule(), [audit], tmp_path)
     assert len(asked) == 2  # classes, in two epochs
-    assert audit._proposed_by_images(0, asked[0]) is found
+    assert audit._of_images(0, asked[0]).groups is found
     assert len(asked) == 2
-    audit._proposed_by_images(0, asked[0] + 1)
+    audit._of_images(0, asked[0] + 1)
     assert len(asked) == 3

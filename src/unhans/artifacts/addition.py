@@ -32,8 +32,9 @@ def add(
     unaffected: NDArray[np.int64],
     size: tuple[int, int],
     advance: Advance,
+    controls: bool = True,
 ) -> tuple[Trial, ...]:
-    """Paste the artifact on samples of other classes; return its trial and those of its controls.
+    """Paste the artifact on samples of other classes; return its trial and, where wanted, those of its controls.
 
     The controls are pasted on the same samples with the same alpha. "mean colour": the layer in its mean colour or,
     where it has but one colour, "random colour": in one drawn for each sample. "area averaged": the pixels that the
@@ -44,14 +45,16 @@ def add(
     and "other classes".
     """
     donors: dict[int, int] = {}
-    changes = {"artifact": pasted(artifact), **_controls(bench, artifact, indices, unaffected, size, donors)}
+    changes = {"artifact": pasted(artifact)}
+    if controls:
+        changes |= _controls(bench, artifact, indices, unaffected, size, donors)
     measured = measure(bench, indices, changes, advance)
     lent = np.array([donors[int(index)] for index in measured.indices]) if donors else None
     trials = [
         trial(name, measured.before, after, label, measured.indices, bench.seed, donors=lent if name == PATCH else None)
         for name, after in measured.after.items()
     ]
-    return (*trials, *_other_classes(bench, measured, label))
+    return (*trials, *(_other_classes(bench, measured, label) if controls else ()))
 
 
 def pasted(artifact: Layered, alter: Callable[[Tensor, int], Tensor] | None = None) -> Change:

@@ -41,12 +41,13 @@ def is_uniform(layer: Tensor) -> bool:
     alpha and more, which is that of the pixel in which half of its whole alpha is reached. Faint pixels of an isolated
     layer have any colour: how far its carriers happen to differ from others.
     """
-    levels = layer[3].flatten().double().sort().values
-    usual = levels[int((levels.cumsum(0) < levels.sum() / 2).sum().clamp(max=len(levels) - 1))]
-    shown = (layer[3].flatten() >= _FAINT * usual) & (layer[3].flatten() > 0)
-    alpha, colours = layer[3].flatten()[shown].double(), layer[:3].flatten(1)[:, shown].double()
-    if not len(alpha):
+    visible = layer.flatten(1)[:, layer[3].flatten() > 0].double()
+    if not visible.shape[1]:
         return True
+    levels = visible[3].sort().values
+    usual = levels[int((levels.cumsum(0) < levels.sum() / 2).sum().clamp(max=len(levels) - 1))]
+    shown = visible[:, visible[3] >= _FAINT * usual]
+    alpha, colours = shown[3], shown[:3]
     order = colours.argsort(1)
     half = (alpha[order].cumsum(1) < alpha.sum() / 2).sum(1, keepdim=True).clamp(max=len(alpha) - 1)
     median = colours.gather(1, order.gather(1, half))

@@ -124,11 +124,12 @@ def examine_isolated(
 ) -> Case:
     """Return the case of an isolated artifact with its effect, how well it draws relevance, and who carries it.
 
-    The first hundred samples may end the test: where they exclude an effect no more is measured, neither its removal
-    nor who carries it. This makes no false proof likelier; an effect of exactly MINIMUM is then called not used in 5 %
-    of cases instead of the 3.5 % of a single look (exact binomial numbers for effects of 0 or 1). Where an effect is
-    seen, but not surely, four times the samples are taken: the p-value is one over what a bet on every sample has won,
-    which holds however many samples are added (`unhans.artifacts.significance`).
+    The first hundred samples may end the test: where they exclude an effect no more is measured, neither controls and
+    removal, which then decide nothing, nor who carries it. This makes no false proof likelier; an effect of exactly
+    MINIMUM is then called not used in 5 % of cases instead of the 3.5 % of a single look (exact binomial numbers for
+    effects of 0 or 1). Where an effect is seen, but not surely, four times the samples are taken: the p-value is one
+    over what a bet on every sample has won, which holds however many samples are added
+    (`unhans.artifacts.significance`).
 
     Args:
         bench: the network and a data set; every index counts in this data set.
@@ -151,7 +152,7 @@ def examine_isolated(
         "advance": advance,
     }
     if samples > FIRST and len(others) > FIRST:
-        first = prove(bench, isolated, case.label, affected=index[:0], samples=FIRST, **options)
+        first = prove(bench, isolated, case.label, affected=index[:0], samples=FIRST, controls=False, **options)
         if first.verdict.name == "not used":
             return replace(case, proof=first)
     if splits and isolated.detector is not None:

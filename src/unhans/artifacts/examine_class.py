@@ -92,6 +92,7 @@ class Sample:
         heatmaps: (n, H, W) relevance with respect to the class, in any positive scale.
         label, name: of the class.
         suspicion: how far it stands out; None where it was named by the user.
+        numbers: statistics of the images, if some are known.
     """
 
     images: Tensor
@@ -100,6 +101,7 @@ class Sample:
     label: int
     name: str
     suspicion: Suspicion | None = None
+    numbers: Statistics | None = None
 
 
 @dataclass(frozen=True)
@@ -163,47 +165,47 @@ def examine_class(
     if not len(others):
         raise ValueError(f"the effect of an artifact of {sample.name!r} needs samples of other classes, got none")
     empty = Case(sample.label, sample.name, sample.suspicion)
-    everything = Candidate(WHOLE, np.ones(len(sample.index), dtype=bool))
     chosen_on, tested_on = _parts(bench, others, plan)
     borrowed = min(BORROWED, len(tested_on) // 3)
     lent = evenly(bench.labels, tested_on, borrowed, plan.seed + 2) if borrowed else tested_on[:0]
     groups = candidates[: plan.candidates]
+    found, reasons, silent = _shared(bench, sample, groups, plan, lent)
+    if any(one.lent for one in found):
+        tested_on = np.setdiff1d(tested_on, lent)
+    tested = _best(bench, sample, found, plan, chosen_on, advance)
+    options = {"splits": splits, "truth": truth, "samples": plan.samples, "fills": plan.fills, "advance": advance}
+    left = _left(len(silent), len(groups), sum(_differs(one, tested) for one in found))
+    cases = [
+        examine_isolated(
+            bench,
+            replace(empty, isolated=one.isolated, view=one.view, left=left),
+            sample.index,
+            sample.heatmaps,
+            others=tested_on,
+            cluster=one.isolated.members if one.lent else one.group,
+            **options,
+        )
+        for one in tested
+    ]
+    if not any(case.proven for case in cases):
+        view, features = _in_features(bench, sample, silent, chosen_on, tested_on, plan, advance)
+        if not cases or (features is not None and features.shown):
+            cases.append(replace(empty, trouble="; ".join(reasons), view=view, features=features))
+    return sorted(cases, key=_importance)
+
+
+def _shared(
+    bench: Bench, sample: Sample, groups: Sequence[Candidate], plan: Plan, lent: NDArray[np.int64]
+) -> tuple[list[_Found], list[str], list[Candidate]]:
+    """What the groups share, and what nearly the whole class shares; reasons and silent groups as from `_isolated`."""
+    everything = Candidate(WHOLE, np.ones(len(sample.index), dtype=bool))
+    sample = replace(sample, numbers=sample.numbers or Statistics(sample.images))
     found, reasons, silent = _isolated(bench, sample, groups, plan, lent)
     more, why, _ = _isolated(bench, sample, [everything], plan, lent)
     none_fixed = all(one.isolated.kind != "fixed" for one in found)
     new = [one for one in more if not any(_same(one.isolated, other.isolated) for other in found)]
     found += [one for one in new if none_fixed or one.isolated.members.mean() >= MOSTLY]
-    reasons += why
-    if any(one.lent for one in found):
-        tested_on = np.setdiff1d(tested_on, lent)
-    if not found:
-        view = candidates[0].view if candidates else WHOLE
-        features = _in_features(bench, sample, candidates, chosen_on, tested_on, plan, advance)
-        return [replace(empty, trouble="; ".join(reasons), view=view, features=features)]
-    cases, tested = [], _best(bench, sample, found, plan, chosen_on, advance)
-    left = _left(len(silent), len(groups), sum(_differs(one, tested) for one in found))
-    for one in tested:
-        case = replace(empty, isolated=one.isolated, view=one.view, left=left)
-        cases.append(
-            examine_isolated(
-                bench,
-                case,
-                sample.index,
-                sample.heatmaps,
-                others=tested_on,
-                cluster=one.isolated.members if one.lent else one.group,
-                splits=splits,
-                truth=truth,
-                samples=plan.samples,
-                fills=plan.fills,
-                advance=advance,
-            )
-        )
-    if silent and not any(case.proven for case in cases):
-        features = _in_features(bench, sample, silent, chosen_on, tested_on, plan, advance)
-        if features is not None and features.shown:
-            cases.append(replace(empty, trouble="; ".join(reasons), view=silent[0].view, features=features))
-    return sorted(cases, key=_importance)
+    return found, reasons + why, silent
 
 
 def _left(silent: int, groups: int, untested: int) -> str:
@@ -224,15 +226,15 @@ def _in_features(
     tested_on: NDArray[np.int64],
     plan: Plan,
     advance: Advance,
-) -> FeatureEffect | None:
-    """What the first group does in feature space, that can be tested there; its pixels are not known."""
+) -> tuple[str, FeatureEffect | None]:
+    """The view of the first group that can be tested in feature space, and what it does there."""
     most = evenly(bench.labels, tested_on, min(plan.samples, FIRST), plan.seed)
     for candidate in candidates:
         options = {"others": chosen_on, "tested_on": most, "advance": advance}
         effect = feature_effect(bench, sample.label, sample.index, candidate.members, **options)
         if effect is not None:
-            return effect
-    return None
+            return candidate.view, effect
+    return candidates[0].view if candidates else WHOLE, None
 
 
 def _importance(case: Case) -> tuple[bool, float]:
@@ -258,10 +260,9 @@ def _isolated(
     found: list[_Found] = []
     reasons: list[str] = []
     silent: list[Candidate] = []
-    own = Statistics(sample.images)
     for candidate in candidates:
         images, heatmaps, members = _beside(bench, sample, candidate.members, lent)
-        numbers = own if images is sample.images else None
+        numbers = sample.numbers if images is sample.images else None
         several: list[Isolated] = []
         for kind in candidate.kinds(plan):
             if kind == "free" and any(jaccard(one.members, members) >= SAME for one in several):
@@ -299,8 +300,8 @@ def _cropped(isolated: Isolated, n: int) -> Isolated:
     if len(isolated.members) == n:
         return isolated
     own = {name: getattr(isolated, name)[:n] for name in ("members", "masks", "places")}
-    counts = [f"{members.sum()} of {len(members)}" for members in (isolated.members, own["members"])]
-    return replace(isolated, **own, sentence=isolated.sentence.replace(*counts, 1))
+    more = f" Of these images {len(isolated.members) - n} are of other classes, to compare with."
+    return replace(isolated, **own, sentence=isolated.sentence + more)
 
 
 def _same(one: Isolated, other: Isolated) -> bool:
@@ -321,7 +322,7 @@ def _best(
     Of two that lie mostly on the same samples only the better one is tested: both may be the same artifact. What has a
     place in the image is preferred to a change of whole images that does little more: a person sees what it is.
     """
-    if len(found) == 1:
+    if len(found) < 2:
         return list(found)
     tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)}, advance)
     gains = [float(differences(tried.before, tried.after[str(k)], sample.label).mean()) for k in range(len(found))]

@@ -37,11 +37,14 @@ def statistics_of(family: Family, images: Tensor) -> Numbers:
 
 
 class Statistics:
-    """The numbers of every family for some images (n, 3, H, W), each computed when it is first asked for."""
+    """The numbers of every family for some images (n, 3, H, W), each computed when it is first asked for.
 
-    def __init__(self, images: Tensor) -> None:
+    known: numbers of the same images, found before; what is computed is added to it.
+    """
+
+    def __init__(self, images: Tensor, known: dict[Family, Numbers] | None = None) -> None:
         self._images = images
-        self._known: dict[Family, Numbers] = {}
+        self._known: dict[Family, Numbers] = {} if known is None else known
 
     def __getitem__(self, family: Family) -> Numbers:
         """Return the numbers of a family: (n, d)."""

@@ -54,6 +54,7 @@ def prove(
     fills: Sequence[str] = ("telea",),
     examples: int = 3,
     others: NDArray[np.int64] | None = None,
+    controls: bool = True,
     advance: Advance = lambda images: None,
 ) -> Proof:
     """Paste an artifact on samples of other classes, take it away from affected ones, and judge the changes.
@@ -72,6 +73,7 @@ def prove(
         fills: ways to take it away, see Remove; the first decides how removal is graded.
         examples: single samples to keep of each part, half of them those that change most.
         others: the samples of other classes that may be used; None: all whose label is another (−1 is none).
+        controls: whether controls are pasted as well. Without them an effect can be excluded and none be proven.
         advance: called with a number of images whenever some are predicted or explained, prove_work(…) in all.
 
     Raises ValueError for a class that does not exist, no samples of other classes, an unknown fill, a layer that shows
@@ -86,7 +88,7 @@ def prove(
     masks = masks or masks_of(artifact, size)
     present = carriers if is_whole(artifact) else located(carriers, masks)
     meter = Meter(work(len(chosen), len(carriers), unaffected, fills, examples), advance)
-    added = add(bench, artifact, label, chosen, unaffected, size, meter)
+    added = add(bench, artifact, label, chosen, unaffected, size, meter, controls)
     shown = _examples(bench, label, added[0], 1, examples, pasted(artifact), meter)
     ways = Subtraction(bench, artifact, masks, pool, truth)
     removed = ways.trials(label, present, fills, meter) if len(present) else ()

@@ -1,6 +1,14 @@
 """What an audit found, for people: figures, tables, sentences, and the door to the loggers."""
 
-from unhans.report.account import case_sentences, missing_of, reason_of, spread_sentences, state_of
+from unhans.report.account import (
+    case_sentences,
+    change_said,
+    leading,
+    missing_of,
+    reason_of,
+    spread_sentences,
+    state_of,
+)
 from unhans.report.case_figures import write_case
 from unhans.report.case_record import case_record, write_cases
 from unhans.report.cluster_strip import cluster_strip
@@ -97,6 +105,7 @@ __all__ = [
     "case_record",
     "case_rows",
     "case_sentences",
+    "change_said",
     "class_figure",
     "cluster_rows",
     "cluster_strip",
@@ -113,6 +122,7 @@ __all__ = [
     "has_table_two",
     "heatmap_figure",
     "layer_figure",
+    "leading",
     "load_evolution",
     "log_epoch",
     "log_once",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unhans.artifacts.ruling import Name, Reason
     from unhans.artifacts.trial import Trial
 
+STATES = ("proven", "open", "not used", "not tested")  # of a class with several cases the first of these counts
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
 SPLITS = {"train": "training", "val": "validation"}
 SHOWN = (
@@ -46,6 +47,21 @@ def reason_of(case: Case) -> Reason | None:
     if case.features is not None and case.features.shown:
         return "features only"
     return "not isolated" if case.trouble or case.features is not None else None
+
+
+def leading(cases: Sequence[Case]) -> Case:
+    """Return the case that speaks for its class: the first one of the state that comes first in `STATES`."""
+    return min(cases, key=lambda case: STATES.index(state_of(case)))
+
+
+def change_said(case: Case) -> str:
+    """Say what the artifact, or its direction in feature space, adds to the class's probability; "" if unmeasured."""
+    in_features = reason_of(case) == "features only"
+    tested = case.features if in_features else case.proof
+    if tested is None:
+        return ""
+    effect = tested.added[0].effect
+    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}{' in feature space' * in_features}"
 
 
 def missing_of(case: Case) -> str:

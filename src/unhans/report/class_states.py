@@ -12,16 +12,14 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from unhans.report.account import missing_of, reason_of, state_of, trouble_said
+from unhans.report.account import STATES, change_said, leading, missing_of, reason_of, state_of, trouble_said
 from unhans.report.canvas import shorten
 from unhans.report.effect_tables import STYLES
-from unhans.report.measures import PROBABILITY
 from unhans.store.files import write_csv
 
 if TYPE_CHECKING:
     from unhans.artifacts.case import Case
 
-STATES = ("proven", "open", "not used", "not tested")  # of a class with several cases the first of these counts
 LEFT_OUT = "Not among the classes that analysis.most allows."
 OPENED = 20  # classes up to which the report's table is open
 NAMED = 12  # classes that a row of the terminal's table names
@@ -175,28 +173,19 @@ def _state(
 ) -> ClassState:
     if not cases:
         return ClassState(label, name, "not tested", missing=why, audit_seconds=audited)
-    case = min(cases, key=lambda one: STATES.index(state_of(one)))
+    case = leading(cases)
     missing = case.left if case.proof or reason_of(case) == "features only" else trouble_said(case)
     return ClassState(
         label=label,
         name=name,
         state=state_of(case),
         reason=reason_of(case) or "",
-        effect=_effect(case),
+        effect=f"{change_said(case)}." if change_said(case) else "",
         missing=" ".join(filter(None, (missing, missing_of(case)))),
         tests=sum(one.proof is not None for one in cases),
         audit_seconds=audited,
         test_seconds=tested,
     )
-
-
-def _effect(case: Case) -> str:
-    in_features = reason_of(case) == "features only"
-    tested = case.features if in_features else case.proof
-    if tested is None:
-        return ""
-    effect = tested.added[0].effect
-    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}{' in feature space' * in_features}."
 
 
 def _seconds(value: float | None) -> str:
