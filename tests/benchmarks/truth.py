@@ -69,6 +69,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--half", choices=("setting", "reporting"), help="kinds of this half only, no clean runs")
     parser.add_argument("--kinds", nargs="+", help="cases with these kinds only")
     parser.add_argument("--coverages", nargs="+", type=float, help="cases with these coverages only")
+    parser.add_argument("--network", choices=("small_cnn", "squeezenet"), help="cases with this network only")
     parser.add_argument("--classes", type=int, help="audit so many classes of each network, the planted one among them")
     parser.add_argument("--most", type=int, help="so many cases at most")
     parser.add_argument("--name", default="today", help="of the audit's code")
@@ -91,6 +92,8 @@ def chosen(options: argparse.Namespace, console: Console) -> list[Case]:
         cases = [case for case in cases if set(case.kinds) & set(options.kinds)]
     if options.coverages:
         cases = [case for case in cases if case.coverage in options.coverages]
+    if options.network:
+        cases = [case for case in cases if case.network == options.network]
     if options.classes is not None:
         cases = [replace(case, audited=options.classes) for case in cases]
     return cases[: options.most]
