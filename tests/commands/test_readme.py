@@ -38,8 +38,8 @@ def workplace(tmp_path_factory):
     photographs(folder / "photos")
     photographs(folder / "imagenette", GARBAGE_TRUCK)
     Image.new("RGBA", (20, 10), (255, 230, 0, 200)).save(folder / "layer.png")
-    mask = Image.new("L", (64, 64))
-    mask.paste(255, (12, 48, 64, 64))
+    mask = Image.new("L", (48, 48))
+    mask.paste(255, (9, 36, 48, 48))
     mask.save(folder / "mask.png")
     torch.save(models.squeezenet1_1().state_dict(), folder / "squeezenet1_1.pth")
     assert command(folder, f"train.py debug=fast trainer.max_epochs=1 spray.projection=null{UNTESTED}") == 0

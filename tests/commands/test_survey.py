@@ -101,7 +101,7 @@ def test_the_relevance_of_layers_is_stored_with_the_maps(whole):
 def test_the_reference_holds_images_of_all_classes(whole, again, tmp_path):
     with np.load(whole / "reference.npz") as stored:
         images, labels = stored["images"], stored["labels"]
-    assert (images.shape, images.dtype) == ((300, 3, 64, 64), np.uint8)
+    assert (images.shape, images.dtype) == ((300, 3, 48, 48), np.uint8)
     assert np.bincount(labels).tolist() == [100, 100, 100]
     others = other_images(whole / "reference.npz", 1)
     assert len(others) == 200

@@ -300,8 +300,11 @@ def _cropped(isolated: Isolated, n: int) -> Isolated:
     if len(isolated.members) == n:
         return isolated
     own = {name: getattr(isolated, name)[:n] for name in ("members", "masks", "places")}
-    more = f" Of these images {len(isolated.members) - n} are of other classes, to compare with."
-    return replace(isolated, **own, sentence=isolated.sentence + more)
+    counts = [f"{members.sum()} of {len(members)}" for members in (isolated.members, own["members"])]
+    sentence = isolated.sentence.replace(*counts, 1)
+    if sentence == isolated.sentence:
+        sentence += f" Of the images beside the cluster {len(isolated.members) - n} are of other classes."
+    return replace(isolated, **own, sentence=sentence)
 
 
 def _same(one: Isolated, other: Isolated) -> bool:
