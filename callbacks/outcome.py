@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unhans.artifacts.case import Case
-from unhans.report import change_said, reason_of, state_of
+from unhans.report import change_said, listed, reason_of, state_of
 from unhans.spray import Suspicion
 
 LOGGED = ("tau", "lambda_2", "eigengap", "score", "suspicious", "cluster_size")  # per class and epoch
@@ -31,17 +31,12 @@ def findings(ranking: Sequence[Suspicion], cases: Mapping[int, Case], verified: 
         state = "not tested" if case is None else _state(case)
         said = f"{entry.name} ({outcome(case)})" if case is not None and state in ("proven", "open") else entry.name
         states[state].append(said)
-    parts = [f"{state}: {_listed(names)}" for state, names in states.items() if names]
+    parts = [f"{state}: {listed(names, NAMED)}" for state, names in states.items() if names]
     return "; ".join(parts if states["proven"] else ["proven: none", *parts])
 
 
 def _state(case: Case) -> str:
     return "nothing isolated" if reason_of(case) == "not isolated" else state_of(case)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def outcome(case: Case) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from html_proof import CLASSES, SPREAD, case_of, proof_of, suspicion_of, trial_of
 from rich.console import Console
+from unhans.callbacks.outcome import findings
 
 from unhans.artifacts.case import Case, FeatureEffect, Share
 from unhans.artifacts.discovery import decide
@@ -24,6 +25,7 @@ from unhans.report import (
     case_sentences,
     effect_rows,
     effect_tables,
+    leading,
     reason_of,
     spread_sentences,
     state_of,
@@ -203,6 +205,19 @@ def test_features_alone_are_open_and_say_their_effect():
     assert (state_of(small), reason_of(small)) == ("open", "not isolated")  # never: not used
     assert "does not show that what the group shares does more than its controls" in case_sentences(small)[3]
     assert class_states([(1, CLASSES[1])], [small], {}, {}, {})[0].effect == ""
+
+
+def test_what_is_open_speaks_for_a_class_before_what_is_not_used():
+    """In the table of all classes as in the line that the callback prints."""
+    unused = case_of(proof=None, trouble="")
+    unused = replace(unused, proof=replace(proof_of(), verdict=judge((trial_of(shift=-2.0, n=500),), (), "bee")))
+    cases = [unused, in_features()]
+    assert state_of(unused) == "not used"
+    assert leading(cases) is leading(cases[::-1]) is cases[1]
+    (state,) = class_states([(1, CLASSES[1])], cases, {}, {}, {})
+    line = findings([suspicion_of()], {1: leading(cases)})
+    assert (state.state, state.reason) == ("open", "features only")
+    assert f"open: {CLASSES[1]} (features only: {state.effect.rstrip('.')})" in line
 
 
 def test_features_are_in_the_record_and_in_the_rows():

@@ -64,6 +64,11 @@ def change_said(case: Case) -> str:
     return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}{' in feature space' * in_features}"
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first names, and how many more there are: "a, b and 3 more"."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def missing_of(case: Case) -> str:
     """Say what a decision about an open case would take; "" where it is not open."""
     if case.proof is not None:

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from unhans.report.account import STATES, change_said, leading, missing_of, reason_of, state_of, trouble_said
+from unhans.report.account import STATES, change_said, leading, listed, missing_of, reason_of, state_of, trouble_said
 from unhans.report.canvas import shorten
 from unhans.report.effect_tables import STYLES
 from unhans.store.files import write_csv
@@ -121,9 +121,7 @@ def _brief(state: ClassState) -> str:
 
 
 def _named(states: Sequence[ClassState]) -> str:
-    """The names of some classes; of many the first ones and how many more there are."""
-    names = [shorten(one.name, 28) for one in states[:NAMED]]
-    return ", ".join(names) + (f" and {len(states) - NAMED} more" if len(states) > NAMED else "")
+    return listed([shorten(one.name, 28) for one in states], NAMED)
 
 
 def _total(seconds: Iterable[float | None]) -> float | None:
