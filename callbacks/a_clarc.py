@@ -100,7 +100,7 @@ class AClArC(pl.Callback):
         """The name in a checkpoint, so that there can be one for each of several layers."""
         return f"{WHO}:{self.layer}"
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse networks whose features could not be changed while they train."""
         check_whole(trainer, WHO)
         try:

@@ -25,7 +25,7 @@ from unhans.artifacts.sampling import evenly
 from unhans.artifacts.verdict import MINIMUM
 from unhans.data import bench_of, pixel_scale, planted_in
 from unhans.data.benches import SAMPLES, class_names
-from unhans.report import log_epoch, monitor_figure
+from unhans.report import monitor_figure
 from unhans.report.measures import PROBABILITY, SHARE
 from unhans.store import write_csv, write_figure
 
@@ -82,7 +82,7 @@ class ArtifactMonitor(Audit):
             self.names = class_names(self.dataset, self.labels)
             self.tracked = tracked(self.artifacts, planted_in(self.dataset), self.names)
             known = [each.name for each in self.tracked]
-            self._indices = {name: index for name, index in self._indices.items() if name in known}
+            self._indices = {each.name: index for each in self.tracked if (index := self._restored(each)) is not None}
             self._indices = self.choose() | self._indices
             if set(self.added) != set(known):  # a resumed run with other artifacts begins new curves
                 self.epochs, self.added, self.removed = [], {name: [] for name in known}, {}
@@ -90,6 +90,13 @@ class ArtifactMonitor(Audit):
                 check_one(each, self._bench(network, device), self._indices[each.name])
         except ValueError as error:
             raise MisconfigurationException(f"ArtifactMonitor: {error}") from error
+
+    def _restored(self, each: Tracked) -> NDArray[np.int64] | None:
+        """The samples of an earlier fit or checkpoint, where they are still of other classes."""
+        index = self._indices.get(each.name)
+        if index is None or index.max(initial=-1) >= len(self.labels) or (self.labels[index] == each.target).any():
+            return None
+        return index
 
     def choose(self) -> dict[str, NDArray[np.int64]]:
         """Draw the samples of other classes that each artifact is laid over; none that is known to carry it."""
@@ -128,7 +135,7 @@ class ArtifactMonitor(Audit):
         for name, pair in found.items():
             scalars |= scalars_of(f"effect/{name}", pair)
         figures = {"effect/curves": folder / "effect.png"}
-        log_epoch(trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, figures)
+        self.publish(trainer, scalars, figures)
         for each in self.tracked:
             tell(trainer, self._line(each.name, each.target))
 

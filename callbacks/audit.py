@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 from unhans.callbacks.invisible import invisible
 
 from unhans.attribution import Attribution, Relevance
 from unhans.data import reading
+from unhans.report import log_epoch
+from unhans.report.loggers import Pictures, Rows
 
 LOG = logging.getLogger("unhans")
 SHARDED = ("fsdp", "deepspeed", "modelparallel")
@@ -25,6 +30,9 @@ SHARDED = ("fsdp", "deepspeed", "modelparallel")
 
 class Audit(pl.Callback):
     """Base of the audits: every n epochs, on fixed samples, invisible to training (laws 2, 3, 5).
+
+    The numbers that an audit logs are in `trainer.callback_metrics` as well, so that `ModelCheckpoint`, `EarlyStopping`
+    and sweeps can watch them; callbacks that do must come after it.
 
     Args:
         network: name of the network inside the LightningModule, "" for the module itself.
@@ -36,6 +44,8 @@ class Audit(pl.Callback):
         on_error: "log" keeps training when an audit fails, "raise" stops it.
         seed: draws the samples.
     """
+
+    spent: ClassVar[WeakKeyDictionary[pl.Trainer, float]] = WeakKeyDictionary()  # seconds of all audits of a trainer
 
     def __init__(
         self,
@@ -64,12 +74,16 @@ class Audit(pl.Callback):
         self.training_seconds = 0.0
         self._indices: dict[int, NDArray[np.int64]] = {}
         self._epoch_began = 0.0
+        self._spent_before = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Refuse now what could not be audited later."""
-        if any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
+        """Refuse strategies whose parameters could not be read later."""
+        if stage == "fit" and any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
             name = type(trainer.strategy).__name__
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a network that could not be audited; modules may make theirs in `setup` or `configure_model`."""
         try:
             self.refuse(network_of(pl_module, self.network))
         except ValueError as error:
@@ -89,19 +103,37 @@ class Audit(pl.Callback):
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
         """Choose the samples where none are restored, and refuse before training what could not be audited later."""
+        if self._indices and not self._still_there():
+            LOG.warning(
+                "%s: the samples of an earlier fit or checkpoint have other labels in this data set; others are drawn, "
+                "and the audits begin anew.", type(self).__name__,
+            )  # fmt: skip
+            self.forget()
         self._indices = self._indices or self.choose()
         self._try_one(network, device)
 
+    def forget(self) -> None:
+        """Forget the samples and what was found in them: the data set is another one."""
+        self._indices = {}
+
+    def _still_there(self) -> bool:
+        """Whether the samples have the labels that they were chosen by."""
+        return all(
+            index.max(initial=-1) < len(self.labels) and (self.labels[index] == label).all()
+            for label, index in self._indices.items()
+        )
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""
-        self._epoch_began = time.perf_counter()
+        self._epoch_began, self._spent_before = time.perf_counter(), self.spent.get(trainer, 0.0)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Audit on the first process; the others go on to the next collective call and wait there.
 
         A barrier here would deadlock with metrics that Lightning's progress bar synchronises on the first process.
         """
-        self.training_seconds += time.perf_counter() - self._epoch_began
+        audits = self.spent.get(trainer, 0.0) - self._spent_before
+        self.training_seconds += time.perf_counter() - self._epoch_began - audits
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         if trainer.is_global_zero:
@@ -143,13 +175,40 @@ class Audit(pl.Callback):
                 raise
             LOG.exception("%s failed after epoch %d; training goes on.", type(self).__name__, trainer.current_epoch)
         finally:
-            self.audit_seconds += time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            self.audit_seconds += seconds
+            self.spent[trainer] = self.spent.get(trainer, 0.0) + seconds
+
+    @contextmanager
+    def forgiven(self, what: str) -> Iterator[None]:
+        """Law 3 for a part of an audit: what fails inside is logged with its trace and counted; the rest goes on."""
+        try:
+            yield
+        except Exception:
+            if self.on_error == "raise":
+                raise
+            self.failures += 1
+            LOG.exception("%s failed; training goes on.", what)
+
+    def publish(
+        self,
+        trainer: pl.Trainer,
+        scalars: Mapping[str, float],
+        figures: Mapping[str, Pictures] | None = None,
+        tables: Mapping[str, Rows] | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        """Send all that one audit found to the loggers in one call (law 6), and its numbers to `callback_metrics`."""
+        epoch = trainer.current_epoch if epoch is None else epoch
+        trainer.callback_metrics.update({key: torch.tensor(float(value)) for key, value in scalars.items()})
+        log_epoch(trainer.loggers, epoch, trainer.global_step, scalars, figures, tables)
 
     def _try_one(self, network: nn.Module, device: torch.device) -> None:
         """Explain one sample before training begins: what cannot be explained is refused now."""
         for label, indices in self._indices.items():
             images, _ = reading.read(self.dataset, indices[:1])
             if len(images):
+                self._check_fixed(images, indices[:1])
                 try:
                     self.attribution.of(network)(images.to(device), label)
                 except ValueError as error:
@@ -158,11 +217,21 @@ class Audit(pl.Callback):
                     LOG.debug("The first sample could not be explained.", exc_info=True)  # the audit says and counts it
                 return
 
+    def _check_fixed(self, images: Tensor, indices: NDArray[np.int64]) -> None:
+        """Warn where a sample differs each time it is read (law 5)."""
+        again, _ = reading.read(self.dataset, indices)
+        if images.shape != again.shape or not torch.equal(images, again):
+            LOG.warning(
+                "%s: the data set reads sample %d differently each time, as with random augmentation. Audits compare "
+                "the same images from epoch to epoch: give the data set without it as dataset=, or give it a method "
+                "without_augmentation().", type(self).__name__, int(indices[0]),
+            )  # fmt: skip
+
     def _dataset(self, trainer: pl.Trainer) -> Dataset:
         """The data set to audit, without its random transforms where it can tell them apart."""
         dataset = self.source
         if isinstance(dataset, str):
-            loader = trainer.train_dataloader if dataset == "train" else trainer.val_dataloaders
+            loader = trainer.train_dataloader if dataset == "train" else _validation_loaders(trainer)
             loader = loader[0] if isinstance(loader, (list, tuple)) and loader else loader
             dataset = getattr(loader, "dataset", None)
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
@@ -177,6 +246,13 @@ class Audit(pl.Callback):
         folder = Path(self.folder or Path(trainer.default_root_dir) / name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _validation_loaders(trainer: pl.Trainer) -> Any:
+    """The loaders of the validation data, which Lightning makes only when it is about to validate."""
+    if trainer.val_dataloaders is None:
+        trainer.fit_loop.epoch_loop.val_loop.setup_data()
+    return trainer.val_dataloaders
 
 
 def network_of(pl_module: pl.LightningModule, name: str) -> nn.Module:

@@ -22,7 +22,6 @@ from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.quality import portion
 from unhans.attribution import Attribution, explained
 from unhans.data import reading
-from unhans.report import log_epoch
 
 EPOCHS = (0, 1, 5, 10)  # figures 9 and 10 of [000], and before
 
@@ -116,7 +115,7 @@ class MaskRelevance(Audit):
         self.label, self.index, self.inputs, self.mask = found.label, found.index, found.inputs, found.mask
         self.images = reading.displayed(self.dataset, self.inputs)
         self._indices = {self.label: self.index}
-        super().begin(network, device)
+        self._try_one(network, device)
 
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
         """Explain the samples once more, measure and log."""
@@ -129,7 +128,7 @@ class MaskRelevance(Audit):
         self.maps = {epoch: kept for epoch, kept in self.maps.items() if epoch in self.kept} | {point.epoch: maps}
         scalars = {"relevance/share": point.mean, "relevance/share_low": point.interval[0]}
         scalars |= {"relevance/share_high": point.interval[1], "relevance/n": point.n}
-        log_epoch(trainer.loggers, point.epoch - 1, trainer.global_step, scalars)
+        self.publish(trainer, scalars, epoch=point.epoch - 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples, the clocks, the points and the kept heatmaps."""

@@ -71,4 +71,4 @@ def chartable(ranking: Sequence[Suspicion], cases: Mapping[int, Case]) -> dict[s
         if found.label in cases:
             values = numbers(cases[found.label])
             scalars |= {f"audit/{found.name}/{key}": value for key, value in values.items()}
-    return scalars
+    return scalars | {"audit/proven": float(sum(case.proven for case in cases.values()))}

@@ -69,7 +69,7 @@ class RightReasons(pl.Callback):
         self.label = target if isinstance(target, int) else -1
         self._carrying: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse trainings in which the term's gradient would not be added alike."""
         check_whole(trainer, WHO)
         if trainer.precision == "16-mixed":

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from sklearn.base import clone
-from torch import nn
-from unhans.callbacks.audit import LOG, Audit, tell
+from torch import Tensor, nn
+from unhans.callbacks.audit import Audit, tell
 from unhans.callbacks.outcome import chartable, findings
 from unhans.callbacks.subset import audit_subsets
 from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures, due
@@ -29,7 +29,8 @@ from unhans.artifacts.sampling import evenly
 from unhans.attribution import with_latent
 from unhans.data import bench_of, pixel_scale, reading
 from unhans.data.benches import SAMPLES
-from unhans.report import AuditPages, Say, leading, log_epoch, progress
+from unhans.report import AuditPages, Say, leading, progress
+from unhans.report.tables import Row
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
 from unhans.spray.groups import Group
 from unhans.spray.image_groups import Described, image_groups
@@ -41,11 +42,13 @@ REFERENCE = 300  # images of all classes, against which those of one are compare
 class _Seen:
     """What follows from the images of a class alone, and stays the same from audit to audit.
 
-    checksum: of the images; groups: that they propose; numbers: their statistics, filled when they are asked for.
+    checksum: of the images; groups: that they propose; control: SpRAy on them, where it is wanted; numbers: their
+    statistics, filled when they are asked for.
     """
 
     checksum: int
     groups: list[Group]
+    control: SpRAy | None
     numbers: dict[Family, Numbers] = field(default_factory=dict)
 
 
@@ -125,7 +128,8 @@ class SpRAyAudit(Audit):
         self.tested: list[Case] = []
         self.looks = 0  # audits that tested anything
         self._latest: dict[int, Suspicion] = {}
-        self._controls: dict[int, SpRAy | None] = {}
+        self._suspects: dict[int, list[Row]] = {}  # rows of suspects.csv
+        self._epochs: dict[int, int] = {}  # of the last audit of each class
         self._seen: dict[int, _Seen] = {}
         self._turn = 0
         self._cost = 0.0  # seconds of the last class
@@ -170,7 +174,6 @@ class SpRAyAudit(Audit):
         auditor, order = self._auditor(network, device), self._order()
         self._audited, self.tested = {}, []
         done = self._audit_in_turn(trainer, auditor, order, began)
-        self._turn = (self._turn + done) % len(order)
         self.ranking = ranked(self._latest.values())
         self._audited = {entry.label: self._judged_now(entry) for entry in self.ranking if entry.label in self._audited}
         self._verify(trainer, network, pages, device, began)
@@ -180,6 +183,13 @@ class SpRAyAudit(Audit):
         self._log(trainer, pages, seconds)
         tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in order[done:]]))
         self._audited = {}
+
+    def forget(self) -> None:
+        """Forget the samples and all that was found in them."""
+        super().forget()
+        self.ranking, self.cases, self.tested, self.looks = [], {}, [], 0
+        for known in (self._latest, self._seen, self._suspects, self._epochs, self._last_test, self.clusters):
+            known.clear()
 
     def decide(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device) -> None:
         """Do something about what was found; pages: what the audit writes and logs. Here: nothing."""
@@ -234,46 +244,41 @@ class SpRAyAudit(Audit):
             for done, label in enumerate(order):
                 if time.perf_counter() - began + self._cost > self._allowance():
                     return done
-                start = time.perf_counter()
-                self._audit_class(auditor, label, say)
+                start, self._turn = time.perf_counter(), (self._turn + 1) % len(order)
+                with self.forgiven(f"auditing class {self.classes[label]!r}"):
+                    self._audit_class(auditor, label, say)
+                    self._epochs[label] = trainer.current_epoch
                 self.seconds["audit"][label] = self._cost = time.perf_counter() - start
         return len(order)
 
     def _audit_class(self, auditor: Auditor, label: int, say: Say) -> None:
-        """Audit one class; one that cannot be clustered is reported and the others go on (law 3)."""
+        """Audit one class."""
         name = self.classes[label]
         say(f"audit: class {name}", 0)
         images, index = reading.read(self.dataset, self._indices[label])
         shown = reading.displayed(self.dataset, images).numpy()
-        try:
-            if self.control and label not in self._controls:
-                self._controls[label] = auditor.control_of(images)
-            found = auditor.audit(
-                images,
-                index,
-                label,
-                name,
-                self._controls.get(label),
-                lambda n: say(f"audit: class {name}", n),
-                shown=shown,
-                proposed=self._of_images(label, shown).groups,
-            )
-        except ValueError:
-            if self.on_error == "raise":
-                raise
-            self.failures += 1
-            LOG.exception("class %r could not be audited; the others go on.", name)
-            return
+        seen = self._of_images(label, shown, auditor, images)
+        found = auditor.audit(
+            images,
+            index,
+            label,
+            name,
+            seen.control,
+            lambda n: say(f"audit: class {name}", n),
+            shown=shown,
+            proposed=seen.groups,
+        )
         self._latest[label] = judge(found)
         self.cases.pop(label, None)
-        self._audited[label] = Suspect(found, self._latest[label], images, self._seen[label].numbers)
+        self._audited[label] = Suspect(found, self._latest[label], images, seen.numbers)
         self.clusters[label] = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
 
-    def _of_images(self, label: int, shown: NDArray[np.floating]) -> _Seen:
+    def _of_images(self, label: int, shown: NDArray[np.floating], auditor: Auditor, images: Tensor) -> _Seen:
         """What follows from the images of a class alone; found again where other images were read."""
         checksum = zlib.crc32(np.ascontiguousarray(shown))
         if label not in self._seen or self._seen[label].checksum != checksum:
-            self._seen[label] = _Seen(checksum, image_groups(shown, self._others(label)))
+            control = auditor.control_of(images) if self.control else None
+            self._seen[label] = _Seen(checksum, image_groups(shown, self._others(label)), control)
         return self._seen[label]
 
     def _others(self, label: int) -> Described:
@@ -309,16 +314,11 @@ class SpRAyAudit(Audit):
         """Verify one class; an exception is reported and the others go on (law 3)."""
         name = suspect.audit.name
         say(f"audit: testing class {name}", 0)
-        try:
-            return verification.cases(suspect, self.scale.to_display(suspect.images))
-        except Exception:
-            if self.on_error == "raise":
-                raise
-            self.failures += 1
-            LOG.exception("class %r could not be tested; training goes on.", name)
-            return []
-        finally:
-            say(f"audit: testing class {name}", 1)
+        cases: list[Case] = []
+        with self.forgiven(f"testing class {name!r}"):
+            cases = verification.cases(suspect, self.scale.to_display(suspect.images))
+        say(f"audit: testing class {name}", 1)
+        return cases
 
     def _keep(self, cases: Sequence[Case], pages: AuditPages) -> None:
         """Keep the cases of this audit with their verdicts, that which does most for every class, and write them."""
@@ -339,15 +339,20 @@ class SpRAyAudit(Audit):
     def _write(self, pages: AuditPages) -> None:
         """Write the data of every class, the pages of those that are shown, and the ranking."""
         shown = self._shown()
+        pages.suspects = self._suspects
         for label, suspect in self._audited.items():
-            if label in shown:
-                suspect.audit.spray.add_projection(self.spray.projection)
-            images = reading.displayed(self.dataset, suspect.images)
-            case = self.cases.get(label)
-            carriers = case.isolated.members if case is not None and case.proven and case.isolated is not None else None
-            pages.add(suspect.audit, images, suspect.suspicion, label in shown, carriers)
+            with self.forgiven(f"writing class {suspect.audit.name!r}"):
+                self._write_class(pages, label, suspect, label in shown)
         if self.ranking:
-            pages.finish(self.ranking)
+            pages.finish(self.ranking, self._epochs)
+
+    def _write_class(self, pages: AuditPages, label: int, suspect: Suspect, shown: bool) -> None:
+        if shown:
+            suspect.audit.spray.add_projection(self.spray.projection)
+        images = reading.displayed(self.dataset, suspect.images)
+        case = self.cases.get(label)
+        carriers = case.isolated.members if case is not None and case.proven and case.isolated is not None else None
+        pages.add(suspect.audit, images, suspect.suspicion, shown, carriers)
 
     def _allowance(self) -> float:
         """Seconds that this audit may take so that all audits keep within their share."""
@@ -366,8 +371,9 @@ class SpRAyAudit(Audit):
             "audit/share": self._share(seconds),
             "audit/failures": float(self.failures),
         }
-        scalars |= chartable(self.ranking, self.cases) | self.charted()
-        log_epoch(trainer.loggers, trainer.current_epoch, trainer.global_step, scalars, pages.figures, pages.tables)
+        fresh = [entry for entry in self.ranking if entry.label in self._audited]  # others were measured before
+        scalars |= chartable(fresh, self.cases) | self.charted()
+        self.publish(trainer, scalars, pages.figures, pages.tables)
 
     def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
         """One line for the terminal: what was found, what it cost and what is left for the next audit."""

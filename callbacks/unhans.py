@@ -80,9 +80,9 @@ class UnHans(Driving, SpRAyAudit):
         """The artifacts acted on, in a dry run those that would be, with their effects by epoch."""
         return self.ledger.followed
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse now what could not be audited, or acted on, later."""
-        super().setup(trainer, pl_module, stage)
+        super().on_fit_start(trainer, pl_module)
         if self.act != "none" and trainer.world_size > 1:
             raise MisconfigurationException(
                 f"UnHans acts on what the first process finds, so act={self.act!r} needs one process, got "
@@ -129,7 +129,7 @@ class UnHans(Driving, SpRAyAudit):
             entry = self._latest[each.label] if each.label in self._fresh else None
             self._said.append(self.ledger.measured(each, proof, epoch, entry))
         for entry in [each for each in self.ranking if each.label in self._fresh]:
-            with self._forgiven(f"deciding about class {entry.name!r}"):
+            with self.forgiven(f"deciding about class {entry.name!r}"):
                 self._said += filter(None, [self._decision(epoch, entry, network)])
         self.decisions.extend(self._said)
         self._due = [each for each in self.followed if each.acted and each not in known]
@@ -159,7 +159,7 @@ class UnHans(Driving, SpRAyAudit):
         """Measure the artifacts acted on again; one that fails is left out."""
         found = []
         for each in known:
-            with self._forgiven(f"measuring the artifact of class {each.name!r} again"):
+            with self.forgiven(f"measuring the artifact of class {each.name!r} again"):
                 found.append((each, each.measure(bench)))
         return found
 
@@ -189,17 +189,6 @@ class UnHans(Driving, SpRAyAudit):
                 LOG.exception("acting on the artifact of class %r failed; training goes on.", each.name)
                 tell(trainer, decision_line(self.ledger.failed(each, trainer.current_epoch, error)))
                 self._record(trainer)
-
-    @contextmanager
-    def _forgiven(self, what: str) -> Iterator[None]:
-        """Law 3: what fails inside is logged with its trace and counted, and training goes on."""
-        try:
-            yield
-        except Exception:
-            if self.on_error == "raise":
-                raise
-            self.failures += 1
-            LOG.exception("%s failed; training goes on.", what)
 
     def _record(self, trainer: pl.Trainer) -> Path:
         """Write all decisions, whole or not at all; return the folder."""

@@ -408,7 +408,7 @@ def test_a_layer_with_nothing_to_train_above_is_refused(tmp_path):
 def test_several_processes_are_refused_at_setup(options):
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **options)
     with pytest.raises(MisconfigurationException, match="trains in one process with whole parameters, got DDPStrategy"):
-        a_clarc().setup(trainer, small(), "fit")
+        a_clarc().on_fit_start(trainer, small())
 
 
 def test_knobs_are_checked_at_once():

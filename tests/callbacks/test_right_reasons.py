@@ -291,7 +291,7 @@ def test_what_could_not_be_trained_is_refused(make, options, trainer, sentence, 
     if trainer:
         trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **trainer)
         with pytest.raises(MisconfigurationException, match=sentence):
-            right_reasons(**options).setup(trainer, module, "fit")
+            right_reasons(**options).on_fit_start(trainer, module)
         return
     with pytest.raises(MisconfigurationException, match=sentence):
         fit(module, [right_reasons(**options)], tmp_path)
@@ -302,7 +302,7 @@ def test_scaled_gradients_are_refused():
         precision, world_size, strategy = "16-mixed", 1, object()
 
     with pytest.raises(MisconfigurationException, match="precision 16-mixed; use bf16"):
-        right_reasons().setup(Half(), Tiny(), "fit")
+        right_reasons().on_fit_start(Half(), Tiny())
 
 
 def test_batches_without_an_index_are_refused(tmp_path):

@@ -519,8 +519,8 @@ def test_acting_in_several_processes_is_refused(tmp_path):
     audit = small(tmp_path)
     trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", logger=False, default_root_dir=tmp_path)
     with pytest.raises(MisconfigurationException, match="act='augment' needs one process, got 2; act='none' tells"):
-        audit.setup(trainer, TheirModule(), "fit")
-    small(tmp_path, act="none").setup(trainer, TheirModule(), "fit")
+        audit.on_fit_start(trainer, TheirModule())
+    small(tmp_path, act="none").on_fit_start(trainer, TheirModule())
 
 
 def test_layers_and_networks_that_a_clarc_cannot_use_are_refused_before_training(tmp_path):

@@ -158,7 +158,7 @@ def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, capl
     with caplog.at_level(logging.ERROR, "unhans"):
         trainer = train(TheirModule(), [audit], tmp_path)
     assert (trainer.current_epoch, audit.failures, audit.cases) == (2, 4, {})
-    assert "class '1' could not be tested; training goes on." in caplog.text
+    assert "testing class '1' failed; training goes on." in caplog.text
     assert (tmp_path / "audit" / "epoch_001" / "ranking.csv").is_file()
     with pytest.raises(RuntimeError, match="no test today"):
         train(TheirModule(), [verifying(tmp_path)], tmp_path)

@@ -132,9 +132,4 @@ def _other_classes(bench: Bench, measured: Measurement, label: int) -> list[Tria
         return []
     rows = labels != other
     indices = measured.indices[rows]
-    return [trial("other classes", before[rows], after[rows], other, indices, bench.seed, detail=_name(bench, other))]
-
-
-def _name(bench: Bench, label: int) -> str:
-    """The name of a class; an output that has none, as of a head wider than the data, goes by its number."""
-    return bench.classes[label] if label < len(bench.classes) else f"output {label}"
+    return [trial("other classes", before[rows], after[rows], other, indices, bench.seed, detail=bench.classes[other])]

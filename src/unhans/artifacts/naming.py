@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
+
+
+class Names(list[str]):
+    """Names of classes by label; a label without a name, as of a head wider than the data, goes by its number.
+
+    >>> Names(["cat", "dog"])[1], Names(["cat", "dog"])[7]
+    ('dog', '7')
+    """
+
+    def __getitem__(self, label: Any) -> Any:
+        """Return the name of a class."""
+        known = isinstance(label, slice) or label < len(self)
+        return super().__getitem__(label) if known else str(label)
+
 
 _SHOWN = 8  # names in an error: enough to recognise the data set, few enough to read
 

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, Subset
 
 from unhans.artifacts import Artifact
 from unhans.artifacts.bench import Bench, Read
+from unhans.artifacts.naming import Names
 from unhans.attribution import Attribution, Explain, explain_all
 from unhans.attribution.features import Features, last_features
 from unhans.attribution.isolation import frozen_view, isolated
@@ -80,10 +81,10 @@ def bench_of(
     )
 
 
-def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> list[str]:
+def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> Names:
     """Return the name of every class up to the last label, and of all that the data set names; else their numbers."""
     named = [str(name) for name in getattr(reading.origin(dataset), "classes", None) or ()]
-    return named + [str(label) for label in range(len(named), int(labels.max(initial=-1)) + 1)]
+    return Names(named + [str(label) for label in range(len(named), int(labels.max(initial=-1)) + 1)])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,12 +56,15 @@ def read_listed(file: str | Path, option: str) -> Listed:
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{option} expects a table such as suspects.csv, got no file at {path}")
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as table:  # see `write_csv`
+        text = table.read()  # without the mark with which spreadsheets begin a file
     try:
-        with path.open(newline="", encoding="utf-8-sig") as table:  # spreadsheets begin a file with a mark
-            reader = csv.DictReader(table)
-            rows, columns = list(reader), reader.fieldnames or ()
-    except (UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        rows, columns = list(reader), reader.fieldnames or ()
+    except csv.Error as error:
         raise ValueError(f"{option} expects a table of text, got {path}: {error}") from error
+    if "\0" in text:
+        raise ValueError(f"{option} expects a table of text, got {path}, which holds zero bytes")
     if "path" not in columns:
         raise ValueError(f"{option} expects a column 'path', got {', '.join(columns) or 'nothing'} in {path}")
     listed: dict[str, frozenset[str]] = {}

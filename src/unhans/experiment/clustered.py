@@ -18,6 +18,7 @@ from unhans.store import load_analysis, open_maps
 
 MOST = 800  # samples of a class that artifacts are isolated from; half of them, where there are more, are of groups
 LISTED = "listed samples"
+SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class Clustered:
 
 
 def clustered(
-    survey: Survey, entry: Suspicion, most: int, both: Union, seed: int, listed: frozenset[str] = frozenset()
+    survey: Survey,
+    entry: Suspicion,
+    most: int,
+    both: Union,
+    seed: int,
+    listed: frozenset[tuple[str, str]] = frozenset(),
 ) -> Clustered:
     """Read a class of a finished survey with its first groups; no sample is read where there are none.
 
@@ -56,7 +62,7 @@ def clustered(
         most: groups.
         both: what the indices count in.
         seed: draws at most 800 samples.
-        listed: paths of samples that take the place of the groups.
+        listed: samples, by path and split, that take the place of the groups.
     """
     files = survey.files(entry.label)
     audit, _ = load_analysis(files)
@@ -65,7 +71,7 @@ def clustered(
     index = stored.index + split * len(both.parts[0])
     found = [Candidate(each.view, each.members) for each in audit.candidates[:most]]
     if listed:
-        found = [Candidate(LISTED, np.array([both.paths[i] in listed for i in index], dtype=bool))]
+        found = [Candidate(LISTED, np.array([(both.paths[i], SPLITS[both.split[i]]) in listed for i in index]))]
     rows = drawn_rows([each.members for each in found], seed)
     images = torch.from_numpy(stored.images[rows]).float() / 255
     candidates = tuple(Candidate(each.view, each.members[rows]) for each in found)

@@ -35,13 +35,14 @@ def check_input(
             )
 
 
-def check_listed(subject: Subject, listed: frozenset[str], classes: Sequence[str] | None) -> None:
+def check_listed(subject: Subject, listed: frozenset[tuple[str, str]], classes: Sequence[str] | None) -> None:
     """Refuse a list of samples that holds none of the class that is named."""
     if not listed:
         return
     ((label, indices),) = subject.subsets(classes).items()
-    if listed.isdisjoint(subject.dataset.paths[i] for i in indices):
+    paths = {path for path, _ in listed}
+    if paths.isdisjoint(subject.dataset.paths[i] for i in indices):
         name = subject.data.classes[label]
         raise ConfigurationError(
-            f"analysis.members expects paths of class {name!r} in split={subject.split}, got {len(listed)} others."
+            f"analysis.members expects paths of class {name!r} in split={subject.split}, got {len(paths)} others."
         )

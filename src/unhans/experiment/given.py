@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from unhans.artifacts import Patch
 from unhans.artifacts.placement import Placement
+from unhans.data.exclusion import read_listed
 from unhans.experiment.check import ConfigurationError
 
 HALF = 127  # of a mask's grey levels: brighter is inside
@@ -27,24 +27,16 @@ def read_artifact(file: str, target: str, placement: Placement, size: float | No
     return patch
 
 
-def read_members(file: str) -> frozenset[str]:
-    """Return the paths of samples that a table lists in its column `path`, as suspects.csv does.
+def read_members(file: str) -> frozenset[tuple[str, str]]:
+    """Return the samples that a table lists as suspects.csv does, each by path and split: "train" or "val".
 
-    Raises ValueError or OSError for a file that is missing, has no such column or lists nothing.
+    Raises ValueError or OSError for a file that is missing, has no column `path` or lists nothing.
     """
-    path = Path(file)
-    if not path.is_file():
-        raise FileNotFoundError(f"analysis.members expects a table such as suspects.csv, got no file at {path}")
     try:
-        with path.open(newline="", encoding="utf-8") as table:
-            rows = list(csv.DictReader(table))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"analysis.members expects a table of text, got {path}: {error}") from error
-    listed = frozenset(row["path"] for row in rows if row.get("path"))
-    if not listed:
-        columns = ", ".join(map(str, rows[0])) if rows else "no rows"
-        raise ConfigurationError(f"analysis.members expects samples in a column 'path', got {columns} in {path}.")
-    return listed
+        listed = read_listed(file, "analysis.members")
+    except ValueError as error:
+        raise ConfigurationError(f"{error}.") from error
+    return frozenset((path, split) for path, splits in listed.splits.items() for split in splits)
 
 
 def read_mask(file: str, side: int) -> NDArray[np.bool_]:

@@ -110,7 +110,7 @@ def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ra
     strips = {finding.name: survey.files(finding.label).folder / STRIP for finding in findings if finding.suspicion}
     scalars = {f"audit/{entry.name}/{name}": value for entry in ranking for name, value in entry.numbers().items()}
     pages = {
-        f"audit/{entry.name}": survey.files(entry.label).page for entry in ranking[:MOST_PAGES] if entry.suspicious
+        f"audit/{entry.name}/page": survey.files(entry.label).page for entry in ranking[:MOST_PAGES] if entry.suspicious
     }
     rows = [[*(getattr(entry, name) for name in RANKING_COLUMNS), strips[entry.name]] for entry in ranking]
     clusters = ranked_clusters(judged_clusters((row for one in findings for row in one.clusters), ranking))
@@ -119,7 +119,7 @@ def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ra
         scalars | {"audit/suspicious": float(sum(entry.suspicious for entry in ranking))},
         {"audit/ranking": survey.out / "ranking.png", **pages},
         {
-            "audit/ranking": ((*RANKING_COLUMNS, "striking cluster"), rows),
+            "audit/ranking/table": ((*RANKING_COLUMNS, "striking cluster"), rows),
             "audit/clusters": (CLUSTER_COLUMNS, clusters),
         },
     )

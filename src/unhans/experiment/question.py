@@ -34,7 +34,7 @@ class Question:
     most: int | None = None
     mask: NDArray[np.bool_] | None = field(default=None, repr=False)
     given: Patch | None = None
-    listed: frozenset[str] = field(default=frozenset(), repr=False)
+    listed: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
         if self.most is not None and self.most < 1:
@@ -59,5 +59,5 @@ class Question:
         settings = {name: getattr(self, name) for name in names} | {"fills": list(self.fills)}
         mask = None if self.mask is None else digest(self.mask)
         given = None if self.given is None else digest(self.description, self.given.layer(0, side))
-        listed = digest(*sorted(self.listed)) if self.listed else None
+        listed = digest(*map(str, sorted(self.listed))) if self.listed else None
         return settings | {"mask": mask, "artifact": given, "members": listed}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 Pictures = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -63,12 +64,13 @@ def _log(
     tables: Mapping[str, Rows],
 ) -> None:
     pages = _pages(figures)
+    _check_keys(numbers, pages, tables)
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
+        if _is(logger, "WandbLogger"):
             _log_wandb(logger, numbers, pages, tables, step)
             continue
         logger.log_metrics(numbers, step)
-        if isinstance(logger, TensorBoardLogger):
+        if _is(logger, "TensorBoardLogger"):
             _tensorboard_images(logger, pages, step)
         logger.save()  # the CSV logger keeps rows in memory, where a killed run would lose them
 
@@ -83,8 +85,21 @@ def finish(loggers: Sequence[Logger], exit_code: int = 0) -> None:
         for logger in loggers:
             logger.finalize("success" if exit_code == 0 else "failed")
     finally:
-        if any(isinstance(logger, WandbLogger) for logger in loggers):
+        if any(_is(logger, "WandbLogger") for logger in loggers):
             _finish_wandb(exit_code)
+
+
+def _is(logger: Any, name: str) -> bool:
+    """Whether a logger is Lightning's of this name, of the package `pytorch_lightning` or `lightning.pytorch`."""
+    return any(each.__name__ == name for each in type(logger).__mro__)
+
+
+def _check_keys(*given: Mapping[str, Any]) -> None:
+    """Refuse a key under which two things would be logged: a logger would keep one of them."""
+    counts = Counter(key for each in given for key in each)
+    twice = [key for key, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f"every number, figure and table needs a key of its own, got two things under {twice[0]!r}")
 
 
 def _finish_wandb(exit_code: int) -> None:
@@ -105,7 +120,7 @@ def _pages(figures: Mapping[str, Pictures]) -> dict[str, list[Path]]:
 
 
 def _log_wandb(
-    logger: WandbLogger,
+    logger: Any,
     numbers: Mapping[str, float],
     pages: Mapping[str, Sequence[Path]],
     tables: Mapping[str, Rows],
@@ -131,7 +146,7 @@ def _cell(value: Any) -> Any:
     return wandb.Image(str(value)) if isinstance(value, Path) else value
 
 
-def _tensorboard_images(logger: TensorBoardLogger, pages: Mapping[str, Sequence[Path]], step: int) -> None:
+def _tensorboard_images(logger: Any, pages: Mapping[str, Sequence[Path]], step: int) -> None:
     for key, paths in pages.items():
         for path in paths:
             with Image.open(path) as image:

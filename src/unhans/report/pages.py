@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unhans.artifacts.naming import Names
 from unhans.report.figures import class_figure, ranking_figure
 from unhans.report.tables import RANKING_COLUMNS, Row, suspect_rows, write_ranking, write_suspects
 from unhans.spray import ClassAudit, Suspicion
@@ -28,14 +29,15 @@ class AuditPages:
     Attributes:
         figures: the pages written so far, by the key under which they are logged.
         tables: columns and rows of the ranking and the suspects, once finished.
+        suspects: by label the rows of suspects.csv; those of classes that are not audited this time may be put in.
     """
 
     def __init__(self, folder: Path, paths: Sequence[str], classes: Mapping[int, str], subtitle: str) -> None:
         self.folder, self.paths, self.subtitle = folder, paths, subtitle
-        self.classes = [classes.get(label, str(label)) for label in range(max(classes) + 1)]
+        self.classes = Names(classes.get(label, str(label)) for label in range(max(classes) + 1))
         self.figures: dict[str, Path] = {}
         self.tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {}
-        self._suspects: dict[int, list[Row]] = {}
+        self.suspects: dict[int, list[Row]] = {}
 
     def add(
         self,
@@ -52,22 +54,25 @@ class AuditPages:
         stem = self.folder / file_stem(audit.label, audit.name)
         save_audit(stem.with_suffix(".h5"), audit)
         paths = [self.paths[i] for i in audit.index]
-        self._suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths, carriers)
+        self.suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths, carriers)
         if not shown:
             return
         page = stem.with_suffix(".jpg")
         figure = class_figure(audit, images.numpy(), self.classes, suspicion=suspicion, subtitle=self.subtitle)
         write_figure(page, figure)
-        self.figures[f"audit/{audit.name}"] = page
+        self.figures[f"audit/{audit.name}/page"] = page
 
-    def finish(self, ranking: Sequence[Suspicion]) -> None:
-        """Write the ranking over all classes and the list of suspicious samples."""
-        write_ranking(self.folder / "ranking.csv", ranking)
-        suspects = (row for entry in ranking for row in self._suspects.get(entry.label, []))
+    def finish(self, ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None) -> None:
+        """Write the ranking over all classes and the list of suspicious samples.
+
+        epochs: by label, after which each class was audited last, where that differs.
+        """
+        write_ranking(self.folder / "ranking.csv", ranking, epochs)
+        suspects = (row for entry in ranking for row in self.suspects.get(entry.label, []))
         write_suspects(self.folder / "suspects.csv", suspects)
         write_figure(self.folder / "ranking.png", ranking_figure(ranking, self.subtitle))
         self.figures["audit/ranking"] = self.folder / "ranking.png"
-        self.tables["audit/ranking"] = (
+        self.tables["audit/ranking/table"] = (
             RANKING_COLUMNS,
             [[getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking],
         )

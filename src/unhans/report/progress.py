@@ -17,7 +17,8 @@ Say = Callable[[str, int], None]
 @contextmanager
 def progress(total: int, shown: bool = True) -> Iterator[Say]:
     """Give a function (what is being done, samples just done with); the bar vanishes at the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    said = TextColumn("{task.description}", markup=False)  # the name of a class may look like markup
+    columns = (said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), transient=True, disable=not shown) as bar:
         task = bar.add_task("audit", total=total)
         yield lambda text, samples: bar.update(task, description=text, advance=samples, refresh=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
@@ -65,9 +65,18 @@ def ranking_table(ranking: Sequence[Suspicion], title: str = "Classes by suspici
     return table
 
 
-def write_ranking(path: str | os.PathLike[str], ranking: Sequence[Suspicion]) -> None:
-    """Write the ranking as CSV, most suspicious class first, numbers in full; empty where nothing was measured."""
-    write_csv(path, RANKING_COLUMNS, ([getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking))
+def write_ranking(
+    path: str | os.PathLike[str], ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None
+) -> None:
+    """Write the ranking as CSV, most suspicious class first, numbers in full; empty where nothing was measured.
+
+    epochs: by label the epoch of each class's audit, for a column of its own.
+    """
+    columns = RANKING_COLUMNS if epochs is None else (*RANKING_COLUMNS, "epoch")
+    rows = ([getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking)
+    if epochs is not None:
+        rows = ([*row, epochs.get(row[0])] for row in rows)
+    write_csv(path, columns, rows)
 
 
 def suspect_rows(

@@ -31,8 +31,11 @@ def file_stem(number: int, name: str) -> str:
 
 
 def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table as UTF-8 CSV with a header, whole or not at all; None becomes an empty field."""
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    """Write a table as UTF-8 CSV with a header, whole or not at all; None becomes an empty field.
+
+    File names that are no UTF-8 keep their bytes.
+    """
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

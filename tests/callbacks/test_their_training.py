@@ -1,0 +1,283 @@
+"""Audits in trainings that are not ours: wide heads, late networks, several fits, restarts, other loggers, monitors."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import time
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from callbacks_training import NoisyImages, TheirModule, small_monitor, small_spray, train
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from unhans.callbacks import HeatmapEvolution, SpRAyAudit
+from unhans.callbacks.heatmap_evolution import Moment, small, thinned
+
+from unhans.report.loggers import log_epoch
+
+
+class Still(TensorDataset):
+    """Thirty-two images of two classes, the same whenever they are read."""
+
+    def __init__(self, labels=None):
+        images = NoisyImages().images
+        self.targets = torch.arange(32) % 2 if labels is None else labels
+        super().__init__(images, self.targets)
+
+
+def audit_of(folder, **options):
+    shared = {"network": "net", "on_error": "raise", "control": False, "folder": folder / "audit"}
+    return SpRAyAudit(spray=small_spray(), **shared | options)
+
+
+def evolution_of(folder, **options):
+    shared = {"network": "net", "on_error": "raise", "folder": folder / "evolution"}
+    return HeatmapEvolution(**shared | options)
+
+
+class Wide(TheirModule):
+    """A head of seven outputs on data of two classes, which predicts the last one."""
+
+    def __init__(self):
+        super().__init__()
+        self.net[-1] = nn.Linear(4 * 49, 7)
+        with torch.no_grad():
+            self.net[-1].bias[6] = 100.0
+
+
+def test_a_head_may_be_wider_than_the_labels(tmp_path):
+    audit, evolution = audit_of(tmp_path, verify=True, verify_samples=8), evolution_of(tmp_path)
+    train(Wide(), [audit, evolution], tmp_path, max_epochs=1, data=Still())
+    assert audit.failures == evolution.failures == 0
+    assert len(audit.ranking) == 2
+    assert (tmp_path / "audit" / "epoch_000" / "ranking.csv").exists()
+
+
+class Late(TheirModule):
+    """Makes its network in `configure_model`."""
+
+    def __init__(self):
+        super().__init__()
+        del self.net
+
+    def configure_model(self):
+        self.net = TheirModule().net
+
+
+def test_networks_may_be_made_in_configure_model(tmp_path):
+    audit = audit_of(tmp_path)
+    train(Late(), [audit], tmp_path, max_epochs=1, data=Still())
+    assert len(audit.ranking) == 2
+    with pytest.raises(MisconfigurationException, match="network='nett' names no module of Late"):
+        train(Late(), [audit_of(tmp_path, network="nett")], tmp_path, max_epochs=1, data=Still())
+
+
+def test_data_that_change_from_reading_to_reading_are_told(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, "unhans"):
+        train(TheirModule(), [audit_of(tmp_path)], tmp_path, max_epochs=1, data=Still())
+        assert "differently each time" not in caplog.text
+        train(TheirModule(), [audit_of(tmp_path)], tmp_path, max_epochs=1)
+    assert "SpRAyAudit: the data set reads sample 0 differently each time, as with random augmentation" in caplog.text
+
+
+def test_samples_of_an_earlier_fit_are_not_taken_for_those_of_another_class(tmp_path, caplog):
+    """Labels that were exchanged between two fits of one callback."""
+    callbacks = [audit_of(tmp_path), evolution_of(tmp_path), small_monitor(tmp_path)]
+    first, second = Still(), Still(1 - torch.arange(32) % 2)
+    train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=first)
+    with caplog.at_level(logging.WARNING, "unhans"):
+        train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=second)
+    audit, evolution, monitor = callbacks
+    for each in (audit, evolution):
+        assert all((second.targets[index] == label).all() for label, index in each._indices.items())
+        assert f"{type(each).__name__}: the samples of an earlier fit or checkpoint have other labels" in caplog.text
+    assert all(len(strip) == 1 for strip in evolution._history.values())
+    assert all((second.targets[index] != 1).all() for index in monitor._indices.values())
+    assert audit.looks == 0
+
+
+def test_validation_data_are_audited_where_lightning_has_not_loaded_them(tmp_path):
+    class Validated(TheirModule):
+        def validation_step(self, batch, batch_idx):
+            return None
+
+    audit = audit_of(tmp_path, dataset="val")
+    trainer = pl.Trainer(
+        max_epochs=2, num_sanity_val_steps=0, check_val_every_n_epoch=2, accelerator="cpu", logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, callbacks=[audit],
+        default_root_dir=tmp_path, log_every_n_steps=1,
+    )  # fmt: skip
+    trainer.fit(Validated(), DataLoader(Still(), batch_size=8), DataLoader(Still(), batch_size=8))
+    assert len(audit.ranking) == 2
+
+
+class Slow(HeatmapEvolution):
+    """Takes two seconds."""
+
+    def audit(self, trainer, network):
+        time.sleep(2)
+
+
+def test_other_audits_do_not_count_as_training(tmp_path):
+    slow, audit = Slow(network="net"), audit_of(tmp_path)
+    began = time.perf_counter()
+    train(TheirModule(), [slow, audit], tmp_path, max_epochs=1, data=Still())
+    assert slow.audit_seconds >= 2
+    assert audit.training_seconds < time.perf_counter() - began - 2
+    assert audit.training_seconds == pytest.approx(slow.training_seconds, abs=1)
+
+
+def test_a_class_that_fails_in_any_way_does_not_keep_the_others_from_their_turn(tmp_path, monkeypatch):
+    audit = audit_of(tmp_path, on_error="log")
+    monkeypatch.setattr(SpRAyAudit, "_of_images", broken_for(0, SpRAyAudit._of_images))
+    train(TheirModule(), [audit], tmp_path, data=Still())
+    assert [entry.name for entry in audit.ranking] == ["1"]
+    assert audit.failures == 2
+    audit = audit_of(tmp_path, on_error="log")
+    monkeypatch.setattr(SpRAyAudit, "_write_class", broken_for(1, SpRAyAudit._write_class, at=1))
+    train(TheirModule(), [audit], tmp_path, max_epochs=1, data=Still())
+    assert (tmp_path / "audit" / "epoch_000" / "ranking.csv").exists()
+
+
+def broken_for(label, method, at=0):
+    def changed(self, *arguments):
+        if arguments[at] == label:
+            raise OSError("the disk is gone")
+        return method(self, *arguments)
+
+    return changed
+
+
+def test_what_is_not_measured_now_is_not_logged_as_new(tmp_path, monkeypatch):
+    """With turns an audit takes some classes: the others keep their rows and their epoch, and have no new numbers."""
+    audit, logged = audit_of(tmp_path, max_share=0.5), []
+    monkeypatch.setattr("unhans.callbacks.audit.log_epoch", lambda *given: logged.append(given[3]))
+    whole = SpRAyAudit._audit_class
+
+    def one_at_a_time(self, auditor, label, say):
+        whole(self, auditor, label, say)
+        monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
+
+    def allow(*_):
+        monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 1e9)
+
+    monkeypatch.setattr(SpRAyAudit, "_audit_class", one_at_a_time)
+    monkeypatch.setattr(SpRAyAudit, "on_train_epoch_start", allow)
+    monkeypatch.setattr("unhans.report.pages.suspect_rows", lambda found, *_: [(found.name, *[None] * 7)])
+    train(TheirModule(), [audit], tmp_path, data=Still())
+    assert ["audit/0/score" in each for each in logged] == [True, False]
+    assert ["audit/1/score" in each for each in logged] == [False, True]
+    with (tmp_path / "audit" / "epoch_001" / "ranking.csv").open() as file:
+        assert {row["name"]: row["epoch"] for row in csv.DictReader(file)} == {"0": "0", "1": "1"}
+    with (tmp_path / "audit" / "epoch_001" / "suspects.csv").open() as file:
+        assert sorted(row["path"] for row in csv.DictReader(file)) == ["0", "1"]
+
+
+def test_numbers_of_audits_can_be_monitored(tmp_path):
+    monitor = small_monitor(tmp_path)
+    name = "effect/border/delta_p"
+    best = ModelCheckpoint(tmp_path / "best", monitor=name, mode="min", save_on_train_epoch_end=True)
+    stop = EarlyStopping(name, patience=0, min_delta=10.0, check_on_train_epoch_end=True)
+    options = {"max_epochs": 4, "enable_checkpointing": True, "data": Still()}
+    trainer = train(TheirModule(), [audit_of(tmp_path), monitor, stop, best], tmp_path, **options)
+    assert trainer.current_epoch == 2  # the second value is no better by ten
+    assert len(list((tmp_path / "best").iterdir())) == 1
+    assert float(trainer.callback_metrics[name]) == pytest.approx(monitor.added["border"][-1].probability)
+    assert {"audit/proven", "audit/0/score"} <= set(trainer.callback_metrics)
+
+
+def test_loggers_are_known_by_name_and_every_key_holds_one_thing(tmp_path):
+    """`lightning.pytorch` has classes of its own, of the same names."""
+    sent = {}
+
+    class TensorBoardLogger:
+        class experiment:  # noqa: N801
+            add_image = staticmethod(lambda name, *_, **__: sent.setdefault(name, True))
+            flush = staticmethod(lambda: None)
+
+        def log_metrics(self, numbers, step):
+            sent.update(numbers)
+
+        def save(self):
+            pass
+
+    from PIL import Image
+
+    Image.new("RGB", (4, 4)).save(tmp_path / "page.png")
+    log_epoch([TensorBoardLogger()], 0, 0, {"audit/share": 0.5}, {"audit/ranking": tmp_path / "page.png"})
+    assert sent == {"audit/share": 0.5, "epoch": 0, "audit/ranking": True}
+    with pytest.raises(ValueError, match="needs a key of its own, got two things under 'a'"):
+        log_epoch([], 0, 0, {}, {"a": tmp_path / "page.png"}, {"a": (("x",), [])})
+
+
+def test_a_picture_and_a_table_of_the_ranking_are_logged_under_keys_of_their_own(tmp_path, monkeypatch):
+    """Also where classes are called like the audit's own keys."""
+
+    class Named(Still):
+        classes = ("ranking", "share")
+
+    calls = []
+    monkeypatch.setattr("unhans.callbacks.audit.log_epoch", lambda *given: calls.append(given[3:]))
+    train(TheirModule(), [audit_of(tmp_path)], tmp_path, max_epochs=1, data=Named())
+    scalars, figures, tables = calls[0]
+    assert {"audit/ranking", "audit/ranking/page", "audit/share/page"} <= set(figures)
+    assert "audit/ranking/table" in tables
+    assert len({*scalars, *figures, *tables}) == len(scalars) + len(figures) + len(tables)
+
+
+def test_a_class_named_like_markup_is_audited(tmp_path):
+    class Named(Still):
+        classes = ("a[/b]", "[x]")
+
+    audit = audit_of(tmp_path)
+    pl.seed_everything(0, verbose=False)
+    trainer = pl.Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False,
+        callbacks=[audit], default_root_dir=tmp_path, log_every_n_steps=1,
+    )  # fmt: skip
+    trainer.fit(TheirModule(), DataLoader(Named(), batch_size=8))
+    assert [entry.name for entry in audit.ranking if entry.name in Named.classes] != []
+    assert audit.failures == 0
+
+
+def test_strips_stay_small_and_know_their_epochs(tmp_path):
+    strip = []
+    for epoch in range(40):
+        strip = thinned([*strip, Moment(epoch, np.zeros((2, 2), np.float16), 1.0, 0, 0)])
+    epochs = [moment.epoch for moment in strip]
+    assert (len(epochs), epochs[0], epochs[-1]) == (10, 0, 39)
+    gaps = np.diff(epochs)[:-1]  # the last epoch is always there
+    assert max(gaps) <= 2 * min(gaps)
+    heatmap = 1e-6 * np.random.default_rng(0).normal(size=(224, 224)).astype(np.float32)
+    kept, peak = small(heatmap)
+    assert kept.shape == (56, 56)
+    whole = heatmap.reshape(56, 4, 56, 4).sum((1, 3))
+    assert np.abs(kept * np.float32(peak) - whole).max() < 1e-3 * np.abs(whole).max()
+
+
+class FailsOnce(HeatmapEvolution):
+    """The second class cannot be read after the second epoch."""
+
+    def audit(self, trainer, network):
+        kept = dict(self._indices)
+        if trainer.current_epoch == 1:
+            self._indices = {0: kept[0], 1: np.array([99])}
+        try:
+            super().audit(trainer, network)
+        finally:
+            self._indices = kept
+
+
+def test_a_strip_says_its_own_epochs_after_a_failure(tmp_path):
+    evolution = FailsOnce(network="net", samples_per_class=1, folder=tmp_path)
+    train(TheirModule(), [evolution], tmp_path, max_epochs=3, data=Still())
+    assert evolution.failures == 1
+    epochs = {
+        label: [m.epoch for m in evolution._history[int(index[0])]] for label, index in evolution._indices.items()
+    }
+    assert epochs == {0: [0, 1, 2], 1: [0, 2]}
