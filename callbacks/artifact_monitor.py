@@ -127,7 +127,7 @@ class ArtifactMonitor(Audit):
             self.added[name].append(added)
             if removed is not None:
                 self.removed.setdefault(name, []).append(removed)
-        folder = self._folder(trainer, "effect")
+        folder = self.where(trainer, "effect")
         targets = {each.name: self.names[each.target] for each in self.tracked}
         write_csv(folder / "effects.csv", COLUMNS, rows_of(self.epochs, targets, self.added, self.removed))
         write_figure(folder / "effect.png", monitor_figure(self.epochs, self._captioned(), MINIMUM))

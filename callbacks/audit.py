@@ -6,9 +6,10 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import pytorch_lightning as pl
@@ -40,7 +41,8 @@ class Audit(pl.Callback):
         every_n_epochs: audit after every n-th epoch.
         attribution: how to explain; LRP `epsilon_plus_flat` by default.
         batch_size: images explained at once.
-        folder: where figures and tables go; by default beside the trainer's other files.
+        folder: where figures and tables go; by default a folder beside the trainer's other files that no other run
+            has: "audit", or "audit-v1" where that is taken.
         on_error: "log" keeps training when an audit fails, "raise" stops it.
         seed: draws the samples.
     """
@@ -75,9 +77,13 @@ class Audit(pl.Callback):
         self._indices: dict[int, NDArray[np.int64]] = {}
         self._epoch_began = 0.0
         self._spent_before = 0.0
+        self._trainer: ref[pl.Trainer] | None = None
+        self.own = ""  # what the folder of this run is called, where none was given
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Refuse strategies whose parameters could not be read later."""
+        """Refuse strategies whose parameters could not be read later; another trainer gets a folder of its own."""
+        if stage == "fit" and (self._trainer is None or self._trainer() is not trainer):
+            self._trainer, self.own = ref(trainer), ""
         if stage == "fit" and any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
             name = type(trainer.strategy).__name__
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
@@ -147,6 +153,7 @@ class Audit(pl.Callback):
             "failures": self.failures,
             "audit_seconds": self.audit_seconds,
             "training_seconds": self.training_seconds,
+            "folder": self.own,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -154,6 +161,7 @@ class Audit(pl.Callback):
         self._indices = {label: index.numpy() for label, index in state_dict["indices"].items()}
         self.failures = state_dict["failures"]
         self.audit_seconds, self.training_seconds = state_dict["audit_seconds"], state_dict["training_seconds"]
+        self.own = state_dict.get("folder", "")
 
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Return the indices of the audited samples per class."""
@@ -242,10 +250,30 @@ class Audit(pl.Callback):
             )
         return reading.without_augmentation(dataset)
 
-    def _folder(self, trainer: pl.Trainer, name: str) -> Path:
-        folder = Path(self.folder or Path(trainer.default_root_dir) / name)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def where(self, trainer: pl.Trainer, name: str) -> Path:
+        """Return the folder of this run, which is made; name: what it is called where it is the first one there."""
+        if self.folder is not None:
+            folder = Path(self.folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        base = Path(trainer.default_root_dir)
+        if not (self.own and (base / self.own).is_dir()):  # a resumed run goes on in its folder, if it is still there
+            self.own = made_anew(base, name)
+        return base / self.own
+
+
+def made_anew(base: Path, name: str) -> str:
+    """Make a folder in `base` that was not there, `name` or `name-v1` and so on, and return what it is called."""
+    for number in count():
+        own = name if number == 0 else f"{name}-v{number}"
+        try:
+            (base / own).mkdir(parents=True)
+        except FileExistsError:
+            if (base / own).is_dir() and not any((base / own).iterdir()):
+                return own
+        else:
+            return own
+    raise AssertionError
 
 
 def _validation_loaders(trainer: pl.Trainer) -> Any:

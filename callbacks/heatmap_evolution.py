@@ -93,7 +93,7 @@ class HeatmapEvolution(Audit):
         """Explain the samples once more and lengthen their strips."""
         explain = self.attribution.of(network)
         device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
-        folder = self._folder(trainer, "evolution")
+        folder = self.where(trainer, "evolution")
         self.paths = reading.paths_of(self.dataset)
         names = Names(self.classes.get(label, str(label)) for label in range(max(self.classes) + 1))
         figures = {}

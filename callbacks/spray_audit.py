@@ -165,7 +165,7 @@ class SpRAyAudit(Audit):
         """Audit the classes whose turn it is, then rank, write and log."""
         began = time.perf_counter()
         pages = AuditPages(
-            self._folder(trainer, "audit") / f"epoch_{trainer.current_epoch:03d}",
+            self.where(trainer, "audit") / f"epoch_{trainer.current_epoch:03d}",
             reading.paths_of(self.dataset),
             self.classes,
             f"after epoch {trainer.current_epoch} · {self.attribution.description}",

@@ -30,13 +30,13 @@ class Still(TensorDataset):
         super().__init__(images, self.targets)
 
 
-def audit_of(folder, **options):
-    shared = {"network": "net", "on_error": "raise", "control": False, "folder": folder / "audit"}
+def audit_of(root, **options):
+    shared = {"network": "net", "on_error": "raise", "control": False, "folder": root / "audit"}
     return SpRAyAudit(spray=small_spray(), **shared | options)
 
 
-def evolution_of(folder, **options):
-    shared = {"network": "net", "on_error": "raise", "folder": folder / "evolution"}
+def evolution_of(root, **options):
+    shared = {"network": "net", "on_error": "raise", "folder": root / "evolution"}
     return HeatmapEvolution(**shared | options)
 
 
@@ -281,3 +281,23 @@ def test_a_strip_says_its_own_epochs_after_a_failure(tmp_path):
         label: [m.epoch for m in evolution._history[int(index[0])]] for label, index in evolution._indices.items()
     }
     assert epochs == {0: [0, 1, 2], 1: [0, 2]}
+
+
+def test_two_runs_never_share_a_folder(tmp_path):
+    """Nor two fits with one callback; a resumed run goes on in its own."""
+
+    def folders():
+        return sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+
+    first, second = audit_of(tmp_path, folder=None), audit_of(tmp_path, folder=None)
+    trainer = train(TheirModule(), [first], tmp_path, max_epochs=1, data=Still())
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    train(TheirModule(), [second], tmp_path, max_epochs=1, data=Still())
+    assert folders() == ["audit", "audit-v1"]
+    train(TheirModule(), [second], tmp_path, max_epochs=1, data=Still())
+    assert folders() == ["audit", "audit-v1", "audit-v2"]
+    resumed = audit_of(tmp_path, folder=None)
+    train(TheirModule(), [resumed], tmp_path, data=Still(), ckpt_path=tmp_path / "one.ckpt")
+    assert folders() == ["audit", "audit-v1", "audit-v2"]
+    assert sorted(path.name for path in (tmp_path / "audit").iterdir()) == ["epoch_000", "epoch_001"]
+    assert sorted(path.name for path in (tmp_path / "audit-v1").iterdir()) == ["epoch_000"]

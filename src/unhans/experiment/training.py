@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from unhans.callbacks import SpRAyAudit
+from unhans.callbacks.audit import LOG, Audit
 from unhans.data import ImageData
 from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
 from unhans.experiment.check import ConfigurationError, check
@@ -98,16 +99,34 @@ def conclude(
         if audit is not None and audit.ranking:
             numbers |= planted_recovery(audit, data, CONSOLE)
         numbers |= planted_effect(classifier, data, CONSOLE)
+    failures = sum(callback.failures for callback in trainer.callbacks if isinstance(callback, Audit))
+    if failures:
+        CONSOLE.print(f"[red]{failures} audits failed; see the messages above.[/]")
+    _write_numbers(out, numbers)  # before what may fail
     if audit is not None and audit.ranking:
-        one = audit, classifier.model, data, out, CONSOLE
-        corrections = Corrections(*one)
-        numbers |= write_verdicts(*one, corrections.correct) if correct else write_verdicts(*one)
-        numbers |= corrections.numbers
-    if audit is not None and audit.failures:
-        CONSOLE.print(f"[red]{audit.failures} audits failed; see the messages above.[/]")
+        numbers |= _verdicts(audit, classifier, data, out, correct)
+        _write_numbers(out, numbers)
+    return numbers
+
+
+def _verdicts(audit: SpRAyAudit, classifier: Classifier, data: ImageData, out: Path, correct: bool) -> dict[str, float]:
+    """Write the report and, where wanted, correct the network; what fails is told, as the network is trained."""
+    one = audit, classifier.model, data, out, CONSOLE
+    corrections = Corrections(*one)
+    try:
+        numbers = write_verdicts(*one, corrections.correct) if correct else write_verdicts(*one)
+    except Exception:
+        if audit.on_error == "raise":
+            raise
+        LOG.exception("The report of the verdicts, or the corrected network, could not be made.")
+        CONSOLE.print("[red]The report could not be made; see the message above. The trained network is kept.[/]")
+        numbers = {}
+    return numbers | corrections.numbers
+
+
+def _write_numbers(out: Path, numbers: dict[str, float]) -> None:
     with replacing(out / "results.json") as part:
         part.write_text(json.dumps(numbers, indent=2))
-    return numbers
 
 
 def warn_of_differences(cfg: DictConfig) -> None:

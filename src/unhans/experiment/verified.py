@@ -38,7 +38,7 @@ def write_verdicts(
     out: the run's folder; after: does what follows the verdict of a case, and returns what the report says of it, as
     HTML. Raises OSError where a file cannot be read or written.
     """
-    audits, page = Path(audit.folder or out / "audit"), out / "report.html"
+    audits, page = Path(audit.folder or out / (audit.own or "audit")), out / "report.html"
     if not finished_audits(audits):
         console.print("No audit came to its end, so there is no report.")
         return {}
