@@ -18,6 +18,7 @@ from unhans.experiment.build import build, build_data, build_network
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.fine_tuning import accelerator_of, fine_tuning_of
+from unhans.experiment.resumption import given_keys
 from unhans.experiment.saved import saved_config
 from unhans.experiment.subject import Subject
 from unhans.models import load_network
@@ -25,7 +26,7 @@ from unhans.store import replacing
 
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
-TRAINING = ("optimizer", "trainer")  # besides, where the analysis trains
+TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis trains
 
 
 def analyze(cfg: DictConfig) -> dict[str, float]:
@@ -93,10 +94,11 @@ def with_run(cfg: DictConfig) -> DictConfig:
     own = {key: cfg.get(key) for key in (*SHARED, *(TRAINING if trains else ()))}
     saved = _saved(cfg.ckpt) if cfg.ckpt is not None else OmegaConf.create({})
     merged = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+    given = given_keys()  # artifact=none leaves nothing in the configuration, and is a choice
     for key, node in own.items():
-        before = saved.get(key) or {}
-        merged[key] = node if node and "_target_" in node else OmegaConf.merge(before, node or {})
-    needed = ("data", *(("model",) if _takes(cfg, "subject") else ()), *(TRAINING if trains else ()))
+        chosen = key in given or bool(node and "_target_" in node)
+        merged[key] = (node or {}) if chosen else OmegaConf.merge(saved.get(key) or {}, node or {})
+    needed = ("data", *(("model",) if _takes(cfg, "subject") else ()), *(("optimizer", "trainer") if trains else ()))
     absent = [key for key in needed if "_target_" not in merged[key]]
     if absent:
         besides = "" if absent[0] in SHARED else f", and {absent[0]}=…"

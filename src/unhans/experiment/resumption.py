@@ -22,7 +22,7 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
     """
     if cfg.ckpt is None:
         return cfg
-    given = _given()
+    given = given_keys()
     saved = saved_config(_existing(cfg.ckpt))
     if saved is None:
         if {"data", "model"} <= given:
@@ -44,8 +44,8 @@ def _with_values(node: DictConfig, cfg: DictConfig, group: str, given: set[str])
     return node
 
 
-def _given() -> set[str]:
-    """Groups and keys that the command line names."""
+def given_keys() -> set[str]:
+    """Return the groups and keys that the command line names; none where no command runs."""
     if not HydraConfig.initialized():
         return set()
     return {override.split("=", 1)[0].lstrip("+~") for override in HydraConfig.get().overrides.task}
