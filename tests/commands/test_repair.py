@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from running import command, only_run
 
 from unhans.clarc import corrections_of
-from unhans.experiment.fine_tuning import HALFWAY, FineTuning
+from unhans.experiment.fine_tuning import HALFWAY, FineTuning, several_processes
 from unhans.experiment.outcomes import METHODS
+from unhans.store import held
 
 SIDE = 32
 PLANTED = f"data.classes=[1,3,7] data.image_size={SIDE} artifact=stripe artifact.target=1 artifact.val_coverage=0.5"
@@ -247,6 +249,8 @@ SENTENCES = [
     ),
     (f"{ANALYSIS} +data.flip=true", "data.flip=true mirrors them"),
     (f"{ANALYSIS} +trainer.devices=2", "on one device; expected trainer.devices=1"),
+    (f"{ANALYSIS} +trainer.devices=[0,1]", "on one device; expected trainer.devices=1"),
+    (f"{ANALYSIS} +trainer.devices='0,1'", "on one device; expected trainer.devices=1"),
     (f"{ANALYSIS} +data.classes=[1,3,8]", "was trained on the classes"),
     (f"{ANALYSIS} analysis.estimator=best", "analysis.estimator='best'"),
     ("analyze.py analysis=unhans data=digits model=small_cnn", "optimizer is missing; give ckpt=… of a run"),
@@ -267,3 +271,34 @@ def test_bad_input_is_one_sentence_before_any_training(text, sentence, trained, 
     assert sentence in said
     assert "Traceback" not in printed
     assert not list(tmp_path.rglob("outcome.json"))
+
+
+def test_a_folder_in_use_keeps_its_configuration(trained, tmp_path, capsys):
+    """What another run works with is not replaced by a run that is refused."""
+    out = tmp_path / "out"
+    with held(out):
+        (out / "config.yaml").write_text("mine: true")
+        assert command(tmp_path, f"{ANALYSIS} analysis.methods=[p_clarc] out=out".format(ckpt=trained)) == 1
+        assert (out / "config.yaml").read_text() == "mine: true"
+    assert "is in use by another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("trainer", "several"),
+    [
+        ({}, False),
+        ({"devices": 1}, False),
+        ({"devices": "1"}, False),
+        ({"devices": [3]}, False),
+        ({"devices": 2}, True),
+        ({"devices": [0, 1]}, True),
+        ({"devices": "0,1"}, True),
+        ({"strategy": "ddp_spawn"}, True),
+        ({"num_nodes": 2}, True),
+        ({"devices": "auto"}, True),  # two GPUs, below
+        ({"devices": -1}, True),
+    ],
+)
+def test_several_processes_are_known_in_every_spelling(trainer, several, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert several_processes(OmegaConf.create(trainer)) is several

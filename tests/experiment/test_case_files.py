@@ -24,6 +24,7 @@ from unhans.experiment.case_files import (
     save_verdict,
 )
 from unhans.experiment.clustered import MOST, Clustered, drawn_rows
+from unhans.experiment.kept_case import kept_case
 from unhans.experiment.known import known
 
 KEY = {"model": "weights", "spray": {"n_neighbors": 10}, "effect": {"samples": 30}}
@@ -74,6 +75,15 @@ def test_a_saved_case_is_read_again(saved, tested):
     np.testing.assert_array_equal(read.case.isolated.places, case.isolated.places)
     np.testing.assert_allclose(read.case.isolated.layers[0], case.isolated.layers[0], atol=1 / 255)
     assert read.case.isolated.layer(0, case.isolated.layers[0].shape[1:]).shape == case.isolated.layers[0].shape
+
+
+def test_a_case_of_a_class_without_latin_letters_is_found(tested, tmp_path):
+    """Its files are named by the number alone."""
+    images, case, truth = tested
+    names = [*CLASSES[:LABEL], "猫", *CLASSES[LABEL + 1 :]]
+    save_case(case_files(tmp_path, LABEL, "猫"), replace(case, name="猫"), truth, names, found_in(images, case), KEY)
+    assert kept_case(tmp_path).case.name == "猫"
+    assert kept_case(tmp_path, "猫").weights == KEY["model"]
 
 
 def test_the_section_holds_the_case_and_the_truth_and_harmless_names(saved, tested):

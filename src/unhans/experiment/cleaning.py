@@ -69,10 +69,10 @@ def clean_data(
     if way == "inpaint":
         labels = {copy.label for copy, own in zip(copies, chosen, strict=True) if own}
         masks = drawn_masks(region) if region is not None else isolated_masks(subject, source, labels, fill)
-    subject.begin()
     failed = 1
     try:
         with held(subject.out):
+            subject.begin()
             sweep(folder)
             keep_settings(folder, settings)
             with progress(len(copies)) as say:

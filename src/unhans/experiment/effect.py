@@ -98,10 +98,10 @@ def measure_effects(
 def _of_given(subject: Subject, question: Question, classes: Sequence[str]) -> tuple[list[Tested], list[ClassState]]:
     """Test the user's picture on the class that is named."""
     (label,) = subject.subsets(classes)
-    subject.begin()
     plan = Proving(subject, question)
     key = plan.key(label, {"model": weights_of(subject.network)})
     with held(subject.out), progress(plan.work(label)) as say:
+        subject.begin()
         done = settled([replace(plan, say=say).prove_given(label, key)], {})
     return done, states_of([], done, [])
 

@@ -85,13 +85,31 @@ def accelerator_of(device: torch.device) -> str:
 
 def check_one_device(trainer: DictConfig) -> None:
     """Refuse a trainer with several devices or processes."""
-    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
-    many = nodes != 1 or (isinstance(devices, int) and devices > 1)
-    if many or any(name in str(trainer.get("strategy", "auto")) for name in ("ddp", "fsdp", "deepspeed")):
+    devices = trainer.get("devices", 1)
+    if several_processes(trainer):
         raise ConfigurationError(
             "a repair trains one network after the other on one device; expected trainer.devices=1 and "
             f"trainer.strategy=auto, got devices={devices} and strategy={trainer.get('strategy', 'auto')}."
         )
+
+
+def several_processes(trainer: DictConfig) -> bool:
+    """Tell whether a trainer's configuration starts more than one process.
+
+    devices is a number, a list, or a text as Lightning takes it: "2", "0,1", "auto" and −1 for all that there are.
+    """
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    strategy = str(trainer.get("strategy", "auto"))
+    return nodes != 1 or _number(devices) > 1 or any(name in strategy for name in ("ddp", "fsdp", "deepspeed"))
+
+
+def _number(devices: Any) -> int:
+    if isinstance(devices, Sequence) and not isinstance(devices, str):
+        return len(devices)
+    text = str(devices).strip().strip(",")
+    if "," in text:
+        return len(text.split(","))
+    return torch.cuda.device_count() if text in ("auto", "-1") else int(text)
 
 
 def fit(trainer: pl.Trainer, classifier: Classifier, data: ImageData, ckpt: str | None) -> None:

@@ -10,7 +10,7 @@ from unhans.artifacts.put_on import can_be_put_on
 from unhans.experiment.case_mark import read_case
 from unhans.experiment.check import ConfigurationError
 
-CASES = "[0-9][0-9][0-9][0-9]*-*.json"  # as file_stem names them: NNNN-class.json
+CASES = "[0-9][0-9][0-9][0-9]*.json"  # as file_stem names them: NNNN-class.json, or NNNN.json without Latin letters
 
 
 @dataclass(frozen=True)

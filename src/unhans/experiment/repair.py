@@ -72,9 +72,9 @@ def repair(
         affected = affected_of(subject, artifact, name_of(classes), placement=placement, size=size)
         check_repair(subject, affected, settings, chosen)
         keys = Keys(subject, tuning, start or Given(subject.network), affected, settings)
-        subject.begin()
         CONSOLE.print(escape(_introduced(affected)))
         with held(subject.out):
+            subject.begin()
             sweep(subject.out)
             outcomes = _outcomes(Repairing(keys), chosen, each)
             conclude(subject, affected, outcomes, logger)

@@ -17,7 +17,7 @@ from unhans.data import ImageData
 from unhans.experiment.build import build, build_callbacks, build_classifier, build_data
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
-from unhans.experiment.fine_tuning import fit
+from unhans.experiment.fine_tuning import fit, several_processes
 from unhans.experiment.planted import planted_effect, planted_recovery
 from unhans.experiment.post_hoc import Corrections
 from unhans.experiment.quiet import quiet_lightning
@@ -75,10 +75,10 @@ def check_audit(cfg: DictConfig) -> None:
             f"callbacks.spray_audit.samples_per_class={samples} must be larger than spray.n_neighbors={neighbours}."
         )
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    if sweep and "ddp" in str(cfg.trainer.strategy):
+    if sweep and several_processes(cfg.trainer):
         raise ConfigurationError(
-            f"trainer.strategy={cfg.trainer.strategy} cannot be swept with -m, since each of its processes would run "
-            "the whole sweep again; start one run per job."
+            f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} cannot be swept with "
+            "-m, since each of its processes would run the whole sweep again; start one run per job."
         )
     if cfg.ckpt is not None and not Path(cfg.ckpt).is_file():
         raise ConfigurationError(f"ckpt expects a checkpoint file, but {cfg.ckpt} does not exist.")
