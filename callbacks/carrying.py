@@ -86,5 +86,5 @@ class Wanted:
 
 
 def opaque(artifact: Layered, index: NDArray[np.int64], inputs: Tensor) -> NDArray[np.bool_]:
-    """Return where an artifact lies on samples (n, H, W): where it is at least half as opaque as at most."""
+    """Return where an artifact lies on samples (n, H, W): where it is more than half as opaque as at most."""
     return covered_by(artifact, index, (inputs.shape[-2], inputs.shape[-1]))

@@ -226,7 +226,7 @@ def test_a_picture_and_a_table_of_the_ranking_are_logged_under_keys_of_their_own
     train(TheirModule(), [audit_of(tmp_path)], tmp_path, max_epochs=1, data=Named())
     scalars, figures, tables = calls[0]
     assert {"audit/ranking", "audit/ranking/page", "audit/share/page"} <= set(figures)
-    assert "audit/ranking/table" in tables
+    assert "audit/ranking_table" in tables
     assert len({*scalars, *figures, *tables}) == len(scalars) + len(figures) + len(tables)
 
 

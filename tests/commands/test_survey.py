@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from running import command, photographs
 
+from unhans.experiment import class_job
 from unhans.experiment.reference import other_images
 from unhans.spray.image_groups import Described
 from unhans.store import atomic, class_files, load_analysis, open_maps
@@ -329,6 +330,48 @@ def test_identical_images_are_named(tmp_path, capsys):
     text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
     assert command(tmp_path, f"{text} parallel.n_jobs=1 out=out") == 0
     assert "are identical" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_error_in_one_class_is_told_with_its_trace_and_the_others_go_on(tmp_path, monkeypatch, capsys):
+    """It is no finding: the next run tries again."""
+    photographs(tmp_path / "photos")
+    text = "data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    whole = class_job._write
+
+    def broken(job, *rest):
+        if job.name == "cat":
+            raise TypeError("a figure went wrong")
+        return whole(job, *rest)
+
+    monkeypatch.setattr(class_job, "_write", broken)
+    assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "'cat': it failed (TypeError: a figure went wrong)" in printed
+    assert "in broken" in printed
+    assert [row["name"] for row in rows(tmp_path / "out" / "ranking.csv")] == ["dog"]
+    monkeypatch.undo()
+    assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
+    assert {row["name"] for row in rows(tmp_path / "out" / "ranking.csv")} == {"cat", "dog"}
+
+
+def test_a_class_whose_files_could_not_be_read_is_tried_again(tmp_path, capsys):
+    """As a network drive that was away for a while: names, sizes and times are as before."""
+    photographs(tmp_path / "photos")
+    files = sorted((tmp_path / "photos" / "train" / "cat").iterdir())
+    kept = {path: (path.read_bytes(), path.stat()) for path in files}
+
+    def write(contents):
+        for path, (own, stat) in kept.items():
+            path.write_bytes(contents(own))
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    text = "data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    write(lambda own: own[:60] + bytes(len(own) - 60))  # the header is whole: only reading fails
+    assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
+    assert "'cat': none of its images could be read" in " ".join(capsys.readouterr().out.split())
+    write(lambda own: own)
+    assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
+    assert {row["name"] for row in rows(tmp_path / "out" / "ranking.csv")} == {"cat", "dog"}
 
 
 def test_wandb_gets_the_ranking_with_thumbnails(again, tmp_path, monkeypatch):

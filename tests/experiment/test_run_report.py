@@ -85,7 +85,7 @@ def run_of(folder, cases):
     images = dataset()
     return SimpleNamespace(
         cases=cases, folder=folder, dataset=images, ranking=ranking(), attribution=Relevance(), labels=images.labels,
-        batch_size=16, seed=0, seconds={"audit": {LABEL: 1.0}, "test": {}},
+        batch_size=16, seed=0, seconds={"audit": {LABEL: 1.0}, "test": {}}, source="val",
     )  # fmt: skip
 
 
@@ -98,6 +98,7 @@ def ended(audits, tmp_path, cases):
 
 def test_a_proven_case_is_printed_written_and_held_against_the_planted_artifact(audits, tmp_path):
     numbers, printed, page = ended(audits, tmp_path, {LABEL: measured()})
+    assert "validation images · " in page
     assert numbers["audit/proven"] == 1
     assert numbers["planted/within"] == 1
     assert numbers["planted/iou"] == pytest.approx(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,18 +49,29 @@ class ClassJob:
     polite: bool
 
 
-def cluster_class(job: ClassJob) -> Finding | OSError:
+@dataclass(frozen=True)
+class Failure:
+    """An error that nobody foresaw, in one sentence, and where it came from."""
+
+    sentence: str
+    trace: str
+
+
+def cluster_class(job: ClassJob) -> Finding | OSError | Failure:
     """Cluster the heatmaps of a class and write everything that follows from them; the finding comes last.
 
-    A class that cannot be clustered is a finding as well. An error of the disk is returned, for the caller to stop.
+    A class that cannot be clustered is a finding as well. An error of the disk is returned, for the caller to stop, and
+    any other as a `Failure`, so that the other classes go on and nothing is taken for the death of a worker.
     """
-    if job.polite and os.nice(0) == 0:
+    if job.polite and hasattr(os, "nice") and os.nice(0) == 0:  # Windows has none
         os.nice(POLITENESS)
     try:
         finding = _finding(job)
         save_finding(job.files, finding, job.key)
     except OSError as error:
         return error
+    except Exception as error:
+        return Failure(f"it failed ({type(error).__name__}: {error})", traceback.format_exc())
     return finding
 
 

@@ -16,6 +16,10 @@ from unhans.experiment.survey import Survey
 from unhans.store import writing_maps
 
 
+class NothingReadError(ValueError):
+    """None of the images of a class could be read; that may be otherwise the next time."""
+
+
 def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: Callable[[int], None]) -> None:
     """Explain the samples of a class batch by batch and write images, heatmaps, relevance of layers and logits.
 
@@ -31,7 +35,7 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
     batches = _explained(survey, explain, label, advance)
     first = next(batches, None)
     if first is None:
-        raise ValueError("none of its images could be read")
+        raise NothingReadError("none of its images could be read")
     index, images, found, targets = first
     own, split = reading.own_index_of(survey.dataset), reading.splits_of(survey.dataset)
     with writing_maps(

@@ -119,7 +119,7 @@ def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ra
         scalars | {"audit/suspicious": float(sum(entry.suspicious for entry in ranking))},
         {"audit/ranking": survey.out / "ranking.png", **pages},
         {
-            "audit/ranking/table": ((*RANKING_COLUMNS, "striking cluster"), rows),
+            "audit/ranking_table": ((*RANKING_COLUMNS, "striking cluster"), rows),
             "audit/clusters": (CLUSTER_COLUMNS, clusters),
         },
     )

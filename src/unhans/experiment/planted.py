@@ -9,7 +9,7 @@ from unhans.artifacts.numerals import share_said
 from unhans.artifacts.sampling import evenly
 from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit
-from unhans.data import ImageData, bench_of
+from unhans.data import ImageData, bench_of, reading
 from unhans.experiment.known import Known, pasted_effect
 from unhans.models import Classifier
 
@@ -26,7 +26,7 @@ def planted_recovery(audit: SpRAyAudit, data: ImageData, console: Console) -> di
     if place is None:
         console.print(f"The planted class {name!r} has not been audited.")
         return {}
-    carriers = data.train_set.carriers
+    carriers = reading.carriers_of(audit.dataset)
     cluster, audited = audit.clusters[target], audit.audited(target)
     hits = carriers[cluster].sum()
     precision, recall = hits / max(1, len(cluster)), hits / max(1, carriers[audited].sum())

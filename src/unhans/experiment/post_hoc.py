@@ -54,7 +54,10 @@ class Corrections:
         except ValueError as error:
             self.console.print(f"[red]It could not be corrected:[/] {escape(str(error))}")
             return f"{HEADING}<p>This could not be done: {html.escape(str(error))}</p>"
-        self.numbers |= numbers_of([before, after])
+        numbers = numbers_of([before, after])
+        if not self.numbers:  # the first one's also without its class
+            self.numbers |= numbers
+        self.numbers |= {f"{case.name}/{name}": value for name, value in numbers.items()}
         self.console.print(f"The corrected network is [bold]{escape(str(after.folder / 'model.ckpt'))}[/]")
         page = f"corrected/{file_stem(case.label, case.name)}/report.html"
         return f'{HEADING}<p>{_change(before, after)}. <a href="{html.escape(page)}">Both networks</a></p>'

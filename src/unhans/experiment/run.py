@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,9 +11,9 @@ from pathlib import Path
 import torch
 from rich.markup import escape
 
-from unhans.experiment.class_job import ClassJob, cluster_class
+from unhans.experiment.class_job import ClassJob, Failure, cluster_class
 from unhans.experiment.console import CONSOLE
-from unhans.experiment.explaining import explain_class
+from unhans.experiment.explaining import NothingReadError, explain_class
 from unhans.experiment.finding import Finding, save_finding
 from unhans.experiment.plan import Step, plan
 from unhans.experiment.pool import Parallel, Pool
@@ -22,6 +23,8 @@ from unhans.experiment.tick import work_done
 from unhans.lrp import UnsupportedModelError
 from unhans.report import Stages, stages
 from unhans.report.html import Thumbnails, thumbnails_for
+
+LOG = logging.getLogger("unhans")
 
 
 def run_survey(survey: Survey, parallel: Parallel, findings: list[Finding]) -> None:
@@ -88,6 +91,9 @@ class _Run:
             explain_class(self.survey, step.label, step.maps, self.bars.explained)
         except UnsupportedModelError:
             raise  # it holds for every class
+        except NothingReadError as error:  # the next run tries again: the images may be there then
+            self._add(Finding(step.label, name, refused=str(error)))
+            return False
         except ValueError as error:
             finding = Finding(step.label, name, refused=str(error))
             save_finding(self.survey.files(step.label), finding, step.analysis)
@@ -115,9 +121,12 @@ class _Run:
             polite=parallel.elsewhere and torch.device(survey.device).type == "cpu",
         )
 
-    def _done(self, job: ClassJob, result: Finding | OSError) -> None:
+    def _done(self, job: ClassJob, result: Finding | OSError | Failure) -> None:
         if isinstance(result, OSError):
             raise result
+        if isinstance(result, Failure):  # the next run tries again, since no finding is saved
+            LOG.error("class %r failed; the others go on.\n%s", job.name, result.trace)
+            result = Finding(job.label, job.name, refused=result.sentence)
         self._add(result)
 
     def _given_up(self, job: ClassJob, error: BaseException) -> None:

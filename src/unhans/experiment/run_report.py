@@ -40,12 +40,20 @@ def write_run_report(
     ranking: Sequence[Suspicion],
     title: str,
     proofs: Mapping[int, str] | None = None,
+    images: str = "training images",
 ) -> None:
     """Write the report of a run from the newest file that its audits left of every class.
 
-    path: the page; audits: the folder that holds `epoch_NNN`; dataset: what was audited; title: the heading; proofs:
-    the sections about artifacts, by label. An audit that failed before its end is left out. Raises OSError where a
-    file cannot be read or written.
+    Args:
+        path: the page.
+        audits: the folder that holds `epoch_NNN`; an audit that failed before its end is left out.
+        dataset: what was audited.
+        ranking: the classes.
+        title: the heading.
+        proofs: the sections about artifacts, by label.
+        images: what the data set holds, in words.
+
+    Raises OSError where a file cannot be read or written.
     """
     last, meaning = finished_audits(audits)[0], ""
     thumbnails = thumbnails_for(len(ranking))
@@ -60,7 +68,7 @@ def write_run_report(
             parts=parts,
             ranking=ranking,
             title=title,
-            subtitle=f"training images · {meaning} · {last.name.replace('_', ' ')}",
+            subtitle=f"{images} · {meaning} · {last.name.replace('_', ' ')}",
             downloads={name: last / name for name in NAMES},
             sentences=ranking_sentences(ranking),
             proofs=proofs,

@@ -121,4 +121,4 @@ def _log(logger: Logger, effects: Sequence[SquaringEffect], out: Path) -> None:
     scalars = {f"squaring/rise/{effect.name}": effect.rise for effect in effects}
     scalars["squaring/expected"] = float(sum(bool(effect.expected) for effect in effects))
     files = [file for effect in effects[:PRINTED] for file in squaring_files(out, effect) if file.exists()]
-    log_once([logger], scalars, {"squaring": files}, {"squaring/table": (SQUARING_COLUMNS, squaring_rows(effects))})
+    log_once([logger], scalars, {"squaring": files}, {"squaring_table": (SQUARING_COLUMNS, squaring_rows(effects))})

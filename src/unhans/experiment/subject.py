@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class Subject:
     out: Path
     begin: Callable[[], None] = lambda: None
 
-    @property
+    @cached_property
     def dataset(self) -> ImageDataset | Union:
         """The chosen split, or both."""
         if self.split == "union":

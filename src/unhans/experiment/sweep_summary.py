@@ -101,7 +101,7 @@ def _draw(path: Path, finished: Sequence[Note], columns: Sequence[str], goal: st
     rows: list[dict[str, Any]] = [
         {name: plain(value) for name, value in note.values.items()} | dict(note.numbers) for note in finished
     ]
-    minimize = (bool(finished[0].objective) and finished[0].minimize) or goal.endswith(LESS_IS_BETTER)
+    minimize = finished[0].minimize if finished[0].objective else goal.endswith(LESS_IS_BETTER)
     title, better = f"Sweep {path.parent.name}", "lower" if minimize else "higher"
     subtitle = f"{len(finished)} jobs; the darker, the {better} {goal}"
     write_figure(path, parallel_figure(rows, columns, goal, minimize=minimize, title=title, subtitle=subtitle))

@@ -22,6 +22,7 @@ from unhans.report.effect_tables import verdict_lines
 from unhans.report.html import proof_part
 from unhans.spray import ClassAudit
 
+AUDITED = {"train": "training images", "val": "validation images"}
 DETAILED = 3  # cases up to which all are told in words; of more those that are proven, and the planted one
 
 
@@ -59,7 +60,8 @@ def write_verdicts(
         console.print(decided(audit))
         numbers |= audit.charted()
     title = f"Is {type(network).__name__} right for the right reasons?"
-    write_run_report(page, audits, audit.dataset, audit.ranking, title, sections)
+    images = AUDITED.get(audit.source, "images") if isinstance(audit.source, str) else "images of the given data set"
+    write_run_report(page, audits, audit.dataset, audit.ranking, title, sections, images)
     console.print(f"The report of the last audits is [bold]{escape(str(page))}[/]")
     return numbers
 

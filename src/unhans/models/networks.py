@@ -76,7 +76,7 @@ def _state(name: str, weights: str) -> dict[str, Tensor]:
         names = ", ".join(choices.__members__)
         raise ValueError(f"model.weights for {name} expects one of {names}, or a path, got {weights!r}.")
     try:
-        return choices[weights].get_state_dict(progress=True)
+        return choices[weights].get_state_dict(progress=True, check_hash=True)
     except OSError as error:
         raise ValueError(f"model.weights={weights}: the download failed ({error}); give a path instead.") from error
 

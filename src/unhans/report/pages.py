@@ -72,7 +72,7 @@ class AuditPages:
         write_suspects(self.folder / "suspects.csv", suspects)
         write_figure(self.folder / "ranking.png", ranking_figure(ranking, self.subtitle))
         self.figures["audit/ranking"] = self.folder / "ranking.png"
-        self.tables["audit/ranking/table"] = (
+        self.tables["audit/ranking_table"] = (
             RANKING_COLUMNS,
             [[getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking],
         )

@@ -18,7 +18,8 @@ function scatterMap(canvas, chosen) {
   function place() {
     if (!data || !canvas.clientWidth) return;
     const { clientWidth: width, clientHeight: height } = canvas;
-    const spread = [Math.max(...data.x), Math.max(...data.y)];
+    const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0); // a spread would be too many
+    const spread = [largest(data.x), largest(data.y)];
     const scale = Math.min((width - 2 * EDGE) / (spread[0] || 1), (height - 2 * EDGE) / (spread[1] || 1));
     const start = [(width - scale * spread[0]) / 2, (height - scale * spread[1]) / 2];
     points = data.x.map((x, i) => [start[0] + scale * x, height - start[1] - scale * data.y[i]]);
