@@ -43,12 +43,15 @@ class ArtifactMonitor(Audit):
     Args:
         artifacts: one artifact, a list, or a dict by name. Each is an `unhans.artifacts.Artifact` such as `Patch`, a
             `Case`, or a pair of anything that has a layer and its class; None is the one that the data set plants.
-        network, dataset, every_n_epochs, batch_size, folder, on_error, seed: as for every `Audit`.
+        network, dataset, every_n_epochs, batch_size, folder, on_error, seed, name: as for every `Audit`.
         samples: how many samples of other classes to paste on, at most.
 
     >>> ArtifactMonitor(network="net", samples=50).source
     'val'
     """
+
+    kind = "effect"
+    usual = None
 
     def __init__(
         self,
@@ -61,8 +64,9 @@ class ArtifactMonitor(Audit):
         folder: str | Path | None = None,
         on_error: Literal["log", "raise"] = "log",
         seed: int = 0,
+        name: str | None = None,
     ) -> None:
-        super().__init__(network, dataset, every_n_epochs, None, batch_size, folder, on_error, seed)
+        super().__init__(network, dataset, every_n_epochs, None, batch_size, folder, on_error, seed, name)
         if samples < 2:
             raise ValueError(f"samples expects 2 or more, got {samples}.")
         self.artifacts, self.samples = artifacts, samples
@@ -127,7 +131,7 @@ class ArtifactMonitor(Audit):
             self.added[name].append(added)
             if removed is not None:
                 self.removed.setdefault(name, []).append(removed)
-        folder = self.where(trainer, "effect")
+        folder = self.where(trainer)
         targets = {each.name: self.names[each.target] for each in self.tracked}
         write_csv(folder / "effects.csv", COLUMNS, rows_of(self.epochs, targets, self.added, self.removed))
         write_figure(folder / "effect.png", monitor_figure(self.epochs, self._captioned(), MINIMUM))

@@ -45,8 +45,12 @@ class Audit(pl.Callback):
             has: "audit", or "audit-v1" where that is taken.
         on_error: "log" keeps training when an audit fails, "raise" stops it.
         seed: draws the samples.
+        name: of the folder, and what the keys of all that is logged begin with; by default the `kind`, with the split
+            where that is not the usual one. Two audits of one trainer need two names.
     """
 
+    kind: ClassVar[str] = "audit"
+    usual: ClassVar[str | None] = "train"  # the split that needs no mention in the name; None: none is mentioned
     spent: ClassVar[WeakKeyDictionary[pl.Trainer, float]] = WeakKeyDictionary()  # seconds of all audits of a trainer
 
     def __init__(
@@ -59,6 +63,7 @@ class Audit(pl.Callback):
         folder: str | Path | None = None,
         on_error: Literal["log", "raise"] = "log",
         seed: int = 0,
+        name: str | None = None,
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"every_n_epochs expects 1 or more, got {every_n_epochs}.")
@@ -71,6 +76,8 @@ class Audit(pl.Callback):
         self.network, self.source, self.every_n_epochs = network, dataset, every_n_epochs
         self.attribution = attribution or Relevance()
         self.batch_size, self.folder, self.on_error, self.seed = batch_size, folder, on_error, seed
+        other = self.usual is not None and isinstance(dataset, str) and dataset != self.usual
+        self.name = name or (f"{self.kind}_{dataset}" if other else self.kind)
         self.failures = 0
         self.audit_seconds = 0.0
         self.training_seconds = 0.0
@@ -82,6 +89,13 @@ class Audit(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse strategies whose parameters could not be read later; another trainer gets a folder of its own."""
+        named = [each for each in trainer.callbacks if isinstance(each, Audit) and each.name == self.name]
+        if stage == "fit" and len(named) > 1:
+            kinds = " and a ".join(type(each).__name__ for each in named)
+            raise MisconfigurationException(
+                f"every audit needs a name of its own for its files and keys, got {self.name!r} for a {kinds}; give "
+                "one of them name=."
+            )
         if stage == "fit" and (self._trainer is None or self._trainer() is not trainer):
             self._trainer, self.own = ref(trainer), ""
         if stage == "fit" and any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
@@ -94,6 +108,11 @@ class Audit(pl.Callback):
             self.refuse(network_of(pl_module, self.network))
         except ValueError as error:
             raise MisconfigurationException(str(error)) from error
+
+    @property
+    def state_key(self) -> str:
+        """The name in a checkpoint, so that a trainer can have several audits of one kind."""
+        return type(self).__qualname__ if self.name == self.kind else f"{type(self).__qualname__}:{self.name}"
 
     def refuse(self, network: nn.Module) -> None:
         """Raise ValueError for a network that could not be audited."""
@@ -206,10 +225,19 @@ class Audit(pl.Callback):
         tables: Mapping[str, Rows] | None = None,
         epoch: int | None = None,
     ) -> None:
-        """Send all that one audit found to the loggers in one call (law 6), and its numbers to `callback_metrics`."""
+        """Send all that one audit found to the loggers in one call (law 6), and its numbers to `callback_metrics`.
+
+        Keys that begin with the `kind` of the audit begin with its name then.
+        """
         epoch = trainer.current_epoch if epoch is None else epoch
+        scalars, figures, tables = (self._named(each or {}) for each in (scalars, figures, tables))
         trainer.callback_metrics.update({key: torch.tensor(float(value)) for key, value in scalars.items()})
         log_epoch(trainer.loggers, epoch, trainer.global_step, scalars, figures, tables)
+
+    def _named(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The same under keys that begin with the audit's name."""
+        own = len(self.kind)
+        return {self.name + key[own:] if key.startswith(f"{self.kind}/") else key: each for key, each in given.items()}
 
     def _try_one(self, network: nn.Module, device: torch.device) -> None:
         """Explain one sample before training begins: what cannot be explained is refused now."""
@@ -250,15 +278,15 @@ class Audit(pl.Callback):
             )
         return reading.without_augmentation(dataset)
 
-    def where(self, trainer: pl.Trainer, name: str) -> Path:
-        """Return the folder of this run, which is made; name: what it is called where it is the first one there."""
+    def where(self, trainer: pl.Trainer) -> Path:
+        """Return the folder of this run, which is made; it has the audit's name where it is the first one there."""
         if self.folder is not None:
             folder = Path(self.folder)
             folder.mkdir(parents=True, exist_ok=True)
             return folder
         base = Path(trainer.default_root_dir)
         if not (self.own and (base / self.own).is_dir()):  # a resumed run goes on in its folder, if it is still there
-            self.own = made_anew(base, name)
+            self.own = made_anew(base, self.name)
         return base / self.own
 
 

@@ -52,10 +52,12 @@ class HeatmapEvolution(Audit):
     a sample at most, and 63 KB for images of 224 pixels.
 
     Args:
-        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name: as for every `Audit`.
         samples_per_class: how many samples to follow in each class.
         indices: follow these samples instead of drawing some.
     """
+
+    kind = "evolution"
 
     def __init__(
         self, *args: Any, samples_per_class: int = 2, indices: Sequence[int] | None = None, **kwargs: Any
@@ -93,7 +95,7 @@ class HeatmapEvolution(Audit):
         """Explain the samples once more and lengthen their strips."""
         explain = self.attribution.of(network)
         device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
-        folder = self.where(trainer, "evolution")
+        folder = self.where(trainer)
         self.paths = reading.paths_of(self.dataset)
         names = Names(self.classes.get(label, str(label)) for label in range(max(self.classes) + 1))
         figures = {}

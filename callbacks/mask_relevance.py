@@ -50,11 +50,14 @@ class MaskRelevance(Audit):
         indices: the samples; by default drawn from those that carry the planted artifact, else from the target's class.
         samples: at most so many.
         kept: numbers of epochs whose heatmaps are kept, 0 is before training.
-        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name: as for every `Audit`.
 
     Attributes: points, a `MaskShare` per audit; maps, heatmaps (n, H, W) by epoch; images (n, 3, H, W) in [0, 1]; mask
     (n, H, W) bool; index (n,).
     """
+
+    kind = "relevance"
+    usual = None
 
     def __init__(
         self,
@@ -72,8 +75,9 @@ class MaskRelevance(Audit):
         folder: str | Path | None = None,
         on_error: Literal["log", "raise"] = "log",
         seed: int = 0,
+        name: str | None = None,
     ) -> None:
-        super().__init__(network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed)
+        super().__init__(network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name)
         if samples < 1:
             raise ValueError(f"MaskRelevance: samples expects 1 or more, got {samples}.")
         if masks is not None and (artifact is not None or indices is None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class SpRAyAudit(Audit):
     `folder/epoch_NNN`.
 
     Args:
-        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed: as for every `Audit`.
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name: as for every `Audit`.
         classes: names of the classes to audit; None is all.
         samples_per_class: size of the fixed audit subset of each class; None is all of them.
         spray: how heatmaps are clustered; by default summed onto a grid of 28 × 28 first.
@@ -165,7 +165,7 @@ class SpRAyAudit(Audit):
         """Audit the classes whose turn it is, then rank, write and log."""
         began = time.perf_counter()
         pages = AuditPages(
-            self.where(trainer, "audit") / f"epoch_{trainer.current_epoch:03d}",
+            self.where(trainer) / f"epoch_{trainer.current_epoch:03d}",
             reading.paths_of(self.dataset),
             self.classes,
             f"after epoch {trainer.current_epoch} · {self.attribution.description}",
@@ -205,7 +205,8 @@ class SpRAyAudit(Audit):
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples, the clocks and whose turn it is."""
         own = {"turn": self._turn, "cost": self._cost, "cost_of_case": self._cost_of_case, "looks": self.looks}
-        return super().state_dict() | own | {"last_test": dict(self._last_test)}
+        own |= {"last_test": dict(self._last_test), "epochs": dict(self._epochs)}
+        return super().state_dict() | own | {"latest": {label: _plain(each) for label, each in self._latest.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where the interrupted run stood."""
@@ -213,6 +214,9 @@ class SpRAyAudit(Audit):
         self._turn, self._cost = state_dict["turn"], state_dict["cost"]
         self._cost_of_case = state_dict.get("cost_of_case", 0.0)
         self.looks, self._last_test = state_dict.get("looks", 0), dict(state_dict.get("last_test", {}))
+        self._latest = {label: Suspicion(**each) for label, each in state_dict.get("latest", {}).items()}
+        self._epochs = dict(state_dict.get("epochs", {}))
+        self.ranking = ranked(self._latest.values())
 
     def bench(self, network: nn.Module, device: torch.device) -> Bench:
         """Return the network and the audited data set as experiments with artifacts see them."""
@@ -383,3 +387,9 @@ class SpRAyAudit(Audit):
             f"({self._share(seconds):.0%} of all time); {findings(self.ranking, self.cases, self.verify)}"
             + (f"; left for the next audit: {', '.join(left)}" if left else "")
         )
+
+
+def _plain(entry: Suspicion) -> dict[str, Any]:
+    """The numbers of a class as a checkpoint holds them: of Python's own types."""
+    plain = {key: each.item() if isinstance(each, np.generic) else each for key, each in asdict(entry).items()}
+    return plain | {"strengths": {view: float(each) for view, each in entry.strengths.items()}}

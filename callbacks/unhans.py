@@ -192,7 +192,7 @@ class UnHans(Driving, SpRAyAudit):
 
     def _record(self, trainer: pl.Trainer) -> Path:
         """Write all decisions, whole or not at all; return the folder."""
-        folder = self.where(trainer, "audit")
+        folder = self.where(trainer)
         settings = {"act": self.act, "patience": self.patience, "last_epoch": trainer.current_epoch}
         write_decisions(folder / "decisions.json", settings, self.decisions)
         return folder

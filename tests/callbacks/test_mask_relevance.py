@@ -184,7 +184,7 @@ def test_an_artifact_is_laid_over_samples_of_its_class(tmp_path):
 
 
 def test_two_artifacts_are_followed_side_by_side(tmp_path):
-    audits = [relevance_of(), relevance_of(target=0, indices=[0, 2])]
+    audits = [relevance_of(), relevance_of(target=0, indices=[0, 2], name="relevance_of_0")]
     trainer = train(small(), audits, tmp_path, max_epochs=1)
     trainer.save_checkpoint(tmp_path / "both.ckpt")
     stored = torch.load(tmp_path / "both.ckpt", weights_only=True)["callbacks"]

@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
-from unhans.callbacks import HeatmapEvolution, SpRAyAudit
+from unhans.callbacks import HeatmapEvolution, SpRAyAudit, UnHans
 from unhans.callbacks.heatmap_evolution import Moment, small, thinned
 
 from unhans.report.loggers import log_epoch
@@ -301,3 +301,38 @@ def test_two_runs_never_share_a_folder(tmp_path):
     assert folders() == ["audit", "audit-v1", "audit-v2"]
     assert sorted(path.name for path in (tmp_path / "audit").iterdir()) == ["epoch_000", "epoch_001"]
     assert sorted(path.name for path in (tmp_path / "audit-v1").iterdir()) == ["epoch_000"]
+
+
+def test_training_and_validation_data_are_audited_side_by_side(tmp_path, monkeypatch):
+    """Two audits of one kind have their own files, keys and places in a checkpoint."""
+    logged = []
+    monkeypatch.setattr("unhans.callbacks.audit.log_epoch", lambda *given: logged.append(set(given[3])))
+
+    class Validated(TheirModule):
+        def validation_step(self, batch, batch_idx):
+            return None
+
+    audits = [audit_of(tmp_path, folder=None), audit_of(tmp_path, folder=None, dataset="val")]
+    trainer = pl.Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, callbacks=audits, default_root_dir=tmp_path, log_every_n_steps=1,
+    )  # fmt: skip
+    trainer.fit(Validated(), DataLoader(Still(), batch_size=8), DataLoader(Still(), batch_size=8))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit", "audit_val"]
+    assert [{key.split("/")[0] for key in keys} for keys in logged] == [{"audit"}, {"audit_val"}]
+    assert {each.state_key for each in audits} == {"SpRAyAudit", "SpRAyAudit:audit_val"}
+    third = UnHans(network="net", name="audit")
+    with pytest.raises(MisconfigurationException, match="got 'audit' for a SpRAyAudit and a UnHans; give one of"):
+        train(TheirModule(), [audits[0], third], tmp_path, data=Still())
+
+
+def test_a_resumed_run_keeps_the_ranking_of_classes_whose_turn_it_is_not(tmp_path, monkeypatch):
+    first = audit_of(tmp_path)
+    trainer = train(TheirModule(), [first], tmp_path, max_epochs=1, data=Still())
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    torch.load(tmp_path / "one.ckpt", weights_only=True)
+    second = audit_of(tmp_path, max_share=0.5)
+    monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
+    train(TheirModule(), [second], tmp_path, data=Still(), ckpt_path=tmp_path / "one.ckpt")
+    assert second.ranking == first.ranking
+    assert second._epochs == {0: 0, 1: 0}
