@@ -297,7 +297,7 @@ SENTENCES = [
     (f"analysis.mask=white.png analysis.artifact=clear.png {ONE}", "is tested as it is; leave analysis.mask out"),
     (f"analysis.members=nowhere.csv {ONE}", "analysis.members expects a table such as suspects.csv, got no file"),
     (f"analysis.members=other.csv {ONE}", "analysis.members expects paths of class '3' in split=train, got 1 others"),
-    (f"analysis.members=columns.csv {ONE}", "analysis.members expects samples in a column 'path', got name in"),
+    (f"analysis.members=columns.csv {ONE}", "analysis.members expects a column 'path', got name in"),
     (f"analysis.members=large.png {ONE}", "analysis.members expects a table of text"),
     ("analysis.members=other.csv", "analysis.members belongs to one class"),
     ("analysis.artifact=clear.png analysis.classes=[9]", "classes names no class"),
