@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 import pytorch_lightning as pl
@@ -52,6 +52,7 @@ class Audit(pl.Callback):
     kind: ClassVar[str] = "audit"
     usual: ClassVar[str | None] = "train"  # the split that needs no mention in the name; None: none is mentioned
     spent: ClassVar[WeakKeyDictionary[pl.Trainer, float]] = WeakKeyDictionary()  # seconds of all audits of a trainer
+    known: ClassVar[WeakKeyDictionary[pl.Trainer, WeakSet[Audit]]] = WeakKeyDictionary()  # that it fitted with
 
     def __init__(
         self,
@@ -84,7 +85,6 @@ class Audit(pl.Callback):
         self._indices: dict[int, NDArray[np.int64]] = {}
         self._epoch_began = 0.0
         self._spent_before = 0.0
-        self._trainer: ref[pl.Trainer] | None = None
         self.own = ""  # what the folder of this run is called, where none was given
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -96,8 +96,9 @@ class Audit(pl.Callback):
                 f"every audit needs a name of its own for its files and keys, got {self.name!r} for a {kinds}; give "
                 "one of them name=."
             )
-        if stage == "fit" and (self._trainer is None or self._trainer() is not trainer):
-            self._trainer, self.own = ref(trainer), ""
+        if stage == "fit" and self not in self.known.setdefault(trainer, WeakSet()):
+            self.known[trainer].add(self)
+            self.own = ""
         if stage == "fit" and any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
             name = type(trainer.strategy).__name__
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
