@@ -89,17 +89,19 @@ class Audit(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse strategies whose parameters could not be read later; another trainer gets a folder of its own."""
+        if stage != "fit":
+            return
         named = [each for each in trainer.callbacks if isinstance(each, Audit) and each.name == self.name]
-        if stage == "fit" and len(named) > 1:
+        if len(named) > 1:
             kinds = " and a ".join(type(each).__name__ for each in named)
             raise MisconfigurationException(
                 f"every audit needs a name of its own for its files and keys, got {self.name!r} for a {kinds}; give "
                 "one of them name=."
             )
-        if stage == "fit" and self not in self.known.setdefault(trainer, WeakSet()):
+        if self not in self.known.setdefault(trainer, WeakSet()):
             self.known[trainer].add(self)
             self.own = ""
-        if stage == "fit" and any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
+        if any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
             name = type(trainer.strategy).__name__
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
 

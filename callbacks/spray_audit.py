@@ -185,9 +185,9 @@ class SpRAyAudit(Audit):
         self._audited = {}
 
     def forget(self) -> None:
-        """Forget the samples and all that was found in them."""
+        """Forget the samples and all that was found in them; what was spent of the error rate stays spent."""
         super().forget()
-        self.ranking, self.cases, self.tested, self.looks = [], {}, [], 0
+        self.ranking, self.cases, self.tested = [], {}, []
         for known in (self._latest, self._seen, self._suspects, self._epochs, self._last_test, self.clusters):
             known.clear()
 

@@ -33,7 +33,7 @@ def folded():
     return Written(forward, **modules)
 
 
-def same_as_single_calls(model, x, target, layers, composite="epsilon_plus_flat"):
+def assert_same_as_single_calls(model, x, target, layers, composite="epsilon_plus_flat"):
     explainer = LRP(model, composite)
     found = explainer.explain_through(x, target, layers, whole)
     assert list(found.layers) == list(layers)
@@ -49,27 +49,27 @@ def same_as_single_calls(model, x, target, layers, composite="epsilon_plus_flat"
 @pytest.mark.parametrize("composite", ["epsilon_plus_flat", "epsilon_alpha2_beta1"])
 def test_layers_of_a_residual_network(composite):
     layers = ("conv1", "bn1", "relu#0", "conv2", "bn2", "relu#1", "pool", "drop", "fc")
-    same_as_single_calls(seeded(Net), images(3, 3, 8, 8), torch.tensor([0, 3, 1]), layers, composite)
+    assert_same_as_single_calls(seeded(Net), images(3, 3, 8, 8), torch.tensor([0, 3, 1]), layers, composite)
 
 
 @pytest.mark.parametrize("layers", [("conv", "norm"), ("norm", "conv"), ("twice#1", "twice#0", "conv"), ("relu#2",)])
 def test_folded_and_repeated_layers_in_any_order(layers):
-    same_as_single_calls(seeded(folded), images(2, 3, 8, 8), 2, layers)
+    assert_same_as_single_calls(seeded(folded), images(2, 3, 8, 8), 2, layers)
 
 
 def test_layers_of_resnet_18():
     model = seeded(models.resnet18, dtype=torch.float32)
     layers = ("layer4", "layer4.1.conv1", "layer3.0.downsample", "layer2", "bn1", "maxpool")
-    same_as_single_calls(model, images(2, 3, 64, 64, dtype=torch.float32), 7, layers)
+    assert_same_as_single_calls(model, images(2, 3, 64, 64, dtype=torch.float32), 7, layers)
 
 
 def test_a_layer_that_hands_on_the_input_has_its_relevance():
     model = seeded(lambda: nn.Sequential(nn.Identity(), nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)))
-    same_as_single_calls(model, images(2, 3, 8, 8), 1, ("0", "2"))
+    assert_same_as_single_calls(model, images(2, 3, 8, 8), 1, ("0", "2"))
 
 
 def test_no_layers_are_a_plain_explanation():
-    same_as_single_calls(seeded(Net), images(2, 3, 8, 8), 1, ())
+    assert_same_as_single_calls(seeded(Net), images(2, 3, 8, 8), 1, ())
 
 
 def test_what_is_kept_is_what_was_pooled():
