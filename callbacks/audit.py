@@ -22,6 +22,7 @@ from unhans.callbacks.invisible import invisible
 
 from unhans.attribution import Attribution, Relevance
 from unhans.data import reading
+from unhans.lrp.logits import LogitsOf, Output
 from unhans.report import log_epoch
 from unhans.report.loggers import Pictures, Rows
 
@@ -45,6 +46,8 @@ class Audit(pl.Callback):
             has: "audit", or "audit-v1" where that is taken.
         on_error: "log" keeps training when an audit fails, "raise" stops it.
         seed: draws the samples.
+        output: where the logits are in what the network returns: a key or an attribute, an index, or a function of
+            it. None finds them in a tensor, under `logits`, and in a tuple with one tensor (n, C).
         name: of the folder, and what the keys of all that is logged begin with; by default the `kind`, with the split
             where that is not the usual one. Two audits of one trainer need two names.
     """
@@ -65,6 +68,7 @@ class Audit(pl.Callback):
         on_error: Literal["log", "raise"] = "log",
         seed: int = 0,
         name: str | None = None,
+        output: Output | None = None,
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"every_n_epochs expects 1 or more, got {every_n_epochs}.")
@@ -74,6 +78,7 @@ class Audit(pl.Callback):
             raise ValueError(f"dataset expects 'train', 'val' or a data set, got {dataset!r}.")
         if attribution is not None and not hasattr(attribution, "of"):
             raise ValueError(f"attribution expects an Attribution such as Relevance(), got {attribution!r}.")
+        self.output = output
         self.network, self.source, self.every_n_epochs = network, dataset, every_n_epochs
         self.attribution = attribution or Relevance()
         self.batch_size, self.folder, self.on_error, self.seed = batch_size, folder, on_error, seed
@@ -108,7 +113,7 @@ class Audit(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a network that could not be audited; modules may make theirs in `setup` or `configure_model`."""
         try:
-            self.refuse(network_of(pl_module, self.network))
+            self.refuse(self.network_in(pl_module))
         except ValueError as error:
             raise MisconfigurationException(str(error)) from error
 
@@ -116,6 +121,11 @@ class Audit(pl.Callback):
     def state_key(self) -> str:
         """The name in a checkpoint, so that a trainer can have several audits of one kind."""
         return type(self).__qualname__ if self.name == self.kind else f"{type(self).__qualname__}:{self.name}"
+
+    def network_in(self, pl_module: pl.LightningModule) -> nn.Module:
+        """Return the network to audit, from images to logits."""
+        network = network_of(pl_module, self.network)
+        return network if self.output is None else LogitsOf(network, self.output)
 
     def refuse(self, network: nn.Module) -> None:
         """Raise ValueError for a network that could not be audited."""
@@ -127,7 +137,7 @@ class Audit(pl.Callback):
             self.dataset = self._dataset(trainer)
             self.labels = reading.labels_of(self.dataset)
             self.classes = reading.names_of(self.dataset, self.labels)
-            self.begin(network_of(pl_module, self.network), trainer.strategy.root_device)
+            self.begin(self.network_in(pl_module), trainer.strategy.root_device)
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
         """Choose the samples where none are restored, and refuse before training what could not be audited later."""
@@ -198,7 +208,7 @@ class Audit(pl.Callback):
         began = time.perf_counter()
         try:
             with invisible(pl_module):
-                self.audit(trainer, network_of(pl_module, self.network))
+                self.audit(trainer, self.network_in(pl_module))
         except Exception:
             self.failures += 1
             if self.on_error == "raise":

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unhans.clarc.correction import Correction
 from unhans.clarc.layer import check_name, check_plain
+from unhans.lrp import logits_of
 
 
 class Corrected(nn.Module):
@@ -57,8 +58,8 @@ class ForClass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (n, C)."""
-        logits = self.plain(x.clone())  # a network may write its own input
-        return torch.where((logits.argmax(1) == self.label).unsqueeze(1), self.repaired(x), logits)
+        logits = logits_of(self.plain(x.clone()))  # a network may write its own input
+        return torch.where((logits.argmax(1) == self.label).unsqueeze(1), logits_of(self.repaired(x)), logits)
 
 
 def corrected(network: nn.Module, corrections: Mapping[str, Correction], *, only: int | None = None) -> nn.Module:

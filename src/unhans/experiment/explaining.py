@@ -13,6 +13,7 @@ from torch import Tensor
 from unhans.attribution import Explain, Heatmaps
 from unhans.data import reading
 from unhans.experiment.survey import Survey
+from unhans.lrp import logits_of
 from unhans.store import writing_maps
 
 
@@ -82,7 +83,7 @@ def _targets(survey: Survey, images: Tensor, label: int) -> Tensor:
     if survey.target == "label":
         return torch.full((len(images),), label)
     with torch.no_grad():
-        return survey.network(images.to(survey.device)).argmax(1).cpu()
+        return logits_of(survey.network(images.to(survey.device))).argmax(1).cpu()
 
 
 def pixels(images: Tensor) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from unhans.attribution import Attribution, Explain, Relevance, check_colour_map
 from unhans.data import reading
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.subject import Subject
-from unhans.lrp import COMPOSITES
+from unhans.lrp import COMPOSITES, logits_of
 from unhans.report import HeatmapPages, Look, Looked, Method, Say, progress
 
 TARGETS = {"label": "the label", "predicted": "the class predicted for each sample"}
@@ -114,9 +114,10 @@ class _Drawing:
         self.say(f"{self.pages.files[-1].name} in {time.perf_counter() - began:.1f} s", 0)
 
     def _logits(self, images: Tensor) -> Tensor:
-        batches = images.split(self.subject.batch_size)
+        network, device = self.subject.network, self.subject.device
         with torch.no_grad():
-            return torch.cat([self.subject.network(batch.to(self.subject.device)).float().cpu() for batch in batches])
+            parts = [logits_of(network(batch.to(device))) for batch in images.split(self.subject.batch_size)]
+        return torch.cat(parts).float().cpu()
 
     def _methods(self, images: Tensor, targets: Tensor) -> list[Method]:
         return [Method(name, self._maps(explain, images, targets)) for name, explain in self.explains]

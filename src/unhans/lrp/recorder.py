@@ -85,10 +85,6 @@ class Recorder(TorchDispatchMode):
 
     def finish(self, result: Any, name: str) -> Tape:
         """Return the tape that ends with this result of the model."""
-        if not isinstance(result, Tensor):
-            raise UnsupportedModelError(
-                f"LRP expects {name} to return one tensor of logits, got a {type(result).__name__}."
-            )
         output = self._node(result)
         if output is None:
             raise UnsupportedModelError(f"LRP expects logits that depend on the input, {name} returned a constant.")

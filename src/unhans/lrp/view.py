@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from unhans.lrp.logits import logits_of
 from unhans.lrp.refusal import UnsupportedModelError
 
 M = TypeVar("M", bound=nn.Module)
@@ -31,7 +32,8 @@ def eval_view(model: nn.Module) -> nn.Module:
 def working_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Return the evaluation view with floating-point parameters in a type, shared where they have it.
 
-    Buffers are copies, so that a model may write its own while it runs.
+    Buffers are copies, so that a model may write its own while it runs. The view returns the logits in what the model
+    returns; see `logits_of`.
     """
     view = eval_view(model)
     for module in view.modules():
@@ -39,6 +41,7 @@ def working_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
         module._buffers = {
             name: None if value is None else _cast(value.clone(), dtype) for name, value in module._buffers.items()
         }
+    view.register_forward_hook(lambda module, inputs, result: logits_of(result))
     return view
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassAccuracy
 
+from unhans.lrp import logits_of
 from unhans.models.checkpoint import load_network
 
 
@@ -43,7 +44,7 @@ class Classifier(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (n, C)."""
-        return self.model(images)
+        return logits_of(self.model(images))
 
     def on_train_epoch_start(self) -> None:
         """Keep the batch norm of frozen layers in evaluation mode."""
