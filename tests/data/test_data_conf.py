@@ -18,12 +18,12 @@ KINDS = [path for path in ARTIFACT if "_target_" in OmegaConf.load(path)]  # oth
 
 
 def parameters(kind):
-    names = {*inspect.signature(kind.__init__).parameters} - {"self", "options", "artifact"}
+    names = {*inspect.signature(kind.__init__).parameters} - {"self", "options", "artifact", "preprocessing"}
     if kind is EdgePadding:
         return names  # copies have no opacity
     for base in kind.__mro__:
         if base in (ImageData, Artifact) or kind is base:
-            names |= set(inspect.signature(base.__init__).parameters) - {"self", "options", "artifact"}
+            names |= set(inspect.signature(base.__init__).parameters) - {"self", "options", "artifact", "preprocessing"}
     return names
 
 

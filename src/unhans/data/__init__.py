@@ -8,6 +8,7 @@ from unhans.data.folder import ImageFolder
 from unhans.data.module import ImageData
 from unhans.data.npz import Npz
 from unhans.data.picture import UnreadableImageError
+from unhans.data.preprocessing import Preprocessing
 from unhans.data.sample import Batch, Sample, collate
 from unhans.data.scale import PixelScale, pixel_scale
 from unhans.data.source import Arrays, Files
@@ -26,6 +27,7 @@ __all__ = [
     "Npz",
     "PixelScale",
     "Planted",
+    "Preprocessing",
     "Sample",
     "TorchvisionData",
     "Union",

@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from unhans.artifacts import Artifact
 from unhans.data.collection import Collection
-from unhans.data.picture import Resize, UnreadableImageError, resize, to_tensor
+from unhans.data.picture import Interpolation, Resize, UnreadableImageError, resize, to_tensor
 from unhans.data.sample import Sample
 
 OnCorrupt = Literal["skip", "raise"]
@@ -44,9 +44,12 @@ class ImageDataset(Dataset[Sample | None]):
         artifact: Artifact | None = None,
         split: Split = "train",
         on_corrupt: OnCorrupt = "skip",
+        crop_from: int | None = None,
+        interpolation: Interpolation = "bicubic",
     ) -> None:
         self.images, self.labels, self.classes = collection.images, collection.labels, collection.classes
         self.image_size, self.resize, self.flip, self.seed = image_size, resize, flip, seed
+        self.crop_from, self.interpolation = crop_from, interpolation
         self.mean, self.std = torch.tensor(list(mean)), torch.tensor(list(std))
         self.artifact, self.on_corrupt = artifact, on_corrupt
         nobody = np.zeros(len(self), dtype=bool)
@@ -102,13 +105,25 @@ class ImageDataset(Dataset[Sample | None]):
         view.flip = False
         return view
 
+    def squared(self, picture: Image.Image) -> Image.Image:
+        """Return a picture as the square that the network sees."""
+        return resize(picture, self.image_size, self.resize, self.crop_from, self.interpolation)
+
+    def relabelled(self, labels: Sequence[int], classes: Sequence[str]) -> ImageDataset:
+        """Return the same images where class i is class `labels[i]` of these; nothing is copied."""
+        view = copy.copy(self)
+        view.labels, view.classes = np.asarray(labels, dtype=np.int64)[self.labels], list(classes)
+        return view
+
     def fingerprint(self, indices: Sequence[int] | NDArray[np.integer]) -> str:
         """Return a digest of what these samples look like to a network; augmentation does not enter.
 
         It changes with a file's path, size or time of change, with the pixels of an image in memory, with labels, image
         size and normalisation, and with the pixels of a planted artifact and who carries it.
         """
-        seen = (self.image_size, self.resize, self.mean.tolist(), self.std.tolist())
+        seen: tuple[object, ...] = (self.image_size, self.resize, self.mean.tolist(), self.std.tolist())
+        if self.crop_from is not None or self.interpolation != "bicubic":
+            seen += (self.crop_from, self.interpolation)
         content = blake2b(repr(seen).encode(), digest_size=32)
         for index in map(int, indices):
             content.update(f"{self.images.fingerprint(index)}|{self.labels[index]}\n".encode())
@@ -117,7 +132,7 @@ class ImageDataset(Dataset[Sample | None]):
         return content.hexdigest()
 
     def _pixels(self, index: int, mirrored: bool = False) -> Tensor:
-        picture = resize(self.images.read(index), self.image_size, self.resize)
+        picture = self.squared(self.images.read(index))
         return to_tensor(ImageOps.mirror(picture) if mirrored else picture)
 
     def _normalised(self, image: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,27 +18,42 @@ from unhans.artifacts import Artifact
 from unhans.data.collection import Collection
 from unhans.data.dataset import ImageDataset, OnCorrupt, Split
 from unhans.data.exclusion import Listed, read_listed, remaining
-from unhans.data.picture import Resize, UnreadableImageError
+from unhans.data.picture import Interpolation, Resize, UnreadableImageError
+from unhans.data.preprocessing import Preprocessing, completed
 from unhans.data.sample import Batch, collate
 from unhans.data.shuffle import EpochShuffle
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _log = logging.getLogger(__name__)
 
 
 class ImageData(pl.LightningDataModule, ABC):
     """Labelled images, split, limited and with an artifact in some; subclasses say where they come from.
 
-    image_size: pixels of the square a network sees. val_share: share of each class for validation where the data
-    has no validation part. classes: names of those to use, in this order; None is all. max_per_class(_val): at
-    most so many images per class. resize: how images become square: "squash", "crop", "pad" or "mirror" (see
-    `unhans.data.picture.resize`). flip: training images are mirrored at random. on_corrupt: "skip" reports an
-    unreadable file once and leaves it out, "raise" stops. mean, std: per channel, of images in [0, 1]. exclude: a
-    table such as suspects.csv; what its column `path` lists is left out, of one split alone where `split` names it.
-    Everything else stays as it would be without it: split, limits, and who carries a planted artifact.
-    After setup(): train_set, val_set, classes (names), num_classes.
-    Raises ValueError for a number out of range, an unknown class, fewer than two classes, a class without
-    training images, a table that lists none of the images; a class without validation images is a warning.
+    After setup() there are train_set, val_set, classes (names) and num_classes.
+
+    Args:
+        image_size: pixels of the square a network sees; None is that of the network's weights, or 224.
+        batch_size, num_workers: images at once, processes that read them.
+        val_share: share of each class for validation where the data has no validation part.
+        seed: decides split, limits, order and flips.
+        classes: names of those to use, in this order; None is all.
+        max_per_class, max_per_class_val: at most so many images per class.
+        resize: how images become square: "squash", "crop", "pad" or "mirror" (see `unhans.data.picture.resize`); None
+            is that of the weights where their head is kept, or "squash".
+        crop_from: for "crop": pixels of the shorter side from which the square is cut; None as for resize, or all.
+        interpolation: between pixels; None as for resize, or "bicubic".
+        flip: training images are mirrored at random.
+        on_corrupt: "skip" reports an unreadable file once and leaves it out, "raise" stops.
+        mean, std: per channel, of images in [0, 1]; None are those of the weights, or ImageNet's.
+        exclude: a table such as suspects.csv; what its column `path` lists is left out, of one split alone where
+            `split` names it. Everything else stays as without it: split, limits, and who carries an artifact.
+        artifact: is planted in some images.
+        preprocessing: from the number of classes to how the network's weights expect images; other values that are
+            given here are used, with a warning.
+
+    Raises:
+        ValueError: a number out of range, an unknown class, fewer than two classes, a class without training images, a
+            table that lists none of the images; a class without validation images is a warning.
     """
 
     train_set: ImageDataset
@@ -47,7 +62,7 @@ class ImageData(pl.LightningDataModule, ABC):
 
     def __init__(
         self,
-        image_size: int = 224,
+        image_size: int | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         val_share: float = 0.2,
@@ -55,22 +70,28 @@ class ImageData(pl.LightningDataModule, ABC):
         classes: Sequence[str] | None = None,
         max_per_class: int | None = None,
         max_per_class_val: int | None = None,
-        resize: Resize = "squash",
+        resize: Resize | None = None,
+        crop_from: int | None = None,
+        interpolation: Interpolation | None = None,
         flip: bool = False,
         on_corrupt: OnCorrupt = "skip",
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         exclude: str | Path | None = None,
         artifact: Artifact | None = None,
+        preprocessing: Callable[[int], Preprocessing | None] = lambda classes: None,
     ) -> None:
         super().__init__()
-        self.image_size, self.batch_size, self.num_workers = image_size, batch_size, num_workers
+        self.batch_size, self.num_workers = batch_size, num_workers
         self.val_share, self.seed = val_share, seed
         self.chosen = None if classes is None else [str(name) for name in classes]
         self.max_per_class, self.max_per_class_val = max_per_class, max_per_class_val
-        self.resize, self.flip, self.on_corrupt = resize, flip, on_corrupt
-        self.mean, self.std = tuple(mean), tuple(std)
+        self.flip, self.on_corrupt = flip, on_corrupt
+        self.given = Preprocessing(image_size, mean, std, resize, crop_from, interpolation)
+        self.preprocessing = preprocessing
+        self._prepare(completed(self.given, None))
         self.exclude, self.artifact = exclude, artifact
+        self.relabelled = False
         self._reported: set[str] = set()
         _check(self)
 
@@ -91,7 +112,8 @@ class ImageData(pl.LightningDataModule, ABC):
         train, val = self.load()
         if val is None:
             train, val = train.split(self.val_share, self.seed)
-        names = self.chosen or train.classes
+        names = list(self.chosen or train.classes)
+        self._prepare_for(self.preprocessing(len(names)))
         train = self._readable(train.of_classes(names).at_most(self.max_per_class, self.seed))
         val = self._readable(val.of_classes(names).at_most(self.max_per_class_val, self.seed))
         _check_classes(train, val)
@@ -101,6 +123,31 @@ class ImageData(pl.LightningDataModule, ABC):
         if listed is not None:
             self._exclude(listed, train, val)
         self.classes = names
+
+    def relabel(self, labels: Sequence[int], classes: Sequence[str]) -> None:
+        """Give the images the labels of a wider head: class i is output `labels[i]` of those that have these names.
+
+        Classes without images are among `classes` then; the artifact's target stays the class it is.
+        """
+        if self.artifact is not None:
+            self.artifact.target = classes[labels[self.artifact.target_index(self.classes)]]
+        self.train_set, self.val_set = (each.relabelled(labels, classes) for each in (self.train_set, self.val_set))
+        self.classes, self.relabelled = list(classes), True
+
+    def _prepare_for(self, wanted: Preprocessing | None) -> None:
+        """Take over how the weights expect images, and warn where it was given otherwise."""
+        self._prepare(completed(self.given, wanted))
+        different = [] if wanted is None else wanted.differences(self.given)
+        if different:
+            _log.warning(
+                "%s; %s expects the latter, and its accuracy and heatmaps may suffer. null takes its value.",
+                ", ".join(different), wanted.source,
+            )  # fmt: skip
+
+    def _prepare(self, values: dict[str, Any]) -> None:
+        self.image_size, self.resize = values["image_size"], values["resize"]
+        self.crop_from, self.interpolation = values["crop_from"], values["interpolation"]
+        self.mean, self.std = tuple(values["mean"]), tuple(values["std"])
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return all training images in a new order each epoch."""
@@ -161,6 +208,8 @@ class ImageData(pl.LightningDataModule, ABC):
             artifact=self.artifact,
             split=split,
             on_corrupt=self.on_corrupt,
+            crop_from=self.crop_from,
+            interpolation=self.interpolation,
         )
 
     def _loader(self, dataset: ImageDataset, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
@@ -182,9 +231,15 @@ def _check(data: ImageData) -> None:
         value = getattr(data, name)
         if value is not None and value < bound:
             raise ValueError(f"data.{name} must be {bound} or more, got {value}")
-    for name, allowed in {"resize": get_args(Resize), "on_corrupt": get_args(OnCorrupt)}.items():
+    choices = {"resize": get_args(Resize), "interpolation": get_args(Interpolation), "on_corrupt": get_args(OnCorrupt)}
+    for name, allowed in choices.items():
         if getattr(data, name) not in allowed:
             raise ValueError(f"data.{name} must be one of {', '.join(allowed)}, got {getattr(data, name)!r}")
+    if data.crop_from is not None and (data.resize != "crop" or data.crop_from < data.image_size):
+        raise ValueError(
+            f"data.crop_from is for data.resize=crop and must be data.image_size={data.image_size} or more, "
+            f"got {data.crop_from} with data.resize={data.resize}"
+        )
     if not 0 < data.val_share < 1:
         raise ValueError(f"data.val_share must lie between 0 and 1, got {data.val_share}")
     if len(data.mean) != 3 or len(data.std) != 3 or min(data.std) <= 0:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 Resize = Literal["squash", "crop", "pad", "mirror"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 _MODES = {"pad": "edge", "mirror": "symmetric"}  # of numpy.pad
 
@@ -56,20 +57,46 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def resize(picture: Image.Image, size: int, how: Resize) -> Image.Image:
-    """Return the picture with size × size pixels (bicubic).
+def resize(
+    picture: Image.Image,
+    size: int,
+    how: Resize,
+    crop_from: int | None = None,
+    interpolation: Interpolation = "bicubic",
+) -> Image.Image:
+    """Return the picture with size × size pixels.
 
-    how: "squash" it, "crop" its largest central square, or scale its longer side and "pad" the shorter one with copies
-    of the border pixels, or "mirror" its content there.
+    Args:
+        picture: of any size.
+        size: pixels of a side.
+        how: "squash" it, "crop" its central square, or scale its longer side and "pad" the shorter one with copies of
+            the border pixels, or "mirror" its content there.
+        crop_from: for "crop": pixels of the shorter side from which the square is cut, as torchvision's `Resize` and
+            `CenterCrop` do; by default `size`, which cuts the largest square.
+        interpolation: between pixels; where the picture becomes smaller, over all of them.
     """
+    filter_ = Image.Resampling[interpolation.upper()]
+    if how == "crop":
+        return _cut(picture, size, size if crop_from is None else crop_from, filter_)
     if picture.size == (size, size):
         return picture
-    if how == "crop":
-        return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
     if how == "squash":
-        return picture.resize((size, size), Image.Resampling.BICUBIC)
+        return picture.resize((size, size), filter_)
     width, height = (max(1, round(side * size / max(picture.size))) for side in picture.size)
-    return _padded(picture.resize((width, height), Image.Resampling.BICUBIC), size, how)
+    return _padded(picture.resize((width, height), filter_), size, how)
+
+
+def cut_sizes(sides: tuple[int, int], size: int, crop_from: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the sides of a picture after its shorter one is `crop_from`, and where the central square begins."""
+    scaled = tuple(crop_from if side == min(sides) else int(crop_from * side / min(sides)) for side in sides)
+    return scaled, tuple(round((side - size) / 2) for side in scaled)  # type: ignore[return-value]
+
+
+def _cut(picture: Image.Image, size: int, crop_from: int, filter_: Image.Resampling) -> Image.Image:
+    scaled, (left, top) = cut_sizes(picture.size, size, crop_from)
+    if scaled != picture.size:
+        picture = picture.resize(scaled, filter_)
+    return picture.crop((left, top, left + size, top + size))
 
 
 def to_tensor(picture: Image.Image) -> Tensor:

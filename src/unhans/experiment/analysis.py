@@ -21,7 +21,7 @@ from unhans.experiment.fine_tuning import accelerator_of, fine_tuning_of
 from unhans.experiment.resumption import given_keys
 from unhans.experiment.saved import saved_config
 from unhans.experiment.subject import Subject
-from unhans.models import load_network
+from unhans.models import head_of, load_network
 from unhans.store import replacing
 
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
@@ -119,8 +119,14 @@ def _saved(ckpt: str) -> DictConfig:
 
 
 def _network(cfg: DictConfig, data: ImageData) -> torch.nn.Module:
-    """The network with the checkpoint's weights; without a checkpoint, as its configuration made it."""
+    """The network with the checkpoint's weights; without a checkpoint, with the trained head of its own weights."""
     network = build_network(cfg, data)
+    head = head_of(network)
+    if cfg.ckpt is None and (head is None or not head.kept):
+        raise ConfigurationError(
+            f"an analysis expects a trained network, but the last layer of this {type(network).__name__} is new and "
+            "random; give ckpt=…, or model.weights=… with model.head=keep."
+        )
     if cfg.ckpt is not None:
         network = load_network(network, data.classes, cfg.ckpt)
     return network.eval()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from unhans.data import ImageData
+from unhans.data import ImageData, Preprocessing
 from unhans.experiment.check import ConfigurationError
-from unhans.models import Classifier
+from unhans.models import Classifier, preprocessing_of, speak
 
 
 def build(node: DictConfig | None, **arguments: Any) -> Any:
@@ -30,7 +31,7 @@ def build(node: DictConfig | None, **arguments: Any) -> Any:
 
 def build_data(cfg: DictConfig) -> ImageData:
     """Return the data module, set up, with its planted artifact."""
-    data = build(cfg.data, artifact=build(cfg.get("artifact")))
+    data = build(cfg.data, artifact=build(cfg.get("artifact")), preprocessing=_preprocessing(cfg.get("model")))
     if int(os.environ.get("LOCAL_RANK", 0)) == 0:
         data.prepare_data()  # downloads, once per machine
     data.setup()
@@ -38,8 +39,21 @@ def build_data(cfg: DictConfig) -> ImageData:
 
 
 def build_network(cfg: DictConfig, data: ImageData) -> nn.Module:
-    """Return the network for the data's classes."""
-    return build(cfg.model, num_classes=data.num_classes)
+    """Return the network for the data's classes; a trained head that is kept gives the data its outputs as labels.
+
+    Raises ValueError where a class has no output.
+    """
+    network = build(cfg.model, num_classes=data.num_classes)
+    speak(network, data)
+    return network
+
+
+def _preprocessing(model: DictConfig | None) -> Callable[[int], Preprocessing | None]:
+    """How the configured network's weights expect images."""
+    if not model or "_target_" not in model:
+        return lambda classes: None
+    options: Any = OmegaConf.to_container(model, resolve=True)
+    return preprocessing_of(get_object(options.pop("_target_")), options)
 
 
 def build_classifier(cfg: DictConfig, data: ImageData) -> Classifier:

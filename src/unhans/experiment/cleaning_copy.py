@@ -52,7 +52,7 @@ class Copy:
 
         Raises ValueError where it lies outside, or leaves nothing to fill from.
         """
-        native = native_mask(mask, (picture.height, picture.width), self.dataset.resize)
+        native = native_mask(mask, (picture.height, picture.width), self.dataset.resize, self.dataset.crop_from)
         check_mask(native)
         return native
 

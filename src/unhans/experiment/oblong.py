@@ -7,7 +7,7 @@ from torch import Tensor
 
 from unhans.artifacts.squaring import ORIENTATIONS, Orientation, orientation, window
 from unhans.data import ImageDataset, Union
-from unhans.data.picture import UnreadableImageError, resize, to_tensor
+from unhans.data.picture import UnreadableImageError, to_tensor
 
 FINEST = 2  # times the network's image size: of a larger file pixels are averaged first
 
@@ -30,7 +30,7 @@ def oblong(dataset: ImageDataset | Union, index: int, aspect: float | None) -> l
         return []
     if aspect is None:
         return _as_it_is(picture, part.image_size)
-    square = to_tensor(resize(picture, part.image_size, part.resize))  # as ImageDataset.clean gives it
+    square = to_tensor(part.squared(picture))  # as ImageDataset.clean gives it
     return [(each, window(square, aspect, each)) for each in ORIENTATIONS]
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -149,10 +150,11 @@ def _prepare(cfg: DictConfig) -> Path:
 
 def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier) -> None:
     """Say in two lines what is about to happen."""
+    classes = len(np.unique(data.train_set.labels))
     parameters = sum(p.numel() for p in classifier.model.parameters())
     CONSOLE.print(
         f"Training {type(classifier.model).__name__} ({parameters:,} parameters) on {len(data.train_set):,} images of "
-        f"{data.num_classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}."
+        f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}."
     )
     carriers = int(data.train_set.carriers.sum())
     if carriers:

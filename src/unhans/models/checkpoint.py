@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from unhans.clarc import corrections_of, prepared, specification
-from unhans.models.networks import load_state
+from unhans.models.weights import load_state
 from unhans.store import replacing
 
 PREFIX = "model."  # of the network inside a `Classifier`

@@ -79,9 +79,10 @@ class Classifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the accuracy of every class."""
         if self.val_class_accuracy.update_called:
+            seen = self.val_class_accuracy.tp + self.val_class_accuracy.fn > 0  # a kept head has classes without images
             per_class = self.val_class_accuracy.compute().tolist()
             names = (f"val/accuracy/{name}" for name in self.classes)
-            self.log_dict(dict(zip(names, per_class, strict=True)))
+            self.log_dict({name: value for name, value, one in zip(names, per_class, seen, strict=True) if one})
         self.val_class_accuracy.reset()
 
     def configure_optimizers(self) -> Any:
