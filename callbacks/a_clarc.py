@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import network_of
-from unhans.callbacks.batch import Key, check_whole, first_image, training_set
+from unhans.callbacks.batch import check_whole, first_image, training_set
 from unhans.callbacks.concept_data import ConceptData, Indices
 from unhans.callbacks.freezing import Freezing
 from unhans.callbacks.invisible import invisible
@@ -26,6 +26,7 @@ from unhans.clarc.correction import Correction
 from unhans.clarc.fitting import fit
 from unhans.clarc.layer import check_layer, check_name, check_plain
 from unhans.data import PixelScale, reading
+from unhans.data.adapters import Key
 
 WHO = "AClArC"
 BETWEEN = ("on_train_batch_start", "on_train_batch_end")  # hooks in which no step is computed

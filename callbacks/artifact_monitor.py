@@ -23,7 +23,7 @@ from unhans.artifacts import Effect
 from unhans.artifacts.bench import Bench
 from unhans.artifacts.sampling import evenly
 from unhans.artifacts.verdict import MINIMUM
-from unhans.data import bench_of, pixel_scale, planted_in
+from unhans.data import bench_of, pixel_scale, planted_in, reading
 from unhans.data.benches import SAMPLES, class_names
 from unhans.report import monitor_figure
 from unhans.report.measures import PROBABILITY, SHARE
@@ -106,7 +106,7 @@ class ArtifactMonitor(Audit):
         """Draw the samples of other classes that each artifact is laid over; none that is known to carry it."""
         chosen = {}
         for each in self.tracked:
-            usable = (self.labels >= 0) & (self.labels != each.target)
+            usable = reading.without_class(self.dataset, self.labels, each.target)
             usable &= True if each.carriers is None else ~each.carriers
             chosen[each.name] = evenly(self.labels, np.flatnonzero(usable), self.samples, self.seed)
             if (n := len(chosen[each.name])) < 2:

@@ -22,6 +22,7 @@ from unhans.callbacks.invisible import invisible
 
 from unhans.attribution import Attribution, Relevance
 from unhans.data import reading
+from unhans.data.adapters import Key, adapted
 from unhans.lrp.logits import LogitsOf, Output
 from unhans.report import log_epoch
 from unhans.report.loggers import Pictures, Rows
@@ -46,6 +47,8 @@ class Audit(pl.Callback):
             has: "audit", or "audit-v1" where that is taken.
         on_error: "log" keeps training when an audit fails, "raise" stops it.
         seed: draws the samples.
+        keys: where image and label are in an item of the data, where they are not found: positions or names, such as
+            {"image": "pixels", "label": "diagnosis"}; see `unhans.data.adapters`.
         output: where the logits are in what the network returns: a key or an attribute, an index, or a function of
             it. None finds them in a tensor, under `logits`, and in a tuple with one tensor (n, C).
         name: of the folder, and what the keys of all that is logged begin with; by default the `kind`, with the split
@@ -69,6 +72,7 @@ class Audit(pl.Callback):
         seed: int = 0,
         name: str | None = None,
         output: Output | None = None,
+        keys: Mapping[str, Key] | None = None,
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"every_n_epochs expects 1 or more, got {every_n_epochs}.")
@@ -78,7 +82,7 @@ class Audit(pl.Callback):
             raise ValueError(f"dataset expects 'train', 'val' or a data set, got {dataset!r}.")
         if attribution is not None and not hasattr(attribution, "of"):
             raise ValueError(f"attribution expects an Attribution such as Relevance(), got {attribution!r}.")
-        self.output = output
+        self.output, self.keys = output, dict(keys or {})
         self.network, self.source, self.every_n_epochs = network, dataset, every_n_epochs
         self.attribution = attribution or Relevance()
         self.batch_size, self.folder, self.on_error, self.seed = batch_size, folder, on_error, seed
@@ -135,7 +139,7 @@ class Audit(pl.Callback):
         """Fix the samples; those of a resumed run are in its checkpoint."""
         with invisible(pl_module):
             self.dataset = self._dataset(trainer)
-            self.labels = reading.labels_of(self.dataset)
+            self.labels = self._labels()
             self.classes = reading.names_of(self.dataset, self.labels)
             self.begin(self.network_in(pl_module), trainer.strategy.root_device)
 
@@ -278,18 +282,21 @@ class Audit(pl.Callback):
 
     def _dataset(self, trainer: pl.Trainer) -> Dataset:
         """The data set to audit, without its random transforms where it can tell them apart."""
-        dataset = self.source
+        dataset, collate = self.source, None
         if isinstance(dataset, str):
             loader = trainer.train_dataloader if dataset == "train" else _validation_loaders(trainer)
             loader = loader[0] if isinstance(loader, (list, tuple)) and loader else loader
-            dataset = getattr(loader, "dataset", None)
-        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-            kind = type(dataset).__name__
-            raise MisconfigurationException(
-                f"{type(self).__name__} expects a map-style data set of (image, label, …) for {self.source!r}, "
-                f"got {kind}; give one as dataset=."
-            )
-        return reading.without_augmentation(dataset)
+            dataset, collate = getattr(loader, "dataset", None), getattr(loader, "collate_fn", None)
+        try:
+            return adapted(reading.without_augmentation(dataset), self.keys, collate, type(self).__name__)
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from error
+
+    def _labels(self) -> NDArray[np.int64]:
+        try:
+            return reading.labels_of(self.dataset)
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from error
 
     def where(self, trainer: pl.Trainer) -> Path:
         """Return the folder of this run, which is made; it has the audit's name where it is the first one there."""

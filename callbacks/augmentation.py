@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
-from unhans.callbacks.batch import Key, check_images, first_image, parts_of, training_set
+from unhans.callbacks.batch import check_images, first_image, training_set
 from unhans.callbacks.invisible import invisible
 from unhans.callbacks.pasting import laid, lasting, packed, scale_of, unpacked
 
 from unhans.artifacts.bench import Layered
 from unhans.artifacts.naming import class_index
 from unhans.data import PixelScale
+from unhans.data.adapters import Key, parts_of
 from unhans.data.benches import class_names
 
 WHO = "ArtifactAugmentation"
@@ -37,7 +38,7 @@ class ArtifactAugmentation(pl.Callback):
         classes: paste on images of these classes (names or numbers) only; None for all.
         scale: between the network's images and [0, 1]; by default that of the training data.
         seed: draws the images and, where batches hold no index, the places.
-        keys: where image, label and index are in a batch, if not as in `unhans.callbacks.batch.parts_of`.
+        keys: where image, label and index are in a batch, if not as in `unhans.data.adapters.parts_of`.
 
     Raises ValueError for a share outside [0, 1]; at the start of training MisconfigurationException for images that an
     artifact does not fit, or that are not floating-point images with one or three channels.

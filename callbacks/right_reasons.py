@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from unhans.callbacks.audit import network_of
-from unhans.callbacks.batch import Key, check_whole, first_image, parts_of, training_set
+from unhans.callbacks.batch import check_whole, first_image, training_set
 from unhans.callbacks.invisible import invisible
 
 from unhans.artifacts.naming import class_index
 from unhans.artifacts.reasons import Reason, penalty
+from unhans.data.adapters import Key, parts_of
 from unhans.data.benches import class_names
 from unhans.lrp.composite import Given
 
@@ -41,7 +42,7 @@ class RightReasons(pl.Callback):
             other logits: measure the artifact's effect before trusting it.
         composite: rules of LRP.
         network: name of the network inside the LightningModule, "" for the module itself.
-        keys: where image and index are in a batch, if not as in `unhans.callbacks.batch.parts_of`; an index is needed.
+        keys: where image and index are in a batch, if not as in `unhans.data.adapters.parts_of`; an index is needed.
 
     Raises ValueError for a negative weight or an unknown kind of reason; MisconfigurationException before training for
     several processes, precision 16-mixed (its gradients are scaled), manual optimization and networks without rules.
@@ -85,8 +86,8 @@ class RightReasons(pl.Callback):
         """Find the class and explain one sample, so that nothing has to be refused later."""
         network, device = network_of(pl_module, self.network), trainer.strategy.root_device
         with invisible(pl_module):
-            dataset = training_set(trainer, self.keys, WHO)
             try:
+                dataset = training_set(trainer, self.keys, WHO)
                 if isinstance(self.target, str):
                     names = [] if dataset is None else class_names(dataset, np.zeros(0, dtype=np.int64))
                     self.label = class_index(self.target, names, f"{WHO}: target")

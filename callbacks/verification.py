@@ -70,8 +70,8 @@ class Verification:
 
     def others(self, label: int) -> NDArray[np.int64]:
         """Return the samples of other classes, those known to carry a planted artifact left out."""
-        labels = self.bench.labels
-        return np.flatnonzero((labels >= 0) & (labels != label) & ~reading.carriers_of(self.dataset))
+        others = reading.without_class(self.dataset, self.bench.labels, label)
+        return np.flatnonzero(others & ~reading.carriers_of(self.dataset))
 
 
 def due(ranking: Sequence[int], most: int | None, tested: Mapping[int, int], last: bool) -> list[int]:

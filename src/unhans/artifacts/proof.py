@@ -116,7 +116,7 @@ def prove_work(
 
 def _others(bench: Bench, label: int, others: NDArray[np.int64] | None) -> NDArray[np.int64]:
     pool = np.arange(len(bench.labels)) if others is None else np.unique(np.asarray(others, dtype=np.int64))
-    pool = pool[(bench.labels[pool] >= 0) & (bench.labels[pool] != label)]
+    pool = pool[(bench.labels[pool] != -1) & (bench.labels[pool] != label)]
     if not len(pool):
         raise ValueError(
             f"the effect of an artifact of {bench.classes[label]!r} needs samples of other classes, got none"

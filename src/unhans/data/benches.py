@@ -21,6 +21,7 @@ from unhans.attribution import Attribution, Explain, explain_all
 from unhans.attribution.features import Features, last_features
 from unhans.attribution.isolation import frozen_view, isolated
 from unhans.data import reading
+from unhans.data.adapters import class_names_of
 from unhans.data.dataset import ImageDataset
 from unhans.data.scale import PixelScale, pixel_scale
 from unhans.data.union import Union
@@ -83,7 +84,7 @@ def bench_of(
 
 def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> Names:
     """Return the name of every class up to the last label, and of all that the data set names; else their numbers."""
-    named = [str(name) for name in getattr(reading.origin(dataset), "classes", None) or ()]
+    named = class_names_of(dataset) or []
     return Names(named + [str(label) for label in range(len(named), int(labels.max(initial=-1)) + 1)])
 
 

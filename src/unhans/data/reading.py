@@ -10,38 +10,53 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
+from unhans.data.adapters import Adapted, class_names_of, stored_labels
+from unhans.data.dataset import ImageDataset
 from unhans.data.scale import fits, found_scale
 from unhans.data.union import Union
 
 
 def labels_of(dataset: Dataset) -> NDArray[np.int64]:
-    """Return the label of every sample (n,), −1 where a sample cannot be read.
+    """Return the label of every sample (n,), −1 where a sample cannot be read, −2 where it belongs to no class.
 
-    Taken from `labels` or `targets` where the data set has them; otherwise every sample is read once.
+    Taken from where data sets keep labels, see `stored_labels`; otherwise every sample is read once.
     """
-    if isinstance(dataset, Subset):
-        return labels_of(dataset.dataset)[np.asarray(dataset.indices, dtype=np.int64)]
-    for name in ("labels", "targets"):
-        if hasattr(dataset, name):
-            return np.asarray(getattr(dataset, name), dtype=np.int64)
-    items = (dataset[index] for index in range(len(dataset)))  # type: ignore[arg-type]
-    return np.array([-1 if item is None else int(item[1]) for item in items], dtype=np.int64)
+    if isinstance(dataset, Adapted | ImageDataset | Union):
+        return dataset.labels
+    stored = stored_labels(dataset)
+    if stored is not None and stored.ndim == 1 and np.issubdtype(stored.dtype, np.integer):
+        return stored.astype(np.int64)
+    return Adapted(dataset, {}, None, "an audit").labels
+
+
+def without_class(dataset: Dataset, labels: NDArray[np.int64], label: int) -> NDArray[np.bool_]:
+    """Return which samples (n,) can be read and do not belong to a class, though they may belong to several others."""
+    others = (labels != -1) & (labels != label)
+    base = np.arange(len(labels))
+    while isinstance(dataset, Subset):
+        base = np.asarray(dataset.indices, dtype=np.int64)[base]
+        dataset = dataset.dataset
+    held = getattr(dataset, "held", None)
+    return others if held is None or not isinstance(dataset, Adapted) else others & ~held[dataset.rows[base], label]
 
 
 def names_of(dataset: Dataset, labels: NDArray[np.int64]) -> dict[int, str]:
     """Return the name of every class that occurs, in the order of the labels; the number where there is no name."""
-    classes = getattr(origin(dataset), "classes", None)
+    classes = class_names_of(dataset)
     present = [int(label) for label in np.unique(labels) if label >= 0]
     return {label: str(classes[label]) if classes and label < len(classes) else str(label) for label in present}
 
 
 def paths_of(dataset: Dataset) -> list[str]:
     """Return the path of every sample, or its index where the data set knows no paths."""
-    if isinstance(dataset, Subset):
+    if isinstance(dataset, Subset | Adapted):
         paths = paths_of(dataset.dataset)
-        return [paths[index] for index in dataset.indices]
+        return [paths[index] for index in (dataset.rows if isinstance(dataset, Adapted) else dataset.indices)]
+    if isinstance(dataset, ConcatDataset) and all(hasattr(part, "__len__") for part in dataset.datasets):
+        named = [(number, paths_of(part)) for number, part in enumerate(dataset.datasets)]
+        return [path if not path.isdigit() else f"{number}/{path}" for number, paths in named for path in paths]
     if hasattr(dataset, "paths"):
         return [str(path) for path in dataset.paths]
     if hasattr(dataset, "samples"):  # torchvision's folders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,9 +14,11 @@ from torch.utils.data import Dataset
 from unhans.artifacts.naming import class_index
 from unhans.attribution import Attribution, Relevance
 from unhans.data import reading
+from unhans.data.adapters import Key, adapted
 from unhans.experiment.auditing import audit_survey
 from unhans.experiment.pool import Parallel
 from unhans.experiment.survey import Survey, Target
+from unhans.lrp.logits import LogitsOf, Output
 from unhans.report import Ranking
 from unhans.spray import SpRAy
 
@@ -37,12 +39,15 @@ def audit(
     device: torch.device | str = "auto",
     parallel: Parallel | None = None,
     seed: int = 0,
+    keys: Mapping[str, Key] | None = None,
+    output: Output | None = None,
 ) -> Ranking:
     """Explain every class of a data set, cluster the heatmaps and rank the classes, as `analyze.py` does.
 
     Args:
-        model: from images (n, C, H, W) to logits (n, K); it is copied, not changed.
-        dataset: of (image, label, …) items as the model takes them: ours, a `Subset`, torchvision's, or your own.
+        model: from images (n, C, H, W) to logits (n, K), or to an object that holds them; it is copied, not changed.
+        dataset: samples as the model takes them: ours, torchvision's, Hugging Face's, or your own, by index or to
+            iterate over; see `unhans.data.adapters`. A sample with several classes is explained for each of them.
         attribution: how to explain; LRP `epsilon_plus_flat` by default.
         spray: how heatmaps are clustered; by default summed onto a grid of 28 × 28 first.
         classes: names of the classes to audit; None is all.
@@ -54,6 +59,9 @@ def audit(
         device: "auto", or a torch device.
         parallel: where classes are clustered; None is in as many processes as there are cores.
         seed: draws the samples.
+        keys: where image and label are in an item, where they are not found, such as {"image": "pixels", "label": 2}.
+        output: where the logits are in what the model returns, where they are not found: a key or an attribute, an
+            index, or a function.
 
     Raises:
         ValueError: bad arguments, a network that cannot be explained, or no class that can be ranked.
@@ -62,9 +70,10 @@ def audit(
     temporary = TemporaryDirectory(prefix="unhans-") if out is None else None
     folder = Path(temporary.name if temporary else out).absolute()  # type: ignore[arg-type]
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    plain = reading.without_augmentation(dataset)
+    plain = adapted(reading.without_augmentation(dataset), keys, who="audit()")
     labels = reading.labels_of(plain)
     names = reading.names_of(plain, labels)
+    model = model if output is None else LogitsOf(model, output)
     if not names:
         raise ValueError(f"the data set must hold labelled samples that can be read, got {len(labels)} samples without")
     survey = Survey(

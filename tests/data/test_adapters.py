@@ -1,0 +1,270 @@
+"""Anybody's data sets and batches: the same images and classes, however they are kept."""
+
+from __future__ import annotations
+
+import logging
+from collections import namedtuple
+
+import datasets as huggingface
+import numpy as np
+import pytest
+import torch
+import webdataset
+from PIL import Image
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset, default_collate
+from torchvision.datasets import Flowers102, VisionDataset
+from torchvision.datasets.folder import default_loader
+from torchvision.transforms import v2
+
+from unhans.data import reading
+from unhans.data.adapters import NONE, Adapted, adapted, class_names_of, parts_of, stored_labels
+
+N, CLASSES = 12, 3
+IMAGES = torch.rand(N, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+LABELS = [i % CLASSES for i in range(N)]
+Pair = namedtuple("Pair", ["target", "inputs"])
+
+
+class Items(Dataset):
+    """A data set of items in some form, which counts how often it is read."""
+
+    def __init__(self, form, **attributes):
+        self.form, self.read = form, 0
+        vars(self).update(attributes)
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, index):
+        self.read += 1
+        return self.form(IMAGES[index], LABELS[index])
+
+
+def one_hot(label):
+    return torch.eye(CLASSES)[label]
+
+
+FORMS = {
+    "a pair": lambda image, label: (image, label),
+    "a label in a tensor": lambda image, label: (image, torch.tensor(label)),
+    "more parts": lambda image, label: (image, label, "path.png", {"age": 3}),
+    "a list": lambda image, label: [image, np.int64(label)],
+    "a mapping": lambda image, label: {"image": image, "label": label},
+    "as Hugging Face has it": lambda image, label: {"pixel_values": image, "labels": label},
+    "as WebDataset has it": lambda image, label: {"__key__": "a", "jpg": image, "cls": label},
+    "named": lambda image, label: Pair(inputs=image, target=label),
+    "one-hot": lambda image, label: (image, one_hot(label)),
+    "soft": lambda image, label: (image, 0.9 * one_hot(label) + 0.1 / CLASSES),
+}
+GIVEN = {
+    "positions": (lambda image, label: (label, "a", image), {"image": 2, "label": 0}),
+    "other names": (lambda image, label: {"scan": image, "diagnosis": label}, {"image": "scan", "label": "diagnosis"}),
+}
+
+
+def check(dataset):
+    labels = reading.labels_of(dataset)
+    images, index = reading.read(dataset, range(N))
+    assert labels.tolist() == LABELS
+    assert labels.dtype == np.int64
+    assert torch.equal(images, IMAGES)
+    assert index.tolist() == list(range(N))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_items_of_any_form(form):
+    check(adapted(Items(FORMS[form])))
+    check(adapted(Items(FORMS[form], targets=LABELS)))
+
+
+@pytest.mark.parametrize("form", GIVEN)
+def test_items_where_it_is_said_what_is_where(form):
+    items, keys = GIVEN[form]
+    check(adapted(Items(items), keys))
+
+
+def test_a_data_set_of_pairs_is_left_as_it_is():
+    for dataset in (Items(FORMS["a pair"]), TensorDataset(IMAGES, torch.tensor(LABELS))):
+        assert adapted(dataset) is dataset
+        check(dataset)
+
+
+def test_labels_that_are_kept_are_not_read_from_images():
+    for name in ("labels", "targets", "_labels", "y"):
+        dataset = Items(FORMS["a mapping"], **{name: LABELS})
+        assert reading.labels_of(adapted(dataset)).tolist() == LABELS
+        assert dataset.read <= 4
+    listed = Items(FORMS["a pair"], _samples=[(f"{i}.png", label) for i, label in enumerate(LABELS)])
+    assert reading.labels_of(listed).tolist() == LABELS
+    assert listed.read == 0
+
+
+def test_labels_that_a_transform_changes_are_read(caplog):
+    dataset = Items(lambda image, label: {"image": image, "label": label + 1}, labels=LABELS)
+    with caplog.at_level(logging.WARNING):
+        assert reading.labels_of(adapted(dataset)).tolist() == [label + 1 for label in LABELS]
+    assert "reads all 12 samples to know their labels" in caplog.text
+
+
+def test_torchvisions_own_with_private_labels(tmp_path, monkeypatch):
+    """Flowers102 and others keep labels under other names; not one image is decoded for them."""
+
+    def files(self, root, **options):
+        VisionDataset.__init__(self, str(root), **options)
+        self.loader = default_loader
+        self._labels, self._image_files = LABELS, [str(tmp_path / f"{i}.png") for i in range(N)]
+
+    monkeypatch.setattr(Flowers102, "__init__", files)
+    flowers = Flowers102(tmp_path, transform=v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]))
+    assert stored_labels(flowers).tolist() == LABELS  # there are no files at all
+    for i, image in enumerate(IMAGES):
+        Image.fromarray((image.permute(1, 2, 0).numpy() * 255).astype(np.uint8)).save(tmp_path / f"{i}.png")
+    images, _ = reading.read(adapted(flowers), range(N))
+    assert (images - IMAGES).abs().max() < 1 / 250
+
+
+@pytest.mark.parametrize("form", ["a pair", "a mapping"])
+def test_parts_and_unions(form):
+    whole = Items(FORMS[form], labels=LABELS, classes=["a", "b", "c"])
+    halves = ConcatDataset([Subset(whole, range(5)), Subset(whole, range(5, N))])
+    check(adapted(halves))
+    assert class_names_of(halves) == ["a", "b", "c"]
+    assert reading.names_of(adapted(halves), np.array(LABELS)) == {0: "a", 1: "b", 2: "c"}
+    part = adapted(Subset(whole, [7, 3, 4]))
+    assert reading.labels_of(part).tolist() == [1, 0, 1]
+    assert reading.paths_of(part) == ["7", "3", "4"]
+    assert len(set(reading.paths_of(halves))) == N
+
+
+def photographs():
+    features = huggingface.Features(
+        {"image": huggingface.Image(), "label": huggingface.ClassLabel(names=["cat", "dog", "emu"])}
+    )
+    pictures = [Image.fromarray((image.permute(1, 2, 0).numpy() * 255).astype(np.uint8)) for image in IMAGES]
+    return huggingface.Dataset.from_dict({"image": pictures, "label": LABELS}, features=features)
+
+
+TENSOR = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
+
+
+def test_data_sets_of_hugging_face():
+    """With a transform on access, as its guide to image classification does it."""
+    plain = photographs()
+    ready = plain.with_transform(
+        lambda rows: {"pixel_values": [TENSOR(image) for image in rows["image"]], "labels": rows["label"]}
+    )
+    dataset = adapted(ready)
+    assert reading.labels_of(dataset).tolist() == LABELS
+    assert reading.names_of(dataset, dataset.labels) == {0: "cat", 1: "dog", 2: "emu"}
+    assert (reading.read(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
+
+
+def test_images_that_the_loader_makes_tensors_of():
+    def collate(rows):
+        images = torch.stack([TENSOR(row["image"]) for row in rows])
+        return {"pixel_values": images, "labels": default_collate([row["label"] for row in rows])}
+
+    dataset = adapted(photographs(), collate=collate)
+    assert reading.labels_of(dataset).tolist() == LABELS
+    assert (reading.read(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
+    with pytest.raises(ValueError, match="expects a tensor of images, got PngImageFile; let the data set's transform"):
+        adapted(photographs())
+
+
+def test_a_loaders_function_that_changes_nothing_is_not_needed():
+    dataset = Items(FORMS["a pair"])
+    assert adapted(dataset, collate=default_collate) is dataset
+    assert adapted(dataset, collate=lambda rows: default_collate(rows)) is dataset
+    mixed = v2.MixUp(num_classes=CLASSES)
+    assert adapted(dataset, collate=lambda rows: mixed(*default_collate(rows))) is dataset
+
+
+class Stream(IterableDataset):
+    """Samples without end."""
+
+    def __init__(self, form):
+        self.form = form
+
+    def __iter__(self):
+        while True:
+            yield from (self.form(image, label) for image, label in zip(IMAGES, LABELS, strict=True))
+
+
+@pytest.mark.parametrize("form", ["a pair", "a mapping", "one-hot"])
+def test_the_first_samples_of_an_iterable(form):
+    dataset = adapted(Stream(FORMS[form]))
+    assert len(dataset) == 1000
+    assert reading.labels_of(dataset)[:N].tolist() == LABELS
+    assert torch.equal(reading.read(dataset, range(N))[0], IMAGES)
+
+
+def test_shards_of_webdataset(tmp_path):
+    """Single samples, and the whole batches that its pipelines often make."""
+    with webdataset.TarWriter(str(tmp_path / "a.tar")) as shard:
+        for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
+            shard.write({"__key__": f"{i:04}", "image.pth": image, "cls": label})
+    source = webdataset.WebDataset(str(tmp_path / "a.tar"), shardshuffle=False).decode()
+    check(adapted(source.to_tuple("image.pth", "cls")))
+    check(adapted(source.to_tuple("image.pth", "cls").batched(5)))
+    check(adapted(source, {"image": "image.pth"}))
+
+
+class Tagged(Dataset):
+    """Samples with none, one or several of three classes."""
+
+    held = torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1]])
+
+    def __len__(self):
+        return len(self.held)
+
+    def __getitem__(self, index):
+        return IMAGES[index], self.held[index].float()
+
+
+def test_a_sample_of_several_classes_is_in_each_of_them():
+    dataset = adapted(Tagged())
+    assert list(zip(dataset.rows.tolist(), dataset.labels.tolist(), strict=True)) == [
+        (0, 0), (0, 2), (1, NONE), (2, 1), (3, 0), (3, 1), (3, 2),
+    ]  # fmt: skip
+    chosen = reading.choose(dataset.labels, None, 0)
+    assert {label: dataset.rows[index].tolist() for label, index in chosen.items()} == {0: [0, 3], 1: [2, 3], 2: [0, 3]}
+    assert reading.names_of(dataset, dataset.labels) == {0: "0", 1: "1", 2: "2"}
+    assert torch.equal(dataset[1][0], IMAGES[0])
+    for label in range(3):
+        others = reading.without_class(dataset, dataset.labels, label)
+        assert set(dataset.rows[others]) == {row for row in range(4) if not Tagged.held[row, label]}
+    part = Subset(dataset, [1, 2, 3])
+    assert reading.without_class(part, reading.labels_of(part), 2).tolist() == [False, True, True]
+
+
+def test_an_item_that_cannot_be_read():
+    dataset = Items(lambda image, label: None if label == 1 else {"image": image, "label": label})
+    found = adapted(dataset)
+    assert reading.labels_of(found).tolist() == [-1 if label == 1 else label for label in LABELS]
+    assert found[1] is None
+
+
+@pytest.mark.parametrize(
+    ("dataset", "keys", "sentence"),
+    [
+        (Items(lambda image, label: {"scan": image}), {}, "no image in a batch with the keys 'scan'; name it in"),
+        (Items(lambda image, label: (image,)), {}, "expects labelled samples, got one without; say where"),
+        (Items(lambda image, label: (image, label)), {"label": 5}, "finds no label at 5 in a batch of 2 parts"),
+        (Items(lambda image, label: "photo.png"), {}, r"expects \(image, label, …\) or a mapping, got str"),
+        (3, {}, "expects a data set with samples by index, or one to iterate over, got int; give one as dataset=."),
+        (iter([]), {}, "expects labelled samples, got none"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        reading.labels_of(adapted(dataset, keys, who="SpRAyAudit"))
+    assert str(caught.value).startswith("SpRAyAudit ")
+    assert "\n" not in str(caught.value)
+
+
+def test_batches():
+    loader = DataLoader(Items(FORMS["as Hugging Face has it"]), batch_size=4)
+    parts = parts_of(next(iter(loader)), {}, "a callback")
+    assert torch.equal(parts.image, IMAGES[:4])
+    assert parts.label.tolist() == LABELS[:4]
+    assert isinstance(adapted(loader.dataset), Adapted)
