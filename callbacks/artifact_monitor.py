@@ -160,6 +160,8 @@ class ArtifactMonitor(Audit):
             setattr(self, key, curves)
 
     def _measured(self, each: Tracked, bench: Bench) -> Measured:
+        if reading.has_several(self.dataset):
+            bench = bench.against_rest(each.target)
         if each.name not in self._affected:
             self._affected[each.name] = affected_by(each, bench, self.samples)
         return measured(each, bench, self._indices[each.name], self._affected[each.name])

@@ -65,7 +65,9 @@ class Verification:
         numbers = Statistics(images, suspect.numbers)
         sample = Sample(images, found.index, found.heatmaps, found.label, found.name, suspect.suspicion, numbers)
         groups = [Candidate(each.view, each.members) for each in found.candidates]
-        bench = remembering(self.bench, images, found.index)
+        several = reading.has_several(self.dataset)
+        own = self.bench.against_rest(found.label) if several else self.bench
+        bench = remembering(own, images, found.index)
         return examine_class(bench, sample, groups, self.plan, self.others(found.label), advance=advance)
 
     def others(self, label: int) -> NDArray[np.int64]:

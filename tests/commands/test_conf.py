@@ -9,8 +9,6 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from unhans.experiment import analysis
-from unhans.experiment import analysis
-from unhans.experiment import analysis
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.training import check_audit
 
@@ -113,55 +111,5 @@ def test_choosing_nothing_is_a_choice(tmp_path, monkeypatch):
     ckpt = run_in(tmp_path, "artifact=watermark", "artifact.target=3")
     given = composed("artifact=none", f"ckpt={ckpt}", name="analyze")
     assert analysis.with_run(given).artifact.target == 3  # as where nothing is said
-    monkeypatch.setattr(analysis, "given_keys", lambda: {"artifact", "ckpt"})
-    assert not analysis.with_run(given).artifact
-
-
-def run_in(folder, *overrides):
-    """A checkpoint's path, beside it the configuration of its run."""
-    OmegaConf.save(composed(*overrides), folder / "config.yaml")
-    (folder / "last.ckpt").touch()
-    return str(folder / "last.ckpt")
-
-
-def test_an_analysis_that_trains_takes_the_scheduler_of_the_run(tmp_path):
-    ckpt = run_in(tmp_path, "scheduler=cosine", "optimizer=sgd")
-    cfg = analysis.with_run(composed("analysis=unhans", f"ckpt={ckpt}", name="analyze"))
-    assert cfg.scheduler._target_ == composed("scheduler=cosine").scheduler._target_
-    assert cfg.optimizer._target_ == composed("optimizer=sgd").optimizer._target_
-    check_given = composed("analysis=unhans", f"ckpt={ckpt}", "optimizer=adam", name="analyze")
-    assert analysis.with_run(check_given).optimizer._target_ == composed("optimizer=adam").optimizer._target_
-
-
-def test_choosing_nothing_is_a_choice(tmp_path, monkeypatch):
-    """artifact=none leaves the artifact of the checkpoint's run out."""
-    ckpt = run_in(tmp_path, "artifact=watermark", "artifact.target=3")
-    given = composed("artifact=none", f"ckpt={ckpt}", name="analyze")
-    assert analysis.with_run(given).artifact.target == "3"  # as where nothing is said
-    monkeypatch.setattr(analysis, "given_keys", lambda: {"artifact", "ckpt"})
-    assert not analysis.with_run(given).artifact
-
-
-def run_in(folder, *overrides):
-    """A checkpoint's path, beside it the configuration of its run."""
-    OmegaConf.save(composed(*overrides), folder / "config.yaml")
-    (folder / "last.ckpt").touch()
-    return str(folder / "last.ckpt")
-
-
-def test_an_analysis_that_trains_takes_the_scheduler_of_the_run(tmp_path):
-    ckpt = run_in(tmp_path, "scheduler=cosine", "optimizer=sgd")
-    cfg = analysis.with_run(composed("analysis=unhans", f"ckpt={ckpt}", name="analyze"))
-    assert cfg.scheduler._target_ == composed("scheduler=cosine").scheduler._target_
-    assert cfg.optimizer._target_ == composed("optimizer=sgd").optimizer._target_
-    check_given = composed("analysis=unhans", f"ckpt={ckpt}", "optimizer=adam", name="analyze")
-    assert analysis.with_run(check_given).optimizer._target_ == composed("optimizer=adam").optimizer._target_
-
-
-def test_choosing_nothing_is_a_choice(tmp_path, monkeypatch):
-    """artifact=none leaves the artifact of the checkpoint's run out."""
-    ckpt = run_in(tmp_path, "artifact=watermark", "artifact.target=3")
-    given = composed("artifact=none", f"ckpt={ckpt}", name="analyze")
-    assert analysis.with_run(given).artifact.target == "3"  # as where nothing is said
     monkeypatch.setattr(analysis, "given_keys", lambda: {"artifact", "ckpt"})
     assert not analysis.with_run(given).artifact

@@ -6,8 +6,6 @@ import csv
 
 import pytest
 from omegaconf import OmegaConf
-from omegaconf import OmegaConf
-from omegaconf import OmegaConf
 from running import command, only_run, photographs
 
 TINY = (
@@ -52,28 +50,6 @@ def test_bad_input_is_one_sentence(options, tmp_path, capsys):
     printed = capsys.readouterr().err
     assert SENTENCES[options] in printed
     assert "Traceback" not in printed
-
-
-def test_the_artifact_of_the_run_can_be_left_out(tmp_path):
-    """By the command line, which alone tells `artifact=none` from nothing said."""
-    quick = "model.width=4 data.max_per_class=8 data.max_per_class_val=4 data.image_size=16 trainer.max_epochs=1"
-    assert command(tmp_path, f"train.py {quick} callbacks=none logger=none out=run") == 0
-    begin = "analyze.py ckpt=run/checkpoints/last.ckpt analysis=conservation analysis.samples=2"
-    assert command(tmp_path, f"{begin} out=with") == command(tmp_path, f"{begin} artifact=none out=without") == 0
-    planted = {out: OmegaConf.load(tmp_path / out / "config.yaml").artifact for out in ("with", "without")}
-    assert planted["with"].target == "3"
-    assert not planted["without"]
-
-
-def test_the_artifact_of_the_run_can_be_left_out(tmp_path):
-    """By the command line, which alone tells `artifact=none` from nothing said."""
-    quick = "model.width=4 data.max_per_class=8 data.max_per_class_val=4 data.image_size=16 trainer.max_epochs=1"
-    assert command(tmp_path, f"train.py {quick} callbacks=none logger=none out=run") == 0
-    begin = "analyze.py ckpt=run/checkpoints/last.ckpt analysis=conservation analysis.samples=2"
-    assert command(tmp_path, f"{begin} out=with") == command(tmp_path, f"{begin} artifact=none out=without") == 0
-    planted = {out: OmegaConf.load(tmp_path / out / "config.yaml").artifact for out in ("with", "without")}
-    assert planted["with"].target == "3"
-    assert not planted["without"]
 
 
 def test_the_artifact_of_the_run_can_be_left_out(tmp_path):

@@ -19,7 +19,8 @@ def evenly(labels: NDArray[np.int64], pool: NDArray[np.int64], samples: int, see
     turns = np.empty(len(pool), dtype=np.int64)
     for label in np.unique(labels[pool]):
         rows = np.flatnonzero(labels[pool] == label)
-        turns[np.random.default_rng([seed, 1, int(label)]).permutation(rows)] = np.arange(len(rows))
+        own = int(label) % 2**32  # samples without a class have a negative label
+        turns[np.random.default_rng([seed, 1, own]).permutation(rows)] = np.arange(len(rows))
     order = np.random.default_rng([seed, 2]).random(len(pool))
     return np.sort(pool[np.lexsort((order, turns))[:samples]])
 

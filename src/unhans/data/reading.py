@@ -31,6 +31,11 @@ def labels_of(dataset: Dataset) -> NDArray[np.int64]:
     return Adapted(dataset, {}, None, "an audit").labels
 
 
+def has_several(dataset: Dataset) -> bool:
+    """Say whether a sample may belong to several classes, or to none."""
+    return getattr(origin(dataset), "held", None) is not None
+
+
 def without_class(dataset: Dataset, labels: NDArray[np.int64], label: int) -> NDArray[np.bool_]:
     """Return which samples (n,) can be read and do not belong to a class, though they may belong to several others."""
     others = (labels != -1) & (labels != label)
