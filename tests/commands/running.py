@@ -12,6 +12,8 @@ from PIL import Image
 
 from unhans import cli
 
+RANDOM = "model=small_cnn untrained=true"  # a network as it was made
+
 
 @contextmanager
 def inside(folder, arguments):

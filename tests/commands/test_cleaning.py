@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 import pytest
 from PIL import Image
-from running import command, only_run
+from running import RANDOM, command, only_run
 
 from unhans.data.native import native_mask
 from unhans.data.picture import resize
@@ -61,7 +61,7 @@ def text(tmp_path, photos):
     rows = [(photos / "train" / "cat" / f"{i}.png", "") for i in (1, 4)] + [(photos / "val" / "dog" / "0.png", "val")]
     listing(tmp_path / "s.csv", rows)
     return (
-        f"analyze.py analysis=cleaning data=image_folder data.root={photos} data.image_size={SIDE} model=small_cnn "
+        f"analyze.py analysis=cleaning data=image_folder data.root={photos} data.image_size={SIDE} {RANDOM} "
         "device=cpu out=out analysis.suspects=s.csv"
     )
 

@@ -11,10 +11,13 @@ import time
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from running import command, only_run, photographs
+from torchvision import models
 
 ROOT = Path(__file__).parents[2]
 FAST = "debug=fast trainer.max_epochs=1 spray.projection=null"
@@ -57,7 +60,7 @@ def test_the_analysis_of_a_checkpoint_finds_its_configuration(finished, tmp_path
 
 def test_the_analysis_of_a_model_and_data(tmp_path):
     photographs(tmp_path / "photos")
-    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn"
+    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn untrained=true"
     assert command(tmp_path, f"{text} spray.projection=null parallel.n_jobs=1") == 0
     assert {row["name"] for row in rows(only_run(tmp_path) / "ranking.csv")} == {"cat", "dog"}
 
@@ -238,3 +241,27 @@ def test_npz(tmp_path):
     labels = {f"y_{split}": np.arange(40) % 2 for split in ("train", "test")}
     np.savez(tmp_path / "digits.npz", **arrays, **labels)
     assert command(tmp_path, f"train.py data=npz data.path=digits.npz data.image_size=32 {UNTESTED}") == 0
+
+
+def test_a_network_with_a_random_head_is_not_analysed(tmp_path, capsys):
+    photographs(tmp_path / "photos")
+    text = "data=image_folder data.root=photos data.image_size=32 model=small_cnn analysis=heatmaps out=out"
+    assert command(tmp_path, f"analyze.py {text}") == 1
+    said = capsys.readouterr().err
+    assert "the last layer of this SmallCNN is new and random; give ckpt=…, or model.weights=" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trained_network_is_analysed_as_it_is(tmp_path, capsys):
+    """Two classes among the thousand of its head, by their WordNet ids; images prepared as its weights expect them."""
+    torch.manual_seed(0)
+    torch.save(models.shufflenet_v2_x0_5().state_dict(), tmp_path / "weights.pth")
+    photographs(tmp_path / "photos", classes=("n03417042", "n01440764"))
+    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=torchvision model.name=shufflenet_v2_x0_5"
+    own = "model.weights=weights.pth model.head=keep spray.projection=null parallel.n_jobs=1 analysis.control=false"
+    assert command(tmp_path, f"{text} {own} out=out") == 0
+    ranking = rows(tmp_path / "out" / "ranking.csv")
+    assert {(row["label"], row["name"]) for row in ranking} == {("569", "n03417042"), ("0", "n01440764")}
+    with h5py.File(tmp_path / "out" / "classes" / "0569-n03417042" / "dataset.h5") as file:
+        assert set(file["label"][()]) == {569}
+    assert "data.image_size is 48 instead of 224" in capsys.readouterr().err

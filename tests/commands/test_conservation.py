@@ -6,10 +6,10 @@ import csv
 
 import pytest
 from omegaconf import OmegaConf
-from running import command, only_run, photographs
+from running import RANDOM, command, only_run, photographs
 
 TINY = (
-    "analyze.py data=image_folder data.root=photos data.image_size=32 model=small_cnn model.width=4 "
+    f"analyze.py data=image_folder data.root=photos data.image_size=32 {RANDOM} model.width=4 "
     "analysis=conservation analysis.samples=5 batch_size=2"
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from running import command, only_run, photographs
+from running import RANDOM, command, only_run, photographs
 
 from unhans.artifacts import Patch
 from unhans.experiment import proving
@@ -230,7 +230,7 @@ def test_in_the_union_both_splits_are_clustered(trained, tmp_path):
 
 
 def test_every_class_is_tested_whether_it_stands_out_or_not(tmp_path, capsys):
-    text = f"data=digits artifact=none model=small_cnn data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=30"
+    text = f"data=digits artifact=none {RANDOM} data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=30"
     text += " analysis.candidates=1 analysis.tests=1"
     assert command(tmp_path, f"analyze.py {text} analysis=effect {PLAIN} out={tmp_path / 'out'}") == 0
     ranking = table(tmp_path / "out" / "ranking.csv")
@@ -319,7 +319,7 @@ SENTENCES = [
 @pytest.mark.parametrize(("text", "sentence"), SENTENCES, ids=[text for text, _ in SENTENCES])
 def test_bad_input_is_one_sentence(text, sentence, tmp_path, capsys):
     pictures(tmp_path)
-    few = f"data=digits artifact=none model=small_cnn data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=14"
+    few = f"data=digits artifact=none {RANDOM} data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=14"
     assert command(tmp_path, f"analyze.py {few} analysis=effect {PLAIN} out=out {text}") == 1
     printed = capsys.readouterr().err
     (said,) = [line for line in printed.splitlines() if line.startswith("error: ")]
@@ -330,7 +330,7 @@ def test_bad_input_is_one_sentence(text, sentence, tmp_path, capsys):
 
 def test_a_cluster_without_agreement_is_said_and_the_run_ends_well(tmp_path, capsys):
     photographs(tmp_path / "photos", each=30)
-    text = f"data=image_folder data.root=photos data.image_size={SIDE} model=small_cnn analysis.classes=[cat]"
+    text = f"data=image_folder data.root=photos data.image_size={SIDE} {RANDOM} analysis.classes=[cat]"
     assert command(tmp_path, f"analyze.py {text} analysis=effect {PLAIN} out={tmp_path / 'out'}") == 0
     (found,) = records(tmp_path / "out")
     assert (found["verdict"], found["reason"]) == ("open", "not isolated")

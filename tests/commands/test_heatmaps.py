@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from running import command, only_run, photographs
+from running import RANDOM, command, only_run, photographs
 
 from unhans.experiment import heatmaps
 from unhans.report import HeatmapPages
 
-TINY = (
-    "analyze.py data=image_folder data.root=photos data.image_size=32 model=small_cnn model.width=4 analysis=heatmaps"
-)
+TINY = f"analyze.py data=image_folder data.root=photos data.image_size=32 {RANDOM} model.width=4 analysis=heatmaps"
 
 
 @pytest.fixture(scope="module")

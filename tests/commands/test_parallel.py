@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from running import command
+from running import RANDOM, command
 
 ROOT = Path(__file__).parents[2]
-DIGITS = "data=digits artifact=none model=small_cnn data.classes=[1,2,3] samples_per_class=14 spray.projection=null"
+DIGITS = f"data=digits artifact=none {RANDOM} data.classes=[1,2,3] samples_per_class=14 spray.projection=null"
 
 
 def ranking(out):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from running import command, only_run, photographs
+from running import RANDOM, command, only_run, photographs
 from torch import nn
 
 from unhans.artifacts.padding import EdgePadding
@@ -19,7 +19,7 @@ from unhans.experiment.subject import Subject
 
 SIDE = 24
 TINY = (
-    "analyze.py data=image_folder data.root=photos data.image_size=24 data.batch_size=4 model=small_cnn model.width=4 "
+    f"analyze.py data=image_folder data.root=photos data.image_size=24 data.batch_size=4 {RANDOM} model.width=4 "
     "attribution=input_x_gradient analysis=squaring analysis.aspect=1.5 analysis.samples=12 batch_size=20"
 )
 

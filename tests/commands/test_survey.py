@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from running import command, photographs
+from running import RANDOM, command, photographs
 
 from unhans.experiment import class_job
 from unhans.experiment.reference import other_images
@@ -24,7 +24,7 @@ from unhans.spray.image_groups import Described
 from unhans.store import atomic, class_files, load_analysis, open_maps
 
 ROOT = Path(__file__).parents[2]
-DIGITS = "data=digits artifact=none model=small_cnn data.classes=[1,2,3] samples_per_class=14"
+DIGITS = f"data=digits artifact=none {RANDOM} data.classes=[1,2,3] samples_per_class=14"
 SMALL = f"analyze.py {DIGITS} parallel.n_jobs=1 spray.projection=null device=cpu"
 CLASSES = ("0000-1", "0001-2", "0002-3")
 
@@ -305,7 +305,7 @@ def test_a_layer_of_features_is_clustered(tmp_path):
 def test_names_with_slashes_or_other_letters(tmp_path):
     names = ("Кошка", "a b, c")
     photographs(tmp_path / "photos", names)
-    text = "data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    text = f"data=image_folder data.root=photos data.image_size=48 {RANDOM} spray.projection=null"
     assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
     assert {row["name"] for row in rows(tmp_path / "out" / "ranking.csv")} == set(names)
 
@@ -314,7 +314,7 @@ def test_a_class_that_is_too_small_is_named_and_the_others_go_on(tmp_path, capsy
     photographs(tmp_path / "photos")
     for path in sorted((tmp_path / "photos" / "train" / "cat").iterdir())[10:]:
         path.unlink()
-    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    text = f"analyze.py data=image_folder data.root=photos data.image_size=48 {RANDOM} spray.projection=null"
     assert command(tmp_path, f"{text} parallel.n_jobs=1 out=out") == 0
     assert "'cat': it has 10 samples; SpRAy expects more than n_neighbors=10" in " ".join(
         capsys.readouterr().out.split()
@@ -327,7 +327,7 @@ def test_identical_images_are_named(tmp_path, capsys):
     folder = tmp_path / "photos" / "train" / "cat"
     for path in folder.iterdir():
         path.write_bytes((folder / "0.png").read_bytes())
-    text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    text = f"analyze.py data=image_folder data.root=photos data.image_size=48 {RANDOM} spray.projection=null"
     assert command(tmp_path, f"{text} parallel.n_jobs=1 out=out") == 0
     assert "are identical" in " ".join(capsys.readouterr().out.split())
 
@@ -335,7 +335,7 @@ def test_identical_images_are_named(tmp_path, capsys):
 def test_an_error_in_one_class_is_told_with_its_trace_and_the_others_go_on(tmp_path, monkeypatch, capsys):
     """It is no finding: the next run tries again."""
     photographs(tmp_path / "photos")
-    text = "data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    text = f"data=image_folder data.root=photos data.image_size=48 {RANDOM} spray.projection=null"
     whole = class_job._write
 
     def broken(job, *rest):
@@ -365,7 +365,7 @@ def test_a_class_whose_files_could_not_be_read_is_tried_again(tmp_path, capsys):
             path.write_bytes(contents(own))
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
-    text = "data=image_folder data.root=photos data.image_size=48 model=small_cnn spray.projection=null"
+    text = f"data=image_folder data.root=photos data.image_size=48 {RANDOM} spray.projection=null"
     write(lambda own: own[:60] + bytes(len(own) - 60))  # the header is whole: only reading fails
     assert command(tmp_path, f"analyze.py {text} parallel.n_jobs=1 out=out") == 0
     assert "'cat': none of its images could be read" in " ".join(capsys.readouterr().out.split())

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import command
+from running import RANDOM, command
 
 ROOT = Path(__file__).parents[2]
 FAST = "debug=fast trainer.max_epochs=1 callbacks=none data.classes=[1,3] data.image_size=16 hydra.sweep.dir=sweep"
@@ -48,7 +48,7 @@ def test_an_unknown_objective_is_one_sentence_and_loses_nothing(tmp_path, capsys
 
 
 def test_analyses_are_swept_as_well(tmp_path):
-    digits = "data=digits data.classes=[1,3] data.image_size=16 artifact=none model=small_cnn samples_per_class=14"
+    digits = f"data=digits data.classes=[1,3] data.image_size=16 artifact=none {RANDOM} samples_per_class=14"
     quick = "spray.projection=null parallel.n_jobs=1 device=cpu analysis.control=false hydra.sweep.dir=sweep"
     assert command(tmp_path, f"analyze.py -m {digits} {quick} spray.n_neighbors=8,9") == 0
     rows = table(tmp_path)

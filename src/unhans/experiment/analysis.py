@@ -122,10 +122,10 @@ def _network(cfg: DictConfig, data: ImageData) -> torch.nn.Module:
     """The network with the checkpoint's weights; without a checkpoint, with the trained head of its own weights."""
     network = build_network(cfg, data)
     head = head_of(network)
-    if cfg.ckpt is None and (head is None or not head.kept):
+    if cfg.ckpt is None and not cfg.untrained and (head is None or not head.kept):
         raise ConfigurationError(
             f"an analysis expects a trained network, but the last layer of this {type(network).__name__} is new and "
-            "random; give ckpt=…, or model.weights=… with model.head=keep."
+            "random; give ckpt=…, or model.weights=… with model.head=keep, or untrained=true for a sanity check."
         )
     if cfg.ckpt is not None:
         network = load_network(network, data.classes, cfg.ckpt)
