@@ -251,6 +251,15 @@ def test_a_picture_of_the_user_is_tested(effects, trained, tmp_path, capsys):
     assert not (out / "classes").exists()
 
 
+def test_a_picture_that_is_not_the_planted_artifact_is_taken_away_from_nobody(effects, trained, tmp_path):
+    Image.new("RGBA", (8, 8), (0, 0, 255, 255)).save(tmp_path / "logo.png")
+    out = tmp_path / "out"
+    text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} out={out} analysis.artifact=logo.png"
+    assert command(tmp_path, f"{text} analysis.classes=[3] analysis.samples=20") == 0
+    assert of_three(effects)["removed"]
+    assert of_three(out)["removed"] == []
+
+
 def test_a_mask_of_the_user_is_taken(trained, tmp_path):
     inside = np.zeros((SIDE, SIDE), dtype=np.uint8)
     inside[-4:] = 255
