@@ -14,7 +14,7 @@ from PIL import Image
 from running import command, only_run, photographs
 
 from unhans.artifacts import Patch
-from unhans.experiment import proving
+from unhans.experiment import clustered, proving
 
 SIDE = 32
 PLANTED = f"data=digits data.image_size={SIDE} artifact=stripe artifact.target=3"
@@ -227,6 +227,13 @@ def test_in_the_union_both_splits_are_clustered(trained, tmp_path):
     train, val = of_three(out)["spread"]
     assert train["by_cluster"] > 0
     assert val["by_cluster"] > 0
+
+
+def test_all_samples_of_a_group_are_counted_where_fewer_are_looked_at(again, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(clustered, "MOST", 60)
+    text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} analysis.classes=[3] out={again} analysis.samples=20"
+    assert command(tmp_path, text) == 0
+    assert max(record["spread"][0]["by_cluster"] for record in records(again) if record["spread"]) > 60
 
 
 def test_every_class_is_tested_whether_it_stands_out_or_not(tmp_path, capsys):
