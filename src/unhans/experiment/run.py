@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,10 +131,10 @@ class _Run:
         self._add(result)
 
     def _given_up(self, job: ClassJob, error: BaseException) -> None:
-        """Report a class whose workers died; since no finding is saved, the next run tries again."""
-        reason = (
-            f"its worker died twice ({type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''})"
-        )
+        """Report a class that has no result; since no finding is saved, the next run tries again."""
+        what = "its worker died twice" if isinstance(error, BrokenExecutor) else "its worker could not do it"
+        text = str(error).strip().splitlines()
+        reason = f"{what} ({type(error).__name__}{f': {text[0][:200]}' if text else ''})"
         self._add(Finding(job.label, job.name, refused=reason))
 
     def _add(self, finding: Finding) -> None:
