@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
 from concurrent.futures import BrokenExecutor
@@ -67,6 +68,7 @@ class _Run:
     begun: dict[int, Path]  # folders of the classes that are handed in and not finished
     refused: Counter[str] = field(default_factory=Counter)  # why, and how many classes
     explaining: dict[int, float] = field(default_factory=dict)  # seconds, by label
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, steps: list[Step], parallel: Parallel) -> None:
         """Explain class after class and hand each to the workers; classes that are explained already go first."""
@@ -138,10 +140,13 @@ class _Run:
         self._add(Finding(job.label, job.name, refused=reason))
 
     def _add(self, finding: Finding) -> None:
-        self.findings.append(finding)
-        self.begun.pop(finding.label, None)
-        self.bars.clustered(finding.name)
-        if finding.refused:
-            self.refused[finding.refused] += 1
-            if self.refused[finding.refused] == 1:
-                CONSOLE.print(f"[yellow]not ranked:[/] class {escape(repr(finding.name))}: {escape(finding.refused)}")
+        """Add a finding; called by the thread that explains and by that of the class jobs."""
+        with self.lock:
+            self.findings.append(finding)
+            self.begun.pop(finding.label, None)
+            self.bars.clustered(finding.name)
+            if finding.refused:
+                self.refused[finding.refused] += 1
+                if self.refused[finding.refused] == 1:
+                    name = escape(repr(finding.name))
+                    CONSOLE.print(f"[yellow]not ranked:[/] class {name}: {escape(finding.refused)}")
