@@ -22,8 +22,10 @@ from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.quality import portion
 from unhans.attribution import Attribution, explained
 from unhans.data import reading
+from unhans.store.files import write_csv
 
 EPOCHS = (0, 1, 5, 10)  # figures 9 and 10 of [000], and before
+COLUMNS = ("epochs", "share", "low", "high", "n")
 
 
 class MaskShare(NamedTuple):
@@ -39,8 +41,8 @@ class MaskRelevance(Audit):
     """Follows how much of the positive relevance for an artifact's class lies inside the artifact.
 
     On fixed samples that carry it, before training and after each epoch. The share is logged as `relevance/share` with
-    its interval, under the number of the epoch just over as all audits do (before training −1); the heatmaps are kept
-    for chosen epochs and the last. Invisible to training, as every audit.
+    its interval, under the number of the epoch just over as all audits do (before training −1), and written to
+    `folder/relevance.csv`; the heatmaps are kept for chosen epochs and the last. Invisible to training, as every audit.
 
     Args:
         target: the artifact's class, by number or name; None for the class of the planted artifact.
@@ -130,6 +132,8 @@ class MaskRelevance(Audit):
         point = MaskShare(self._epoch, float(shares.mean()), (float(low), float(high)), len(shares))
         self.points.append(point)
         self.maps = {epoch: kept for epoch, kept in self.maps.items() if epoch in self.kept} | {point.epoch: maps}
+        rows = [(each.epoch, each.mean, *each.interval, each.n) for each in self.points]
+        write_csv(self.where(trainer) / "relevance.csv", COLUMNS, rows)
         scalars = {"relevance/share": point.mean, "relevance/share_low": point.interval[0]}
         scalars |= {"relevance/share_high": point.interval[1], "relevance/n": point.n}
         self.publish(trainer, scalars, epoch=point.epoch - 1)

@@ -15,7 +15,7 @@ from toy_bench import (
 )
 
 from unhans.artifacts import Patch, PlacedArtifact
-from unhans.artifacts.addition import add, layers_of
+from unhans.artifacts.addition import _colour, add, layers_of
 from unhans.artifacts.donor import Donors
 from unhans.artifacts.measurement import measure
 from unhans.artifacts.sampling import drawn, evenly
@@ -44,6 +44,30 @@ def test_the_change_of_the_logit_is_exact(alpha):
     assert trials["artifact"].effect.logit == pytest.approx(np.mean(slow), abs=1e-5)
     assert trials["mean colour"].effect.logit == pytest.approx(np.mean(slow_mean), abs=1e-5)
     assert trials["artifact"].indices.tolist() == OTHERS.tolist()
+
+
+class Mixed(FixedLayer):
+    """Every third layer has one colour."""
+
+    def layer(self, index, size):
+        layer = super().layer(index, size).clone()
+        if index % 3 == 0:
+            layer[:3] = 0.25
+        return layer
+
+
+def test_one_control_of_colour_is_the_same_for_all_samples():
+    images, weights = images_of(), exact_weights()
+    bench, artifact = bench_of(weights, images), Mixed(pattern_layer())
+    trials = add(bench, artifact, TARGET, OTHERS, UNAFFECTED, (SIDE, SIDE), lambda images: None)
+    found = {trial.name: trial.effect.logit for trial in trials}
+    assert "mean colour" not in found
+    slow = []
+    for index in map(int, OTHERS):
+        layer = _colour(0)(artifact.layer(index, (SIDE, SIDE)), index)
+        pasted = images[index] * (1 - layer[3]) + layer[:3] * layer[3]
+        slow.append(float((weights[TARGET].double() * (pasted.double() - images[index].double())).sum()))
+    assert found["random colour"] == pytest.approx(np.mean(slow), abs=1e-5)
 
 
 def test_the_patch_comes_from_unaffected_samples_of_the_class():

@@ -4,6 +4,7 @@ import torch
 
 from unhans.artifacts import Border, Patch, RoundedCorners, Stripe, Watermark
 from unhans.artifacts.control import filled, is_uniform, mean_colour, moved, random_colour, strongest_other
+from unhans.artifacts.removal import Remove
 
 
 def test_mean_colour_is_weighted_by_alpha():
@@ -52,22 +53,25 @@ def test_two_classes_leave_no_other():
     assert strongest_other(np.ones((3, 2)) / 2, np.ones((3, 2)) / 2, np.zeros(3, dtype=int), 1) == -1
 
 
-def slow_places(mask):
-    """Every shift that keeps the mask inside and off itself, one after the other."""
+def slow_places(mask, gap):
+    """Every shift that keeps the mask inside and more than a gap off itself, one after the other."""
     found, (height, width) = set(), mask.shape
     pixels = np.argwhere(mask)
+    taken = np.zeros_like(mask)
+    for row, column in pixels:
+        taken[max(0, row - gap) : row + gap + 1, max(0, column - gap) : column + gap + 1] = True
     for down in range(-height, height):
         for right in range(-width, width):
             there = pixels + np.array([down, right])
-            if (there >= 0).all() and (there < [height, width]).all() and not mask[there[:, 0], there[:, 1]].any():
+            if (there >= 0).all() and (there < [height, width]).all() and not taken[there[:, 0], there[:, 1]].any():
                 found.add((down, right))
     return found
 
 
 def test_the_mask_moves_to_every_free_place_and_to_no_other():
-    mask = np.zeros((9, 12), dtype=bool)
+    mask = np.zeros((15, 18), dtype=bool)
     mask[1:4, 2:5] = mask[5, 3] = True
-    allowed, first = slow_places(mask), np.argwhere(mask)[0]
+    allowed, first = slow_places(mask, 4), np.argwhere(mask)[0]
     seen = set()
     for seed in range(1500):
         elsewhere = moved(mask, np.random.default_rng(seed))
@@ -75,6 +79,35 @@ def test_the_mask_moves_to_every_free_place_and_to_no_other():
         assert np.array_equal(np.argwhere(elsewhere), np.argwhere(mask) + shift)
         seen.add(tuple(int(step) for step in shift))
     assert seen == allowed
+
+
+def strokes(side, count, length, wide, seed):
+    """Thin strokes at random places, upright and level, like letters."""
+    random, mask = np.random.default_rng(seed), np.zeros((side, side), dtype=bool)
+    for number in range(count):
+        row, column = random.integers(side // 4, side // 2, 2)
+        long, short = (slice(row, row + length), slice(column, column + wide))
+        mask[(long, short) if number % 2 else (short, long)] = True
+    return mask
+
+
+@pytest.mark.parametrize("side", [32, 64, 224])
+@pytest.mark.parametrize("fill", ["mean", "telea"])
+def test_filling_elsewhere_leaves_the_artifact_as_it_is(side, fill):
+    image = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
+    for seed in range(12):
+        mask = strokes(side, 5, side // 5, max(1, side // 100), seed)
+        changed = Remove(moved(mask, np.random.default_rng(seed)), fill)(image)
+        assert not ((changed != image).any(0).numpy() & mask).any()
+        assert ((changed != image).any(0)).sum() >= mask.sum()
+
+
+def test_without_room_for_the_distance_the_control_covers_as_much():
+    mask = np.zeros((24, 24), dtype=bool)
+    mask[::2] = True
+    elsewhere = moved(mask, np.random.default_rng(0))
+    assert elsewhere.sum() == mask.sum()
+    assert not (elsewhere & mask).any()
 
 
 def test_a_border_moves_to_a_rectangle_in_the_middle():

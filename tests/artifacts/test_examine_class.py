@@ -236,7 +236,7 @@ def test_one_image_that_differs_from_all_others_is_no_group():
 def test_what_does_little_never_goes_before_what_does_much(monkeypatch):
     """The gain beyond controls orders what has a gain; what has none comes after it."""
     made = world()
-    one = module._Found("view", replace_members(made), made[3], lent=False)
+    one = module._Found(Candidate("view", made[3]), replace_members(made), lent=False)
     found = [one, *(replace(one, isolated=replace(one.isolated, members=rng_members(k))) for k in (1, 2))]
     gains = {id(each.isolated): gain for each, gain in zip(found, (0.4, 0.009, 0.008), strict=True)}
     monkeypatch.setattr(module, "measure", lambda bench, indices, changes, advance: _measured(changes))

@@ -8,13 +8,13 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from unhans.artifacts.agreement import chance, split_scores
-from unhans.artifacts.discriminant import discriminant, significant, variance
+from unhans.artifacts.discriminant import Discriminant, discriminant, significant, variance
 from unhans.artifacts.extent import contrast, extent, regions
 from unhans.artifacts.gradients import gradients, integrate
 from unhans.artifacts.guided import guided_filter
 from unhans.artifacts.layer_estimate import Statistics, estimate_layer, own_alpha, ratio_noise
 from unhans.artifacts.mark import mean_relevance
-from unhans.artifacts.membership import deal, held_out
+from unhans.artifacts.membership import deal, held_out, settle
 from unhans.artifacts.moments import gradient_moments, pixel_moments
 from unhans.artifacts.relevant import Part, choose, relevance_density
 from unhans.artifacts.separation import area_under_roc
@@ -71,6 +71,27 @@ def test_a_region_blinds_the_filter_elsewhere():
     region[6:] = True
     blind = discriminant(*moments_of(images, members), region)
     assert not blind.filter[:, :5].any()
+
+
+def test_a_filter_scores_only_the_samples_it_has_not_seen(monkeypatch):
+    images, members = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(3)), np.arange(40) < 15
+    scored, score = [], Discriminant.scores
+    monkeypatch.setattr(Discriminant, "scores", lambda own, some: (scored.append(len(some)), score(own, some))[1])
+    held_out(images, members, deal(members, np.random.default_rng(0)), None)
+    assert sum(scored) == 40
+
+
+def test_where_rounds_do_not_settle_the_moments_are_of_the_members(monkeypatch):
+    """After one round the members are others than the cluster was."""
+    monkeypatch.setattr("unhans.artifacts.membership._ROUNDS", 1)
+    images = torch.rand(60, 3, 8, 8, generator=torch.Generator().manual_seed(4)) * 0.2
+    images[:30, :, 2:6, 2:6] = torch.eye(4)
+    cluster = np.arange(60) < 20
+    found = settle(images, cluster, 0)
+    assert (found.members != cluster).any()
+    assert found.carriers.n == found.members.sum()
+    expected = gradients(images[torch.from_numpy(found.members)]).double().mean(1)
+    torch.testing.assert_close(found.carriers.mean.double(), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_held_out_scores_come_from_filters_that_have_not_seen_the_sample():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
@@ -189,6 +191,17 @@ def test_two_artifacts_are_followed_side_by_side(tmp_path):
     trainer.save_checkpoint(tmp_path / "both.ckpt")
     stored = torch.load(tmp_path / "both.ckpt", weights_only=True)["callbacks"]
     assert [len(stored[audit.state_key]["points"]) for audit in audits] == [2, 2]
+
+
+def test_without_a_logger_the_numbers_are_in_a_file(tmp_path):
+    audit = relevance_of(folder=tmp_path / "followed")
+    train(small(), [audit], tmp_path, max_epochs=2)
+    with (tmp_path / "followed" / "relevance.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epochs"]) for row in rows] == [0, 1, 2]
+    for row, point in zip(rows, audit.points, strict=True):
+        found = [float(row[name]) for name in ("share", "low", "high", "n")]
+        assert found == pytest.approx([point.mean, *point.interval, point.n])
 
 
 def test_one_call_to_the_logger_per_epoch(tmp_path):

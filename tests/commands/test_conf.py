@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_module
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from unhans.experiment import analysis
+from unhans.experiment import analysis, repair_command
 from unhans.experiment.check import ConfigurationError, check
+from unhans.experiment.resumption import with_run
 from unhans.experiment.training import check_audit
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -90,26 +92,83 @@ def test_what_is_wrong_is_one_sentence(overrides, sentence):
     assert "\n" not in str(caught.value)
 
 
-def run_in(folder, *overrides):
-    """A checkpoint's path, beside it the configuration of its run."""
-    OmegaConf.save(composed(*overrides), folder / "config.yaml")
-    (folder / "last.ckpt").touch()
-    return str(folder / "last.ckpt")
+@pytest.fixture
+def completed(tmp_path, monkeypatch):
+    """From the overrides of a run and those of a command about its checkpoint to the configuration that runs."""
+
+    def complete(run, given, name="analyze", groups=None):
+        if run is not None:
+            OmegaConf.save(composed(*run), tmp_path / "config.yaml", resolve=True)
+        (tmp_path / "last.ckpt").touch()
+        overrides = ["out=here", f"ckpt={tmp_path / 'last.ckpt'}", *given]
+        with initialize_config_module("unhans.conf", version_base="1.3"):
+            HydraConfig.instance().set_config(compose(name, overrides=overrides, return_hydra_config=True))
+            cfg = compose(name, overrides=overrides)
+        return with_run(cfg, groups or (*analysis.SHARED, *analysis.TRAINING))
+
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # as it was, in the end
+    return complete
 
 
-def test_an_analysis_that_trains_takes_the_scheduler_of_the_run(tmp_path):
-    ckpt = run_in(tmp_path, "scheduler=cosine", "optimizer=sgd")
-    cfg = analysis.with_run(composed("analysis=unhans", f"ckpt={ckpt}", name="analyze"))
-    assert cfg.scheduler._target_ == composed("scheduler=cosine").scheduler._target_
-    assert cfg.optimizer._target_ == composed("optimizer=sgd").optimizer._target_
-    check_given = composed("analysis=unhans", f"ckpt={ckpt}", "optimizer=adam", name="analyze")
-    assert analysis.with_run(check_given).optimizer._target_ == composed("optimizer=adam").optimizer._target_
+@pytest.fixture(scope="module")
+def choices():
+    return composed("scheduler=cosine", "optimizer=sgd", "model=torchvision", "model.name=resnet18")
 
 
-def test_choosing_nothing_is_a_choice(tmp_path, monkeypatch):
+def test_a_command_takes_what_the_run_was(completed, choices):
+    run = ["scheduler=cosine", "optimizer=sgd", "optimizer.lr=0.3", "data=mnist", "data.batch_size=7"]
+    cfg = completed(run, ["analysis=unhans"])
+    assert cfg.scheduler == choices.scheduler
+    assert (cfg.optimizer._target_, cfg.optimizer.lr) == (choices.optimizer._target_, 0.3)
+    assert (cfg.data.name, cfg.data.batch_size) == ("mnist", 7)
+    assert cfg.model == composed().model
+    assert not cfg.artifact  # mnist plants nothing
+    check(cfg)
+
+
+def test_what_is_given_goes_first(completed, choices):
+    run = ["optimizer=sgd", "artifact=watermark", "artifact.target=3", "+trainer.max_steps=5"]
+    given = ["analysis=unhans", "optimizer=adam", "+data.batch_size=9", "+trainer.max_steps=8", "~scheduler"]
+    cfg = completed(run, [*given, "+trainer.gradient_clip_val=1"])
+    assert cfg.optimizer == composed("optimizer=adam").optimizer
+    assert cfg.data == composed("data.batch_size=9").data
+    assert (cfg.trainer.max_steps, cfg.trainer.gradient_clip_val) == (8, 1)
+    assert cfg.artifact.target == 3
+    assert not cfg.scheduler
+
+
+def test_another_group_takes_nothing_of_the_runs(completed):
+    cfg = completed(["model=torchvision", "model.name=resnet18"], ["model=small_cnn", "model.width=8"])
+    assert cfg.model == composed("model.width=8").model
+
+
+def test_choosing_nothing_is_a_choice(completed):
     """artifact=none leaves the artifact of the checkpoint's run out."""
-    ckpt = run_in(tmp_path, "artifact=watermark", "artifact.target=3")
-    given = composed("artifact=none", f"ckpt={ckpt}", name="analyze")
-    assert analysis.with_run(given).artifact.target == 3  # as where nothing is said
-    monkeypatch.setattr(analysis, "given_keys", lambda: {"artifact", "ckpt"})
-    assert not analysis.with_run(given).artifact
+    run = ["artifact=watermark", "artifact.target=3"]
+    assert completed(run, []).artifact.target == 3
+    assert not completed(run, ["artifact=none"]).artifact
+
+
+def test_a_repair_has_the_trainer_and_the_schedule_of_the_command(completed):
+    run = ["scheduler=cosine", "trainer.max_epochs=50", "model.width=4", "optimizer=sgd", "optimizer.lr=0.3"]
+    cfg = completed(run, ["experiment=unhans", "model.width=8"], "train", repair_command.OF_THE_RUN)
+    assert cfg.trainer.max_epochs == composed().trainer.max_epochs
+    assert not cfg.scheduler
+    assert (cfg.optimizer.lr, cfg.model.width) == (0.3, 8)
+    assert cfg.repair.methods == ["unaltered", "augmented"]
+
+
+def test_the_saved_configuration_wins_over_defaults_that_changed_since(completed, tmp_path):
+    saved = composed()
+    OmegaConf.update(saved, "model.width", 99)
+    OmegaConf.update(saved, "data.own", "kept", force_add=True)
+    OmegaConf.save(saved, tmp_path / "config.yaml", resolve=True)
+    cfg = completed(None, [])
+    assert (cfg.model.width, cfg.data.own) == (99, "kept")
+
+
+def test_a_checkpoint_without_a_configuration_needs_model_and_data(completed):
+    with pytest.raises(ConfigurationError, match=r"has no config.yaml beside it; give model=… and data=… as well"):
+        completed(None, ["model=small_cnn"])
+    cfg = completed(None, ["model=small_cnn", "data=digits"])
+    assert cfg.data == composed().data

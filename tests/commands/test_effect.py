@@ -14,7 +14,7 @@ from PIL import Image
 from running import RANDOM, command, only_run, photographs
 
 from unhans.artifacts import Patch
-from unhans.experiment import proving
+from unhans.experiment import clustered, proving
 
 SIDE = 32
 PLANTED = f"data=digits data.image_size={SIDE} artifact=stripe artifact.target=3"
@@ -229,6 +229,13 @@ def test_in_the_union_both_splits_are_clustered(trained, tmp_path):
     assert val["by_cluster"] > 0
 
 
+def test_all_samples_of_a_group_are_counted_where_fewer_are_looked_at(again, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(clustered, "MOST", 60)
+    text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} analysis.classes=[3] out={again} analysis.samples=20"
+    assert command(tmp_path, text) == 0
+    assert max(record["spread"][0]["by_cluster"] for record in records(again) if record["spread"]) > 60
+
+
 def test_every_class_is_tested_whether_it_stands_out_or_not(tmp_path, capsys):
     text = f"data=digits artifact=none {RANDOM} data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=30"
     text += " analysis.candidates=1 analysis.tests=1"
@@ -249,6 +256,15 @@ def test_a_picture_of_the_user_is_tested(effects, trained, tmp_path, capsys):
     assert found["added"][0]["delta_p"] == pytest.approx(of_three(effects)["added"][0]["delta_p"], abs=0.05)
     assert "0003-3-layer-rgba.png" in found["artifact"]
     assert not (out / "classes").exists()
+
+
+def test_a_picture_that_is_not_the_planted_artifact_is_taken_away_from_nobody(effects, trained, tmp_path):
+    Image.new("RGBA", (8, 8), (0, 0, 255, 255)).save(tmp_path / "logo.png")
+    out = tmp_path / "out"
+    text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} out={out} analysis.artifact=logo.png"
+    assert command(tmp_path, f"{text} analysis.classes=[3] analysis.samples=20") == 0
+    assert of_three(effects)["removed"]
+    assert of_three(out)["removed"] == []
 
 
 def test_a_mask_of_the_user_is_taken(trained, tmp_path):

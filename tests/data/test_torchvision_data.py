@@ -1,3 +1,5 @@
+import threading
+import time
 from urllib.error import URLError
 
 import numpy as np
@@ -72,6 +74,29 @@ def test_a_failed_download_is_one_sentence(tmp_path, monkeypatch, name, module):
     monkeypatch.setattr(f"torchvision.datasets.{module}.download_and_extract_archive", no_network)
     with pytest.raises(FileNotFoundError, match="could not be fetched: put"):
         TorchvisionData(name, tmp_path / "new").prepare_data()
+
+
+def test_processes_fetch_one_after_the_other(tmp_path, monkeypatch):
+    inside, most, both = [], [], threading.Barrier(2)
+
+    def fetch(self, download):
+        inside.append(download)
+        most.append(len(inside))
+        time.sleep(0.2)
+        inside.pop()
+
+    def process():
+        data = TorchvisionData("mnist", tmp_path / "new")
+        both.wait()
+        data.prepare_data()
+
+    monkeypatch.setattr(TorchvisionData, "_open", fetch)
+    threads = [threading.Thread(target=process) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1]
 
 
 def test_unknown_name(tmp_path):

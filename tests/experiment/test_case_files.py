@@ -23,9 +23,12 @@ from unhans.experiment.case_files import (
     save_case,
     save_verdict,
 )
+from unhans.experiment.case_mark import read_case
 from unhans.experiment.clustered import MOST, Clustered, drawn_rows
+from unhans.experiment.finding import Finding, load_finding, save_finding
 from unhans.experiment.kept_case import kept_case
 from unhans.experiment.known import known
+from unhans.store import class_files
 
 KEY = {"model": "weights", "spray": {"n_neighbors": 10}, "effect": {"samples": 30}}
 ANALYSIS = {"model": "weights", "spray": {"n_neighbors": 10}}
@@ -235,6 +238,29 @@ def test_everything_of_a_class_is_removed_and_nothing_of_others(saved, tmp_path)
     remove_cases(tmp_path, LABEL, CLASSES[LABEL])
     left = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
     assert sorted(left) == sorted([other.files.mark, other.files.section])
+
+
+def test_a_case_of_other_fields_is_to_be_done_again(saved, tmp_path):
+    mark = case_files(tmp_path, LABEL, CLASSES[LABEL]).mark
+    content = json.loads(mark.read_text(encoding="utf-8"))
+    assert read_case(mark) is not None
+    for other in ({"case": content["case"] | {"extra": 1}}, {"pictures": None}, {"case": {}}):
+        mark.write_text(json.dumps(content | other), encoding="utf-8")
+        assert read_case(mark) is None
+
+
+@pytest.mark.parametrize("change", [{"extra": 1}, {"suspicion": {"label": 3}}, {"suspects": 5}])
+def test_a_finding_of_other_fields_is_to_be_done_again(change, tmp_path):
+    files = class_files(tmp_path, 0, "ant")
+    save_finding(files, Finding(0, "ant", refused="too few"), {"weights": "3fa"})
+    path = files.folder / "finding.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert load_finding(files).finding.refused == "too few"
+    found = content["finding"] | change
+    if "extra" in change:
+        del found["seconds"]
+    path.write_text(json.dumps(content | {"finding": found}), encoding="utf-8")
+    assert load_finding(files) is None
 
 
 # Which samples of a class are looked at -----------------------------------------------------------------------------

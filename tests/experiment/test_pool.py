@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,28 @@ def die_always(number):
     return number
 
 
+def wait_for(path, seconds=120):
+    """Wait until a file is there; how long it took says nothing, so only a job that never comes is too late."""
+    end = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    return path.exists()
+
+
+def mark(task):
+    """Leave a mark; the first task then waits until it is told to end."""
+    number, folder = task
+    (Path(folder) / f"begun{number}").touch()
+    if number == 0:
+        wait_for(Path(folder) / "end")
+    return number
+
+
+def count_and_fail(folder):
+    (Path(folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    raise ImportError("No module named 'cupy'")
+
+
 def run(parallel, job, tasks):
     """Return results by task, and the tasks that were given up."""
     results, lost = {}, {}
@@ -46,6 +69,44 @@ def test_every_job_is_done_once(jobs):
     results, lost = run(Parallel(n_jobs=jobs), square, range(20))
     assert results == {number: number**2 for number in range(20)}
     assert not lost
+
+
+@pytest.fixture(params=["loky", "dask", "ray"])
+def backend(request, monkeypatch):
+    """Every backend that is there; the workers of a cluster find this module."""
+    if request.param != "loky":
+        pytest.importorskip({"dask": "distributed", "ray": "ray"}[request.param])
+        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        monkeypatch.setenv("PYTHONPATH", path)
+    return request.param
+
+
+def test_a_long_job_keeps_no_other_waiting(backend, tmp_path):
+    """Two jobs handed in while the first is under way are done before it, one of them after the queue was empty."""
+    order, folder = [], str(tmp_path)
+    told = {1: tmp_path / "told1", 2: tmp_path / "told2"}
+
+    def done(task, number):
+        order.append(number)
+        if number in told:
+            told[number].touch()
+
+    with Pool(Parallel(backend, n_jobs=2), mark, done, order.append) as pool:
+        pool.submit((0, folder))
+        assert wait_for(tmp_path / "begun0")
+        for number in (1, 2):
+            pool.submit((number, folder))
+            wait_for(told[number], 20)
+        (tmp_path / "end").touch()
+    assert order == [1, 2, 0]
+
+
+def test_an_error_that_a_job_raises_is_told_at_once(backend, tmp_path):
+    results, lost = run(Parallel(backend, n_jobs=2), count_and_fail, [str(tmp_path)])
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not results
+    assert isinstance(lost[str(tmp_path)], ImportError)
+    assert "cupy" in str(lost[str(tmp_path)])
 
 
 def test_a_worker_that_dies_loses_nothing(tmp_path):

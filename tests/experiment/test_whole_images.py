@@ -156,6 +156,28 @@ def test_p_clarc_is_fitted_on_it_and_lowers_its_effect(tested, tmp_path):
     assert before.assessment.removed.n == 15
 
 
+class Counted(Given):
+    """Counts how often a network is made."""
+
+    made = 0
+
+    def network(self, seed):
+        Counted.made += 1
+        return super().network(seed)
+
+
+def test_an_outcome_is_of_the_seed_that_drew_its_samples_and_its_weights_are_read_once(tested):
+    subject, case, _ = tested
+    affected = affected_by_case(subject, case)
+    one, other = (
+        Keys(replace(subject, seed=seed), None, Counted(subject.network), affected, Settings()) for seed in (0, 1)
+    )
+    keys = [one.of(method, 0) for method in ("uncorrected", "p_clarc", "p_clarc")]
+    assert Counted.made == 1
+    assert keys[1] == keys[2]
+    assert one.of("p_clarc", 0) != other.of("p_clarc", 0)
+
+
 def test_right_reasons_is_refused_in_a_sentence(tested):
     subject, case, _ = tested
     affected = affected_by_case(subject, case)

@@ -9,6 +9,7 @@ from repair_outcomes import assessment_of, outcome_of, outcomes_of
 from scipy.stats import t as student
 
 from unhans.report import parallel_figure, relevance_figure, repair_figure, summaries, trade_off_figure
+from unhans.report.relevance_curves import curves_of
 from unhans.report.repair_figure import PANELS
 
 LONG = "a very long $name$ of an artifact, " * 3
@@ -124,6 +125,19 @@ def test_one_seed_has_the_band_of_its_samples_where_it_is_known():
     figure = relevance_figure([replace(plain[0], curve=points)])
     assert len(figure.axes[0].collections) == 1
     assert "95 % intervals over the samples" in written(figure)
+
+
+def test_bands_over_seeds_hold_the_samples_where_these_are_known():
+    outcomes = outcomes_of(("augmented",), seeds=3)
+    rows = np.array([[point.relevance for point in one.curve] for one in outcomes])
+    known = [
+        replace(one, curve=tuple(replace(point, relevance_interval=(point.relevance - 0.03, 1)) for point in one.curve))
+        for one in outcomes
+    ]
+    (curve,) = curves_of({"augmented": known}, "relevance")
+    half = student.ppf(0.975, 2) * rows.std(0, ddof=1) / np.sqrt(3)
+    expected = np.maximum(0, rows.mean(0) - np.hypot(half, 0.03))
+    np.testing.assert_allclose([low for low, _ in curve.intervals], expected)
 
 
 def test_only_what_was_measured_is_drawn():

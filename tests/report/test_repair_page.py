@@ -91,7 +91,7 @@ def test_every_method_and_number_is_on_the_page(page):
             assert f"{100 * value.mean:.1f} % [{low}, {high}]" in said
         assert f"{one.area.mean:.3f} [{one.area.interval[0]:.3f}" in said
         assert f"{one.effect.mean:+.3f} [{one.effect.interval[0]:+.3f}".replace("-", "−") in said
-    assert "3 seeds; 95 % intervals over the seeds" in said
+    assert "3 seeds; 95 % intervals over seeds" in said
     assert "The pattern to look for" in said
     assert "more to say" in said
 

@@ -6,6 +6,7 @@ import math
 import statistics
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from repair_outcomes import CLASSES, TRUTHS, N, assessment_of, outcome_of, outcomes_of
 from rich.console import Console
@@ -52,15 +53,23 @@ def flat(text):
     return " ".join(text.split())
 
 
-def slow(values):
-    """Mean and Student's interval, literally."""
-    mean, n = sum(values) / len(values), len(values)
+def slow(rates):
+    """Mean share, and Student's interval over seeds with Wilson's over samples, literally."""
+    values, n = [rate.correct / rate.n for rate in rates], len(rates)
+    mean = sum(values) / n
     half = student.ppf(0.975, n - 1) * statistics.stdev(values) / math.sqrt(n)
-    return mean, max(0, mean - half), min(1, mean + half)
+    below = sum(value - rate.interval[0] for value, rate in zip(values, rates, strict=True)) / n
+    above = sum(rate.interval[1] - value for value, rate in zip(values, rates, strict=True)) / n
+    return mean, max(0, mean - math.sqrt(half**2 + below**2)), min(1, mean + math.sqrt(half**2 + above**2))
+
+
+def first_of(correct, n):
+    """The first images are right."""
+    return Rate(correct, n, np.packbits(np.arange(n) < correct).tobytes().hex())
 
 
 def with_rates(method, seed, clean, added, n=500):
-    found = replace(assessment_of(method, seed), clean=Rate(clean, n), added=Rate(added, n))
+    found = replace(assessment_of(method, seed), clean=first_of(clean, n), added=first_of(added, n))
     return outcome_of(method, seed, assessment=found)
 
 
@@ -71,15 +80,14 @@ def test_methods_have_the_names_of_the_engine():
 # Table 2 -------------------------------------------------------------------------------------------------------------
 
 
-def test_table_two_is_the_mean_over_seeds_with_students_interval():
+def test_table_two_is_the_mean_over_seeds_with_the_interval_of_both():
     outcomes = outcomes_of(seeds=3)
     rows = {(row[0], row[1]): row for row in table_two_rows(outcomes)}
     for trained, method in (("A", "unaltered"), ("B", "augmented")):
         for images, field in (("A", "clean"), ("B", "added")):
             runs = [one.assessment for one in outcomes if one.method == method]
-            values = [getattr(run, field).correct / getattr(run, field).n for run in runs]
-            assert rows[trained, images][2:5] == pytest.approx(slow(values))
-            assert rows[trained, images][5:] == ("seeds", N * len(CLASSES), 3)
+            assert rows[trained, images][2:5] == pytest.approx(slow([getattr(run, field) for run in runs]))
+            assert rows[trained, images][5:] == ("seeds and samples", N * len(CLASSES), 3)
     assert set(rows) == {(a, b) for a in ("A", "B", "B - A") for b in "AB"}
 
 
@@ -91,9 +99,10 @@ def test_its_differences_are_paired_over_the_seeds_that_both_rows_have():
         gains = accuracies(outcomes).gains
         assert gains["A"].mean == pytest.approx(1 / 500)
         assert gains["B"].mean == pytest.approx((152 + 151 + 150) / 3 / 500)
-        assert (gains["B"].seeds, gains["B"].of) == (3, "seeds")
-        assert gains["A"].of == "samples"  # the same in every seed: as if the difference were exact
-        assert gains["A"].interval == newcombe(Rate(451, 500), Rate(450, 500))
+        assert (gains["B"].seeds, gains["B"].of) == (3, "seeds and samples")
+        pairs = [(first_of(451 + 10 * s, 500), first_of(450 + 10 * s, 500)) for s in range(3)]
+        low, high = (statistics.fmean(end) for end in zip(*(newcombe(*pair) for pair in pairs), strict=True))
+        assert gains["A"].interval == pytest.approx((low, high))  # the same in every seed
 
 
 def test_one_seed_has_the_intervals_of_its_images_and_says_so():
@@ -143,11 +152,11 @@ def test_every_number_of_a_method_is_that_of_its_runs():
         cell = dict(zip(REPAIR_COLUMNS, row, strict=True))
         runs = [one.assessment for one in outcomes if one.method == cell["method"]]
         if cell["method"] == "uncorrected":
-            assert cell["accuracy_clean_interval_of"] == "samples"  # the same network three times
-            assert (cell["accuracy_clean_low"], cell["accuracy_clean_high"]) == runs[0].clean.interval
-            assert (cell["delta_p_low"], cell["delta_p_high"]) == runs[0].effect.probability_interval
+            assert cell["accuracy_clean_interval_of"] == "seeds and samples"  # the same network three times
+            ends = [cell[f"{name}_{end}"] for name in ("accuracy_clean", "delta_p") for end in ("low", "high")]
+            assert ends == pytest.approx([*runs[0].clean.interval, *runs[0].effect.probability_interval])
             continue
-        expected = slow([run.removed.correct / run.removed.n for run in runs])
+        expected = slow([run.removed for run in runs])
         assert [cell[f"accuracy_removed{end}"] for end in ("", "_low", "_high")] == pytest.approx(expected)
         assert cell["delta_p"] == pytest.approx(statistics.fmean(run.effect.probability for run in runs))
         assert cell["relevance_in_mask"] == pytest.approx(statistics.fmean(run.relevance.mean for run in runs))
@@ -202,12 +211,12 @@ def test_without_the_uncorrected_network_nothing_is_compared_with_it():
 
 def test_clean_accuracy_is_compared_seed_by_seed():
     befores = [with_rates("uncorrected", s, 450 + 20 * s, 300) for s in range(3)]
-    afters = [with_rates("a_clarc", s, 446 + 20 * s - s, 300) for s in range(3)]
+    afters = [with_rates("a_clarc", s, 441 + 20 * s - s, 300) for s in range(3)]
     found = summaries([*befores, *afters])[1]
-    assert found.kept.mean == pytest.approx(-5 / 500)
-    assert found.kept.of == "seeds"
+    assert found.kept.mean == pytest.approx(-10 / 500)
+    assert found.kept.of == "seeds and samples"
     assert found.kept.interval[1] < 0
-    assert "fewer than before (−1.0 points" in repair_sentences([found])[0]
+    assert "fewer than before (−2.0 points" in repair_sentences([found])[0]
 
 
 def test_the_terminal_shows_every_method_within_80_columns():
@@ -220,7 +229,7 @@ def test_the_terminal_shows_every_method_within_80_columns():
         assert f"{one.effect.mean:+.3f}" in said
     assert "the $watermark$ [bold] on images of other classes changes the probability of garbage truck" in said
     assert "n = 500 validation images, Δp on n = 200 of other classes; 3 seeds" in said
-    assert "* over the samples" in said
+    assert "3 seeds; 95 % intervals over seeds and samples." in said
 
 
 def test_what_could_not_be_measured_as_it_should_is_said():

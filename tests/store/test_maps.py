@@ -12,7 +12,7 @@ import pytest
 from stored_class import KEY, add_maps
 
 from unhans.store import DamagedError, class_files, open_maps, stored_key, sweep, writing_maps
-from unhans.store.hdf5 import Disk, writing
+from unhans.store.hdf5 import Disk, reading, writing
 
 
 def test_what_was_added_comes_back(files):
@@ -47,6 +47,21 @@ def test_the_relevance_of_layers_comes_back_cut_to_the_samples(files):
     for layer, pooled in latent.items():
         assert stored.latent[layer].dtype == np.float32
         np.testing.assert_array_equal(stored.latent[layer][:], pooled.astype(np.float32))
+
+
+@pytest.mark.parametrize("error", [KeyError("a class"), RuntimeError("no memory on the GPU")])
+def test_an_error_of_the_reader_is_not_taken_for_damage(error, files):
+    add_maps(files, 0)
+
+    def read():
+        with reading(files.attribution):
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        read()
+    assert caught.value is error
+    with pytest.raises(DamagedError, match="delete it"), reading(files.attribution) as file:
+        file["nothing"]
 
 
 def test_maps_may_lack_layers_and_a_batch_with_others_is_refused(files):

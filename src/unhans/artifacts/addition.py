@@ -90,14 +90,13 @@ def _controls(
 
 
 def _colours(bench: Bench, artifact: Layered, indices: NDArray[np.int64], size: tuple[int, int]) -> dict[str, Change]:
-    """The control that keeps the area and loses the picture; named after what most layers get."""
-    uniform = [is_uniform(layer) for layer in layers_of(artifact, indices[:_LOOKED_AT], size)]
-    drawn = _colour(bench.seed)
+    """The control that keeps the area and loses the picture: the mean colour, or a random one where layers have one.
 
-    def alter(layer: Tensor, index: int) -> Tensor:
-        return drawn(layer, index) if is_uniform(layer) else mean_colour(layer)
-
-    return {"random colour" if 2 * sum(uniform) > len(uniform) else "mean colour": pasted(artifact, alter)}
+    The same for all samples, so that its name says what it is; a layer of one colour would be its own mean.
+    """
+    if any(is_uniform(layer) for layer in layers_of(artifact, indices[:_LOOKED_AT], size)):
+        return {"random colour": pasted(artifact, _colour(bench.seed))}
+    return {"mean colour": pasted(artifact, lambda layer, index: mean_colour(layer))}
 
 
 def _colour(seed: int) -> Callable[[Tensor, int], Tensor]:

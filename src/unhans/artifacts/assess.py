@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,8 @@ def assess(
     labels, before, after = bench.labels[measured.indices], measured.before, measured.after["added"]
     removed, relevance = _removed(plan, measured, advance), _relevance(plan, advance)
     return Assessment(
-        clean=_rate(before, labels),
-        added=_rate(after, labels),
+        clean=_rate_of_each(before, labels),
+        added=_rate_of_each(after, labels),
         removed=removed,
         groups=dict(_groups(bench, labels, {False: before, True: after})),
         effect=_effect(bench, measured, affected.label, samples),
@@ -88,6 +89,12 @@ def assess_work(
 
 def _rate(logits: NDArray[np.float64], labels: Indices) -> Rate:
     return Rate(int((logits.argmax(1) == labels).sum()), len(labels))
+
+
+def _rate_of_each(logits: NDArray[np.float64], labels: Indices) -> Rate:
+    """Accuracy, and on which samples."""
+    rate = _rate(logits, labels)
+    return replace(rate, hits=np.packbits(logits.argmax(1) == labels).tobytes().hex())
 
 
 def _groups(

@@ -15,10 +15,14 @@ Origin = Literal["train", "val", "pasted"]
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of n samples that are classified correctly."""
+    """A share of n samples that are classified correctly.
+
+    hits: which of them, a bit per sample in their order as a hexadecimal number; None where that is not known.
+    """
 
     correct: int
     n: int
+    hits: str | None = None
 
     @property
     def share(self) -> float:

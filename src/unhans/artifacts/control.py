@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 from torch import Tensor
 
+from unhans.artifacts.removal import dilated, margin, rim_of
+
 _LEAST = 1e-12  # a layer that shows nothing on a sample has no colour, but is no error
 UNIFORM = 0.1  # root mean square distance of a pixel's colour from the median that is still the same colour
 _MOST = 0.9  # of a layer's alpha that has the median colour where the layer has one colour
@@ -71,26 +73,35 @@ def strongest_other(
 
 
 def moved(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return the mask (H, W) at another place, drawn evenly from those inside the image that do not overlap it.
+    """Return the mask (H, W) at another place, drawn evenly from those inside the image where filling it spares itself.
 
-    Where there is none (a border), as many pixels outside the mask, those nearest to the middle: a rectangle in the
-    image's shape where the middle is free.
+    A fill reaches beyond its mask by the margin and twice the rim; that stays off the mask widened by the margin. Where
+    there is no such place (a border), as many pixels as far from the mask, those nearest to the middle: a rectangle in
+    the image's shape where the middle is free. Where there is no room for these either, the distance is given up: a
+    control that covers less would look weaker than it is, and one that fills some of the artifact does not.
     """
-    shifts = _free_shifts(mask)
-    if not len(shifts):
-        return _middle(mask)
-    down, right = shifts[rng.integers(len(shifts))]
+    far = dilated(mask, 2 * (margin(mask.shape) + rim_of(mask.shape)))
+    for taken in (far, mask):
+        shifts = _free_shifts(mask, taken)
+        if len(shifts):
+            return _shifted(mask, *shifts[rng.integers(len(shifts))])
+        if (~taken).sum() >= mask.sum():
+            return _middle(taken, mask.sum())
+    return _middle(mask, (~mask).sum())
+
+
+def _shifted(mask: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
     rows, columns = np.nonzero(mask)
     elsewhere = np.zeros_like(mask)
     elsewhere[rows + down, columns + right] = True
     return elsewhere
 
 
-def _free_shifts(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Shifts (k, 2) that keep the mask in the image and off itself: zeros of its autocorrelation."""
+def _free_shifts(mask: NDArray[np.bool_], taken: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Shifts (k, 2) that keep the mask in the image and off what is taken: zeros of their correlation."""
     size = [next_fast_len(2 * side, real=True) for side in mask.shape]
-    spectrum = rfft2(mask.astype(np.float64), size)
-    overlap = irfft2(np.abs(spectrum) ** 2, size)
+    there, own = (rfft2(part.astype(np.float64), size) for part in (taken, mask))
+    overlap = irfft2(there * own.conj(), size)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     down = np.arange(-rows[0], mask.shape[0] - rows[-1])
     right = np.arange(-columns[0], mask.shape[1] - columns[-1])
@@ -99,15 +110,15 @@ def _free_shifts(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.stack([down[places[:, 0]], right[places[:, 1]]], axis=1)
 
 
-def _middle(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    height, width = mask.shape
+def _middle(taken: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """So many pixels (H, W) that are not taken, nearest to the middle."""
+    height, width = taken.shape
     down = np.abs(np.arange(height) - (height - 1) / 2)[:, None] / height
     across = np.abs(np.arange(width) - (width - 1) / 2)[None] / width
-    distance = np.where(mask, np.inf, np.maximum(down, across)).ravel()
-    chosen = np.argsort(distance, kind="stable")[: min(mask.sum(), (~mask).sum())]
-    elsewhere = np.zeros(mask.size, dtype=bool)
-    elsewhere[chosen] = True
-    return elsewhere.reshape(mask.shape)
+    distance = np.where(taken, np.inf, np.maximum(down, across)).ravel()
+    elsewhere = np.zeros(taken.size, dtype=bool)
+    elsewhere[np.argsort(distance, kind="stable")[:pixels]] = True
+    return elsewhere.reshape(taken.shape)
 
 
 def _mean(layer: Tensor) -> Tensor:

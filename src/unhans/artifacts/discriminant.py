@@ -27,7 +27,7 @@ class Discriminant:
     offset: float
 
     def scores(self, images: Tensor) -> Tensor:
-        """Return the scores (n,) of images (n, C, H, W) in float64."""
+        """Return the scores (n,) of images (n, C, H, W), of their type."""
         return images.flatten(1) @ self.filter.flatten() - self.offset
 
 

@@ -1,4 +1,4 @@
-"""Means over seeds with 95 % intervals, and what stands in for these where seeds say nothing about the spread."""
+"""Means over seeds with 95 % intervals that hold what other seeds and what other samples would change."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from unhans.artifacts.seeds import over_seeds
 if TYPE_CHECKING:
     from unhans.artifacts.assessment import Rate
 
-Spread = Literal["seeds", "samples"]
-_SAME = 1e-9  # differences of shares that are equal differ by rounding
+Spread = Literal["samples", "seeds and samples"]
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean over seeds and its 95 % interval.
 
-    of: what the interval is over: "seeds" (how much other trainings would differ), or "samples" where there is one seed
-    or all seeds gave the same; seeds: how many; n: samples that each seed was measured on.
+    Attributes:
+        mean: over the seeds.
+        interval: of the mean.
+        of: what the interval holds: "samples" of one seed, which does not tell how much another training would differ,
+            or "seeds and samples".
+        seeds: how many.
+        n: samples that each seed was measured on.
     """
 
     mean: float
@@ -34,27 +38,40 @@ class Estimate:
 
 
 def estimate(values: Sequence[float], intervals: Sequence[Interval], n: int, bounds: Interval) -> Estimate:
-    """Return the mean of a number over seeds, with the interval of its samples where the seeds do not differ.
+    """Return the mean of a number over seeds, with the interval of both sources of its error.
 
-    values, intervals: of every seed, the interval over its n samples; bounds: what is possible. Equal values would give
-    an interval of no width, as if the number were known exactly; the first seed's interval stands instead. Raises
-    ValueError as `over_seeds` does.
+    On each side the distance to the end is √(d² + h²): h is half the width of Student's interval over the seeds, d the
+    mean distance from a seed's value to the end of its own interval. Variances of independent errors add up, each
+    recovered from its own limits [Zou & Donner 2008]. All seeds are measured on the same samples, so d does not shrink
+    with their number; for one seed, and where seeds do not differ, h is 0.
+
+    Args:
+        values: of every seed.
+        intervals: of every seed, over its samples.
+        n: samples of a seed.
+        bounds: what is possible.
+
+    Raises:
+        ValueError: there is no value, or one is not finite.
     """
-    mean, interval = over_seeds(values, bounds=bounds)
-    if np.ptp(values) < _SAME:
-        return Estimate(mean, intervals[0], "samples", len(values), n)
-    return Estimate(mean, interval, "seeds", len(values), n)
+    mean, (_, high) = over_seeds(values)
+    half = high - mean if len(values) > 1 else 0.0
+    ends, own = np.asarray(intervals, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    below, above = np.hypot(half, (own - ends[:, 0]).mean()), np.hypot(half, (ends[:, 1] - own).mean())
+    interval = max(bounds[0], float(mean - below)), min(bounds[1], float(mean + above))
+    return Estimate(mean, interval, "samples" if len(values) == 1 else "seeds and samples", len(values), n)
 
 
 def share(rates: Sequence[Rate]) -> Estimate:
-    """Return a share over seeds, with Wilson's interval where the seeds do not differ."""
+    """Return a share over seeds; Wilson's intervals tell what other samples would change."""
     return estimate([one.share for one in rates], [one.interval for one in rates], min(one.n for one in rates), (0, 1))
 
 
 def difference(first: Sequence[Rate], second: Sequence[Rate]) -> Estimate:
-    """Return first − second of two shares, paired by seed in the order of both; where seeds say nothing, `newcombe`.
+    """Return first − second of two shares, paired by seed in the order of both; `newcombe` tells what samples change.
 
-    Raises ValueError where the numbers of seeds differ.
+    Raises:
+        ValueError: the numbers of seeds differ.
     """
     if len(first) != len(second):
         raise ValueError(f"differences over seeds need pairs, got {len(first)} and {len(second)} seeds")
@@ -66,9 +83,32 @@ def difference(first: Sequence[Rate], second: Sequence[Rate]) -> Estimate:
 def newcombe(first: Rate, second: Rate) -> Interval:
     """Return the 95 % interval of first − second by Newcombe's hybrid of two Wilson intervals [1998, method 10].
 
-    It takes the two for independent; of shares on the same samples, which rise and fall together, it is too wide.
+    Where it is known which samples both got right, the shares are paired: they rise and fall together, with the
+    correlation `agreement`. Else they are taken for independent, which is too wide for shares of the same samples.
     """
     p, (p_low, p_high) = first.share, first.interval
     q, (q_low, q_high) = second.share, second.interval
-    below, above = np.hypot(p - p_low, q_high - q), np.hypot(p_high - p, q - q_low)
+    phi = agreement(first, second)
+    below = _paired(p - p_low, q_high - q, phi)
+    above = _paired(p_high - p, q - q_low, phi)
     return max(-1.0, float(p - q - below)), min(1.0, float(p - q + above))
+
+
+def agreement(first: Rate, second: Rate) -> float:
+    """Return the correlation φ of being right for the same samples, corrected for continuity as Newcombe does.
+
+    0 where it is unknown for one of them which samples it got right, or one is always right or wrong.
+    """
+    if first.hits is None or second.hits is None or first.n != second.n:
+        return 0.0
+    n, both = first.n, (int(first.hits, 16) & int(second.hits, 16)).bit_count()
+    margins = first.correct * (n - first.correct) * second.correct * (n - second.correct)
+    if not margins:
+        return 0.0
+    excess = n * both - first.correct * second.correct  # ad − bc of the table of both
+    return (max(excess - n / 2, 0.0) if excess > 0 else excess) / float(np.sqrt(float(margins)))
+
+
+def _paired(one: float, other: float, phi: float) -> float:
+    """The distance √(one² − 2 φ one other + other²)."""
+    return float(np.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2)))

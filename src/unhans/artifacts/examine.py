@@ -116,6 +116,7 @@ def examine_isolated(
     *,
     others: NDArray[np.int64],
     cluster: NDArray[np.bool_] | None = None,
+    grouped: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     splits: Mapping[str, NDArray[np.int64]] | None = None,
     truth: Truth | None = None,
     samples: int = 500,
@@ -137,6 +138,7 @@ def examine_isolated(
         index, heatmaps: (n,) and (n, H, W) of the images that it was isolated from.
         others: the samples of other classes to put it on.
         cluster: (n,) the group that it was isolated from; None is its members.
+        grouped: indices of all samples that were clustered, and of those in the group; None: index and index[cluster].
         splits, truth, samples, fills, advance: as for `examine`.
     """
     isolated = case.isolated
@@ -156,7 +158,8 @@ def examine_isolated(
         if first.verdict.name == "not used":
             return replace(case, proof=first)
     if splits and isolated.detector is not None:
-        shares = spread(bench, isolated.detector, case.label, splits, index, index[cluster], advance)
+        found_in = (index, index[cluster]) if grouped is None else grouped
+        shares = spread(bench, isolated.detector, case.label, splits, *found_in, advance)
         case = replace(case, spread=shares)
     quality = None if is_whole(isolated) else reproduce(bench, isolated, case.label, heatmaps, others)
     masks = _masks(isolated, index)

@@ -70,10 +70,12 @@ class Candidate:
     Attributes:
         view: what it was found by.
         members: (n,) bool.
+        index: of all its samples in the bench's data set, those that are not examined too; None: its members are all.
     """
 
     view: str
     members: NDArray[np.bool_]
+    index: NDArray[np.int64] | None = None
 
     def kinds(self, plan: Plan) -> tuple[Kind, ...]:
         """Return the kinds of artifacts that are looked for; what a view cannot see is not, as it would cost much."""
@@ -93,6 +95,7 @@ class Sample:
         label, name: of the class.
         suspicion: how far it stands out; None where it was named by the user.
         numbers: statistics of the images, if some are known.
+        clustered: indices of all samples of the class among which the groups were found; None: those of the images.
     """
 
     images: Tensor
@@ -102,6 +105,14 @@ class Sample:
     name: str
     suspicion: Suspicion | None = None
     numbers: Statistics | None = None
+    clustered: NDArray[np.int64] | None = None
+
+    def grouped(self, candidate: Candidate) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the indices of all samples that were clustered, and of those in a group; the whole class is none."""
+        if candidate.view == WHOLE:
+            return self.index[:0], self.index[:0]
+        clustered = self.index if self.clustered is None else self.clustered
+        return clustered, self.index[candidate.members] if candidate.index is None else candidate.index
 
 
 @dataclass(frozen=True)
@@ -131,9 +142,8 @@ class Plan:
 class _Found:
     """What was isolated from a group, and what it does on the samples that it is tried on."""
 
-    view: str
+    candidate: Candidate
     isolated: Isolated
-    group: NDArray[np.bool_]  # (n,) of the class
     lent: bool  # whether images of other classes stood beside the group
     gain: float = field(default=float("nan"))
 
@@ -178,11 +188,12 @@ def examine_class(
     cases = [
         examine_isolated(
             bench,
-            replace(empty, isolated=one.isolated, view=one.view, left=left),
+            replace(empty, isolated=one.isolated, view=one.candidate.view, left=left),
             sample.index,
             sample.heatmaps,
             others=tested_on,
-            cluster=one.isolated.members if one.lent else one.group,
+            cluster=one.isolated.members if one.lent else one.candidate.members,
+            grouped=sample.grouped(one.candidate),
             **options,
         )
         for one in tested
@@ -277,7 +288,7 @@ def _isolated(
             silent.append(candidate)
         for one in (_cropped(each, len(sample.index)) for each in several):
             if one.members.any() and not any(_same(one, other.isolated) for other in found):
-                found.append(_Found(candidate.view, one, candidate.members, images is not sample.images))
+                found.append(_Found(candidate, one, images is not sample.images))
     return found, list(dict.fromkeys(reasons)), silent
 
 

@@ -48,11 +48,12 @@ class Isolated:
 
     kind: "fixed": always at the same place; "free": at changing places; "global": on whole images. layers: RGBA
     (4, h, w) in [0, 1]: one of the image's size (fixed), cropped prototypes, the most frequent first (free), none
-    (global). members: (n,) the images that carry it, by matching. masks: (n, H, W) where it lies on each, all False
-    where it does not. detector: finds it in other images. separation: area under the ROC curve of held-out scores, the
-    given cluster's members against the others. places: (n, 4) top, left, bottom, right of the masks in pixels, the last
-    two exclusive, zeros where it does not lie. sentence: all this in plain words. seed: of a free layer's random
-    places. transform: what a global one does to images, None for others.
+    (global). members: (n,) the images that carry it, by matching (free) or by cross-fitted scores (fixed, global).
+    masks: (n, H, W) where it lies on each, all False where it does not. detector: finds it in other images. separation:
+    area under the ROC curve of the given cluster's members against the others, by scores of what was fitted without
+    them; of a fixed or global one cross-fitted, as all samples refined the groups. places: (n, 4) top, left, bottom,
+    right of the masks in pixels, the last two exclusive, zeros where it does not lie. sentence: all this in plain
+    words. seed: of a free layer's random places. transform: what a global one does to images, None for others.
     """
 
     kind: Kind

@@ -26,7 +26,8 @@ GAP = 4.0  # robust standard deviations between two groups of scores; those of r
 class Membership:
     """Members by matching, and what they were found with.
 
-    members: (n,) bool. scores: (n,) held out; split: how they fall into two groups. carriers, rest: moments of the
+    members: (n,) bool. scores: (n,) of filters that were fitted without the sample, but in groups that all samples
+    refined: cross-fitted, not held out; split: how they fall into two groups. carriers, rest: moments of the
     gradients of both groups; discriminant: what scores an image, fitted to all samples.
     """
 
@@ -41,7 +42,8 @@ class Membership:
 def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor | None = None) -> Membership:
     """Refine a cluster's membership until it is stable: members are those whose held-out score is high.
 
-    A sample's score always comes from a filter that was fitted without it. At most eight rounds.
+    A sample's score always comes from a filter that was fitted without it. Where eight rounds do not make it stable,
+    members are those by the last scores, whose filters were fitted to the members of the round before.
     """
     rng = np.random.default_rng([seed, len(images)])
     members = cluster
@@ -57,6 +59,8 @@ def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor
         if turn >= _PATIENCE and split.gap < GAP:
             break
         members = found
+    else:
+        rest, carriers = gradient_moments(images, torch.from_numpy(members.astype(np.int64)), 2)
     return Membership(members, scores, split, carriers, rest, discriminant(carriers, rest, region))
 
 
@@ -120,7 +124,7 @@ def held_out(
     for part in range(FOLDS):
         fitted = discriminant(carriers - moments[2 * part + 1], rest - moments[2 * part], region)
         own = np.flatnonzero(parts == part)
-        scores[own] = fitted.scores(images)[own]
+        scores[own] = fitted.scores(images[torch.from_numpy(own)])
     return scores, carriers, rest
 
 

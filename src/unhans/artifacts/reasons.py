@@ -1,4 +1,9 @@
-"""Right for the right reasons: explanations as a term of the loss [Ross et al. 2017; METHODS §5]."""
+"""Right for the right reasons: explanations as a term of the loss, after Ross et al. 2017 [METHODS §5].
+
+They penalise Σ_mask (∂ log p / ∂x)², squared input gradients inside the mask. Here it is the share of the explanation
+there, Σ_mask |g| / Σ |g| with g the gradient or the relevance: the weight does not depend on the size of gradients, but
+a network can lower the share by larger gradients elsewhere as well.
+"""
 
 from __future__ import annotations
 

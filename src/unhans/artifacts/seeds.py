@@ -12,14 +12,11 @@ from unhans.artifacts.interval import Interval
 _HIGH = 0.975  # of the two-sided 95 % interval
 
 
-def over_seeds(
-    values: Sequence[float], alone: Interval | None = None, bounds: Interval = (-np.inf, np.inf)
-) -> tuple[float, Interval]:
+def over_seeds(values: Sequence[float], bounds: Interval = (-np.inf, np.inf)) -> tuple[float, Interval]:
     """Return the mean over seeds and its 95 % interval, Student's t with n − 1 degrees of freedom.
 
-    alone: the interval of the one value where there is one seed only, that of its samples (Wilson's of a share, a
-    bootstrap of a mean); without it, one seed says nothing and the interval is `bounds`. bounds: what is possible, as
-    (0, 1) for a share; the interval is clipped to it. Equal values give an interval of no width.
+    bounds: what is possible, as (0, 1) for a share; the interval is clipped to it, and is all of it for one seed, which
+    says nothing about others. Equal values give an interval of no width.
 
     Raises ValueError without values, and for values that are not finite.
     """
@@ -28,6 +25,6 @@ def over_seeds(
         raise ValueError(f"a mean over seeds needs at least one finite number and no others, got {list(values)}")
     mean, (low, high) = float(found.mean()), bounds
     if len(found) == 1:
-        return mean, bounds if alone is None else alone
+        return mean, bounds
     half = float(stdtrit(len(found) - 1, _HIGH) * found.std(ddof=1) / np.sqrt(len(found)))
     return mean, (max(low, mean - half), min(high, mean + half))

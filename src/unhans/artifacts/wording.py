@@ -19,7 +19,7 @@ def describe(mark: Mark, members: NDArray[np.bool_], separation: float) -> str:
     sentence = (
         f"A fixed artifact {where(mark.place)}, on {100 * mark.place.mean():.1f} % of the image"
         f"{_box(mark.place)}, {opacity}; {members.sum()} of {len(members)} images carry it "
-        f"(held-out AUC of the cluster {separation:.2f})"
+        f"(cross-fitted AUC of the cluster {separation:.2f})"
     )
     return sentence + _reservations(mark.choice) + "."
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+from filelock import FileLock
 from torchvision import datasets
 
 from unhans.data.collection import Collection
@@ -46,9 +49,16 @@ class TorchvisionData(ImageData):
         self.download = download
 
     def prepare_data(self) -> None:
-        """Fetch what is missing; Lightning calls this in one process only."""
+        """Fetch what is missing, in one process after the other: whoever comes later finds the files."""
         if self.download:
-            self._open(download=True)
+            with self._alone():
+                self._open(download=True)
+
+    def _alone(self) -> AbstractContextManager[Any]:
+        """Keep other processes from the root, also of other machines; where nothing can be written none fetches."""
+        with suppress(OSError):
+            self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / ".fetching.lock") if os.access(self.root, os.W_OK) else nullcontext()
 
     def load(self) -> tuple[Collection, Collection]:
         """Return the training and the validation (or test) part from the files at the root."""

@@ -18,8 +18,7 @@ from unhans.experiment.build import build, build_data, build_network
 from unhans.experiment.check import ConfigurationError, check
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.fine_tuning import accelerator_of, fine_tuning_of
-from unhans.experiment.resumption import given_keys
-from unhans.experiment.saved import saved_config
+from unhans.experiment.resumption import with_run
 from unhans.experiment.subject import Subject
 from unhans.models import head_of, load_network
 from unhans.store import replacing
@@ -32,7 +31,7 @@ TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis 
 def analyze(cfg: DictConfig) -> dict[str, float]:
     """Run the chosen analysis on a trained model; return the numbers that a sweep may optimise."""
     began = time.perf_counter()
-    cfg = with_run(cfg)
+    cfg = _completed(cfg)
     check(cfg)
     if cfg.split not in SPLITS:
         raise ConfigurationError(f"split expects one of {', '.join(SPLITS)}, got {cfg.split!r}.")
@@ -88,34 +87,16 @@ def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
     )
 
 
-def with_run(cfg: DictConfig) -> DictConfig:
+def _completed(cfg: DictConfig) -> DictConfig:
     """Return the configuration completed by that of the checkpoint's run; what is given here goes first."""
     trains = _takes(cfg, "tuning")
-    own = {key: cfg.get(key) for key in (*SHARED, *(TRAINING if trains else ()))}
-    saved = _saved(cfg.ckpt) if cfg.ckpt is not None else OmegaConf.create({})
-    merged = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
-    given = given_keys()  # artifact=none leaves nothing in the configuration, and is a choice
-    for key, node in own.items():
-        chosen = key in given or bool(node and "_target_" in node)
-        merged[key] = (node or {}) if chosen else OmegaConf.merge(saved.get(key) or {}, node or {})
+    cfg = with_run(cfg, (*SHARED, *(TRAINING if trains else ())))
     needed = ("data", *(("model",) if _takes(cfg, "subject") else ()), *(("optimizer", "trainer") if trains else ()))
-    absent = [key for key in needed if "_target_" not in merged[key]]
+    absent = [key for key in needed if "_target_" not in cfg[key]]
     if absent:
         besides = "" if absent[0] in SHARED else f", and {absent[0]}=…"
         raise ConfigurationError(f"{absent[0]} is missing; give ckpt=… of a run, or model=… and data=…{besides}.")
-    OmegaConf.set_struct(merged, True)
-    return merged
-
-
-def _saved(ckpt: str) -> DictConfig:
-    """The configuration of the run that wrote a checkpoint, beside it or in the folder above."""
-    path = Path(ckpt)
-    if not path.is_file():
-        raise ConfigurationError(f"ckpt expects a checkpoint file, but {path} does not exist.")
-    saved = saved_config(path)
-    if saved is None:
-        raise ConfigurationError(f"ckpt={path} has no config.yaml beside it; give model=… and data=… as well.")
-    return OmegaConf.create(saved)
+    return cfg
 
 
 def _network(cfg: DictConfig, data: ImageData) -> torch.nn.Module:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -30,10 +29,13 @@ def build(node: DictConfig | None, **arguments: Any) -> Any:
 
 
 def build_data(cfg: DictConfig) -> ImageData:
-    """Return the data module, set up, with its planted artifact."""
+    """Return the data module, set up, with its planted artifact.
+
+    Every process of a run prepares the data, since none can wait for another yet: one after the other, where files are
+    fetched, and the later ones find them.
+    """
     data = build(cfg.data, artifact=build(cfg.get("artifact")), preprocessing=_preprocessing(cfg.get("model")))
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
-        data.prepare_data()  # downloads, once per machine
+    data.prepare_data()
     data.setup()
     return data
 

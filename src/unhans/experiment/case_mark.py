@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,13 @@ def read_case(mark: str | os.PathLike[str]) -> tuple[Case, dict[str, Any]] | Non
 
 
 def case_of(files: CaseFiles, content: Mapping[str, Any]) -> Case | None:
-    """Return the case of a mark; None where one of its files is missing."""
+    """Return the case of a mark; None where one of its files is missing, or its fields are others."""
+    with suppress(KeyError, TypeError, AttributeError):
+        return _case_of(files, content)
+    return None
+
+
+def _case_of(files: CaseFiles, content: Mapping[str, Any]) -> Case | None:
     pictures = pictures_of(files, content)
     beside = {"detector": files.detector, "transform": files.transform}
     needed = [*pictures.values(), *(path for name, path in beside.items() if content[name])]

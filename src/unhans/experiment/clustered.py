@@ -31,6 +31,7 @@ class Clustered:
         heatmaps: (n, H, W).
         candidates: groups, the most promising first, with members (n,).
         suspicion: of the class.
+        clustered: (N,) indices of all samples among which the groups were found; None: of the images.
     """
 
     images: Tensor
@@ -38,12 +39,14 @@ class Clustered:
     heatmaps: NDArray[np.float32]
     candidates: tuple[Candidate, ...]
     suspicion: Suspicion
+    clustered: NDArray[np.int64] | None = None
 
     @property
     def sample(self) -> Sample:
         """The class as an examination sees it."""
         entry = self.suspicion
-        return Sample(self.images, self.index, self.heatmaps, entry.label, entry.name, entry)
+        known = {"suspicion": entry, "clustered": self.clustered}
+        return Sample(self.images, self.index, self.heatmaps, entry.label, entry.name, **known)
 
 
 def clustered(
@@ -74,8 +77,8 @@ def clustered(
         found = [Candidate(LISTED, np.array([(both.paths[i], SPLITS[both.split[i]]) in listed for i in index]))]
     rows = drawn_rows([each.members for each in found], seed)
     images = torch.from_numpy(stored.images[rows]).float() / 255
-    candidates = tuple(Candidate(each.view, each.members[rows]) for each in found)
-    return Clustered(images, index[rows], stored.maps[rows], candidates, entry)
+    candidates = tuple(Candidate(each.view, each.members[rows], index[each.members]) for each in found)
+    return Clustered(images, index[rows], stored.maps[rows], candidates, entry, index)
 
 
 def drawn_rows(groups: Sequence[NDArray[np.bool_]], seed: int) -> NDArray[np.int64]:

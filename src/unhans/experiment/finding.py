@@ -68,12 +68,17 @@ def load_finding(files: ClassFiles) -> Saved | None:
         )
     if content.get("format", 0) < FORMAT:
         return None  # by an older version, whose other files may differ
-    found = content["finding"]
+    try:
+        return Saved(_finding(content["finding"]), content["key"], _damage(files.folder, content["sizes"]))
+    except (KeyError, TypeError, AttributeError):
+        return None  # of this format, with other fields: to be done again
+
+
+def _finding(found: Mapping[str, Any]) -> Finding:
     suspicion = None if found["suspicion"] is None else Suspicion(**found["suspicion"])
     rows = {name: [tuple(row) for row in found[name]] for name in ("suspects", "clusters")}
     more = {name: found[name] for name in ("refused", "seconds")}
-    finding = Finding(found["label"], found["name"], suspicion, **rows, **more)
-    return Saved(finding, content["key"], _damage(files.folder, content["sizes"]))
+    return Finding(found["label"], found["name"], suspicion, **rows, **more)
 
 
 def _belongs(path: Path) -> bool:

@@ -25,8 +25,8 @@ class Known:
     """How an isolated artifact compares with the planted one.
 
     iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both, None for
-    an isolated artifact that covers the whole image; carriers,
-    found, right: samples of the class that carry the planted artifact, in which the isolated one was found, and both;
+    an isolated artifact that covers the whole image; carriers, found, right: of the samples that it was isolated from,
+    how many carry the planted artifact, in how many the isolated one was found, and both;
     effect: of the planted artifact on the samples that the isolated one was pasted on; within: whether the isolated
     one's mean change of probability lies in the interval of the planted one's; None where it was not pasted.
     """
@@ -46,7 +46,7 @@ class Known:
     @property
     def _where(self) -> str:
         found = (
-            "The artifact was planted, so the truth is known: the isolated one was found in "
+            "The artifact was planted, so the truth is known: of what it was taken from, the isolated one was found in "
             f"{samples_said(self.found)}, {self.right} of the {self.carriers} with the artifact among them"
         )
         if self.iou is None:

@@ -1,22 +1,38 @@
-"""Class jobs on worker processes, through joblib's backends, while the caller goes on explaining."""
+"""Class jobs on worker processes, of this machine or of a cluster, while the caller goes on explaining."""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import joblib
 
 from unhans.experiment.check import ConfigurationError
 
-PATIENCE = (0, 15, 45)  # seconds before a job of a dead worker is tried again; Ray misses a machine after some 30
+IDLE = 300  # seconds after which a process that has nothing to do ends: starting one imports torch again
+THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA", "NUMEXPR")  # libraries that start threads of their own
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Job = Callable[[Any], Any]
+
+
+class Workers(Protocol):
+    """What runs jobs."""
+
+    @property
+    def size(self) -> int:
+        """How many jobs at once; of a cluster that grows, more later."""
+
+    def submit(self, job: Job, task: Any) -> Future:
+        """Begin a job."""
 
 
 @dataclass(frozen=True)
@@ -44,65 +60,47 @@ class Parallel:
             raise ConfigurationError("parallel.address belongs to parallel.backend=ray or dask.")
 
     @property
-    def jobs(self) -> int:
-        """The number of jobs at once; −1 is all cores, of a cluster those of all its machines."""
-        return -1 if self.n_jobs is None else self.n_jobs
+    def here(self) -> bool:
+        """Whether jobs run in this process."""
+        return self.n_jobs == 1
 
     @property
     def elsewhere(self) -> bool:
         """Whether jobs run on other processes of this machine, whose cores they share with this one."""
-        return self.backend == "loky" and self.jobs != 1
+        return self.backend == "loky" and not self.here
 
     def at_most(self, jobs: int) -> Parallel:
         """Return the same for fewer jobs in all; one alone needs no other process."""
         return replace(self, n_jobs=1) if jobs == 1 else self
 
-    def connect(self) -> AbstractContextManager[Any]:
+    def connect(self) -> AbstractContextManager[Workers]:
         """Connect to the cluster, or start one on this machine, until the context ends.
 
         Raises ConfigurationError where the library is missing or nobody answers at the address.
         """
-        return {"loky": nullcontext, "ray": self._ray, "dask": self._dask}[self.backend]()
+        return {"loky": _on_processes, "ray": _on_ray, "dask": _on_dask}[self.backend](self)
 
-    def _ray(self) -> AbstractContextManager[Any]:
-        try:
-            import ray
-            from ray.util.joblib.ray_backend import RayBackend
-        except ImportError as error:
-            raise ConfigurationError("parallel.backend=ray needs Ray: pip install 'unhans[ray]'.") from error
-        # It inherits from a backend of processes that joblib keeps from streaming; Ray's own results do stream.
-        streaming = type("StreamingRay", (RayBackend,), {"supports_return_generator": True})
-        joblib.register_parallel_backend("ray", streaming)
-        try:
-            # without an address Ray would join any cluster that somebody runs on this machine
-            return ray.init(address=self.address or "local", log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ConfigurationError(f"no Ray cluster answers at parallel.address={self.address}: {error}") from error
 
-    def _dask(self) -> AbstractContextManager[Any]:
-        try:
-            from distributed import Client
-        except ImportError as error:
-            raise ConfigurationError("parallel.backend=dask needs Dask: pip install 'unhans[dask]'.") from error
-        try:
-            return Client(self.address) if self.address else Client(n_workers=self.n_jobs, threads_per_worker=1)
-        except OSError as error:
-            raise ConfigurationError(
-                f"no Dask scheduler answers at parallel.address={self.address}: {error}"
-            ) from error
+@dataclass(frozen=True)
+class _Attempt(Generic[Task]):
+    """A task to do; alone: while nothing else runs, since it was under way when a worker died."""
+
+    task: Task
+    alone: bool = False
 
 
 class Pool(Generic[Task, Result]):
     """Runs jobs as they are handed in; results come back in the order in which they are done.
 
-    joblib takes whatever waits when a worker is free, and starts anew when more is handed in after that. Jobs that were
-    under way when a worker died are done again, each by itself, and given up when that kills a worker once more.
+    Jobs that were under way when a process died are done again, each by itself, and given up when that kills one once
+    more. Ray and Dask do that themselves.
 
     Args:
         parallel: where.
-        job: a function that pickles; it should return its errors, since one that is raised counts as a death.
+        job: a function that pickles; it should return its errors.
         done: called with a task and its result, in another thread than the caller's.
-        given_up: called with a task whose workers died, and why.
+        given_up: called likewise with a task and why it has no result: the error that the job raised, or a
+            `BrokenExecutor` where it kills its worker.
     """
 
     def __init__(
@@ -113,33 +111,35 @@ class Pool(Generic[Task, Result]):
         given_up: Callable[[Task, BaseException], None],
     ) -> None:
         self.parallel, self.job, self.done, self.given_up = parallel, job, done, given_up
-        self._waiting: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Attempt[Task] | Future | None] = queue.SimpleQueue()  # None: no more tasks
+        self._waiting: deque[_Attempt[Task]] = deque()
+        self._under_way: dict[Future, _Attempt[Task]] = {}
         self._error: BaseException | None = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="class jobs", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="class jobs", daemon=True)
 
     def __enter__(self) -> Pool[Task, Result]:
-        if self.parallel.jobs != 1:
+        if not self.parallel.here:
             self._connection = self.parallel.connect()
-            self._connection.__enter__()
+            self._workers = self._connection.__enter__()
             self._thread.start()
         return self
 
     def submit(self, task: Task) -> None:
         """Hand in a job; raises what a callback raised before."""
-        if self.parallel.jobs == 1:
+        if self.parallel.here:
             self.done(task, self.job(task))
             return
         self._check()
-        self._waiting.put(task)
+        self._events.put(_Attempt(task))
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Wait for all jobs; after an exception of the caller only for those under way."""
-        if self.parallel.jobs == 1:
+        if self.parallel.here:
             return
         if kind is not None:
             self._stopped.set()
-        self._waiting.put(None)
+        self._events.put(None)
         try:
             while self._thread.is_alive():
                 self._thread.join(0.2)  # a join without a limit would keep Ctrl-C waiting
@@ -153,69 +153,129 @@ class Pool(Generic[Task, Result]):
         if self._error is not None:
             raise self._error
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
+        """Begin jobs as workers are free and hand on what is done, until no more is to come."""
+        more = True
         try:
-            while (task := self._waiting.get()) is not None and not self._stopped.is_set():
-                self._together(task)
+            while more or self._waiting or self._under_way:
+                event = self._events.get()
+                if event is None:
+                    more = False
+                elif isinstance(event, Future):
+                    self._conclude(event)
+                else:
+                    self._waiting.append(event)
+                self._begin()
         except BaseException as error:
             self._error = error
 
-    def _together(self, first: Task) -> None:
-        """Run a job and all that are handed in before the workers have nothing to do."""
-        under_way = {0: first}
-        try:
-            for number, result in self._results(self._handed_in(first, under_way), self.parallel.jobs):
-                self._tell(under_way.pop(number), result)
-        except Exception:
-            if self._error is not None:
-                raise
-            for task in list(under_way.values()):
-                self._alone(task)
+    def _begin(self) -> None:
+        if self._stopped.is_set():
+            self._waiting.clear()
+        while self._waiting and self._fits(self._waiting[0]):
+            attempt = self._waiting.popleft()
+            future = self._future(attempt.task)
+            self._under_way[future] = attempt
+            future.add_done_callback(self._events.put)
 
-    def _alone(self, task: Task) -> None:
-        """Run one job that was under way when a worker died; a cluster needs a while to see that a machine is gone."""
-        local = self.parallel.backend == "loky"
-        for wait in PATIENCE[:1] if local else PATIENCE:
-            if self._stopped.wait(wait):
-                return
-            try:
-                # with one job joblib would run it in this process, and die with it
-                ((_, result),) = self._results(iter([(0, task)]), 2 if local else -1)
-            except Exception as error:
-                reason = error
+    def _fits(self, attempt: _Attempt[Task]) -> bool:
+        """Whether it can begin now."""
+        alone = attempt.alone or any(each.alone for each in self._under_way.values())
+        return len(self._under_way) < (1 if alone else self._workers.size)
+
+    def _future(self, task: Task) -> Future:
+        try:
+            return self._workers.submit(self.job, task)
+        except BrokenExecutor as error:  # it broke a moment ago
+            failed: Future = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _conclude(self, future: Future) -> None:
+        """Hand a result on, or do a job once more; an error of the callbacks ends everything."""
+        attempt = self._under_way.pop(future)
+        try:
+            result = future.result()
+        except BrokenExecutor as error:
+            if attempt.alone:
+                self.given_up(attempt.task, error)
             else:
-                self._tell(task, result)
-                return
-        self.given_up(task, reason)
-
-    def _tell(self, task: Task, result: Result) -> None:
-        """Hand a result to the caller; an error there ends everything, unlike one of the workers."""
-        try:
-            self.done(task, result)
-        except BaseException as error:
-            self._error = error
-            raise
-
-    def _handed_in(self, first: Task, under_way: dict[int, Task]) -> Iterator[tuple[int, Task]]:
-        """Give the first task and those that wait when they are asked for, numbered."""
-        task: Task | None = first
-        number = 0
-        while task is not None and not self._stopped.is_set():
-            under_way[number] = task
-            yield number, task
-            number += 1
-            try:
-                task = self._waiting.get_nowait()
-            except queue.Empty:
-                return
-        if task is None:
-            self._waiting.put(None)  # the end is for the thread to see
-
-    def _results(self, tasks: Iterator[tuple[int, Task]], jobs: int) -> Iterator[tuple[int, Result]]:
-        with joblib.parallel_config(self.parallel.backend):
-            run = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
-            yield from run(joblib.delayed(_numbered)(self.job, number, task) for number, task in tasks)
+                self._waiting.appendleft(replace(attempt, alone=True))
+        except (Exception, CancelledError) as error:
+            self.given_up(attempt.task, error)
+        else:
+            self.done(attempt.task, result)
 
 
-def _numbered(job: Callable[[Task], Result], number: int, task: Task) -> tuple[int, Result]:
-    return number, job(task)
+@dataclass(frozen=True)
+class _Processes:
+    """Processes of this machine, each with its share of the cores for threads of its own."""
+
+    size: int
+
+    def submit(self, job: Job, task: Any) -> Future:
+        from joblib.externals.loky import get_reusable_executor
+
+        share = str(max(1, joblib.cpu_count() // self.size))
+        env = {name: os.environ.get(name, share) for name in (f"{library}_NUM_THREADS" for library in THREADS)}
+        return get_reusable_executor(self.size, timeout=IDLE, env=env).submit(job, task)  # a broken one is replaced
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """The cores of a cluster: of those that are there now, as many as are wanted."""
+
+    begin: Callable[[Job, Any], Future]
+    cores: Callable[[], float]
+    most: int | None
+
+    @property
+    def size(self) -> int:
+        return max(1, int(self.cores())) if self.most is None else self.most
+
+    def submit(self, job: Job, task: Any) -> Future:
+        return self.begin(job, task)
+
+
+@contextmanager
+def _on_processes(parallel: Parallel) -> Iterator[Workers]:
+    yield _Processes(parallel.n_jobs or joblib.cpu_count())
+
+
+@contextmanager
+def _on_ray(parallel: Parallel) -> Iterator[Workers]:
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigurationError("parallel.backend=ray needs Ray: pip install 'unhans[ray]'.") from error
+    try:
+        # without an address Ray would join any cluster that somebody runs on this machine
+        context = ray.init(address=parallel.address or "local", log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"no Ray cluster answers at parallel.address={parallel.address}: {error}") from error
+    run = ray.remote(_run)
+    with context:
+        yield _Cluster(
+            lambda job, task: run.remote(job, task).future(),
+            lambda: ray.cluster_resources().get("CPU", 1),
+            parallel.n_jobs,
+        )
+
+
+@contextmanager
+def _on_dask(parallel: Parallel) -> Iterator[Workers]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigurationError("parallel.backend=dask needs Dask: pip install 'unhans[dask]'.") from error
+    address, jobs = parallel.address, parallel.n_jobs
+    try:
+        client = Client(address) if address else Client(n_workers=jobs, threads_per_worker=1)
+    except OSError as error:
+        raise ConfigurationError(f"no Dask scheduler answers at parallel.address={address}: {error}") from error
+    with client:
+        yield _Cluster(client.get_executor(pure=False).submit, lambda: sum(client.nthreads().values()), jobs)
+
+
+def _run(job: Job, task: Any) -> Any:
+    return job(task)

@@ -17,7 +17,9 @@ from unhans.artifacts.case import Case
 from unhans.artifacts.examine import examine, work
 from unhans.artifacts.examine_class import CHOSEN_ON, Plan, examine_class
 from unhans.artifacts.sampling import evenly
+from unhans.artifacts.subtraction import Truth
 from unhans.data import Planted, Union, bench_of, planted_in
+from unhans.data.affection import by_picture
 from unhans.experiment.case_files import Tested, case_files, load_case, load_cases, remove_cases, save_case
 from unhans.experiment.clustered import Clustered
 from unhans.experiment.known import known
@@ -75,7 +77,7 @@ class Proving:
 
     def fills(self, label: int) -> tuple[str, ...]:
         """Return how the artifact is removed; a planted one truly, besides."""
-        return tuple(dict.fromkeys((*self.question.fills, *["truth"] * self._carries(label))))
+        return tuple(dict.fromkeys((*self.question.fills, *["truth"] * self._is_planted(label))))
 
     def work(self, label: int) -> int:
         """Return about how many images the experiment with the given artifact predicts, for a progress bar."""
@@ -87,6 +89,8 @@ class Proving:
         seen = np.concatenate([self.others(label), np.flatnonzero(self.both.labels == label)])
         question = self.question.key(self.subject.data.image_size)
         own = question | {"seed": self.subject.seed, "images": self.both.fingerprint(seen)}
+        if self.question.given is not None:
+            own |= {"carriers": int(self._carriers(label).sum())}
         return {**analysis, "effect": own}
 
     def finished(self, label: int, key: Mapping[str, Any]) -> list[Tested]:
@@ -121,8 +125,22 @@ class Proving:
         seconds = time.perf_counter() - began
         return save_case(files, case, None, self.subject.data.classes, None, key, seconds=seconds)
 
-    def _carries(self, label: int) -> bool:
+    def _carriers(self, label: int) -> NDArray[np.bool_]:
+        """Which samples (N,) carry the given artifact: the planted one's carriers if it is that one, else none."""
+        data, given = self.subject.data, self.question.given
+        assert given is not None
+        splits, size = {"train": data.train_set, "val": data.val_set}, (data.image_size, data.image_size)
+        found = by_picture(given, label, self.subject.classes[label], self.question.description, splits, size)
+        return np.concatenate([found.carriers[split] for split in splits])
+
+    def _is_planted(self, label: int) -> bool:
+        """Whether the artifact that is tested is taken for the planted one."""
+        if self.question.given is not None:
+            return bool(self._carriers(label).any())
         return self.planted is not None and self.planted.target == label
+
+    def _truth(self, label: int) -> Truth | None:
+        return self.planted.truth if self.planted is not None and self._is_planted(label) else None
 
     def _examined(self, found: Clustered) -> list[Case]:
         label, asked = found.suspicion.label, self.question
@@ -135,26 +153,25 @@ class Proving:
             mask=asked.mask,
             seed=self.subject.seed,
         )
-        truth = self.planted.truth if self.planted is not None and self._carries(label) else None
-        others = self.others(label)
+        others, truth = self.others(label), self._truth(label)
         return examine_class(self.bench, found.sample, found.candidates, plan, others, self.splits, truth)
 
     def _given(self, label: int) -> Case:
-        """Test the given artifact; samples of the class carry it where the data say so."""
+        """Test the given artifact; samples of the class carry it where it is the planted one."""
         index, name = np.flatnonzero(self.both.labels == label), self.subject.classes[label]
         return examine(
             self.bench,
             torch.empty(0, 3, 1, 1),
             index,
             np.zeros((0, 1, 1), dtype=np.float32),
-            self.both.carriers[index],
+            self._carriers(label)[index],
             label,
             name,
             given=self.question.given,
             description=self.question.description,
             others=self.others(label),
             splits=self.splits,
-            truth=self.planted.truth if self.planted is not None and self._carries(label) else None,
+            truth=self._truth(label),
             samples=self.question.samples,
             fills=self.fills(label),
             advance=lambda samples: self.say(f"testing class {name}", samples),

@@ -30,7 +30,7 @@ def repair(
     tuning: FineTuning,
     start: Start | None = None,
     methods: Sequence[str] = tuple(METHODS),
-    seeds: Sequence[int] = (0, 1),
+    seeds: Sequence[int] = (0, 1, 2),
     artifact: str | None = None,
     classes: Sequence[str] | None = None,
     placement: Placement = "top_left",

@@ -17,11 +17,13 @@ from unhans.experiment.check import check
 from unhans.experiment.console import CONSOLE
 from unhans.experiment.fine_tuning import FineTuning, fine_tuning_of
 from unhans.experiment.outcomes import POST_HOC
-from unhans.experiment.resumption import of_checkpoint
+from unhans.experiment.resumption import with_run
 from unhans.experiment.start import Fresh, Given, Start, Trained
 from unhans.experiment.subject import Subject
 from unhans.models import load_network
 from unhans.store import replacing
+
+OF_THE_RUN = ("data", "artifact", "model", "optimizer")  # the schedule fits this command's trainer
 
 
 def train_and_repair(cfg: DictConfig) -> dict[str, float]:
@@ -31,7 +33,7 @@ def train_and_repair(cfg: DictConfig) -> dict[str, float]:
     training, the network is first trained on the data as they are, in `out/start`.
     """
     began = time.perf_counter()
-    cfg = of_checkpoint(cfg)
+    cfg = with_run(cfg, OF_THE_RUN)
     check(cfg)
     run, tuning, device = build(cfg.repair), fine_tuning_of(cfg), device_of(cfg.trainer.accelerator)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

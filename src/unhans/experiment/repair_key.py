@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class Keys:
         key = {
             "method": method,
             "seed": seed,
-            "weights": weights_of(self.start.network(seed)),
+            "drawn": self.subject.seed,  # assessed samples and resamples
+            "weights": self._weights(seed),
             "data": self._data,
             "artifact": self._artifact,
             "settings": self.settings.key(method) | {"attribution": self.subject.attribution.description},
@@ -46,6 +48,11 @@ class Keys:
         if method in POST_HOC or self.tuning is None:  # without one nothing is trained
             return key
         return key | {"training": {**self.tuning.settings, "batch_size": self.subject.data.batch_size}}
+
+    @cached_property
+    def _weights(self) -> Callable[[int], str]:
+        """From a seed to the weights that all methods begin with; making a network and reading it takes seconds."""
+        return cache(lambda seed: weights_of(self.start.network(seed)))
 
     @cached_property
     def _data(self) -> dict[str, str]:

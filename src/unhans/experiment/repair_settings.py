@@ -19,11 +19,11 @@ AUTO = "auto"
 class Settings:
     """How networks are repaired and assessed; raises ConfigurationError for what cannot be.
 
-    layer: name of the layer that ClArC corrects, "auto" for the one whose concept separates held-out samples best;
-    estimator, spatial: of the concept; concept: which samples it is fitted on, see `unhans.experiment.concepts`;
-    samples: with and without the artifact, at most so many of each; strength: of P-ClArC, in (0, 1]; weight: of the
-    relevance in the loss of right-for-the-right-reasons training; images: validation images that a network is assessed
-    on, at most; keep: epochs whose heatmaps are kept.
+    layer: name of the layer that ClArC corrects, "auto" for the one with which least of the effect is left, of those
+    whose concept tells held-out samples apart best; estimator, spatial: of the concept; concept: which samples it is
+    fitted on, see `unhans.experiment.concepts`; samples: with and without the artifact, at most so many of each;
+    strength: of P-ClArC, in (0, 1]; weight: of the relevance in the loss of right-for-the-right-reasons training;
+    images: validation images that a network is assessed on, at most; keep: epochs whose heatmaps are kept.
     """
 
     layer: str = AUTO

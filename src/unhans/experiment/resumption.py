@@ -1,54 +1,64 @@
-"""The configuration of a checkpoint's run, where training goes on with its network."""
+"""A command about a checkpoint: its run's configuration, with what the command gives instead."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from hydra import compose, initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, open_dict
 
 from unhans.experiment.check import ConfigurationError
 from unhans.experiment.saved import saved_config
 
-OF_THE_RUN = ("data", "artifact", "model", "optimizer")
+CHOICE = "of_the_checkpoint"  # the option of a group that stands for what the run had
 
 
-def of_checkpoint(cfg: DictConfig) -> DictConfig:
-    """Return the configuration with data, artifact, model and optimizer of the checkpoint's run.
+def with_run(cfg: DictConfig, groups: Sequence[str]) -> DictConfig:
+    """Return the command's configuration with groups such as "data" of the run that wrote its checkpoint.
 
-    What is given on the command line goes first: a group (`data=…`) instead of the run's, a value (`data.root=…`) in
-    it. Without a checkpoint, and without a configuration beside it where data and model are given, nothing changes.
-    Raises ConfigurationError where there is no checkpoint of that name, or no configuration beside it.
+    What the run saved becomes an option of each group, and Hydra composes the command again with these options chosen:
+    so its rules hold for what the command gives, a group (`data=…`) in place of the run's and a value (`+data.root=…`)
+    in it. What the run was is in its saved configuration alone: neither its overrides, which do not lie beside a
+    checkpoint everywhere, nor defaults that have changed since are looked at.
+
+    Raises:
+        ConfigurationError: there is no such checkpoint, or no configuration beside it and data or model are not given.
     """
-    if cfg.ckpt is None:
-        return cfg
-    given = given_keys()
-    saved = saved_config(_existing(cfg.ckpt))
-    if saved is None:
-        if {"data", "model"} <= given:
-            return cfg
-        raise ConfigurationError(f"ckpt={cfg.ckpt} has no config.yaml beside it; give model=… and data=… as well.")
-    merged = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
-    for group in OF_THE_RUN:
-        if group not in given:
-            merged[group] = _with_values(OmegaConf.create(saved.get(group) or {}), cfg, group, given)
-    OmegaConf.set_struct(merged, True)
-    return merged
+    if cfg.ckpt is not None:
+        given = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+        chosen = {one.key_or_group for one in given}
+        saved = saved_config(_existing(cfg.ckpt))
+        if saved is None and not {"data", "model"} <= chosen:
+            raise ConfigurationError(f"ckpt={cfg.ckpt} has no config.yaml beside it; give model=… and data=… as well.")
+        if saved is not None:
+            taken = {group: saved.get(group) or {} for group in groups if group not in chosen}
+            for group, node in taken.items():
+                ConfigStore.instance().store(CHOICE, node, group=group)
+            cfg = _composed([*(f"{group}={CHOICE}" for group in taken), *(_line(one, groups) for one in given)])
+    with open_dict(cfg):
+        cfg.update({group: {} for group in groups if not cfg.get(group)})  # nothing chosen, as by artifact=none
+    return cfg
 
 
-def _with_values(node: DictConfig, cfg: DictConfig, group: str, given: set[str]) -> DictConfig:
-    """The run's group with the values that were given on the command line."""
-    for path in given:
-        if path.startswith(f"{group}."):
-            OmegaConf.update(node, path.removeprefix(f"{group}."), OmegaConf.select(cfg, path), force_add=True)
-    return node
+def _line(override: Override, groups: Sequence[str]) -> str:
+    """An override as it was given; the command added a value that the run may have (+), or changed it."""
+    line = override.input_line
+    in_group = override.key_or_group.split(".")[0] in groups
+    return f"+{line}" if in_group and override.is_add() and not override.is_force_add() else line
 
 
-def given_keys() -> set[str]:
-    """Return the groups and keys that the command line names; none where no command runs."""
-    if not HydraConfig.initialized():
-        return set()
-    return {override.split("=", 1)[0].lstrip("+~") for override in HydraConfig.get().overrides.task}
+def _composed(overrides: list[str]) -> DictConfig:
+    name = HydraConfig.get().job.config_name
+    if GlobalHydra.instance().is_initialized():
+        return compose(name, overrides)
+    with initialize_config_module("unhans.conf", version_base="1.3"):  # in a worker of a sweep's launcher
+        return compose(name, overrides)
 
 
 def _existing(ckpt: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +68,7 @@ class _Run:
     begun: dict[int, Path]  # folders of the classes that are handed in and not finished
     refused: Counter[str] = field(default_factory=Counter)  # why, and how many classes
     explaining: dict[int, float] = field(default_factory=dict)  # seconds, by label
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, steps: list[Step], parallel: Parallel) -> None:
         """Explain class after class and hand each to the workers; classes that are explained already go first."""
@@ -130,17 +133,20 @@ class _Run:
         self._add(result)
 
     def _given_up(self, job: ClassJob, error: BaseException) -> None:
-        """Report a class whose workers died; since no finding is saved, the next run tries again."""
-        reason = (
-            f"its worker died twice ({type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''})"
-        )
+        """Report a class that has no result; since no finding is saved, the next run tries again."""
+        what = "its worker died twice" if isinstance(error, BrokenExecutor) else "its worker could not do it"
+        text = str(error).strip().splitlines()
+        reason = f"{what} ({type(error).__name__}{f': {text[0][:200]}' if text else ''})"
         self._add(Finding(job.label, job.name, refused=reason))
 
     def _add(self, finding: Finding) -> None:
-        self.findings.append(finding)
-        self.begun.pop(finding.label, None)
-        self.bars.clustered(finding.name)
-        if finding.refused:
-            self.refused[finding.refused] += 1
-            if self.refused[finding.refused] == 1:
-                CONSOLE.print(f"[yellow]not ranked:[/] class {escape(repr(finding.name))}: {escape(finding.refused)}")
+        """Add a finding; called by the thread that explains and by that of the class jobs."""
+        with self.lock:
+            self.findings.append(finding)
+            self.begun.pop(finding.label, None)
+            self.bars.clustered(finding.name)
+            if finding.refused:
+                self.refused[finding.refused] += 1
+                if self.refused[finding.refused] == 1:
+                    name = escape(repr(finding.name))
+                    CONSOLE.print(f"[yellow]not ranked:[/] class {name}: {escape(finding.refused)}")

@@ -106,7 +106,7 @@ class Tutoring:
     def _watch(self) -> MaskRelevance:
         """Follow the relevance inside the artifact on validation samples that carry it, else on training samples.
 
-        Where none is known to carry it, it is pasted on validation images of its class.
+        Where none is known to carry it, it is pasted on validation images of its class, or of all where that has none.
         """
         one, data, settings = self.affected, self.subject.data, self.settings
         options = {
@@ -123,10 +123,10 @@ class Tutoring:
             if len(chosen):
                 masks = partial(_masks_of, one, split)
                 return MaskRelevance(masks=masks, indices=chosen, dataset=dataset, **options)
-        own = np.flatnonzero(data.val_set.labels == one.label)
-        return MaskRelevance(
-            artifact=one.artifact, indices=drawn(own, FIXED, self.subject.seed), dataset=data.val_set, **options
-        )
+        pool = np.flatnonzero((data.val_set.labels >= 0) & ~data.val_set.unreadable.numpy())
+        own = pool[data.val_set.labels[pool] == one.label]
+        chosen = drawn(own if len(own) else pool, FIXED, self.subject.seed)
+        return MaskRelevance(artifact=one.artifact, indices=chosen, dataset=data.val_set, **options)
 
 
 def points_of(curve: ValidationCurve, watch: MaskRelevance | None) -> tuple[Point, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from unhans.artifacts.estimate import estimate
 from unhans.artifacts.interval import Interval
 from unhans.artifacts.seeds import over_seeds
 from unhans.report.canvas import QUIET, REST, TEXT, page
@@ -42,8 +43,8 @@ class Curve(NamedTuple):
 def relevance_figure(outcomes: Iterable[OutcomeLike], subtitle: str = "") -> Figure:
     """Draw the share of relevance inside the artifact's mask over the epochs of every method that trains.
 
-    Beside it accuracies, where they were measured. Bands are 95 % intervals over seeds, or over samples where there is
-    one seed and the points have a `relevance_interval`.
+    Beside it accuracies, where they were measured. Bands are 95 % intervals over seeds and, where the points have a
+    `relevance_interval`, over samples.
 
     Raises:
         ValueError: no outcome has a point with relevance.
@@ -85,7 +86,7 @@ def curves_basis(curves: Sequence[Curve]) -> str:
         "Share of the positive relevance for the artifact's class, on fixed samples that carry the artifact; epoch 0 "
     )
     if seeds > 1:
-        return f"{start}is before training. Means over {seeds} seeds, bands: 95 % intervals over the seeds."
+        return f"{start}is before training. Means over {seeds} seeds, bands: 95 % intervals over seeds and samples."
     if any(interval for curve in curves for interval in curve.intervals):
         return f"{start}is before training. One seed, bands: 95 % intervals over the samples."
     return f"{start}is before training. One seed: nothing is known about the spread."
@@ -95,9 +96,19 @@ def _curve_of(method: str, runs: Sequence[OutcomeLike], field: str) -> Curve:
     values = [{point.epoch: point for point in run.curve if getattr(point, field) is not None} for run in runs]
     epochs = sorted(set.intersection(*(set(each) for each in values)))
     rows = [[getattr(each[epoch], field) for each in values] for epoch in epochs]
-    alone = [getattr(values[0][epoch], f"{field}_interval", None) for epoch in epochs]
-    bands = [over_seeds(row, bounds=(0, 1))[1] for row in rows] if len(runs) > 1 else alone
+    bands = [_band([each[epoch] for each in values], field) for epoch in epochs]
     return Curve(method, epochs, [float(np.mean(row)) for row in rows], bands, len(runs))
+
+
+def _band(points: Sequence[Any], field: str) -> Interval | None:
+    """The interval over seeds and samples; over seeds alone where that over samples is not known."""
+    values, own = (
+        [getattr(point, field) for point in points],
+        [getattr(one, f"{field}_interval", None) for one in points],
+    )
+    if all(own):
+        return estimate(values, own, 0, (0, 1)).interval
+    return over_seeds(values, (0, 1))[1] if len(values) > 1 else None
 
 
 def _curve(axes: Axes, curve: Curve) -> None:

@@ -46,8 +46,7 @@ RUN_COLUMNS = (
 def repair_rows(outcomes: Iterable[OutcomeLike]) -> list[Row]:
     """Return every method, over its seeds, as a row of `REPAIR_COLUMNS` in plain values; None where nothing is known.
 
-    Shares are in [0, 1]. `_interval_of` says whether an interval is over seeds or, where they say nothing about the
-    spread, over the samples of the first.
+    Shares are in [0, 1]. `_interval_of` says what an interval is over: seeds and samples or, of one seed, samples.
     """
     return [_summary_row(summary) for summary in summaries(outcomes)]
 

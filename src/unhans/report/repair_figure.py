@@ -58,7 +58,7 @@ def repair_figure(outcomes: Iterable[OutcomeLike], subtitle: str = "") -> Figure
     found = summaries(outcomes)
     panels = [panel for panel in PANELS if any(getattr(one, panel.field) for one in found)]
     dashed = "Dashed: before any repair. " if any(one.method == BEFORE for one in found) else ""
-    note = wrapped(f"{dashed}{basis(found, marked=False)}", LINE)
+    note = wrapped(f"{dashed}{basis(found)}", LINE)
     foot = FOOT + 0.13 * note.count("\n")
     height = HEAD + ROW * len(found) + foot
     figure = page(WIDTH, height)

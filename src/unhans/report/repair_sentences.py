@@ -37,20 +37,14 @@ def group_said(group: tuple[str, bool]) -> str:
     return f"{name!r}, {'artifact added' if added else 'unaltered'}"
 
 
-def basis(found: Iterable[Summary], marked: bool = True) -> str:
-    """Say what all numbers are of: images and seeds, and what the intervals are over.
-
-    marked: intervals over samples beside others over seeds have a star.
-    """
+def basis(found: Iterable[Summary]) -> str:
+    """Say what all numbers are of: images and seeds, and what the intervals are over."""
     found = list(found)
     seeds = sorted({one.seeds for one in found})
     n = found[0].clean.n
     said = f"{seeds[0]} seed{'s' * (seeds[0] != 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    either = "*" if marked else "or"
-    seeded = "over the seeds on these images (Student's t)"
-    both = f"{seeded}, {either} over the samples where there is one seed or all agree"
     alone = "over the samples: one seed does not tell how much another training would differ"
-    over = f"95 % intervals {alone if seeds == [1] else both}"
+    over = f"95 % intervals {alone if seeds == [1] else 'over seeds and samples'}"
     first = f"n = {n} validation images, Δp on n = {found[0].effect.n} of other classes; {said}; {over}."
     return " ".join((first, *dict.fromkeys(remark for one in found for remark in one.remarks)))
 

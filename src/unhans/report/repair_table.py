@@ -17,7 +17,6 @@ from unhans.report.percent import percent, percent_range
 from unhans.report.repair_rows import Summary, summaries
 from unhans.report.repair_sentences import UNNAMED, Named, basis, group_said, reduced_said, repair_sentences
 from unhans.report.repaired import OutcomeLike, short_name
-from unhans.report.table_two import mark_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -69,21 +68,17 @@ def _reliance(found: Sequence[Summary]) -> Table:
 
 
 def _share(value: Estimate | None, digits: int = 1) -> Text:
-    return (
-        Text(UNKNOWN)
-        if value is None
-        else _two(percent(value.mean, digits), percent_range(value.interval, digits), value)
-    )
+    return Text(UNKNOWN) if value is None else _two(percent(value.mean, digits), percent_range(value.interval, digits))
 
 
 def _number(value: Estimate | None, write: Callable[[float], str]) -> Text:
     if value is None:
         return Text(UNKNOWN)
-    return _two(write(value.mean), "[{}, {}]".format(*map(write, value.interval)), value)
+    return _two(write(value.mean), "[{}, {}]".format(*map(write, value.interval)))
 
 
-def _two(value: str, interval: str, estimate: Estimate) -> Text:
-    return Text.assemble(value, (f"\n{interval}{mark_of(estimate)}", "dim"))
+def _two(value: str, interval: str) -> Text:
+    return Text.assemble(value, (f"\n{interval}", "dim"))
 
 
 def _reduced(one: Summary) -> Text:

@@ -86,20 +86,12 @@ def pattern_sentences(found: TableTwo) -> list[str]:
 
 def table_two_basis(found: TableTwo) -> str:
     """Say how many images and seeds the numbers are of, and what the intervals are over."""
-    cell, spreads = found.cells["A", "A"], {each.of for each in found.cells.values()}
+    cell = found.cells["A", "A"]
     seeds = f"{cell.seeds} seed{'s' * (cell.seeds != 1)}"
     images = f"n = {cell.n} validation images, {seeds}; 95 % intervals"
-    seeded = "over the seeds on these images (Student's t)"
-    if spreads == {"seeds"}:
-        return f"{images} {seeded}."
     if cell.seeds == 1:
         return f"{images} over the images (Wilson): one seed does not tell how much another training would differ."
-    return f"{images} {seeded}; * over the images (Wilson), as all seeds gave the same."
-
-
-def mark_of(value: Estimate) -> str:
-    """Return the mark of an interval over samples beside others over seeds."""
-    return "*" if value.seeds > 1 and value.of == "samples" else ""
+    return f"{images} over seeds (Student's t) and images (Wilson)."
 
 
 def table_two_rows(outcomes: Iterable[OutcomeLike]) -> list[Row]:
@@ -115,7 +107,7 @@ def write_table_two(path: str | os.PathLike[str], outcomes: Iterable[OutcomeLike
 
 
 def _cell(value: Estimate) -> Text:
-    return Text.assemble(percent(value.mean), (f"\n{percent_range(value.interval)}{mark_of(value)}", "dim"))
+    return Text.assemble(percent(value.mean), (f"\n{percent_range(value.interval)}", "dim"))
 
 
 def _with(found: TableTwo) -> str:
@@ -139,5 +131,5 @@ def _without(found: TableTwo) -> str:
 def _pair(found: TableTwo, images: str) -> str:
     first, second = (percent(found.cells[letter, images].mean) for letter in ("B", "A"))
     gain = found.gains[images]
-    kind = f"paired over {gain.seeds} seeds" if gain.of == "seeds" else "two shares of the same images, Newcombe"
-    return f"{first} against {second}, a difference of {points(gain.mean, gain.interval)} ({kind})"
+    over = "two shares of the same images" if gain.seeds == 1 else f"paired over {gain.seeds} seeds and by image"
+    return f"{first} against {second}, a difference of {points(gain.mean, gain.interval)} ({over}, Newcombe)"

@@ -40,7 +40,7 @@ def trade_off_figure(outcomes: Iterable[OutcomeLike], subtitle: str = "") -> Fig
     for number, one in enumerate(found):
         _key(figure, one, 0.79 - KEY / HEIGHT * number)
     dashed = "Dashed: before any repair. " if any(one.method == BEFORE for one in found) else ""
-    note = wrapped(f"{dashed}{basis(found, marked=False)}", 128)
+    note = wrapped(f"{dashed}{basis(found)}", 128)
     figure.text(0.02, 0.12 / HEIGHT, note, va="bottom", **(TEXT | {"color": QUIET}))
     return figure
 

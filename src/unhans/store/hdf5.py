@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,12 +118,16 @@ def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         with h5py.File(path, "r", locking=False) as file:
             _check_format(path, file)
             yield file
-    except (KeyError, RuntimeError) as error:  # what h5py raises for incomplete files
-        raise _damaged(path) from error
-    except OSError as error:
-        if error.errno is not None:  # not about the content
+    except (KeyError, RuntimeError, OSError) as error:
+        if not _of_content(error):
             raise
         raise _damaged(path) from error
+
+
+def _of_content(error: Exception) -> bool:
+    """Tell whether h5py raised an error about what a file holds: neither the system, nor who reads it."""
+    *_, (last, _) = traceback.walk_tb(error.__traceback__)
+    return "h5py" in last.f_code.co_filename and getattr(error, "errno", None) is None
 
 
 def write_json(group: h5py.Group, name: str, values: Any) -> None:

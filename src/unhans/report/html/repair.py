@@ -20,7 +20,6 @@ from unhans.report.table_two import (
     VALIDATED,
     accuracies,
     has_table_two,
-    mark_of,
     pattern_sentences,
     table_two_basis,
 )
@@ -106,7 +105,7 @@ def _table_two(outcomes: Sequence[OutcomeLike]) -> str:
 
 
 def _accuracy(value: Estimate, images: str) -> str:
-    ends = f'<span class="quiet">{percent_range(value.interval)}{mark_of(value)}</span>'
+    ends = f'<span class="quiet">{percent_range(value.interval)}</span>'
     return f'<td data-title="{escape(VALIDATED[images])}"><b>{percent(value.mean)}</b> {ends}</td>'
 
 

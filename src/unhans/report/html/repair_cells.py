@@ -16,7 +16,6 @@ from unhans.report.repair_look import pen_of
 from unhans.report.repair_rows import Summary
 from unhans.report.repair_sentences import group_said, reduced_said
 from unhans.report.repaired import BEFORE
-from unhans.report.table_two import mark_of
 
 
 class Column(NamedTuple):
@@ -74,7 +73,7 @@ def _cell(one: Summary, column: Column, found: Sequence[Summary]) -> str:
     value: Estimate | None = getattr(one, column.field)
     if value is None:
         return f'<td data-title="{column.heading}">{UNKNOWN}</td>'
-    ends = f'<span class="quiet">{column.ends(value.interval)}{mark_of(value)}</span>'
+    ends = f'<span class="quiet">{column.ends(value.interval)}</span>'
     group = f'<span class="quiet">{escape(group_said(one.group))}</span>' if column.field == "worst" else ""
     plot = _plot(value, column, found)
     return f'<td data-title="{column.heading}">{column.write(value.mean)}{plot}{ends}{group}</td>'

@@ -1,0 +1,47 @@
+"""What is followed while a network is repaired."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from numpy.random import default_rng
+from torch import nn
+
+from unhans.artifacts import Border
+from unhans.attribution import Relevance
+from unhans.data import Arrays, Collection, ImageData
+from unhans.data.affection import by_picture
+from unhans.data.source import numbered
+from unhans.experiment.repair_settings import Settings
+from unhans.experiment.subject import Subject
+from unhans.experiment.tutoring import Tutoring
+
+SIDE, LABEL, NAMES = 16, 1, ["ant", "bee", "cat"]
+
+
+class OneSided(ImageData):
+    """Three classes, the second without validation images."""
+
+    def load(self):
+        return self._part(np.arange(60) % 3), self._part(np.arange(30) % 2 * 2)
+
+    def _part(self, labels):
+        pixels = default_rng(len(labels)).integers(180, size=(len(labels), SIDE, SIDE, 3), dtype=np.uint8)
+        return Collection(Arrays(pixels, numbered(f"s{len(labels)}", len(labels))), labels, NAMES)
+
+
+def test_a_class_without_validation_images_is_followed_on_those_of_others():
+    data = OneSided(image_size=SIDE, mean=[0.5] * 3, std=[0.25] * 3)
+    data.setup()
+    assert not (data.val_set.labels == LABEL).any()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 3))
+    subject = Subject(network, data, "train", None, Relevance(), 16, torch.device("cpu"), seed=0, out=None)
+    splits = {"train": data.train_set, "val": data.val_set}
+    affected = by_picture(Border("bee"), LABEL, "bee", "a border", splits, (SIDE, SIDE))
+    watch = Tutoring(subject, SimpleNamespace(epochs=2), affected, Settings(), None, None)._watch()
+    followed = watch.wanted.of(data.val_set, data.val_set.labels)
+    assert followed.label == LABEL
+    assert len(followed.index) == 30
+    assert followed.mask[:, 0].all()
