@@ -87,13 +87,23 @@ class ArtifactMonitor(Audit):
             self.tracked = tracked(self.artifacts, planted_in(self.dataset), self.names)
             known = [each.name for each in self.tracked]
             self._indices = {each.name: index for each in self.tracked if (index := self._restored(each)) is not None}
-            self._indices = self.choose() | self._indices
+            self._indices = self._rehearsed(self.choose() | self._indices)
             if set(self.added) != set(known):  # a resumed run with other artifacts begins new curves
                 self.epochs, self.added, self.removed = [], {name: [] for name in known}, {}
+            self._check_fixed(next(iter(self._indices.values()))[:1])
             for each in self.tracked:
                 check_one(each, self._bench(network, device), self._indices[each.name])
         except ValueError as error:
             raise MisconfigurationException(f"ArtifactMonitor: {error}") from error
+
+    def forget(self) -> None:
+        """Forget the samples and the curves."""
+        super().forget()
+        self.epochs, self.added, self.removed, self._affected = [], {}, {}, {}
+
+    def _rehearsed(self, chosen: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        """The samples of every artifact: in a rehearsal a few."""
+        return {name: index[: self.few] for name, index in chosen.items()} if self.rehearsal else chosen
 
     def _restored(self, each: Tracked) -> NDArray[np.int64] | None:
         """The samples of an earlier fit or checkpoint, where they are still of other classes."""
