@@ -26,6 +26,7 @@ from unhans.artifacts.verdict import MINIMUM
 from unhans.data import bench_of, pixel_scale, planted_in
 from unhans.data.benches import SAMPLES, class_names
 from unhans.report import monitor_figure
+from unhans.report.loggers import logger_keys
 from unhans.report.measures import PROBABILITY, SHARE
 from unhans.store import write_csv, write_figure
 
@@ -146,8 +147,9 @@ class ArtifactMonitor(Audit):
         write_csv(folder / "effects.csv", COLUMNS, rows_of(self.epochs, targets, self.added, self.removed))
         write_figure(folder / "effect.png", monitor_figure(self.epochs, self._captioned(), MINIMUM))
         scalars: dict[str, float] = {}
+        keys = logger_keys({name: name for name in found})
         for name, pair in found.items():
-            scalars |= scalars_of(f"effect/{name}", pair)
+            scalars |= scalars_of(f"effect/{keys[name]}", pair)
         figures = {"effect/curves": folder / "effect.png"}
         self.publish(trainer, scalars, figures)
         for each in self.tracked:

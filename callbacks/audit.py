@@ -46,6 +46,16 @@ class Audit(Callback):
     The numbers that an audit logs are in `trainer.callback_metrics` as well, so that `ModelCheckpoint`, `EarlyStopping`
     and sweeps can watch them; callbacks that do must come after it.
 
+    In a training of several processes all of them wait until an audit is over, in a process group of their own: it may
+    take longer than the time-out of the training's. What an audit measured is in the `callback_metrics` of every one.
+    The batch norm statistics are those of the first process, as in a checkpoint.
+
+    The weights are those that training goes on with. Where a callback averages them (`WeightAveraging`,
+    `EMAWeightAveraging`), that is not the average, which is in the network only while it is validated and after
+    training; with `StochasticWeightAveraging` it is the average in the additional epoch for batch norm.
+
+    With `Trainer(fast_dev_run=True)` a few samples of one class are audited, and no file is left.
+
     Args:
         network: name of the network inside the LightningModule, "" for the module itself.
         dataset: "train" or "val" for the trainer's own, or a data set of (image, label, …) items.

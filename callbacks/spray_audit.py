@@ -487,7 +487,7 @@ class SpRAyAudit(Audit):
             "audit/failures": float(self.failures),
         }
         fresh = [entry for entry in self.ranking if entry.label in self._now]  # others were measured before
-        scalars |= chartable(fresh, self.cases) | self.charted()
+        scalars |= chartable(fresh, self.cases, pages.keys) | self.charted()
         self.publish(trainer, scalars, pages.figures, pages.tables)
 
     def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
