@@ -87,7 +87,8 @@ class ArtifactMonitor(Audit):
             self.names = class_names(self.dataset, self.labels)
             self.tracked = tracked(self.artifacts, planted_in(self.dataset), self.names)
             known = [each.name for each in self.tracked]
-            self._indices = {each.name: index for each in self.tracked if (index := self._restored(each)) is not None}
+            self._indices = {name: index for name, index in self._indices.items() if name in known}
+            self._check_restored()
             self._indices = self._rehearsed(self.choose() | self._indices)
             if set(self.added) != set(known):  # a resumed run with other artifacts begins new curves
                 self.epochs, self.added, self.removed = [], {name: [] for name in known}, {}
@@ -106,12 +107,9 @@ class ArtifactMonitor(Audit):
         """The samples of every artifact: in a rehearsal a few."""
         return {name: index[: self.few] for name, index in chosen.items()} if self.rehearsal else chosen
 
-    def _restored(self, each: Tracked) -> NDArray[np.int64] | None:
-        """The samples of an earlier fit or checkpoint, where they are still of other classes."""
-        index = self._indices.get(each.name)
-        if index is None or index.max(initial=-1) >= len(self.labels) or (self.labels[index] == each.target).any():
-            return None
-        return index
+    def _fits(self, name: str, labels: NDArray[np.int64]) -> bool:
+        """Whether samples with these labels (n,) are of other classes than the artifact's."""
+        return not any((labels == each.target).any() for each in self.tracked if each.name == name)
 
     def choose(self) -> dict[str, NDArray[np.int64]]:
         """Draw the samples of other classes that each artifact is laid over; none that is known to carry it."""

@@ -163,12 +163,7 @@ class Audit(Callback):
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
         """Choose the samples where none are restored, and refuse before training what could not be audited later."""
-        if self._indices and not self._still_there():
-            LOG.warning(
-                "%s: the samples of an earlier fit or checkpoint have other labels in this data set; others are drawn, "
-                "and the audits begin anew.", type(self).__name__,
-            )  # fmt: skip
-            self.forget()
+        self._check_restored()
         self._indices = self._rehearsed(self._indices or self.choose())
         self._try_one(network, device)
 
@@ -188,12 +183,20 @@ class Audit(Callback):
         """Forget the samples and what was found in them: the data set is another one."""
         self._indices = {}
 
-    def _still_there(self) -> bool:
-        """Whether the samples have the labels that they were chosen by."""
-        return all(
-            index.max(initial=-1) < len(self.labels) and (self.labels[index] == label).all()
-            for label, index in self._indices.items()
-        )
+    def _check_restored(self) -> None:
+        """Begin anew where the samples of an earlier fit or checkpoint are others in this data set."""
+        inside = all(index.max(initial=-1) < len(self.labels) for index in self._indices.values())
+        if inside and all(self._fits(key, self.labels[index]) for key, index in self._indices.items()):
+            return
+        LOG.warning(
+            "%s: the samples of an earlier fit or checkpoint have other labels in this data set; others are drawn, "
+            "and the audits begin anew.", type(self).__name__,
+        )  # fmt: skip
+        self.forget()
+
+    def _fits(self, label: int, labels: NDArray[np.int64]) -> bool:
+        """Whether samples with these labels (n,) are what was drawn for a class."""
+        return bool((labels == label).all())
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""
