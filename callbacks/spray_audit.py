@@ -177,8 +177,6 @@ class SpRAyAudit(Audit):
         """Fix the samples; refuse images that cannot be brought to [0, 1] where artifacts are to be verified."""
         super().begin(network, device)
         self._records = {label: self._records.get(label, ClassRecord()) for label in sorted(self._indices)}
-        if self.rehearsal:
-            self.plan = replace(self.plan, samples=min(self.plan.samples, self.few))
         pool = np.concatenate(list(self._indices.values()))
         images, kept = reading.read(self.dataset, evenly(self.labels, pool, REFERENCE, self.seed))
         self._example = images[:1]
@@ -372,9 +370,9 @@ class SpRAyAudit(Audit):
         before = {label: each.last_test for label, each in self._records.items() if each.last_test is not None}
         turn = team.of_first(due(self._now, self.most, before, last))
         own = [label for label in turn if label in self._audited]
-        found = self._test_in_turn(
-            trainer, Verification(self.bench(network, device), self.dataset, self.plan), own, began
-        )
+        plan = replace(self.plan, samples=min(self.plan.samples, self.few)) if self.rehearsal else self.plan
+        verification = Verification(self.bench(network, device), self.dataset, plan)
+        found = self._test_in_turn(trainer, verification, own, began)
         of_all = {label: cases for each in self._exchange(team, found) for label, cases in each.items()}
         for label in set(self._now) - set(self._audited):
             self.cases.pop(label, None)

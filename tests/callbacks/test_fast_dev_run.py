@@ -57,6 +57,7 @@ def test_a_rehearsal_does_all_steps_on_a_few_samples_and_leaves_nothing(tmp_path
 
     train(TheirModule(), audits, tmp_path, max_epochs=1, data=data())  # the rehearsal leaves no trace
     assert {label: len(index) for label, index in audit._indices.items()} == {0: 16, 1: 16}
+    assert audit.plan.samples == 200
     assert evolution.epochs == monitor.epochs == [0]
     assert [point.n for point in relevance.points] == [3, 3]
     assert len(list(tmp_path.glob("audit/epoch_000/*.h5"))) == 2
