@@ -12,6 +12,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import network_of
+from unhans.callbacks.base import Callback
 from unhans.callbacks.batch import check_whole, first_image, training_set
 from unhans.callbacks.concept_data import ConceptData, Indices
 from unhans.callbacks.freezing import Freezing
@@ -32,7 +33,7 @@ WHO = "AClArC"
 BETWEEN = ("on_train_batch_start", "on_train_batch_end")  # hooks in which no step is computed
 
 
-class AClArC(pl.Callback):
+class AClArC(Callback):
     """Fine-tunes the layers above one with the artifact added to its features: augmentative ClArC [001; METHODS §5].
 
     At the start of training a concept activation vector v is fitted with the network as it then is; what lies below the

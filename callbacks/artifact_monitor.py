@@ -26,6 +26,7 @@ from unhans.artifacts.verdict import MINIMUM
 from unhans.data import bench_of, pixel_scale, planted_in, reading
 from unhans.data.benches import SAMPLES, class_names
 from unhans.report import monitor_figure
+from unhans.report.loggers import logger_keys
 from unhans.report.measures import PROBABILITY, SHARE
 from unhans.store import write_csv, write_figure
 
@@ -86,21 +87,29 @@ class ArtifactMonitor(Audit):
             self.names = class_names(self.dataset, self.labels)
             self.tracked = tracked(self.artifacts, planted_in(self.dataset), self.names)
             known = [each.name for each in self.tracked]
-            self._indices = {each.name: index for each in self.tracked if (index := self._restored(each)) is not None}
-            self._indices = self.choose() | self._indices
+            self._indices = {name: index for name, index in self._indices.items() if name in known}
+            self._check_restored()
+            self._indices = self._rehearsed(self.choose() | self._indices)
             if set(self.added) != set(known):  # a resumed run with other artifacts begins new curves
                 self.epochs, self.added, self.removed = [], {name: [] for name in known}, {}
+            self._check_fixed(next(iter(self._indices.values()))[:1])
             for each in self.tracked:
                 check_one(each, self._bench(network, device), self._indices[each.name])
         except ValueError as error:
             raise MisconfigurationException(f"ArtifactMonitor: {error}") from error
 
-    def _restored(self, each: Tracked) -> NDArray[np.int64] | None:
-        """The samples of an earlier fit or checkpoint, where they are still of other classes."""
-        index = self._indices.get(each.name)
-        if index is None or index.max(initial=-1) >= len(self.labels) or (self.labels[index] == each.target).any():
-            return None
-        return index
+    def forget(self) -> None:
+        """Forget the samples and the curves."""
+        super().forget()
+        self.epochs, self.added, self.removed, self._affected = [], {}, {}, {}
+
+    def _rehearsed(self, chosen: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        """The samples of every artifact: in a rehearsal a few."""
+        return {name: index[: self.few] for name, index in chosen.items()} if self.rehearsal else chosen
+
+    def _fits(self, name: str, labels: NDArray[np.int64]) -> bool:
+        """Whether samples with these labels (n,) are of other classes than the artifact's."""
+        return not any((labels == each.target).any() for each in self.tracked if each.name == name)
 
     def choose(self) -> dict[str, NDArray[np.int64]]:
         """Draw the samples of other classes that each artifact is laid over; none that is known to carry it."""
@@ -136,8 +145,9 @@ class ArtifactMonitor(Audit):
         write_csv(folder / "effects.csv", COLUMNS, rows_of(self.epochs, targets, self.added, self.removed))
         write_figure(folder / "effect.png", monitor_figure(self.epochs, self._captioned(), MINIMUM))
         scalars: dict[str, float] = {}
+        keys = logger_keys({name: name for name in found})
         for name, pair in found.items():
-            scalars |= scalars_of(f"effect/{name}", pair)
+            scalars |= scalars_of(f"effect/{keys[name]}", pair)
         figures = {"effect/curves": folder / "effect.png"}
         self.publish(trainer, scalars, figures)
         for each in self.tracked:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -16,9 +18,18 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
+from unhans.callbacks.base import Callback
 from unhans.callbacks.invisible import invisible
+from unhans.callbacks.processes import (
+    OthersFailedError,
+    Processes,
+    buffers_of_first,
+    most_seconds,
+    processes_of,
+    reduce_pending,
+)
 
 from unhans.attribution import Attribution, Relevance
 from unhans.data import reading
@@ -31,11 +42,21 @@ LOG = logging.getLogger("unhans")
 SHARDED = ("fsdp", "deepspeed", "modelparallel")
 
 
-class Audit(pl.Callback):
+class Audit(Callback):
     """Base of the audits: every n epochs, on fixed samples, invisible to training (laws 2, 3, 5).
 
     The numbers that an audit logs are in `trainer.callback_metrics` as well, so that `ModelCheckpoint`, `EarlyStopping`
     and sweeps can watch them; callbacks that do must come after it.
+
+    In a training of several processes all of them wait until an audit is over, in a process group of their own: it may
+    take longer than the time-out of the training's. What an audit measured is in the `callback_metrics` of every one.
+    The batch norm statistics are those of the first process, as in a checkpoint.
+
+    The weights are those that training goes on with. Where a callback averages them (`WeightAveraging`,
+    `EMAWeightAveraging`), that is not the average, which is in the network only while it is validated and after
+    training; with `StochasticWeightAveraging` it is the average in the additional epoch for batch norm.
+
+    With `Trainer(fast_dev_run=True)` a few samples of one class are audited, and no file is left.
 
     Args:
         network: name of the network inside the LightningModule, "" for the module itself.
@@ -56,6 +77,7 @@ class Audit(pl.Callback):
     """
 
     kind: ClassVar[str] = "audit"
+    shared: ClassVar[bool] = False  # whether every process of a training does a part; else the first does all
     usual: ClassVar[str | None] = "train"  # the split that needs no mention in the name; None: none is mentioned
     spent: ClassVar[WeakKeyDictionary[pl.Trainer, float]] = WeakKeyDictionary()  # seconds of all audits of a trainer
     known: ClassVar[WeakKeyDictionary[pl.Trainer, WeakSet[Audit]]] = WeakKeyDictionary()  # that it fitted with
@@ -95,6 +117,11 @@ class Audit(pl.Callback):
         self._epoch_began = 0.0
         self._spent_before = 0.0
         self.own = ""  # what the folder of this run is called, where none was given
+        self.rehearsal = False  # of `fast_dev_run`
+        self._scratch: TemporaryDirectory[str] | None = None  # its files
+        self._counted = 0  # failures that all processes know of
+        self._published: dict[str, float] = {}
+        self._limit = float("inf")  # seconds of an audit
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse strategies whose parameters could not be read later; another trainer gets a folder of its own."""
@@ -113,6 +140,9 @@ class Audit(pl.Callback):
         if any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
             name = type(trainer.strategy).__name__
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
+        if self.rehearsal or trainer.fast_dev_run:
+            self.forget()
+        self.rehearsal = bool(trainer.fast_dev_run)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a network that could not be audited; modules may make theirs in `setup` or `configure_model`."""
@@ -137,6 +167,8 @@ class Audit(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples; those of a resumed run are in its checkpoint."""
+        self._limit = most_seconds(trainer)
+        processes_of(trainer)  # on all of them, as the first call has to be
         with invisible(pl_module):
             self.dataset = self._dataset(trainer)
             self.labels = self._labels()
@@ -145,41 +177,60 @@ class Audit(pl.Callback):
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
         """Choose the samples where none are restored, and refuse before training what could not be audited later."""
-        if self._indices and not self._still_there():
-            LOG.warning(
-                "%s: the samples of an earlier fit or checkpoint have other labels in this data set; others are drawn, "
-                "and the audits begin anew.", type(self).__name__,
-            )  # fmt: skip
-            self.forget()
-        self._indices = self._indices or self.choose()
+        self._check_restored()
+        self._indices = self._rehearsed(self._indices or self.choose())
         self._try_one(network, device)
+
+    def _rehearsed(self, chosen: dict[int, NDArray[np.int64]]) -> dict[int, NDArray[np.int64]]:
+        """The samples to audit: in a rehearsal a few of one class."""
+        if not self.rehearsal:
+            return chosen
+        first = next(iter(chosen))
+        return {first: chosen[first][: self.few]}
+
+    @property
+    def few(self) -> int:
+        """How many samples of a class do for a rehearsal."""
+        return 2
 
     def forget(self) -> None:
         """Forget the samples and what was found in them: the data set is another one."""
         self._indices = {}
 
-    def _still_there(self) -> bool:
-        """Whether the samples have the labels that they were chosen by."""
-        return all(
-            index.max(initial=-1) < len(self.labels) and (self.labels[index] == label).all()
-            for label, index in self._indices.items()
-        )
+    def _check_restored(self) -> None:
+        """Begin anew where the samples of an earlier fit or checkpoint are others in this data set."""
+        inside = all(index.max(initial=-1) < len(self.labels) for index in self._indices.values())
+        if inside and all(self._fits(key, self.labels[index]) for key, index in self._indices.items()):
+            return
+        LOG.warning(
+            "%s: the samples of an earlier fit or checkpoint have other labels in this data set; others are drawn, "
+            "and the audits begin anew.", type(self).__name__,
+        )  # fmt: skip
+        self.forget()
+
+    def _fits(self, label: int, labels: NDArray[np.int64]) -> bool:
+        """Whether samples with these labels (n,) are what was drawn for a class."""
+        return bool((labels == label).all())
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""
         self._epoch_began, self._spent_before = time.perf_counter(), self.spent.get(trainer, 0.0)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Audit on the first process; the others go on to the next collective call and wait there.
-
-        A barrier here would deadlock with metrics that Lightning's progress bar synchronises on the first process.
-        """
+        """Audit; see `_run` for who does and who waits."""
         audits = self.spent.get(trainer, 0.0) - self._spent_before
         self.training_seconds += time.perf_counter() - self._epoch_began - audits
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
-        if trainer.is_global_zero:
-            self._run(trainer, pl_module)
+        self._run(trainer, pl_module)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Remove the files of a rehearsal."""
+        self._clear()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Remove the files of a rehearsal."""
+        self._clear()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples and the clocks."""
@@ -207,21 +258,56 @@ class Audit(pl.Callback):
         """Explain, analyse, write and log."""
         raise NotImplementedError
 
+    def team(self, trainer: pl.Trainer) -> Processes:
+        """Return the processes that do this audit together."""
+        return processes_of(trainer) if self.shared else Processes()
+
     def _run(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Law 3: a failure is logged with its trace and counted, and training goes on."""
-        began = time.perf_counter()
+        """Audit on the first process, on all where they share it, and end it together.
+
+        Called on all processes. Where these cannot meet, the others go on to the next collective call and wait there.
+        """
+        processes, began = processes_of(trainer), time.perf_counter()
+        if not processes.first and processes.group is None:
+            return
+        if processes.group is not None:
+            reduce_pending(trainer)
+        self._published, self._counted = {}, self.failures
         try:
-            with invisible(pl_module):
-                self.audit(trainer, self.network_in(pl_module))
+            if processes.first or self.shared:
+                self._attempt(trainer, pl_module)
+        finally:
+            self._close(trainer, processes)
+            seconds = time.perf_counter() - began
+            self.audit_seconds += seconds
+            self.spent[trainer] = self.spent.get(trainer, 0.0) + seconds
+
+    def _attempt(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Law 3: a failure is logged with its trace and counted, and training goes on."""
+        try:
+            network = self.network_in(pl_module)
+            with invisible(pl_module), buffers_of_first(network, self.team(trainer)):
+                self.audit(trainer, network)
+        except OthersFailedError:
+            LOG.warning("%s was given up after epoch %d: another process failed.", type(self).__name__,
+                        trainer.current_epoch)  # fmt: skip
         except Exception:
             self.failures += 1
             if self.on_error == "raise":
                 raise
             LOG.exception("%s failed after epoch %d; training goes on.", type(self).__name__, trainer.current_epoch)
-        finally:
-            seconds = time.perf_counter() - began
-            self.audit_seconds += seconds
-            self.spent[trainer] = self.spent.get(trainer, 0.0) + seconds
+
+    def _count_failures(self, team: Processes) -> None:
+        """Let every process of this audit know the failures so far."""
+        self.failures = self._counted = self._counted + sum(team.all(self.failures - self._counted))
+
+    def _close(self, trainer: pl.Trainer, processes: Processes) -> None:
+        """End an audit on all processes: they know the same failures and the same numbers afterwards."""
+        ends = processes.close((self._published, self.failures - self._counted))
+        self.failures = self._counted + sum(failed for _, failed in ends)
+        trainer.callback_metrics.update({key: torch.tensor(float(value)) for key, value in ends[0][0].items()})
+        if self.on_error == "raise" and self.failures > self._counted and sys.exc_info()[0] is None:
+            raise OthersFailedError(f"{type(self).__name__} failed on another process, which says why.")
 
     @contextmanager
     def forgiven(self, what: str) -> Iterator[None]:
@@ -248,7 +334,7 @@ class Audit(pl.Callback):
         """
         epoch = trainer.current_epoch if epoch is None else epoch
         scalars, figures, tables = (self._named(each or {}) for each in (scalars, figures, tables))
-        trainer.callback_metrics.update({key: torch.tensor(float(value)) for key, value in scalars.items()})
+        self._published |= scalars
         log_epoch(trainer.loggers, epoch, trainer.global_step, scalars, figures, tables)
 
     def _named(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,7 +347,7 @@ class Audit(pl.Callback):
         for label, indices in self._indices.items():
             images, _ = reading.read(self.dataset, indices[:1])
             if len(images):
-                self._check_fixed(images, indices[:1])
+                self._check_fixed(indices[:1])
                 try:
                     self.attribution.of(network)(images.to(device), label)
                 except ValueError as error:
@@ -270,8 +356,9 @@ class Audit(pl.Callback):
                     LOG.debug("The first sample could not be explained.", exc_info=True)  # the audit says and counts it
                 return
 
-    def _check_fixed(self, images: Tensor, indices: NDArray[np.int64]) -> None:
+    def _check_fixed(self, indices: NDArray[np.int64]) -> None:
         """Warn where a sample differs each time it is read (law 5)."""
+        images, _ = reading.read(self.dataset, indices)
         again, _ = reading.read(self.dataset, indices)
         if images.shape != again.shape or not torch.equal(images, again):
             LOG.warning(
@@ -300,6 +387,9 @@ class Audit(pl.Callback):
 
     def where(self, trainer: pl.Trainer) -> Path:
         """Return the folder of this run, which is made; it has the audit's name where it is the first one there."""
+        if self.rehearsal:
+            self._scratch = self._scratch or TemporaryDirectory(prefix="unhans-")
+            return Path(self._scratch.name)
         if self.folder is not None:
             folder = Path(self.folder)
             folder.mkdir(parents=True, exist_ok=True)
@@ -308,6 +398,11 @@ class Audit(pl.Callback):
         if not (self.own and (base / self.own).is_dir()):  # a resumed run goes on in its folder, if it is still there
             self.own = made_anew(base, self.name)
         return base / self.own
+
+    def _clear(self) -> None:
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
 
 def made_anew(base: Path, name: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
+from unhans.callbacks.base import Callback
 from unhans.callbacks.batch import check_images, first_image, training_set
 from unhans.callbacks.invisible import invisible
 from unhans.callbacks.pasting import laid, lasting, packed, scale_of, unpacked
@@ -25,7 +26,7 @@ WHO = "ArtifactAugmentation"
 _MANY = 2**31  # places to draw from where nobody knows how many samples there are
 
 
-class ArtifactAugmentation(pl.Callback):
+class ArtifactAugmentation(Callback):
     """Lays artifacts over the images of every training batch, before the training step sees them.
 
     Validation batches and the data set stay as they are: a batch gets its own pixels back after the step. What is

@@ -44,10 +44,11 @@ def write_course(folder: Path, followed: Sequence[Followed], act: Act) -> dict[s
 
 
 def _names(followed: Sequence[Followed]) -> list[str]:
-    """The class of each artifact, numbered from the second of a class on."""
+    """The class of each artifact as in the keys of a logger, numbered from the second of a class on."""
     seen: Counter[str] = Counter()
     names = []
     for each in followed:
-        seen[each.name] += 1
-        names.append(each.name if seen[each.name] == 1 else f"{each.name} {seen[each.name]}")
+        name = each.name.replace("/", "_")
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} {seen[name]}")
     return names

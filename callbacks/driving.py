@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytorch_lightning as pl
+from unhans.callbacks.base import Callback
 from unhans.callbacks.remedy import Nothing, Remedy
 
 
-class Driving(pl.Callback):
+class Driving(Callback):
     """Hands the hooks of training batches, and those after training, on to whatever a remedy has begun.
 
     Attributes: remedy, one that does nothing until another takes its place.
@@ -33,10 +33,12 @@ class Driving(pl.Callback):
     def on_exception(self, *arguments: Any) -> None:
         """Take everything out."""
         self._hand_on("on_exception", *arguments)
+        super().on_exception(*arguments)
 
     def teardown(self, *arguments: Any, **options: Any) -> None:
         """Take everything out."""
         self._hand_on("teardown", *arguments, **options)
+        super().teardown(*arguments, **options)
 
     def _hand_on(self, hook: str, *arguments: Any, **options: Any) -> None:
         for each in self.remedy.callbacks:

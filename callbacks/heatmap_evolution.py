@@ -18,6 +18,7 @@ from unhans.data import reading
 from unhans.report import Strip, evolution_sheet
 from unhans.report.canvas import legible
 from unhans.report.evolution import WRAP
+from unhans.report.loggers import logger_keys
 from unhans.store import file_stem, write_figure
 
 
@@ -98,7 +99,7 @@ class HeatmapEvolution(Audit):
         folder = self.where(trainer)
         self.paths = reading.paths_of(self.dataset)
         names = Names(self.classes.get(label, str(label)) for label in range(max(self.classes) + 1))
-        figures = {}
+        figures, keys = {}, logger_keys(self.classes)
         for label, indices in self._indices.items():
             images, index = reading.read(self.dataset, indices)
             found = explained(explain, images, label, self.batch_size, device)
@@ -108,7 +109,7 @@ class HeatmapEvolution(Audit):
             shown = reading.displayed(self.dataset, images).numpy()
             page = folder / f"{file_stem(label, self.classes[label])}.jpg"
             write_figure(page, evolution_sheet(self._strips(index, shown, names)))
-            figures[f"evolution/{self.classes[label]}"] = page
+            figures[f"evolution/{keys[label]}"] = page
         self.publish(trainer, {}, figures)
 
     def _strips(self, index: NDArray[np.int64], images: NDArray[np.floating], names: Names) -> list[Strip]:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import Audit
 from unhans.callbacks.carrying import Wanted
+from unhans.callbacks.processes import processes_of
 
 from unhans.artifacts.bench import Layered
 from unhans.artifacts.interval import Interval, bootstrap
@@ -101,7 +102,7 @@ class MaskRelevance(Audit):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples, and audit once before training; a resumed run has done so."""
         super().on_train_start(trainer, pl_module)
-        if trainer.is_global_zero and not self.points:
+        if processes_of(trainer).of_first(not self.points):
             self._epoch = trainer.current_epoch
             self._run(trainer, pl_module)
 
@@ -114,6 +115,9 @@ class MaskRelevance(Audit):
         """Read the samples and their masks, and refuse before training what could not be audited later."""
         restored = next(iter(self._indices.values()), None)
         wanted = self.wanted if restored is None else replace(self.wanted, indices=restored)
+        if self.rehearsal:
+            few = None if wanted.indices is None else wanted.indices[: self.few]
+            wanted = replace(wanted, indices=few, samples=min(wanted.samples, self.few))
         try:
             found = wanted.of(self.dataset, self.labels)
         except ValueError as error:
@@ -122,6 +126,11 @@ class MaskRelevance(Audit):
         self.images = reading.displayed(self.dataset, self.inputs)
         self._indices = {self.label: self.index}
         self._try_one(network, device)
+
+    def forget(self) -> None:
+        """Forget the samples, the points and the heatmaps."""
+        super().forget()
+        self.points, self.maps = [], {}
 
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
         """Explain the samples once more, measure and log."""

@@ -63,12 +63,13 @@ def numbers(case: Case) -> dict[str, float]:
     return found
 
 
-def chartable(ranking: Sequence[Suspicion], cases: Mapping[int, Case]) -> dict[str, float]:
-    """Return what an audit logs of every class, by key."""
+def chartable(ranking: Sequence[Suspicion], cases: Mapping[int, Case], keys: Mapping[int, str]) -> dict[str, float]:
+    """Return what an audit logs of every class, by key; keys: what the classes are called there, by label."""
     scalars = {}
     for found in ranking:
-        scalars |= {f"audit/{found.name}/{key}": float(getattr(found, key)) for key in LOGGED}
+        name = keys[found.label]
+        scalars |= {f"audit/{name}/{key}": float(getattr(found, key)) for key in LOGGED}
         if found.label in cases:
             values = numbers(cases[found.label])
-            scalars |= {f"audit/{found.name}/{key}": value for key, value in values.items()}
+            scalars |= {f"audit/{name}/{key}": value for key, value in values.items()}
     return scalars | {"audit/proven": float(sum(case.proven for case in cases.values()))}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from unhans.callbacks.audit import network_of
+from unhans.callbacks.base import Callback
 from unhans.callbacks.batch import check_whole, first_image, training_set
 from unhans.callbacks.invisible import invisible
 
@@ -25,7 +26,7 @@ WHO = "RightReasons"
 Masks = Callable[[NDArray[np.int64]], Tensor | NDArray[Any]]
 
 
-class RightReasons(pl.Callback):
+class RightReasons(Callback):
     """Adds to the loss weight × the mean share of a network's reasons that lies inside an artifact's mask.
 
     The mean is over the samples of a batch that carry the artifact; a batch without any is trained on as it is. The

@@ -56,6 +56,8 @@ class UnHans(Driving, SpRAyAudit):
     'none'
     """
 
+    shared = False  # the first process decides
+
     def __init__(self, *args: Any, act: Act = "augment", patience: int = 1, layer: str = "auto", **kwargs: Any) -> None:
         if act not in get_args(Act):
             raise ValueError(f"act expects {', '.join(map(repr, get_args(Act)))}, got {act!r}.")
@@ -126,7 +128,7 @@ class UnHans(Driving, SpRAyAudit):
         """Measure the artifacts acted on again, decide about every suspicious class of this audit, and write it."""
         epoch, known = trainer.current_epoch, list(self.followed)
         for each, proof in self._judged(self._measured(known, self.bench(network, device)), pages):
-            entry = self._latest[each.label] if each.label in self._fresh else None
+            entry = self._records[each.label].suspicion if each.label in self._fresh else None
             self._said.append(self.ledger.measured(each, proof, epoch, entry))
         for entry in [each for each in self.ranking if each.label in self._fresh]:
             with self.forgiven(f"deciding about class {entry.name!r}"):

@@ -113,7 +113,7 @@ def remembering(bench: Bench, images: Tensor, index: NDArray[np.int64]) -> Bench
 def add_pictures(pages: AuditPages, case: Case, images: Tensor, heatmaps: NDArray[np.floating]) -> None:
     """Write the layer and the figures of a case beside the page of its class, and have them logged."""
     written = write_case(pages.folder, case, pages.classes, images.numpy(), heatmaps)
-    pages.figures |= {f"audit/{case.name}/{name}": path for name, path in written.items()}
+    pages.figures |= {f"audit/{pages.keys[case.label]}/{name}": path for name, path in written.items()}
 
 
 def add_cases(pages: AuditPages, cases: Sequence[Case]) -> None:

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from callbacks_training import TheirModule, isolate_corners, small_audits, small
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 from unhans.callbacks import MaskRelevance
-from unhans.callbacks.invisible import invisible
+from unhans.callbacks.invisible import devices_of, invisible
 
 from unhans.artifacts import examine_class
 
@@ -124,3 +125,31 @@ def test_gradients_can_be_taken_inside():
         output = model(torch.ones(1, 2))
         assert output.dtype == torch.float32
         torch.autograd.grad(output.sum(), model.weight)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps", "xpu"])
+def test_only_accelerators_in_use_are_asked_for_their_random_state(kind, monkeypatch):
+    """Whatever they are; none has to be there."""
+    asked, state = [], {}
+    monkeypatch.setattr(f"torch.{kind}.get_rng_state", lambda device: asked.append(str(device)) or state[device])
+    monkeypatch.setattr(f"torch.{kind}.set_rng_state", lambda value, device: state.update({device: value}))
+    device, model = torch.device(kind, 1), nn.Linear(2, 1)
+    state[device] = 3
+    with invisible(model):
+        assert asked == []
+    monkeypatch.setattr("unhans.callbacks.invisible.devices_of", lambda module: {kind: [device]})
+    with torch.autocast(kind), invisible(model):
+        assert not torch.is_autocast_enabled(kind)
+        state[device] = 4
+    assert asked == [f"{kind}:1"]
+    assert state == {device: 3}
+
+
+def test_accelerators_in_use_are_those_of_parameters_and_buffers():
+    assert devices_of(nn.BatchNorm1d(2)) == devices_of(nn.Linear(2, 2, device="meta")) == {}
+    parts = [SimpleNamespace(device=torch.device(name)) for name in ("cuda:1", "cpu", "cuda:0", "mps:0")]
+    model = SimpleNamespace(parameters=lambda: parts[:2], buffers=lambda: parts[2:])
+    assert devices_of(model) == {
+        "cuda": [torch.device("cuda:0"), torch.device("cuda:1")],
+        "mps": [torch.device("mps:0")],
+    }

@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 from unhans.callbacks import SpRAyAudit, spray_audit
+from unhans.callbacks.processes import Processes
 
 from unhans.attribution import Relevance
 from unhans.store import load_audit
@@ -109,8 +110,7 @@ def test_classes_take_turns(tmp_path, monkeypatch):
     monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 1e9)
     train(module, [audit], tmp_path, max_epochs=1)
     assert done == [0]
-    assert audit._turn == 1
-    assert audit._order() == [1, 0]
+    assert audit._order(Processes()) == [1, 0]
 
 
 def test_allowance_is_the_share_of_all_time(tmp_path):

@@ -95,9 +95,11 @@ def test_samples_of_an_earlier_fit_are_not_taken_for_those_of_another_class(tmp_
     audit, evolution, monitor = callbacks
     for each in (audit, evolution):
         assert all((second.targets[index] == label).all() for label, index in each._indices.items())
+    for each in callbacks:
         assert f"{type(each).__name__}: the samples of an earlier fit or checkpoint have other labels" in caplog.text
     assert all(len(strip) == 1 for strip in evolution._history.values())
     assert all((second.targets[index] != 1).all() for index in monitor._indices.values())
+    assert len(monitor.epochs) == len(monitor.added["border"]) == 1
     assert audit.looks == 0
 
 
@@ -335,4 +337,4 @@ def test_a_resumed_run_keeps_the_ranking_of_classes_whose_turn_it_is_not(tmp_pat
     monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
     train(TheirModule(), [second], tmp_path, data=Still(), ckpt_path=tmp_path / "one.ckpt")
     assert second.ranking == first.ranking
-    assert second._epochs == {0: 0, 1: 0}
+    assert {label: record.epoch for label, record in second._records.items()} == {0: 0, 1: 0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -71,6 +72,8 @@ def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys)
     train(TheirModule(), [audit], tmp_path, max_epochs=8, logger=logger, data=Marked())
     case = audit.cases[1]
     assert case.isolated.kind == "fixed"
+    sent = pickle.loads(pickle.dumps(case))  # processes send each other their cases
+    assert sent.proof.verdict == case.proof.verdict
     assert (audit.audited(1)[case.isolated.members] % 4 == 1).all()  # those with the cross
     assert case.isolated.members.sum() >= 37
     covered = case.isolated.layers[0][3] > 0.5

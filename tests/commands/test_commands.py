@@ -258,8 +258,8 @@ def test_a_trained_network_is_analysed_as_it_is(tmp_path, capsys):
     torch.save(models.shufflenet_v2_x0_5().state_dict(), tmp_path / "weights.pth")
     photographs(tmp_path / "photos", classes=("n03417042", "n01440764"))
     text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=torchvision"
-    own = "model.name=shufflenet_v2_x0_5 " + "model.weights=weights.pth model.head=keep spray.projection=null parallel.n_jobs=1 analysis.control=false"
-    assert command(tmp_path, f"{text} {own} out=out") == 0
+    own = "model.name=shufflenet_v2_x0_5 model.weights=weights.pth model.head=keep spray.projection=null"
+    assert command(tmp_path, f"{text} {own} parallel.n_jobs=1 out=out") == 0
     ranking = rows(tmp_path / "out" / "ranking.csv")
     assert {(row["label"], row["name"]) for row in ranking} == {("569", "n03417042"), ("0", "n01440764")}
     with h5py.File(tmp_path / "out" / "classes" / "0569-n03417042" / "dataset.h5") as file:

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 import html
 import io
 import json
@@ -148,6 +149,26 @@ def test_names_cannot_end_a_script(report):
 def test_every_script_is_in_the_page():
     present = {entry.name for entry in files("unhans.report.html").iterdir() if entry.name.endswith(".js")}
     assert present == set(SCRIPTS)
+
+
+def test_only_the_code_of_the_page_may_run(report):
+    """Its policy names it by its hash, so that a script in a name or a stored section never runs."""
+    text = report.read_text(encoding="utf-8")
+    (code,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\">" in text
+    assert len(re.findall('<script(?! type="application/)', text)) == 1
+    assert not re.search(r"""<[^>]*\son\w+=["']""", text.replace(code, ""))  # an attribute is no part of the code
+
+
+def test_a_script_in_a_section_does_not_run(browser, report, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(report.read_text(encoding="utf-8").replace("<main", "<script>document.title = 1</script><main", 1))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert page.title() == TITLE
+    assert page.locator("#ranking tbody tr").count() > 0
+    page.close()
 
 
 def test_the_same_parts_give_the_same_page(report, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,20 @@ Pictures = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 MOST_IMAGES = 108  # per key and step; W&B drops what is more
+
+
+def logger_keys(names: Mapping[Hashable, str]) -> dict[Hashable, str]:
+    """Return what names are called in the keys of a logger, each a part of its own.
+
+    A slash would open another level, so it becomes "_". A name that others have too is followed by what it stands for:
+    two classes of ImageNet are called "crane".
+
+    >>> logger_keys({134: "crane", 517: "crane", 3: "cat/dog"})
+    {134: 'crane (134)', 517: 'crane (517)', 3: 'cat_dog'}
+    """
+    plain = {each: name.replace("/", "_") for each, name in names.items()}
+    counts = Counter(plain.values())
+    return {each: name if counts[name] == 1 else f"{name} ({each})" for each, name in plain.items()}
 
 
 @rank_zero_only

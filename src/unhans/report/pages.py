@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unhans.artifacts.naming import Names
 from unhans.report.figures import class_figure, ranking_figure
+from unhans.report.loggers import logger_keys
 from unhans.report.tables import RANKING_COLUMNS, Row, suspect_rows, write_ranking, write_suspects
 from unhans.spray import ClassAudit, Suspicion
 from unhans.store import file_stem, save_audit, write_figure
@@ -27,6 +28,7 @@ class AuditPages:
         subtitle: a line on every page: the epoch and what its heatmaps mean.
 
     Attributes:
+        keys: what every class is called in the keys of a logger, by label.
         figures: the pages written so far, by the key under which they are logged.
         tables: columns and rows of the ranking and the suspects, once finished.
         suspects: by label the rows of suspects.csv; those of classes that are not audited this time may be put in.
@@ -35,6 +37,7 @@ class AuditPages:
     def __init__(self, folder: Path, paths: Sequence[str], classes: Mapping[int, str], subtitle: str) -> None:
         self.folder, self.paths, self.subtitle = folder, paths, subtitle
         self.classes = Names(classes.get(label, str(label)) for label in range(max(classes) + 1))
+        self.keys = logger_keys(classes)
         self.figures: dict[str, Path] = {}
         self.tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {}
         self.suspects: dict[int, list[Row]] = {}
@@ -60,7 +63,7 @@ class AuditPages:
         page = stem.with_suffix(".jpg")
         figure = class_figure(audit, images.numpy(), self.classes, suspicion=suspicion, subtitle=self.subtitle)
         write_figure(page, figure)
-        self.figures[f"audit/{audit.name}/page"] = page
+        self.figures[f"audit/{self.keys[audit.label]}/page"] = page
 
     def finish(self, ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None) -> None:
         """Write the ranking over all classes and the list of suspicious samples.

@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
@@ -29,6 +30,7 @@ SCRIPTS = (
     "elements.js", "proof.js", "ranking.js", "sprite.js", "map.js", "spectrum.js", "cluster.js", "class.js", "page.js",
 )  # fmt: skip
 STYLES = ("page.css", "proof.css")
+BEFORE, AFTER = '\n"use strict";\n(() => {\n', "})();\n"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -72,7 +74,8 @@ def write_report(
         "subtitle": lambda: [escape(subtitle)],
         "version": lambda: [version("unhans")],
         "style": lambda: map(asset, STYLES),
-        "script": lambda: map(asset, SCRIPTS),
+        "hash": lambda: [hash_of(script())],
+        "script": lambda: [script()],
         "states": lambda: [states],
         "report": lambda: [_harmless(report)],
         "downloads": lambda: _downloads(downloads),
@@ -87,6 +90,16 @@ def filled(template: str, content: Mapping[str, Callable[[], Iterable[str]]]) ->
     """Give the template with every {{name}} replaced; what is put in is not searched again."""
     for number, text in enumerate(PLACE.split(template)):
         yield from content[text]() if number % 2 else [text]
+
+
+def script() -> str:
+    """Return all code of the page, none of which another script could call."""
+    return "".join([BEFORE, *map(asset, SCRIPTS), AFTER])
+
+
+def hash_of(code: str) -> str:
+    """Return the source by which a content security policy allows this code, and no other, to run in a page."""
+    return f"sha256-{base64.b64encode(sha256(code.encode()).digest()).decode('ascii')}"
 
 
 def asset(name: str) -> str:
