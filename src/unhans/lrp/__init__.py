@@ -3,6 +3,7 @@
 from unhans.lrp.composite import COMPOSITES, RULES, Match, composite_by_name
 from unhans.lrp.conservation import Balance, Conservation
 from unhans.lrp.explainer import LRP, Explanation
+from unhans.lrp.layout import Layout, layouts
 from unhans.lrp.refusal import UnsupportedModelError
 from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
 
@@ -17,6 +18,7 @@ __all__ = [
     "Explanation",
     "Flat",
     "Gamma",
+    "Layout",
     "Match",
     "Rule",
     "UnsupportedModelError",
@@ -24,4 +26,5 @@ __all__ = [
     "ZBox",
     "ZPlus",
     "composite_by_name",
+    "layouts",
 ]
