@@ -170,10 +170,16 @@ def test_logits_of_a_wrong_shape(model, shape):
         ("epsilon_gamma_box", "composite 'epsilon_gamma_box': missing 2 required positional arguments: 'low' and"),
         ([("convolutions", Epsilon())], "operation is one of convolution, dense, average_pool, batch_norm, layer"),
         ([("convolution", Epsilon())], "no rule for the dense layer '3'; its patterns are operation 'convolution'"),
-        ([({"kind": "dense"}, Epsilon())], "A composite matches by operation, name, depth, through, got 'kind'"),
+        (
+            [({"kind": "dense"}, Epsilon())],
+            "A composite matches by operation, name, depth, through, output, got 'kind'",
+        ),
         ([({"depth": 0}, Epsilon())], "depth is 1 or more, got 0"),
         ([{"match": "dense"}], "has match and rule, got match"),
-        ([("dense", "epsilons")], "A rule is one of epsilon, alpha_beta, z_plus, gamma, flat, w_square, z_box, or"),
+        (
+            [("dense", "epsilons")],
+            "A rule is one of epsilon, alpha_beta, z_plus, signed_z_plus, gamma, flat, w_square, z_box, or",
+        ),
         ([("dense", {"epsilon": {"eps": 1}})], "rule 'epsilon': got an unexpected keyword argument 'eps'"),
         ([({"name": "layer9.*"}, Flat())], "pattern name 'layer9.*' matches no layer; there are 0, 3."),
         ([({"through": "9"}, Flat())], "pattern through '9' names no module; there are 0, 1, 2, 3."),

@@ -5,7 +5,7 @@ from unhans.lrp.conservation import Balance, Conservation
 from unhans.lrp.explainer import LRP, Explanation
 from unhans.lrp.layout import Layout, layouts
 from unhans.lrp.refusal import UnsupportedModelError
-from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
+from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, SignedZPlus, WSquare, ZBox, ZPlus
 
 __all__ = [
     "COMPOSITES",
@@ -21,6 +21,7 @@ __all__ = [
     "Layout",
     "Match",
     "Rule",
+    "SignedZPlus",
     "UnsupportedModelError",
     "WSquare",
     "ZBox",
