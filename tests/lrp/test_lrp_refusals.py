@@ -32,7 +32,7 @@ WITHOUT_RULE = {
     "aten.pow": lambda net, x: net.fc(x**-1),
     "aten.floor": lambda net, x: net.fc(x.floor()),
     "aten._to_copy": lambda net, x: net.fc((x > 0).double()),
-    "aten.linalg_vector_norm": lambda net, x: net.fc(x / 2 + x.norm(dim=1, keepdim=True)),
+    "aten.erf": lambda net, x: net.fc(x.erf()),
 }
 ANSWERS = {
     "probabilities from aten.sigmoid": lambda net, x: torch.sigmoid(net.fc(x)),
@@ -109,6 +109,18 @@ def test_a_forward_set_on_an_instance():
     model[0].forward = lambda x: 3 * forward(x)
     message = refusal(lambda: LRP(model).attribute(torch.ones(1, 2), 0))
     assert message == "A forward was set on an instance of Linear; it would run the live model."
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential])
+def test_a_scripted_network(wrap):
+    message = refusal(
+        lambda: LRP(wrap(torch.jit.script(nn.Sequential(nn.Linear(2, 2))))).attribute(torch.ones(1, 2), 0)
+    )
+    assert message == (
+        "LRP expects modules in Python, got a RecursiveScriptModule compiled by torch.jit, whose parts cannot be told "
+        "apart; give it the network that was compiled."
+    )
 
 
 def test_a_layer_kept_in_a_list_is_not_written():

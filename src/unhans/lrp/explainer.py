@@ -15,6 +15,7 @@ from unhans.lrp.conservation import Conservation, balanced
 from unhans.lrp.memory import TooLargeError, budget
 from unhans.lrp.node import Node, Tape
 from unhans.lrp.plan import planned
+from unhans.lrp.precision import whole_float32
 from unhans.lrp.propagation import propagate, propagate_through
 from unhans.lrp.question import Question, Target, output_of
 from unhans.lrp.recorder import record
@@ -42,7 +43,7 @@ class LRP:
     """Layer-wise relevance propagation through any PyTorch model ([003] ch. 2; METHODS §1).
 
     Every call runs the model once, in evaluation mode, and records what it computes; the model is never written, and
-    a training step between two calls is seen. Half-precision models are explained in float32.
+    a training step between two calls is seen. Half-precision models are explained in float32, without TensorFloat-32.
 
     Args:
         model: a network that takes one tensor and returns logits (n, C); compiled and DDP-wrapped ones are unwrapped.
@@ -246,6 +247,11 @@ def _keep(found: dict[str, Tensor], pools: Mapping[str, Pool], relevance: Tensor
 
 @contextmanager
 def _apart(device: torch.device, create_graph: bool) -> Iterator[None]:
-    """Compute the same in every context: gradients only when they are wanted, no inference mode, no autocast."""
-    with torch.inference_mode(False), torch.set_grad_enabled(create_graph), torch.autocast(device.type, enabled=False):
+    """Compute the same in every context: gradients only when wanted, no inference mode, autocast or TensorFloat-32."""
+    with (
+        torch.inference_mode(False),
+        torch.set_grad_enabled(create_graph),
+        torch.autocast(device.type, enabled=False),
+        whole_float32(),
+    ):
         yield
