@@ -132,7 +132,7 @@ REFUSED = [
     (lambda: Correction.projective([cases.concept(SHAPE), cases.concept((3,), spatial="channels")]), "got 2"),
     (lambda: Correction.projective([cases.concept(SHAPE), cases.concept(SHAPE, layer="b")]), "one layer"),
     (lambda: Correction.projective(cases.concept(SHAPE), strength=1.5), "a number from 0 to 1, got 1.5"),
-    (lambda: Correction(torch.zeros(2, 3, 4), torch.zeros(2)), r"directions expects \(k, C, H, W\) or \(k, C\)"),
+    (lambda: Correction(torch.zeros(2, 3, 4, 5, 6), torch.zeros(2)), r"directions expects \(k, C, H, W\) or \(k, C\)"),
     (lambda: Correction(torch.ones(2, 3), torch.zeros(3)), "targets expects one number per direction"),
     (lambda: Correction.projective(cases.concept(SHAPE))(features(shape=(3, 5, 5))), r"\(3, 4, 5\), got \(3, 5, 5\)"),
     (lambda: Correction.projective(cases.concept((3,), spatial="channels"))(features(shape=(4, 5, 5))), "for feature"),

@@ -101,8 +101,8 @@ def test_lasso_on_a_working_set_is_that_of_scikit_learn_on_all_features(penalty)
 def test_every_direction_is_a_unit_vector_towards_the_affected(estimator, spatial):
     x, which = cases.marked()
     found, turned = (
-        fit(x, which, estimator=estimator, spatial=spatial),
-        fit(x, ~which, estimator=estimator, spatial=spatial),
+        fit(x, which, estimator=estimator, spatial=spatial, axis=1),
+        fit(x, ~which, estimator=estimator, spatial=spatial, axis=1),
     )
     assert float(found.direction.norm()) == pytest.approx(1, abs=1e-6)
     assert found.direction.shape == found.affected.shape == ((3,) if spatial == "channels" else (3, 4, 5))
@@ -132,7 +132,7 @@ def test_means_and_threshold_are_those_of_the_samples():
 
 def test_channels_are_fitted_on_means_over_positions():
     x, which = cases.marked()
-    channels = fit(x, which, spatial="channels")
+    channels = fit(x, which, spatial="channels", axis=1)
     pooled = fit(x.mean((2, 3), keepdim=True), which)
     torch.testing.assert_close(channels.direction, pooled.direction.flatten())
     assert channels.separations == pooled.separations
@@ -207,6 +207,8 @@ REFUSED = [
     ({"activations": torch.full((30, 1, 2, 2), float("inf"))}, "must be finite"),
     ({"estimator": "lda"}, "estimator expects one of svm, logistic, .*, got 'lda'"),
     ({"spatial": "pixels"}, "spatial expects one of positions, channels, got 'pixels'"),
+    ({"spatial": "channels"}, r"shape \(30, 3, 4, 5\) do not tell which axis holds the channels; give axis=1 for"),
+    ({"axis": 2}, r"axis expects 1 or 3 of four axes, 2 of three, got 2 of \(30, 3, 4, 5\)"),
     ({"penalty": 0.0}, "penalty expects a number above 0"),
     ({"estimator": "lasso", "penalty": 20.0}, "There is no direction"),
 ]

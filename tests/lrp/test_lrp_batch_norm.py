@@ -97,11 +97,19 @@ def test_before_a_convolution_it_is_rule_zero(composite):
 def test_a_norm_before_a_convolution_is_not_folded_into_it():
     model = seeded(lambda: nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 4), nn.Flatten()))
     x = images(2, 3, 4, 4)
-    relevance, logits = LRP(model).explain(x, 0)
+    relevance, logits = LRP(model, "epsilon").explain(x, 0)
     torch.testing.assert_close(logits, copy.deepcopy(model).eval()(x).detach())
     tail, middle = nn.Sequential(*model[2:]), model[0].eval()(x).relu().detach()
-    above = LRP(tail).attribute(middle, 0)
+    above = LRP(tail, "epsilon").attribute(middle, 0)
     torch.testing.assert_close(relevance, relevance_of(nn.Sequential(model[0]), Epsilon(0.0), x, above))
+
+
+def test_a_norm_below_flat_passes_relevance_on():
+    """In proportion to its value it would divide by what may be zero where the relevance is not."""
+    model = seeded(lambda: nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 4), nn.Flatten()))
+    x = images(2, 3, 4, 4)
+    middle = model[0].eval()(x).relu().detach()
+    torch.testing.assert_close(LRP(model).attribute(x, 0), LRP(nn.Sequential(*model[2:])).attribute(middle, 0))
 
 
 def test_a_convolution_that_something_else_reads_keeps_its_norm_apart():

@@ -6,15 +6,15 @@ import pytest
 from lrp_networks import images, linear_steps, recorded
 from torch import nn
 
-from unhans.lrp import COMPOSITES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus, composite_by_name
+from unhans.lrp import COMPOSITES, AlphaBeta, Epsilon, Flat, Gamma, SignedZPlus, WSquare, ZBox, ZPlus, composite_by_name
 from unhans.lrp.composite import rule_of
 
 ALPHA2 = AlphaBeta(2.0, -1.0)
 BOX = {"low": -1.0, "high": 2.0}
 MEAN, NORM = Epsilon(0.0), Epsilon(0.0)
 EXPECTED = {  # first convolution, second, average pooling, batch norm, dense
-    "epsilon_plus_flat": [Flat(), ZPlus(), MEAN, NORM, Epsilon(1e-6)],
-    "epsilon_plus": [ZPlus(), ZPlus(), MEAN, NORM, Epsilon(1e-6)],
+    "epsilon_plus_flat": [Flat(), ZPlus(keep=True), MEAN, NORM, Epsilon(1e-6)],
+    "epsilon_plus": [ZPlus(keep=True), ZPlus(keep=True), MEAN, NORM, Epsilon(1e-6)],
     "epsilon_alpha2_beta1_flat": [Flat(), ALPHA2, MEAN, NORM, Epsilon(1e-2)],
     "epsilon_alpha2_beta1": [ALPHA2, ALPHA2, MEAN, NORM, Epsilon(1e-2)],
     "epsilon_gamma_box": [ZBox(**BOX), Gamma(0.25), MEAN, NORM, Epsilon(1e-6)],
@@ -66,7 +66,7 @@ def test_branches_of_the_input_are_all_first():
             return self.last(self.left(x) + self.right(x)).flatten(1)
 
     _, plan = recorded(Branches().double(), images(2, 3, 4, 4), "epsilon_plus_flat")
-    assert [step.rule for step in linear_steps(plan)] == [Flat(), Flat(), ZPlus()]
+    assert [step.rule for step in linear_steps(plan)] == [Flat(), Flat(), Epsilon(1e-6)]  # the last one is the head
 
 
 REST = [({"operation": kind}, "epsilon") for kind in ("convolution", "average_pool", "batch_norm", "dense")]
@@ -96,6 +96,7 @@ RULES = {
     "epsilon": Epsilon(),
     "alpha_beta": ALPHA2,
     "z_plus": ZPlus(),
+    "signed_z_plus": SignedZPlus(),
     "gamma": Gamma(),
     "flat": Flat(),
     "w_square": WSquare(),

@@ -32,7 +32,7 @@ WITHOUT_RULE = {
     "aten.pow": lambda net, x: net.fc(x**-1),
     "aten.floor": lambda net, x: net.fc(x.floor()),
     "aten._to_copy": lambda net, x: net.fc((x > 0).double()),
-    "aten.linalg_vector_norm": lambda net, x: net.fc(x / 2 + x.norm(dim=1, keepdim=True)),
+    "aten.erf": lambda net, x: net.fc(x.erf()),
 }
 ANSWERS = {
     "probabilities from aten.sigmoid": lambda net, x: torch.sigmoid(net.fc(x)),
@@ -111,6 +111,18 @@ def test_a_forward_set_on_an_instance():
     assert message == "A forward was set on an instance of Linear; it would run the live model."
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential])
+def test_a_scripted_network(wrap):
+    message = refusal(
+        lambda: LRP(wrap(torch.jit.script(nn.Sequential(nn.Linear(2, 2))))).attribute(torch.ones(1, 2), 0)
+    )
+    assert message == (
+        "LRP expects modules in Python, got a RecursiveScriptModule compiled by torch.jit, whose parts cannot be told "
+        "apart; give it the network that was compiled."
+    )
+
+
 def test_a_layer_kept_in_a_list_is_not_written():
     """It is no part of the module tree, so it runs as it is: here in training mode, which would write statistics."""
 
@@ -170,10 +182,16 @@ def test_logits_of_a_wrong_shape(model, shape):
         ("epsilon_gamma_box", "composite 'epsilon_gamma_box': missing 2 required positional arguments: 'low' and"),
         ([("convolutions", Epsilon())], "operation is one of convolution, dense, average_pool, batch_norm, layer"),
         ([("convolution", Epsilon())], "no rule for the dense layer '3'; its patterns are operation 'convolution'"),
-        ([({"kind": "dense"}, Epsilon())], "A composite matches by operation, name, depth, through, got 'kind'"),
+        (
+            [({"kind": "dense"}, Epsilon())],
+            "A composite matches by operation, name, depth, through, output, got 'kind'",
+        ),
         ([({"depth": 0}, Epsilon())], "depth is 1 or more, got 0"),
         ([{"match": "dense"}], "has match and rule, got match"),
-        ([("dense", "epsilons")], "A rule is one of epsilon, alpha_beta, z_plus, gamma, flat, w_square, z_box, or"),
+        (
+            [("dense", "epsilons")],
+            "A rule is one of epsilon, alpha_beta, z_plus, signed_z_plus, gamma, flat, w_square, z_box, or",
+        ),
         ([("dense", {"epsilon": {"eps": 1}})], "rule 'epsilon': got an unexpected keyword argument 'eps'"),
         ([({"name": "layer9.*"}, Flat())], "pattern name 'layer9.*' matches no layer; there are 0, 3."),
         ([({"through": "9"}, Flat())], "pattern through '9' names no module; there are 0, 1, 2, 3."),

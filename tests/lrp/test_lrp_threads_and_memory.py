@@ -117,3 +117,26 @@ def test_a_mistaken_call_leaves_the_explainer_as_it_was():
     with pytest.raises(RuntimeError):
         explainer.attribute(x[..., :4], 1)
     assert torch.equal(explainer.attribute(x, 1), before)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("something else")])
+def test_only_a_view_that_does_not_fit_is_tried_in_the_usual_order(error):
+    """Out of memory is the caller's to know: the pass is not repeated, and channels stay last."""
+    runs = []
+
+    def forward(net, x):
+        runs.append(x.is_contiguous(memory_format=torch.channels_last))
+        raise error
+
+    lrp = LRP(Written(forward, fc=nn.Linear(4, 4)))
+    with pytest.raises(type(error), match=str(error)):
+        lrp.attribute(torch.ones(2, 3, 4, 4), 0)
+    assert runs == [True]
+    assert lrp._channels_last
+
+
+def test_a_view_that_does_not_fit_is_tried_in_the_usual_order():
+    model = Written(lambda net, x: net.fc(net.conv(x).view(len(x), -1)), conv=nn.Conv2d(3, 2, 1), fc=nn.Linear(32, 4))
+    lrp = LRP(model)
+    assert lrp.attribute(torch.ones(2, 3, 4, 4), 0).shape == (2, 3, 4, 4)
+    assert not lrp._channels_last

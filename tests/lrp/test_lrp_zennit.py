@@ -4,6 +4,8 @@ Where they differ:
 - αβ with an empty z⁻ (sparse inputs of a 1×1 convolution): ours gives the whole R_j to z⁺, zennit passes α R_j on.
   A negative bias keeps z⁻ from being empty.
 - winners of a max pooling that tie: ours share, zennit's first one takes all (7 % on a photograph with flat areas).
+- a head that is a convolution: ours has ε as a dense one, zennit the rule of convolutions (`head="by_operation"`).
+- z⁺ at outputs without positive contributions: ours keeps their relevance, zennit drops it (`convolution="z_plus"`).
 - a merged batch norm: zennit leaves its ε behind, so that it still divides by √(1 + ε).
 """
 
@@ -34,8 +36,8 @@ CANONIZERS = {
     "squeezenet1_1": [],
 }
 COMPOSITES = {
-    "epsilon_plus_flat": (EpsilonPlusFlat, {}),
-    "epsilon_alpha2_beta1_flat": (EpsilonAlpha2Beta1Flat, {"epsilon": 1e-6}),
+    "epsilon_plus_flat": (EpsilonPlusFlat, {"head": "by_operation", "convolution": "z_plus"}),
+    "epsilon_alpha2_beta1_flat": (EpsilonAlpha2Beta1Flat, {"epsilon": 1e-6, "head": "by_operation"}),
 }
 
 
@@ -86,7 +88,7 @@ def test_an_empty_negative_sum_is_where_they_differ():
     for layer in model[:2]:
         nn.init.ones_(layer.weight)
     x = torch.ones(1, 1, 3, 3)
-    ours = LRP(model, "epsilon_alpha2_beta1_flat").explain(x)
+    ours = LRP(model, composite_by_name("epsilon_alpha2_beta1_flat", head="by_operation")).explain(x)
     theirs = zennit_relevance(model, EpsilonAlpha2Beta1Flat, [], x, torch.tensor([0]))
     torch.testing.assert_close(ours.relevance.sum(), ours.logits.sum())
     torch.testing.assert_close(theirs.sum(), 2 * ours.logits.sum())
@@ -103,8 +105,17 @@ def test_photographs_through_trained_weights_equal_zennit(real_data):
     x = torch.stack([photograph(file) for file in (files[0], files[-1])])
     x += 1e-3 * images(*x.shape, dtype=torch.float32)  # no ties
     target = model.eval()(x).argmax(1)
-    ours = LRP(model).attribute(x, target)
+    _, parameters = COMPOSITES["epsilon_plus_flat"]
+    ours = LRP(model, composite_by_name("epsilon_plus_flat", **parameters)).attribute(x, target)
     assert distance(ours, zennit_relevance(model, EpsilonPlusFlat, [], x, target)) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["vgg11_bn", "resnet18", "resnet50"])
+def test_what_the_default_adds_changes_nothing_where_heads_are_dense_and_relus_follow(name):
+    model, x = comparable(seeded(ARCHITECTURES[name])), images(2, 3, 40, 40)
+    _, parameters = COMPOSITES["epsilon_plus_flat"]
+    theirs = LRP(model, composite_by_name("epsilon_plus_flat", **parameters)).attribute(x, 3)
+    torch.testing.assert_close(LRP(model).attribute(x, 3), theirs)
 
 
 def photograph(file):

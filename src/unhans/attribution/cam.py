@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from unhans.attribution.explainer import Explain
 from unhans.attribution.heatmap import sum_channels
 from unhans.attribution.method import Method
+from unhans.attribution.places import check_channel_axis, last_run, layout_at
 from unhans.attribution.rectification import guided, rectified_gradient
+from unhans.lrp.layout import Layout, layout_of_shape, layouts_or_none
 from unhans.lrp.view import eval_view
 
 
@@ -26,13 +28,19 @@ class GradCAM(Method):
     last use counts.
 
     Args:
-        layer: path of a module with outputs (n, C, H, W); None is the last module that puts out more than one row and
-            one column.
+        layer: path of a module with feature maps (n, C, H, W) or (n, H, W, C), or with tokens (n, N, C) on a grid of
+            patches; None is the last module with feature maps of more than one row and one column. The class token
+            reads the last tokens of a vision transformer: name an earlier layer, such as the last block's first norm.
+        channel_axis: 1 or 3, of a layer with four axes whose channels what the network computes does not tell.
     """
 
     signed: ClassVar[bool] = False
 
     layer: str | None = None
+    channel_axis: int | None = None
+
+    def __post_init__(self) -> None:
+        check_channel_axis(self.channel_axis)
 
     @property
     def description(self) -> str:
@@ -50,7 +58,7 @@ class GradCAM(Method):
 
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         """Return the enlarged class activation map."""
-        return activation_map(network, images, target, self.layer)
+        return activation_map(network, images, target, self.layer, self.channel_axis)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class GuidedGradCAM(GradCAM):
     """Guided backprop times Grad-CAM, summed over channels; see both for what they expect.
 
     Args:
-        layer: as for `GradCAM`.
+        layer, channel_axis: as for `GradCAM`.
     """
 
     signed: ClassVar[bool] = True
@@ -71,35 +79,63 @@ class GuidedGradCAM(GradCAM):
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         """Return the product of the two methods."""
         gradient = rectified_gradient(network, images, target, guided)
-        return sum_channels(gradient) * activation_map(network, images, target, self.layer)
+        return sum_channels(gradient) * activation_map(network, images, target, self.layer, self.channel_axis)
 
 
-def activation_map(network: nn.Module, images: Tensor, target: Tensor, layer: str | None) -> Tensor:
-    """Return Grad-CAM (n, H, W) of a layer, enlarged to the images."""
-    from captum.attr import LayerGradCam
-
-    module = network.get_submodule(layer_of(network, images[:1], layer))
-    found = LayerGradCam(network, module).attribute(images.requires_grad_(), target, relu_attributions=True)
+def activation_map(
+    network: nn.Module, images: Tensor, target: Tensor, layer: str | None, channel_axis: int | None = None
+) -> Tensor:
+    """Return Grad-CAM (n, H, W) of a layer, enlarged to the images: the positive part of Σ_c mean_c(∂f/∂A) A_c."""
+    name, layout = layer_of(network, images[:1], layer, channel_axis)
+    output, gradient = _with_gradient(network, images, target, name)
+    slopes, maps = layout.places(gradient), layout.places(output)
+    found = (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).clamp(min=0)
     return F.interpolate(found, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 
 
-def layer_of(network: nn.Module, image: Tensor, layer: str | None) -> str:
-    """Return the layer, or the last with feature maps if it is None.
+def _with_gradient(network: nn.Module, images: Tensor, target: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """The last output of a layer, and the gradient of the targets' logits by it."""
+    outputs: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+        outputs.append(output)
+        return output.clone()  # what follows may write into it
+
+    handle = network.get_submodule(layer).register_forward_hook(keep)
+    try:
+        logits = network(images.requires_grad_())
+    finally:
+        handle.remove()
+    (gradient,) = torch.autograd.grad(logits.gather(1, target[:, None]).sum(), outputs[-1])
+    return outputs[-1].detach(), gradient
+
+
+def layer_of(
+    network: nn.Module, image: Tensor, layer: str | None, channel_axis: int | None = None
+) -> tuple[str, Layout]:
+    """Return the layer, or the last with feature maps if it is None, and its layout.
 
     Raises:
-        ValueError: the layer's output has not the shape (n, C, H, W), or no layer's has.
+        ValueError: the layer's output has no places, or no layer's has.
     """
     shapes = output_shapes(network, image)
     if layer is None:
-        spatial = [name for name, shape in shapes.items() if len(shape) == 4 and min(shape[2:]) > 1]
-        if not spatial:
-            raise ValueError("Grad-CAM expects a module with outputs (n, C, H, W) larger than one pixel, got none.")
-        return spatial[-1]
+        return _last_maps(network, image, shapes)
     check_layer(network, layer)
-    if len(shapes.get(layer, ())) != 4:
+    if len(shapes.get(layer, ())) not in (3, 4):
         got = tuple(shapes[layer]) if layer in shapes else "no tensor"
         raise ValueError(f"layer {layer}: expected outputs of the shape (n, C, H, W), got {got}.")
-    return layer
+    return layer, layout_at(network, image, layer, shapes[layer], channel_axis)
+
+
+def _last_maps(network: nn.Module, image: Tensor, shapes: Mapping[str, torch.Size]) -> tuple[str, Layout]:
+    """The last layer with feature maps of several places."""
+    told = layouts_or_none(network, image)
+    for name in reversed(shapes):
+        layout = last_run(told, name) or (None if told else layout_of_shape(shapes[name]))
+        if len(shapes[name]) == 4 and layout is not None and layout.grid is not None and min(layout.grid) > 1:
+            return name, layout
+    raise ValueError("Grad-CAM expects a module with outputs (n, C, H, W) larger than one pixel, got none.")
 
 
 def check_layer(network: nn.Module, layer: str | None) -> None:

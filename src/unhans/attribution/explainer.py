@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from unhans.attribution.heatmap import sum_channels
-from unhans.lrp import LRP, composite_by_name
+from unhans.attribution.places import check_channel_axis, layout_at
+from unhans.lrp import LRP, Layout, composite_by_name
 from unhans.lrp.composite import Composite, resolve
 
 
@@ -48,14 +50,19 @@ class Relevance:
     Args:
         composite: a name in `unhans.lrp.COMPOSITES`, or a list of (what matches, rule); see `unhans.lrp.Match`.
         parameters: what a named composite takes, such as epsilon, or low and high of `epsilon_gamma_box`.
-        layer: path of the module whose output's relevance is shown (n, C, h, w), summed over its channels.
+        layer: path of the module whose output's relevance is shown, summed over its channels: feature maps
+            (n, C, h, w) or (n, h, w, C), or tokens (n, N, C), of which those of the grid of patches are shown and a
+            class token is left out.
+        channel_axis: 1 or 3, of a layer with four axes whose channels what the network computes does not tell.
     """
 
     composite: str | Sequence[Any] = "epsilon_plus_flat"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     layer: str | None = None
+    channel_axis: int | None = None
 
     def __post_init__(self) -> None:
+        check_channel_axis(self.channel_axis)
         self._rules()
 
     @property
@@ -72,10 +79,16 @@ class Relevance:
     def of(self, model: nn.Module) -> Explain:
         """Return LRP on the model; a call raises UnsupportedModelError naming what has no rule."""
         lrp = self.lrp(model)
+        layouts: dict[torch.Size, Layout] = {}  # by the shape of an image
 
         def explain(images: Tensor, target: int | Tensor) -> Heatmaps:
             relevance, logits = lrp.explain(images, target, layer=self.layer)
-            return Heatmaps(sum_channels(relevance), logits)
+            if self.layer is None:
+                return Heatmaps(sum_channels(relevance), logits)
+            size = images.shape[1:]
+            if size not in layouts:
+                layouts[size] = layout_at(model, images, self.layer, relevance.shape, self.channel_axis)
+            return Heatmaps(layouts[size].heatmap(relevance), logits)
 
         return explain
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unhans.attribution.isolation import frozen_view
 from unhans.attribution.latent import channel_axis, layers_with_places
+from unhans.lrp.layout import Layout, layouts_or_none
 from unhans.lrp.view import computing_dtype, unwrapped
 
 
@@ -23,17 +24,19 @@ class Features:
     Attributes:
         network: in any mode; it runs in evaluation mode and is not written.
         layer: the name of a module.
+        layout: which axis of its output holds the channels; None where the shape is to tell.
     """
 
     network: nn.Module
     layer: str
+    layout: Layout | None = None
 
     def means(self, images: Tensor) -> Tensor:
         """Return the features averaged over all places, (n, C) in float64, of images as the network takes them."""
         found: list[Tensor] = []
 
         def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            found.append(output.movedim(channel_axis(output.shape), 1).flatten(2).double().mean(2))
+            found.append(output.movedim(channel_axis(output.shape, self.layout), 1).flatten(2).double().mean(2))
 
         _run(self.network, images, {self.layer: keep})
         return found[0]
@@ -43,7 +46,7 @@ class Features:
 
         def add(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
             shape = [len(output), *[1] * (output.dim() - 1)]
-            shape[channel_axis(output.shape)] = -1
+            shape[channel_axis(output.shape, self.layout)] = -1
             return output + shifts.to(output).reshape(shape)
 
         return _run(self.network, images, {self.layer: add}).double()
@@ -69,8 +72,9 @@ def last_features(network: nn.Module, example: Tensor) -> Features | None:
     names = [name for name, _ in unwrapped(network).named_modules() if name]
     logits = _run(network, example, {name: partial(note, name) for name in names})
     once = {name: shape for name, shape in shapes.items() if calls[name] == 1 and shape[0] == len(example)}
-    chosen = layers_with_places(once, logits.shape[1])
-    return Features(network, chosen[0]) if chosen else None
+    told = layouts_or_none(network, example)
+    chosen = layers_with_places(once, logits.shape[1], told)
+    return Features(network, chosen[0], told.get(chosen[0])) if chosen else None
 
 
 def _run(network: nn.Module, images: Tensor, hooks: dict[str, Callable[..., Any]]) -> Tensor:

@@ -8,7 +8,7 @@ from unhans.clarc.corrected import Corrected, ForClass, corrected, corrections_o
 from unhans.clarc.correction import Correction
 from unhans.clarc.estimator import ESTIMATORS
 from unhans.clarc.fitting import fit
-from unhans.clarc.layer import check_layer, layers
+from unhans.clarc.layer import channel_axis, check_layer, layers
 from unhans.clarc.ranking import rank_layers
 from unhans.clarc.specification import prepared, specification
 
@@ -23,6 +23,7 @@ __all__ = [
     "activations",
     "augmenting",
     "below",
+    "channel_axis",
     "check_layer",
     "corrected",
     "corrections_of",

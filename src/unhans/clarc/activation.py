@@ -22,7 +22,7 @@ def activations(
     batch_size: int = 32,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Return a layer's output (n, C, H, W) on images, in float32 on the CPU; the network is not written.
+    """Return a layer's output on images, such as (n, C, H, W), in float32 on the CPU; the network is not written.
 
     Args:
         network: in any mode; it runs in evaluation mode.
@@ -44,7 +44,7 @@ def activations(
 def outputs_of(
     network: nn.Module, names: Sequence[str], images: Tensor, batch_size: int, device: torch.device | str
 ) -> dict[str, Tensor]:
-    """Return the outputs (n, C, H, W) of several layers in one pass, in float32 on the CPU."""
+    """Return the outputs of several layers in one pass, in float32 on the CPU."""
     dtype = computing_dtype(network, images)
     view, found = frozen_view(network, dtype), dict.fromkeys(names, torch.empty(0))
     rows: list[slice] = []

@@ -21,17 +21,20 @@ class Correction(nn.Module):
     h − v vᵀ(h − z). At strength 0 it returns h itself.
 
     Args:
-        directions: (k, C, H, W) for one weight per element; (k, C) or (k, C, 1, 1) for one per channel, applied at
-            every position.
+        directions: (k, C, H, W), (k, H, W, C) or (k, N, C) for one weight per element; for one per channel, applied at
+            every position, (k, C, 1, 1) or (k, C) of (n, C, H, W), (k, 1, 1, C) of (n, H, W, C), (k, 1, C) of tokens
+            (n, N, C).
         targets: (k,), what the inner products become.
         strength: how much of the way, from 0 to 1.
         thresholds: (k,), None to correct always; else reactive: a direction is corrected only in samples where
             ⟨h, v_i⟩, for channels averaged over positions, is above its threshold.
 
     Attributes:
-        directions, inverse: (k, C, H, W), with H = W = 1 for channels; the rows of V and the columns of V⁺.
-        targets, thresholds: (k, 1, 1, 1). All are buffers; thresholds are −∞ where it is not reactive.
+        directions, inverse: as `directions`, with sides of 1 for channels; the rows of V and the columns of V⁺.
+        targets, thresholds: (k, 1, 1, 1), for tokens (k, 1, 1). All are buffers; thresholds are −∞ where it is not
+            reactive.
         spatial: "positions" or "channels"; feature maps of one element are both, and called "channels".
+        axis: of the channels in the features where `spatial` is "channels", else None.
 
     Raises:
         ValueError: for a strength outside [0, 1] and tensors whose shapes do not fit.
@@ -53,11 +56,13 @@ class Correction(nn.Module):
         limits = torch.full_like(targets, -torch.inf) if thresholds is None else thresholds
         self.reactive = thresholds is not None
         self.strength = float(strength)
-        self.spatial: Spatial = "channels" if tuple(shape[2:]) == (1, 1) else "positions"
+        self.axis = _channels(shape)
+        self.spatial: Spatial = "positions" if self.axis is None else "channels"
+        ones = [1] * (len(shape) - 1)
         self.register_buffer("directions", directions.detach().float().reshape(shape).clone())
         self.register_buffer("inverse", inverse.float().reshape(shape))
-        self.register_buffer("targets", targets.detach().float().reshape(-1, 1, 1, 1).clone())
-        self.register_buffer("thresholds", limits.detach().float().reshape(-1, 1, 1, 1).clone())
+        self.register_buffer("targets", targets.detach().float().reshape(-1, *ones).clone())
+        self.register_buffer("thresholds", limits.detach().float().reshape(-1, *ones).clone())
 
     @classmethod
     def projective(
@@ -77,23 +82,25 @@ class Correction(nn.Module):
     @classmethod
     def _towards(cls, concepts: Concept | Sequence[Concept], group: str, strength: float, reactive: bool) -> Correction:
         given = [concepts] if isinstance(concepts, Concept) else list(concepts)
-        places = {(concept.layer, concept.spatial, tuple(concept.direction.shape)) for concept in given}
+        places = {(concept.layer, concept.spatial, concept.axis, tuple(concept.direction.shape)) for concept in given}
         if len(places) != 1:
             raise ValueError(f"A correction takes concepts of one layer, shape and spatial mode, got {len(places)}.")
         targets = [(concept.direction.double() * getattr(concept, group).double()).sum() for concept in given]
         thresholds = torch.tensor([concept.threshold for concept in given]) if reactive else None
-        return cls(torch.stack([concept.direction for concept in given]), torch.stack(targets), strength, thresholds)
+        directions = torch.stack([_broadcast(concept) for concept in given])
+        return cls(directions, torch.stack(targets), strength, thresholds)
 
     def forward(self, h: Tensor) -> Tensor:
-        """Return the corrected feature maps, of the shape and type of h (n, C, H, W)."""
+        """Return the corrected features, of the shape and type of h."""
         if self.strength == 0:
             return h
         self._check(h)
         # Products and sums, which LRP sends relevance through in proportion whatever rule dense layers have.
-        along = (h.unsqueeze(1) * self.directions).sum((2,) if self.spatial == "channels" else (2, 3, 4), keepdim=True)
+        every = tuple(range(2, 1 + self.directions.dim()))  # axes of one sample, behind those of samples and directions
+        along = (h.unsqueeze(1) * self.directions).sum(every if self.axis is None else self.axis + 1, keepdim=True)
         excess = along - self.targets
         if self.reactive:
-            excess = torch.where(along.mean((-2, -1), keepdim=True) > self.thresholds, excess, 0.0)
+            excess = torch.where(along.mean(every, keepdim=True) > self.thresholds, excess, 0.0)
         change = (excess * self.inverse).sum(1) * self.strength
         return h - change.to(h.dtype)
 
@@ -108,15 +115,34 @@ class Correction(nn.Module):
         if not isinstance(h, Tensor) or torch.jit.is_tracing():
             return
         given, expected = tuple(h.shape[1:]), tuple(self.directions.shape[1:])
-        if h.dim() != 4 or given[0] != expected[0] or (self.spatial == "positions" and given != expected):
+        fits = given == expected if self.axis is None else given[self.axis - 1 :][:1] == expected[self.axis - 1 :][:1]
+        if h.dim() != self.directions.dim() or not fits:
             raise ValueError(f"The correction is for feature maps of shape {expected}, got {given}.")
 
 
 def _check(directions: Tensor, targets: Tensor, strength: float, thresholds: Tensor | None) -> None:
-    if directions.dim() not in (2, 4) or not len(directions):
-        raise ValueError(f"directions expects (k, C, H, W) or (k, C), got {tuple(directions.shape)}.")
+    if directions.dim() not in (2, 3, 4) or not len(directions):
+        raise ValueError(
+            f"directions expects (k, C, H, W) or (k, C), or (k, N, C) of tokens, got {tuple(directions.shape)}."
+        )
     for name, values in (("targets", targets), ("thresholds", thresholds)):
         if values is not None and values.shape != directions.shape[:1]:
             raise ValueError(f"{name} expects one number per direction, got {tuple(values.shape)}.")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength expects a number from 0 to 1, got {strength!r}.")
+
+
+def _channels(shape: Sequence[int]) -> int | None:
+    """The axis of the channels of directions with one weight per channel: all others are 1."""
+    if len(shape) == 3:
+        return 2 if shape[1] == 1 else None
+    if tuple(shape[2:]) == (1, 1):
+        return 1
+    return 3 if tuple(shape[1:3]) == (1, 1) else None
+
+
+def _broadcast(concept: Concept) -> Tensor:
+    """A direction of the shape of one sample's output; a weight per channel with sides of 1."""
+    if concept.spatial == "positions":
+        return concept.direction
+    return concept.direction.reshape({1: (-1, 1, 1), 2: (1, -1), 3: (1, 1, -1)}[concept.axis])

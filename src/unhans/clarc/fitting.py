@@ -14,6 +14,7 @@ from unhans.clarc.estimator import ESTIMATORS
 from unhans.clarc.held_out import held_out
 from unhans.clarc.solver import solver
 from unhans.clarc.span import combined
+from unhans.lrp.layout import layout_of_shape
 
 ROUNDING = 1e-9  # means that differ by less, relative to their length, are the same
 
@@ -27,6 +28,7 @@ def fit(
     spatial: Spatial = "positions",
     penalty: float = 1.0,
     seed: int = 0,
+    axis: int | None = None,
 ) -> Concept:
     """Fit a concept activation vector [001; METHODS §5]: the unit direction towards affected samples.
 
@@ -34,7 +36,7 @@ def fit(
     nothing larger than the activations is made. Its weight does not depend on the scale of the activations.
 
     Args:
-        activations: (n, C, H, W), of a layer; kept as they are.
+        activations: (n, C, H, W), (n, H, W, C) or tokens (n, N, C), of a layer; kept as they are.
         affected: (n,) bool, which samples carry the artifact; at least two do and two do not.
         layer: name of the layer, for the result.
         estimator: svm, logistic, ridge, lasso, mean_difference or pattern; on two classes the last two are the same.
@@ -42,15 +44,18 @@ def fit(
             per channel, from activations averaged over positions, for artifacts that have none.
         penalty: of svm, logistic, ridge and lasso, in units of the default.
         seed: of the folds that the separation is measured on.
+        axis: which axis of the activations holds the channels; see `channel_axis`. By default the last of tokens, and
+            of four axes what the equal sides of square maps tell: with as many channels as rows the second.
 
     Raises:
         ValueError: for too few samples of either kind, activations that are not finite, of another shape, or the same
-            for both, and an unknown estimator or spatial mode.
+            for both, and an unknown estimator or spatial mode; for channels of an axis that cannot be told.
     """
     labels = _labels(activations, affected)
     _check(activations, labels, estimator, spatial, penalty)
-    shape = activations.shape[1:2] if spatial == "channels" else activations.shape[1:]
-    features = _features(activations.detach(), spatial)
+    axis = _axis(activations.shape, axis, spatial)
+    shape = activations.shape[axis : axis + 1] if spatial == "channels" else activations.shape[1:]
+    features = _features(activations.detach(), spatial, axis)
     means = combined(features, np.stack([labels / labels.sum(), ~labels / (~labels).sum()]))
     if not bool(means.isfinite().all()):
         raise ValueError(f"The activations{_at(layer)} must be finite, got NaN or infinite values.")
@@ -70,15 +75,16 @@ def fit(
         separation=float(np.mean(separations)),
         separations=separations,
         distance=distance,
+        axis=axis,
     )
 
 
 def _labels(activations: Tensor, affected: ArrayLike | Tensor) -> NDArray[np.bool_]:
     """Which samples are affected, one for each of the activations."""
     labels = np.asarray(affected.cpu() if isinstance(affected, Tensor) else affected)
-    if activations.dim() != 4 or labels.shape != activations.shape[:1]:
+    if activations.dim() not in (3, 4) or labels.shape != activations.shape[:1]:
         raise ValueError(
-            "A CAV needs activations (n, C, H, W) and affected (n,), "
+            "A CAV needs activations (n, C, H, W) or (n, N, C) and affected (n,), "
             f"got {tuple(activations.shape)} and {labels.shape}."
         )
     return labels.astype(bool)
@@ -95,10 +101,29 @@ def _check(activations: Tensor, labels: NDArray[np.bool_], estimator: str, spati
             raise ValueError(f"A CAV needs at least two affected and two unaffected samples, got {n} {kind}.")
 
 
-def _features(activations: Tensor, spatial: str) -> Tensor:
+def _axis(shape: torch.Size, axis: int | None, spatial: str) -> int:
+    """The axis of the channels; where there is a weight per element it does not matter."""
+    if axis is not None:
+        if axis not in ((2,) if len(shape) == 3 else (1, 3)):
+            raise ValueError(f"axis expects 1 or 3 of four axes, 2 of three, got {axis} of {tuple(shape)}.")
+        return axis
+    if len(shape) == 3:
+        return 2
+    guess = layout_of_shape(shape)
+    if guess is None and spatial == "channels":
+        raise ValueError(
+            f"Activations of shape {tuple(shape)} do not tell which axis holds the channels; give axis=1 for "
+            "(n, C, H, W) or axis=3 for (n, H, W, C)."
+        )
+    return 1 if guess is None else guess.channels
+
+
+def _features(activations: Tensor, spatial: str, axis: int) -> Tensor:
     """One row per sample."""
     activations = activations.cpu()
-    return activations.mean((2, 3), dtype=torch.float64) if spatial == "channels" else activations.flatten(1)
+    if spatial != "channels":
+        return activations.flatten(1)
+    return activations.movedim(axis, 1).flatten(2).mean(2, dtype=torch.float64)
 
 
 def _unit(direction: Tensor, means: Tensor, layer: str) -> Tensor:

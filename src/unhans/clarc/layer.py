@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unhans.attribution.isolation import frozen_view
+from unhans.lrp.layout import Layout, layout_of_shape, layouts_or_none
 from unhans.lrp.view import computing_dtype
 
 PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -37,8 +38,9 @@ class Run:
 def layers(network: nn.Module, example: Tensor) -> dict[str, torch.Size]:
     """Return the layers that can be corrected, in the order in which they end, with the shape of their output.
 
-    Those are the named modules that run exactly once and return one tensor (n, C, H, W). Of several that return the
-    same tensor, such as a block and its last layer, the first to end is listed. The network is not written.
+    Those are the named modules that run exactly once and return feature maps (n, C, H, W) or (n, H, W, C), or tokens
+    (n, N, C) on a grid of patches; `channel_axis` tells which axis holds the channels. Of several that return the same
+    tensor, such as a block and its last layer, the first to end is listed. The network is not written.
 
     Args:
         network: in any mode; it runs in evaluation mode.
@@ -48,9 +50,10 @@ def layers(network: nn.Module, example: Tensor) -> dict[str, torch.Size]:
         ValueError: for a compiled or parallel-wrapped network.
     """
     run = _observed(network, example)
+    told = layouts_or_none(network, example)
     found: dict[Memory, str] = {}
     for name in run.outputs:
-        if run.calls[name] == 1 and _spatial(run.outputs[name], len(example)):
+        if run.calls[name] == 1 and _spatial(run.outputs[name], len(example), told.get(name), bool(told)):
             found.setdefault(run.memory[name], name)
     return {name: run.outputs[name].shape for name in found.values()}
 
@@ -58,10 +61,25 @@ def layers(network: nn.Module, example: Tensor) -> dict[str, torch.Size]:
 def check_layer(network: nn.Module, layer: str, example: Tensor) -> None:
     """Raise a ValueError unless the layer can be corrected.
 
-    It must be a named module that runs once on the example and returns feature maps (n, C, H, W), of a network that is
-    neither compiled nor wrapped for parallel training.
+    It must be a named module that runs once on the example and returns feature maps, or tokens on a grid of patches, of
+    a network that is neither compiled nor wrapped for parallel training.
     """
     shape_of(network, layer, example)
+
+
+def channel_axis(network: nn.Module, layer: str, example: Tensor) -> int:
+    """Return which axis of a layer's output holds the channels: 1 of (n, C, H, W), 3 of (n, H, W, C), 2 of (n, N, C).
+
+    What the network computes tells it; where LRP cannot follow the network, the equal sides of square maps do.
+
+    Raises:
+        ValueError: as `check_layer` does, and where the axis cannot be told.
+    """
+    shape = shape_of(network, layer, example)
+    found = layouts_or_none(network, example).get(layer) or layout_of_shape(shape)
+    if found is None:
+        raise ValueError(f"layer {layer!r}: its output of shape {tuple(shape)} does not tell which axis is channels.")
+    return found.channels
 
 
 def shape_of(network: nn.Module, layer: str, example: Tensor) -> torch.Size:
@@ -72,9 +90,13 @@ def shape_of(network: nn.Module, layer: str, example: Tensor) -> torch.Size:
     if run.calls[layer] != 1:
         raise ValueError(f"layer expects a module that runs once, but {layer!r} runs {run.calls[layer]} times.")
     output = run.outputs[layer]
-    if not _spatial(output, len(example)):
+    tokens = isinstance(output, Tensor) and output.dim() == 3
+    if not _spatial(output, len(example), layouts_or_none(network, example).get(layer) if tokens else None):
         given = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(f"layer expects feature maps (n, C, H, W), but the output of {layer!r} is of {given}.")
+        raise ValueError(
+            "layer expects feature maps (n, C, H, W) or (n, H, W, C), or tokens (n, N, C) on a grid of patches, "
+            f"but the output of {layer!r} is of {given}."
+        )
     return output.shape
 
 
@@ -117,8 +139,12 @@ def _reached(network: nn.Module, layer: str) -> bool:
         return False
 
 
-def _spatial(output: Any, n: int) -> bool:
-    return isinstance(output, Tensor) and output.dim() == 4 and len(output) == n and output.is_floating_point()
+def _spatial(output: Any, n: int, layout: Layout | None, told: bool = False) -> bool:
+    """Tell features with places; `told` says that the network tells the layout of all that have some."""
+    if not isinstance(output, Tensor) or len(output.shape[:1]) != 1 or len(output) != n:
+        return False
+    places = layout is not None and layout.grid is not None
+    return output.is_floating_point() and (places or (output.dim() == 4 and not told))
 
 
 def _memory(tensor: Tensor) -> Memory:

@@ -12,6 +12,7 @@ from unhans.clarc.concept import Concept, Estimator, Spatial
 from unhans.clarc.fitting import fit
 from unhans.clarc.layer import layers as layers_of
 from unhans.clarc.layer import shape_of
+from unhans.lrp.layout import layouts_or_none
 
 MEMORY = 2**30  # bytes of activations held at once
 
@@ -54,14 +55,14 @@ def rank_layers(
     example = images[:1].to(device)
     labels = torch.arange(len(images)) < len(affected)
     sizes = _sizes(network, example, layers, memory // (4 * len(images)))
+    told = layouts_or_none(network, example)
+    options = {"estimator": estimator, "spatial": spatial, "penalty": penalty, "seed": seed}
     found: list[Concept] = []
     for group in _groups(sizes, memory // (4 * len(images))):
         outputs = outputs_of(network, group, images, batch_size, device)
         for name in group:
-            given = outputs.pop(name)
-            found.append(
-                fit(given, labels, layer=name, estimator=estimator, spatial=spatial, penalty=penalty, seed=seed)
-            )
+            axis = told[name].channels if name in told else None
+            found.append(fit(outputs.pop(name), labels, layer=name, axis=axis, **options))
             advance(name)
     return sorted(found, key=lambda concept: (-concept.separation, -concept.distance))
 

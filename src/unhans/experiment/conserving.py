@@ -36,7 +36,7 @@ def conserve(subject: Subject, samples: int = 32) -> dict[str, float]:
     CONSOLE.print(conservation_table(report, title))
     write_conservation(subject.out / "conservation.csv", report)
     write_figure(subject.out / "conservation.png", conservation_figure(report, title))
-    return {"deviation": report.deviation}
+    return {"deviation": report.deviation, "magnitude": report.magnitude}
 
 
 def _report(subject: Subject, attribution: Relevance, samples: int) -> Conservation:

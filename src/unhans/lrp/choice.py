@@ -193,7 +193,7 @@ BUILDERS: list[tuple[Iterable[str], Builder]] = [
     (known.ACTIVATIONS, _passing),
     (known.REROUTING, _rerouting),
     (known.CASTS, _cast),
-    (known.SUMS | known.RESAMPLING, _sum),
+    (known.SUMS | known.RESAMPLING | known.OVERLAYING | known.HOMOGENEOUS, _sum),
     (known.DIVISIONS, _division),
     (known.POWERS, _power),
     (known.BATCH_NORMS, _batch_norm),

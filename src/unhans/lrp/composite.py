@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
+from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, SignedZPlus, WSquare, ZBox, ZPlus
 
 OPERATIONS = ("convolution", "dense", "average_pool", "batch_norm", "layer_norm", "group_norm")
 NORMS = OPERATIONS[3:]
@@ -17,6 +17,7 @@ RULES: dict[str, Callable[..., Rule]] = {
     "epsilon": Epsilon,
     "alpha_beta": AlphaBeta,
     "z_plus": ZPlus,
+    "signed_z_plus": SignedZPlus,
     "gamma": Gamma,
     "flat": Flat,
     "w_square": WSquare,
@@ -29,7 +30,8 @@ class Place:
     """Where a layer stands: its operation, the path of its module, how deep, and when in the order of computation.
 
     `depth` counts the dense and convolutional layers on the longest way from the input, itself included, so the first
-    has depth 1. `ends` tells at which position every module ended.
+    has depth 1. `ends` tells at which position every module ended. `output` tells that no other dense or convolutional
+    layer reads what this one puts out.
     """
 
     operation: str
@@ -37,6 +39,7 @@ class Place:
     depth: int
     position: int
     ends: Mapping[str, int]
+    output: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,23 +51,27 @@ class Match:
         name: a pattern of module paths, such as `features.0` or `layer4.*`.
         depth: the first so many dense or convolutional layers on the way from the input.
         through: a module's path: layers up to and including it.
+        output: True for the head: dense or convolutional layers that put out the logits, through no other such layer.
     """
 
     operation: str | None = None
     name: str | None = None
     depth: int | None = None
     through: str | None = None
+    output: bool | None = None
 
     def __post_init__(self) -> None:
         if self.operation is not None and self.operation not in OPERATIONS:
             known = ", ".join(OPERATIONS)
-            raise ValueError(f"A composite's operation is one of {known}, or first and one, got {self.operation!r}.")
+            raise ValueError(
+                f"A composite's operation is one of {known}, or first or output and one, got {self.operation!r}."
+            )
         if self.depth is not None and self.depth < 1:
             raise ValueError(f"A composite's depth is 1 or more, got {self.depth}.")
 
     @classmethod
     def of(cls, given: str | Mapping[str, Any] | Match) -> Match:
-        """Read a match: itself, its fields, an operation, or an operation after the word `first`."""
+        """Read a match: itself, its fields, `output`, an operation, or one after the word `first` or `output`."""
         if isinstance(given, Match):
             return given
         if isinstance(given, Mapping):
@@ -75,8 +82,10 @@ class Match:
             return cls(**given)
         if not isinstance(given, str):
             raise ValueError(f"A composite's pattern is a name or a mapping, got {given!r}.")
-        first, _, operation = given.rpartition(" ")
-        return cls(operation, depth=1) if first == "first" else cls(given)
+        word, _, operation = given.rpartition(" ")
+        if given == "output" or word == "output":
+            return cls(operation if word else None, output=True)
+        return cls(operation, depth=1) if word == "first" else cls(given)
 
     def holds(self, place: Place) -> bool:
         """Tell whether a layer at this place matches."""
@@ -85,6 +94,7 @@ class Match:
             and (self.name is None or fnmatchcase(place.name, self.name))
             and (self.depth is None or place.depth <= self.depth)
             and (self.through is None or place.position < place.ends.get(self.through, 0))
+            and self.output in (None, place.output)
         )
 
     def __str__(self) -> str:
@@ -97,31 +107,55 @@ Composite = Sequence[Entry]
 Given = str | Rule | Sequence[Any]
 
 
-def epsilon_plus_flat(epsilon: float = 1e-6, flat_through: str | None = None) -> Composite:
-    """Dense ε, convolutions z⁺, first convolution flat: the set of [000] §2.1, the default."""
-    return [*_flat(flat_through), *epsilon_plus(epsilon)]
+def epsilon_plus_flat(
+    epsilon: float = 1e-6, flat_through: str | None = None, convolution: Any = None, head: str = "epsilon"
+) -> Composite:
+    """Dense ε, convolutions z⁺, first convolution flat: the set of [000] §2.1, the default.
+
+    Args:
+        epsilon: of dense layers.
+        flat_through: a module up to which flat reaches, in place of the first convolution.
+        convolution: the rule of convolutions, as `rule_of` takes it. By default z⁺ that keeps what its formula drops at
+            outputs without positive contributions; ShuffleNet loses 70 % of the relevance there. `z_plus` is the
+            papers' formula as it stands.
+        head: "epsilon", so that a head gets the rule of a dense one when it is written as a 1×1 convolution, as in
+            SqueezeNet; "by_operation" for the rule of convolutions there, as zennit has it.
+    """
+    return [*_flat(flat_through), *epsilon_plus(epsilon, convolution, head)]
 
 
-def epsilon_plus(epsilon: float = 1e-6) -> Composite:
-    """Dense ε, every convolution z⁺."""
-    return _by_operation(epsilon, ZPlus())
+def epsilon_plus(epsilon: float = 1e-6, convolution: Any = None, head: str = "epsilon") -> Composite:
+    """Dense ε, every convolution z⁺ but for a head; for the arguments see `epsilon_plus_flat`."""
+    return _by_operation(epsilon, ZPlus(keep=True) if convolution is None else rule_of(convolution), head)
 
 
-def epsilon_alpha2_beta1_flat(epsilon: float = 1e-2, flat_through: str | None = None) -> Composite:
-    """Dense ε = 0.01, convolutions α = 2, β = −1, flat for the first or up to a chosen layer ([003] §5.4)."""
-    return [*_flat(flat_through), *epsilon_alpha2_beta1(epsilon)]
+def epsilon_alpha2_beta1_flat(
+    epsilon: float = 1e-2, flat_through: str | None = None, head: str = "epsilon"
+) -> Composite:
+    """Dense ε = 0.01, convolutions α = 2, β = −1, flat for the first or up to a chosen layer ([003] §5.4).
+
+    A head takes ε whatever it is, unless `head` is "by_operation"; see `epsilon_plus_flat`.
+    """
+    return [*_flat(flat_through), *epsilon_alpha2_beta1(epsilon, head)]
 
 
-def epsilon_alpha2_beta1(epsilon: float = 1e-2) -> Composite:
-    """Dense ε = 0.01, every convolution α = 2, β = −1."""
-    return _by_operation(epsilon, AlphaBeta(2.0, -1.0))
+def epsilon_alpha2_beta1(epsilon: float = 1e-2, head: str = "epsilon") -> Composite:
+    """Dense ε = 0.01, every convolution α = 2, β = −1 but for a head; see `epsilon_plus_flat`."""
+    return _by_operation(epsilon, AlphaBeta(2.0, -1.0), head)
 
 
 def epsilon_gamma_box(
-    low: float | Sequence[float], high: float | Sequence[float], gamma: float = 0.25, epsilon: float = 1e-6
+    low: float | Sequence[float],
+    high: float | Sequence[float],
+    gamma: float = 0.25,
+    epsilon: float = 1e-6,
+    head: str = "epsilon",
 ) -> Composite:
-    """Dense ε, convolutions γ, first convolution z^B for inputs in [low, high], per channel or for all."""
-    return [(Match("convolution", depth=1), ZBox(low, high)), *_by_operation(epsilon, Gamma(gamma))]
+    """Dense ε, convolutions γ, first convolution z^B for inputs in [low, high], per channel or for all.
+
+    A head takes ε whatever it is, unless `head` is "by_operation"; see `epsilon_plus_flat`.
+    """
+    return [(Match("convolution", depth=1), ZBox(low, high)), *_by_operation(epsilon, Gamma(gamma), head)]
 
 
 def epsilon(epsilon: float = 1e-6) -> Composite:
@@ -136,12 +170,21 @@ def _flat(through: str | None) -> Composite:
     return [(Match(operation, through=through), Flat()) for operation in ("convolution", "average_pool")]
 
 
-def _by_operation(epsilon: float, convolution: Rule) -> Composite:
-    """Dense ε, convolutions by the given rule; average pooling, and norms that nothing takes in, in proportion.
+def _by_operation(epsilon: float, convolution: Rule, head: str = "epsilon") -> Composite:
+    """Dense layers ε, convolutions by the given rule; average pooling, and norms that nothing takes in, in proportion.
 
-    On non-negative inputs that is what z⁺, αβ and γ do to an average; on signed ones it loses nothing.
+    On non-negative inputs that is what z⁺, αβ and γ do to an average; on signed ones it loses nothing. A head is the
+    layer that LRP's formulas have ε for (Montavon et al. 2019, "LRP: an overview"), whatever operation computes it.
     """
-    return [(Match("dense"), Epsilon(epsilon)), (Match("convolution"), convolution), *_in_proportion("average_pool")]
+    if head not in ("epsilon", "by_operation"):
+        raise ValueError(f"head expects epsilon or by_operation, got {head!r}.")
+    first = [(Match(output=True), Epsilon(epsilon))] if head == "epsilon" else []
+    return [
+        *first,
+        (Match("dense"), Epsilon(epsilon)),
+        (Match("convolution"), convolution),
+        *_in_proportion("average_pool"),
+    ]
 
 
 def _in_proportion(*operations: str) -> list[Entry]:

@@ -45,11 +45,20 @@ class Balance:
 
 @dataclass(frozen=True)
 class Conservation:
-    """Logits (n,) and sums of the input's relevance (n,), and the balance of every step, the input's first."""
+    """The books of a batch.
+
+    Attributes:
+        logits: (n,) of the targets.
+        relevance: (n,) sums of the input's relevance.
+        steps: the balance of every step, the input's first.
+        absolute: (n,) sums of the input's |R|. Sums can agree with logits while positive and negative relevance grow
+            without bound and cancel; this shows it.
+    """
 
     logits: Tensor
     relevance: Tensor
     steps: Sequence[Balance]
+    absolute: Tensor
 
     def __add__(self, other: Conservation) -> Conservation:
         """Return the books of both batches, which took the same steps."""
@@ -60,6 +69,7 @@ class Conservation:
             torch.cat([self.logits, other.logits]),
             torch.cat([self.relevance, other.relevance]),
             [a.plus(b) for a, b in zip(self.steps, other.steps, strict=True)],
+            torch.cat([self.absolute, other.absolute]),
         )
 
     def __str__(self) -> str:
@@ -68,7 +78,8 @@ class Conservation:
         reached, logits = (self.said(float(sums.double().sum())) for sums in (self.relevance, self.logits))
         return (
             f"In % of Σ |logits| (signs cancel in sums):\n"
-            f"{len(self.logits)} logits sum to {logits}; {reached} reach the input.\n"
+            f"{len(self.logits)} logits sum to {logits}; {reached} reach the input, where Σ|R| is {self.magnitude:.3g} "
+            f"times Σ |logits|.\n"
             f"Biases absorb {bias}, ε {epsilon}, other {other}: constants in sums and\n"
             "concatenations, and what rules drop, such as z⁺ where nothing contributes positively."
         )
@@ -91,6 +102,12 @@ class Conservation:
         """|Σ logits − Σ relevance| over Σ |logits|, 0 where all are 0."""
         lost = abs(float(self.logits.double().sum() - self.relevance.double().sum()))
         return lost / self.scale if self.scale else lost
+
+    @property
+    def magnitude(self) -> float:
+        """Σ|R| of the input over Σ |logits|: about 1 where nothing cancels, large where relevance is noise; 0 of 0."""
+        total = float(self.absolute.double().sum())
+        return total / self.scale if self.scale else total
 
     @property
     def bias(self) -> float:
@@ -124,7 +141,8 @@ def balanced(tape: Tape, plan: Plan, start: Tensor) -> Conservation:
             steps.append(_balance(step, node, above, [share for _, share in shares], ledger))
         node.drop()
     found = relevance.get(tape.input, torch.zeros_like(tape.input.value))
-    return Conservation(start.sum(1), found.flatten(1).sum(1), steps[::-1])
+    flat = found.flatten(1)
+    return Conservation(start.sum(1), flat.sum(1), steps[::-1], flat.abs().sum(1))
 
 
 def _balance(step: Operation, node: Node, above: Tensor, shares: Sequence[Tensor], ledger: Sequence[Tensor]) -> Balance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,10 +15,13 @@ from unhans.lrp.conservation import Conservation, balanced
 from unhans.lrp.memory import TooLargeError, budget
 from unhans.lrp.node import Node, Tape
 from unhans.lrp.plan import planned
+from unhans.lrp.precision import whole_float32
 from unhans.lrp.propagation import propagate, propagate_through
 from unhans.lrp.question import Question, Target, output_of
 from unhans.lrp.recorder import record
 from unhans.lrp.view import computing_dtype
+
+Pool = Callable[[Tensor], Tensor]
 
 
 class Explanation(NamedTuple):
@@ -40,7 +43,7 @@ class LRP:
     """Layer-wise relevance propagation through any PyTorch model ([003] ch. 2; METHODS §1).
 
     Every call runs the model once, in evaluation mode, and records what it computes; the model is never written, and
-    a training step between two calls is seen. Half-precision models are explained in float32.
+    a training step between two calls is seen. Half-precision models are explained in float32, without TensorFloat-32.
 
     Args:
         model: a network that takes one tensor and returns logits (n, C); compiled and DDP-wrapped ones are unwrapped.
@@ -114,7 +117,7 @@ class LRP:
         return self._answer(inputs, Question(target, **options))
 
     def explain_through(
-        self, inputs: Tensor, target: int | Tensor, layers: Sequence[str], pool: Callable[[Tensor], Tensor]
+        self, inputs: Tensor, target: int | Tensor, layers: Sequence[str], pool: Pool | Mapping[str, Pool]
     ) -> LayerExplanation:
         """Explain inputs, and on the way down pool the relevance of several layers: one pass gives all of them.
 
@@ -122,11 +125,12 @@ class LRP:
             inputs: (n, …) as the model takes them.
             target: one class, or (n,) classes.
             layers: paths of modules whose output's relevance is asked for; see `attribute`.
-            pool: from the relevance of a layer's output to what is kept of it, of n rows.
+            pool: from the relevance of a layer's output to what is kept of it, of n rows; one for all, or by layer.
 
         Raises as `attribute` does.
         """
         question = Question(target)
+        pools = pool if isinstance(pool, Mapping) else dict.fromkeys(layers, pool)
         with _apart(inputs.device, False):
             tape = self._recorded(self._prepared(inputs, False), float("inf"))
             plan, logits = planned(tape, self.composite, tape.output), tape.output.value
@@ -135,7 +139,7 @@ class LRP:
             for layer in layers:
                 node = output_of(tape, layer)
                 ends.setdefault(plan.ends.get(node, node), []).append(layer)
-            seen = {node: partial(_keep, found, names, pool) for node, names in ends.items()}
+            seen = {node: partial(_keep, found, {name: pools[name] for name in names}) for node, names in ends.items()}
             at_input = seen.pop(tape.input, None)
             whole: list[Tensor] = []
             (start,) = question.starts(tape.output)
@@ -212,7 +216,9 @@ class LRP:
         if inputs.dim() == 4 and self._channels_last:
             try:
                 tape = record(self.model, inputs.contiguous(memory_format=torch.channels_last), limit)
-            except RuntimeError:
+            except RuntimeError as error:
+                if not _of_a_view(error):
+                    raise
                 tape = None
             if tape is not None and not tape.strided:
                 return tape
@@ -230,12 +236,22 @@ class LRP:
         return wide if create_graph else wide.detach()
 
 
-def _keep(found: dict[str, Tensor], names: Sequence[str], pool: Callable[[Tensor], Tensor], relevance: Tensor) -> None:
-    found.update(dict.fromkeys(names, pool(relevance)))
+def _of_a_view(error: RuntimeError) -> bool:
+    """Tell whether PyTorch says that a view does not fit the memory; out of memory is another error."""
+    return "view size is not compatible" in str(error) and not isinstance(error, torch.OutOfMemoryError)
+
+
+def _keep(found: dict[str, Tensor], pools: Mapping[str, Pool], relevance: Tensor) -> None:
+    found.update({name: pool(relevance) for name, pool in pools.items()})
 
 
 @contextmanager
 def _apart(device: torch.device, create_graph: bool) -> Iterator[None]:
-    """Compute the same in every context: gradients only when they are wanted, no inference mode, no autocast."""
-    with torch.inference_mode(False), torch.set_grad_enabled(create_graph), torch.autocast(device.type, enabled=False):
+    """Compute the same in every context: gradients only when wanted, no inference mode, autocast or TensorFloat-32."""
+    with (
+        torch.inference_mode(False),
+        torch.set_grad_enabled(create_graph),
+        torch.autocast(device.type, enabled=False),
+        whole_float32(),
+    ):
         yield

@@ -124,6 +124,37 @@ class Proportional:
 
 
 @dataclass(frozen=True)
+class Equal:
+    """A sum below a rule whose relevance does not depend on the activation, such as flat and w².
+
+    R/z grows without bound where summands cancel, z = a + b ≈ 0, and R does not vanish with z. A sum is a layer with
+    weights of 1, for which flat and w² alike give every summand R_j / (number of summands) ([003] §2.3; Montavon et al.
+    2017, "Explaining nonlinear classification decisions with deep Taylor decomposition").
+    """
+
+    receivers: Sequence[Node]
+
+    def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
+        share = above / len(self.receivers)
+        return [(source, share.sum_to_size(source.shape)) for source in self.receivers]
+
+
+@dataclass(frozen=True)
+class ByWeight:
+    """A product linear in its receivers below such a rule: shares by the weights alone, as if all values were 1."""
+
+    receivers: Sequence[Node]
+
+    def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
+        values = {source: source.value for source in node.sources}
+        ones = values | {source: torch.ones_like(values[source]) for source in self.receivers}
+        none = values | {source: torch.zeros_like(values[source]) for source in self.receivers}
+        seed = divide(above / len(self.receivers), wide(node.call(ones) - node.call(none)))
+        shares = [transposed(node, [source], seed)[0] for source in self.receivers]
+        return zip(self.receivers, shares, strict=True)
+
+
+@dataclass(frozen=True)
 class WinnerTakesAll:
     """Max pooling: the winner takes the relevance; winners that tie share it equally."""
 

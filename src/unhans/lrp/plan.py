@@ -14,6 +14,7 @@ from unhans.lrp.choice import operation_of
 from unhans.lrp.composite import STATISTICAL, Composite, Place, check_used, rule_for
 from unhans.lrp.folding import folded, weighted
 from unhans.lrp.gates import gates_among
+from unhans.lrp.independence import stabilised
 from unhans.lrp.node import Node, Tape
 from unhans.lrp.operations import Linear, Operation
 from unhans.lrp.rules import Epsilon
@@ -46,7 +47,8 @@ def planned(tape: Tape, composite: Composite, start: Node) -> Plan:
         if node in reached and node is not tape.input:
             steps[node] = _operation(node, users, ends, gates)
             reached.update(steps[node].receivers)
-    return Plan(_with_rules(steps, ends, needed, composite, tape), ends)
+    outputs = _outputs(steps) if start is tape.output else set()
+    return Plan(stabilised(_with_rules(steps, ends, needed, composite, tape, outputs)), ends)
 
 
 def _ancestors(node: Node) -> set[Node]:
@@ -75,6 +77,7 @@ def _with_rules(
     needed: Iterable[Node],
     composite: Composite,
     tape: Tape,
+    outputs: set[Node],
 ) -> dict[Node, Operation]:
     """Give every linear layer its rule by its place."""
     depth, positive = _depths(steps), non_negative(sorted(needed, key=lambda node: node.position))
@@ -82,9 +85,8 @@ def _with_rules(
     places: dict[Node, Place] = {}
     for node, step in steps.items():
         if isinstance(step, Linear):
-            weighs = step.kind in ("convolution", "dense")
-            first = depth[node] if weighs else max(1, depth[node])
-            places[node] = Place(step.kind, step.name, first, bases[node].position, tape.ends)
+            first = depth[node] if _weighs(step) else max(1, depth[node])
+            places[node] = Place(step.kind, step.name, first, bases[node].position, tape.ends, node in outputs)
     check_used(composite, sorted(places.values(), key=lambda place: place.position), tape.ends)
     for place in places.values():
         rule = rule_for(composite, place)
@@ -103,6 +105,22 @@ def _depths(steps: dict[Node, Operation]) -> dict[Node, int]:
     depth: dict[Node, int] = {}
     for node in sorted(steps, key=lambda node: node.position):
         step = steps[node]
-        weighs = isinstance(step, Linear) and step.kind in ("convolution", "dense")
-        depth[node] = max((depth.get(source, 0) for source in step.receivers), default=0) + weighs
+        depth[node] = max((depth.get(source, 0) for source in step.receivers), default=0) + _weighs(step)
     return depth
+
+
+def _outputs(steps: dict[Node, Operation]) -> set[Node]:
+    """The dense and convolutional layers whose output no other one reads: the network's head."""
+    found: set[Node] = set()
+    read: set[Node] = set()
+    for node in sorted(steps, key=lambda node: -node.position):
+        weighs = _weighs(steps[node])
+        if weighs and node not in read:
+            found.add(node)
+        if weighs or node in read:
+            read.update(steps[node].receivers)
+    return found
+
+
+def _weighs(step: Operation) -> bool:
+    return isinstance(step, Linear) and step.kind in ("convolution", "dense")

@@ -28,6 +28,10 @@ Memory = tuple[Any, ...]
 
 VALUE_FREE = {"new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like",
               "new_empty_strided"}  # fmt: skip  # they read no more than a shape and a type
+SUMS_OF_PRODUCTS = {
+    torch.ops.aten.addcmul.default: torch.ops.aten.add.Tensor,
+    torch.ops.aten.addcmul_.default: torch.ops.aten.add_.Tensor,
+}
 
 
 def record(model: nn.Module, inputs: Tensor, limit: float = float("inf")) -> Tape:
@@ -97,6 +101,10 @@ class Recorder(TorchDispatchMode):
             return func(*args, **kwargs)  # the same elements, the same node
         if func is torch.ops.aten._softmax.default and self.masked_softmax:
             return self.__torch_dispatch__(torch.ops.aten._safe_softmax.default, types, args[:2])
+        if func is torch.ops.aten._convolution.default:  # of a traced network; what follows are cuDNN's settings
+            return self.__torch_dispatch__(torch.ops.aten.convolution.default, types, args[:9])
+        if func in SUMS_OF_PRODUCTS:
+            return self._in_two(SUMS_OF_PRODUCTS[func], types, *args, **kwargs)
         written = list(_written(func, args, kwargs))
         sources = tree_map(lambda leaf: self._node(leaf) or leaf if isinstance(leaf, Tensor) else leaf, (args, kwargs))
         depends = name not in VALUE_FREE and any(isinstance(leaf, Node) for leaf in tree_leaves(sources))
@@ -110,6 +118,17 @@ class Recorder(TorchDispatchMode):
             self._remember(functional(func) if written else func, sources, result)
         elif any(storage(tensor) in self._in for tensor in written):
             self._remember(functional(func), sources, result)
+        return result
+
+    def _in_two(
+        self, add: OpOverload, types: Any, added: Tensor, first: Tensor, second: Tensor, *, value: float = 1
+    ) -> Tensor:
+        """Run added + value · first · second as a product and a sum, which there are rules for."""
+        product = self.__torch_dispatch__(torch.ops.aten.mul.Tensor, types, (first, second))
+        result = self.__torch_dispatch__(add, types, (added, product), {"alpha": value})
+        node = self._at.get(self._memory(product))
+        if node is not None:
+            node.overwritten()  # it has no history of autograd; computed again it has
         return result
 
     def _refuse(self, func: OpOverload, args: Any, written: Iterable[Tensor]) -> None:

@@ -13,13 +13,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from unhans.lrp.layers import Convolution, Layer
-from unhans.lrp.quotient import divide, negligible, plus, times
+from unhans.lrp.quotient import divide, negligible, plus, smallest, times
 
 Half = Callable[[Tensor], Tensor]
 Part = tuple[Tensor, Callable[[Tensor], Tensor]]
@@ -91,7 +91,11 @@ class LinearCall:
 
 
 class Rule(Protocol):
-    """A rule takes one call of a linear layer and the relevance of its outputs to the relevance of its inputs."""
+    """A rule takes one call of a linear layer and the relevance of its outputs to the relevance of its inputs.
+
+    One whose relevance is not in proportion to the input says so by an attribute `proportional` that is false: sums,
+    average pooling and norms below it then share by their weights alone, since their own value may be near zero.
+    """
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:
         """Return the relevance of `call.x`, of its shape."""
@@ -116,12 +120,18 @@ class Epsilon:
 class AlphaBeta:
     """αβ: (α z⁺_ij/z⁺_j + β z⁻_ij/z⁻_j) R_j with α + β = 1, α ≥ 1, β ≤ 0; biases belong to z⁺ and z⁻.
 
-    Where one of the two sums is empty the other one takes the whole R_j, so that relevance is conserved; for
-    β = 0 (z⁺) an output without positive contributions passes nothing on.
+    Where one of the two sums is empty the other one takes the whole R_j, so that relevance is conserved. For β = 0 (z⁺)
+    the formula passes nothing on from an output without positive contributions; with `keep` its negative ones take R_j.
+
+    Args:
+        alpha, beta: what the positive and the negative contributions take.
+        keep: for β = 0, whether relevance that the formula drops is kept. Such an output is negative, so this is the
+            form by the output's sign (see `SignedZPlus`) where z⁺ is not defined, and z⁺ wherever it is.
     """
 
     alpha: float = 2.0
     beta: float = -1.0
+    keep: bool = False
 
     def __post_init__(self) -> None:
         if abs(self.alpha + self.beta - 1) > 1e-9 or self.alpha < 1:
@@ -130,12 +140,25 @@ class AlphaBeta:
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         z_up, back_up = call.positive()
         if self.beta == 0:
-            return back_up(divide(relevance, z_up, ours=True, positive=True))
+            dropped = self._dropped(relevance, z_up)
+            passed = back_up(divide(relevance, z_up, ours=True, positive=True))
+            return passed if dropped is None else plus(passed, self._by_negative(call, dropped))
         z_down, back_down = call.negative()
         no_down, no_up = negligible(z_down), negligible(z_up)
         up = self._part(relevance, z_up, self.alpha, no_down)
         down = self._part(relevance, z_down, self.beta, no_up)
         return plus(back_up(up), back_down(down))
+
+    def _dropped(self, relevance: Tensor, z_up: Tensor) -> Tensor | None:
+        """The relevance of outputs without positive contributions, if it is to be kept and there is some."""
+        empty = (z_up <= smallest(z_up.dtype)).logical_and_(relevance != 0) if self.keep else None
+        return relevance * empty if empty is not None and bool(empty.any()) else None
+
+    @staticmethod
+    def _by_negative(call: LinearCall, relevance: Tensor) -> Tensor:
+        """z⁻_ij / z⁻_j R_j."""
+        z_down, back_down = call.negative()
+        return back_down(divide(relevance, z_down, ours=True))
 
     @staticmethod
     def _part(relevance: Tensor, z: Tensor, factor: float, alone: Tensor) -> Tensor:
@@ -154,9 +177,32 @@ def _check_amount(rule: str, name: str, value: float) -> None:
         raise ValueError(f"{rule} expects {name} to be a number of 0 or more, got {value!r}.")
 
 
-def ZPlus() -> AlphaBeta:  # noqa: N802
-    """Return z⁺: αβ with α = 1, β = 0; for signed inputs x⁺w⁺ + x⁻w⁻."""
-    return AlphaBeta(1.0, 0.0)
+def ZPlus(keep: bool = False) -> AlphaBeta:  # noqa: N802
+    """Return z⁺: αβ with α = 1, β = 0; for signed inputs x⁺w⁺ + x⁻w⁻.
+
+    Args:
+        keep: whether an output without positive contributions gives its relevance to the negative ones, so that none
+            is lost; by default it passes nothing on, as the formula has it.
+    """
+    return AlphaBeta(1.0, 0.0, keep)
+
+
+@dataclass(frozen=True)
+class SignedZPlus:
+    """z⁺ by the output's sign: z⁺_ij / z⁺_j R_j for z_j ≥ 0, z⁻_ij / z⁻_j R_j for z_j < 0.
+
+    Contributions of the output's own sign take all: γ → ∞ of the generalised γ rule (Andéol et al. 2023, "Learning
+    domain invariant representations by joint Wasserstein distance minimization"). Where a ReLU follows it is z⁺; where
+    none does, as in the bottlenecks of ShuffleNet, z⁺ explains a negative output by what speaks against it, and drops
+    one without positive contributions.
+    """
+
+    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
+        (z_up, back_up), (z_down, back_down) = call.positive(), call.negative()
+        positive, zero = z_up + z_down >= 0, relevance.new_zeros(())
+        up = divide(torch.where(positive, relevance, zero), z_up, ours=True)
+        down = divide(torch.where(positive, zero, relevance), z_down, ours=True)
+        return plus(back_up(up), back_down(down))
 
 
 @dataclass(frozen=True)
@@ -182,7 +228,12 @@ class Gamma:
 
 @dataclass(frozen=True)
 class Flat:
-    """Flat ♭: R_j / (number of inputs of j); independent of weights and input ([003] §2.3)."""
+    """Flat ♭: R_j / (number of inputs of j); independent of weights and input ([003] §2.3).
+
+    It holds for a sum below it as well, where every summand takes an equal share: see `operations.Equal`.
+    """
+
+    proportional: ClassVar[bool] = False
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         return call.spread(relevance)
@@ -190,7 +241,12 @@ class Flat:
 
 @dataclass(frozen=True)
 class WSquare:
-    """w²: w_ij² / Σ_i' w_i'j² R_j; independent of the input ([003] §2.3)."""
+    """w²: w_ij² / Σ_i' w_i'j² R_j; independent of the input ([003] §2.3).
+
+    It holds for a sum below it as well, a layer with weights of 1: see `operations.Equal`.
+    """
+
+    proportional: ClassVar[bool] = False
 
     def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:  # noqa: D102
         square = call.weight.square()
@@ -205,6 +261,8 @@ class ZBox:
 
     Bounds are numbers, or one number per channel (dimension 1), as normalised images have them.
     """
+
+    proportional: ClassVar[bool] = False
 
     low: float | Sequence[float]
     high: float | Sequence[float]

@@ -13,6 +13,7 @@ KEEPING = (
     | known.AVERAGES
     | (known.RESAMPLING - SIGNED_KERNELS)
     | known.CASTS
+    | known.OVERLAYING
     | set(known.MAX_POOLS)
     | set(known.ADAPTIVE_MAX_POOLS)
     | {"amax", "amin", "maximum", "minimum", "add", "mul", "sqrt", "where", "constant_pad_nd"}
@@ -30,7 +31,7 @@ def non_negative(order: Sequence[Node]) -> set[Node]:
 
 
 def _is_non_negative(node: Node, found: set[Node]) -> bool:
-    if node.kind in known.NON_NEGATIVE | {"_softmax", "_safe_softmax"}:
+    if node.kind in known.NON_NEGATIVE | known.HOMOGENEOUS | {"_softmax", "_safe_softmax"}:
         return True
     if node.kind in CLAMPS:
         low = node.arguments[1] if len(node.arguments) > 1 else node.options.get("min", -1)

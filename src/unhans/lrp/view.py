@@ -72,6 +72,11 @@ def _view(module: M, seen: dict[nn.Module, nn.Module]) -> M:
     """Copy the module tree; a module that occurs twice is one module in the view as well."""
     if module in seen:
         return seen[module]  # type: ignore[return-value]
+    if isinstance(module, torch.jit.ScriptModule) and not isinstance(module, torch.jit.TracedModule):
+        raise UnsupportedModelError(
+            f"LRP expects modules in Python, got a {type(module).__name__} compiled by torch.jit, whose parts cannot "
+            "be told apart; give it the network that was compiled."
+        )
     if "forward" in vars(module):
         kind = type(module).__name__
         raise UnsupportedModelError(f"A forward was set on an instance of {kind}; it would run the live model.")

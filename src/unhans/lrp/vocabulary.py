@@ -12,7 +12,8 @@ BATCH_NORMS = {"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "_n
 
 # Relevance passes on: R_x = R_f(x).
 NON_NEGATIVE = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "abs", "square"}
-GATES = {"sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "rsqrt", "reciprocal"}
+ATTENTION = {"_softmax", "_safe_softmax"}
+GATES = ATTENTION | {"sigmoid", "hardsigmoid", "rsqrt", "reciprocal", "linalg_vector_norm"}
 ACTIVATIONS = NON_NEGATIVE | {
     "leaky_relu", "rrelu_with_noise", "elu", "celu", "selu", "gelu", "silu", "mish", "tanh", "hardtanh", "hardswish",
     "clamp", "clamp_min", "clamp_max", "_prelu_kernel", "prelu", "threshold", "softshrink", "hardshrink", "log_sigmoid",
@@ -44,6 +45,8 @@ AVERAGES = {
     "mean", "sum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "_adaptive_avg_pool2d",
     "_adaptive_avg_pool3d",
 }  # fmt: skip
+HOMOGENEOUS = {"linalg_vector_norm"}  # Σ x_i ∂‖x‖/∂x_i = ‖x‖: in proportion
+OVERLAYING = {"col2im"}
 RESAMPLING = {"upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
               "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"}  # fmt: skip  # in proportion: weights are unequal
 MAX_POOLS = {"max_pool2d_with_indices": 2, "max_pool3d_with_indices": 3}

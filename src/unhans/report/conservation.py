@@ -93,4 +93,7 @@ def _most(report: Conservation, count: int) -> Sequence[Balance]:
 
 
 def _title(report: Conservation) -> str:
-    return f"The input's relevance differs from the logits by {100 * report.deviation:.2f} % of Σ |logits|"
+    return (
+        f"The input's relevance differs from the logits by {100 * report.deviation:.2f} % of Σ |logits|; "
+        f"Σ|R| is {report.magnitude:.3g} times as large"
+    )
