@@ -25,7 +25,7 @@ from unhans.clarc.augmentation import augmenting, below
 from unhans.clarc.concept import Concept, Estimator, Spatial
 from unhans.clarc.correction import Correction
 from unhans.clarc.fitting import fit
-from unhans.clarc.layer import check_layer, check_name, check_plain
+from unhans.clarc.layer import channel_axis, check_layer, check_name, check_plain
 from unhans.data import PixelScale, reading
 from unhans.data.adapters import Key
 
@@ -129,7 +129,7 @@ class AClArC(Callback):
             names = below(network, self.layer, example.to(device))
             freezing = Freezing(network, self.layer, names, example.to(device))
             if self.concept_ is None:
-                self.concept_ = self._fitted(network, dataset, device)
+                self.concept_ = self._fitted(network, dataset, device, example.to(device))
             correction = Correction.augmentative([self.concept_]).to(device)
         self._freezing = freezing.freeze()
         self._handle = augmenting(network, self.layer, correction, lambda: self._runs(pl_module))
@@ -178,7 +178,7 @@ class AClArC(Callback):
         stored = state_dict["concept"]
         self.concept_ = self.given if stored is None else Concept(**stored)
 
-    def _fitted(self, network: nn.Module, dataset: Dataset, device: torch.device) -> Concept:
+    def _fitted(self, network: nn.Module, dataset: Dataset, device: torch.device, example: Tensor) -> Concept:
         scale = self.scale if self.data.artifact is None else self.scale or scale_of(dataset, self.seed)
         labels = reading.labels_of(dataset)
 
@@ -187,7 +187,7 @@ class AClArC(Callback):
 
         found, affected = self.data.read(dataset, labels, scale, self.batch_size, features)
         options = {"layer": self.layer, "estimator": self.estimator, "spatial": self.spatial, "seed": self.seed}
-        return fit(found, affected, **options)
+        return fit(found, affected, axis=channel_axis(network, self.layer, example), **options)
 
 
 def check_network(pl_module: pl.LightningModule, network: nn.Module, layer: str) -> None:

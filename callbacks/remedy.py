@@ -93,7 +93,8 @@ class Features(Nothing):
             self.layer = artifact.concept.layer  # of all artifacts to come, so that one part of the network is frozen
             return
         found = clarc.activations(network, self.layer, images, self.batch_size, device)
-        artifact.concept = clarc.fit(found, affected, layer=self.layer, **options)
+        axis = clarc.channel_axis(network, self.layer, images[:1].to(device))
+        artifact.concept = clarc.fit(found, affected, layer=self.layer, axis=axis, **options)
 
     def begin(self, artifact: Followed, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Change features from the next training batch on."""

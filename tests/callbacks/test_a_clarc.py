@@ -433,3 +433,33 @@ def test_another_persons_script(tmp_path):
     train(module, [clarc], tmp_path)
     assert clarc.concept_.direction.shape == (4, 14, 14)
     assert not module.net[0]._forward_hooks
+
+
+class Last(nn.Module):
+    """Feature maps (n, H, W, C) with as many channels as rows, as a Swin transformer may have them."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm, self.head = nn.Conv2d(3, 12, 3, padding=1), nn.LayerNorm(12), nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.head(self.norm(self.embed(x).permute(0, 2, 3, 1)).mean((1, 2)))
+
+
+def test_one_weight_per_channel_where_the_channels_are_last(tmp_path):
+    """Not one per row of the image."""
+    module = small()
+    module.net = Last()
+    callback = a_clarc(layer="norm", spatial="channels")
+    data = Marked()
+    fit(module, [callback], tmp_path, max_epochs=1)
+    concept = callback.concept_
+    assert (concept.axis, concept.direction.shape[0]) == (3, 12)
+    torch.manual_seed(0)
+    before = small()
+    before.net = Last()
+    with torch.no_grad():
+        features = before.net.norm(before.net.embed(data.images[1::2]).permute(0, 2, 3, 1)).mean((1, 2))
+    carries = torch.from_numpy(data.carriers[1::2])
+    literal = features[carries].mean(0) - features[~carries].mean(0)
+    assert float(F.cosine_similarity(concept.direction.flatten(), literal, dim=0)) > 0.999

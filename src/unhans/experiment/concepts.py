@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from unhans.artifacts.put_on import put_on
 from unhans.artifacts.sampling import drawn, evenly
-from unhans.clarc import activations, check_layer, fit, least_effect, rank_layers
+from unhans.clarc import activations, channel_axis, check_layer, fit, least_effect, rank_layers
 from unhans.clarc.concept import Concept
 from unhans.data import ImageDataset, reading
 from unhans.data.affected import Affected
@@ -79,7 +79,8 @@ class Concepts:
             return least_effect(network, best, *self._trial(seed), self.affected.label, **where).concept
         images = torch.cat([samples.affected, samples.unaffected])
         carries = np.arange(len(images)) < len(samples.affected)
-        return fit(activations(network, one.layer, images, **where), carries, layer=one.layer, **options)
+        axis = channel_axis(network, one.layer, images[:1].to(self.subject.device))
+        return fit(activations(network, one.layer, images, **where), carries, layer=one.layer, axis=axis, **options)
 
     def samples(self, seed: int) -> Samples:
         """Draw and read the samples."""
