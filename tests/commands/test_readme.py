@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+import transformers
 from omegaconf import OmegaConf
 from PIL import Image
 from pytorch_lightning import Trainer
@@ -24,7 +26,8 @@ from unhans.spray import SpRAy
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)
-LINES = [line.split("&& ")[-1].removeprefix("uv run ") for block in BLOCKS for line in block.splitlines()]
+PREFIX = re.compile(r"^uv run (--extra (timm|huggingface) )?")
+LINES = [PREFIX.sub("", line.split("&& ")[-1]) for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith(("train.py", "analyze.py"))]
 UNTESTED = " callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0"
 HERE, QUICK = Parallel(n_jobs=1), SpRAy(pooling=28, projection=None)
@@ -42,12 +45,22 @@ def workplace(tmp_path_factory):
     mask.paste(255, (9, 36, 48, 48))
     mask.save(folder / "mask.png")
     torch.save(models.squeezenet1_1().state_dict(), folder / "squeezenet1_1.pth")
+    torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), folder / "mobilenetv3.pth")
+    transformer(folder / "vit")
     assert command(folder, f"train.py debug=fast trainer.max_epochs=1 spray.projection=null{UNTESTED}") == 0
     shutil.move(only_run(folder), folder / "outputs" / "run")
     data = build_data(OmegaConf.load(folder / "outputs" / "run" / "config.yaml"))
     threes = [data.train_set.paths[i] for i in (data.train_set.labels == data.classes.index("3")).nonzero()[0]]
     (folder / "suspects.csv").write_text("path\n" + "\n".join(threes[::2]))
     return folder
+
+
+def transformer(folder):
+    """A small vision transformer of two classes as Hugging Face saves it."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.ViTConfig(image_size=32, patch_size=8, id2label={0: "dog", 1: "cat"}, **sizes)
+    transformers.ViTForImageClassification(config).save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
 
 
 def test_the_readme_names_both_commands():
@@ -75,7 +88,8 @@ def small(text):
     if text.startswith("analyze.py"):
         here = "" if "parallel" in text else " parallel.n_jobs=1"
         surveys = "analysis=effect" in text or "analysis=" not in text
-        few = " analysis.classes=[1,3,8]" if surveys and "classes=" not in text else ""
+        some = "n01440764,n03417042" if "imagenette" in text else "cat,dog" if "photos" in text else "1,3,8"
+        few = f" analysis.classes=[{some}]" if surveys and "classes=" not in text else ""
         few += " analysis.samples=40" if "analysis=effect" in text and "samples=" not in text else ""
         return " samples_per_class=16 spray.projection=null" + here + few + repair(text, "analysis")
     size = " data.image_size=48" if "data.root" in text else ""
@@ -94,14 +108,14 @@ def repair(text, node):
 
 def test_the_python_snippets_run():
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     names = {
         "Trainer": Trainer,
         "model": SmallCNN(2),
         "images": torch.rand(40, 3, 32, 32, generator=torch.Generator().manual_seed(0)),
         "target": torch.zeros(40, dtype=torch.int64),
     }
-    for snippet in snippets[2:4]:
+    for snippet in snippets[2:5]:
         exec(snippet.replace("n_neighbors=10", "n_neighbors=10, projection=None"), names)
     assert names["relevance"].shape == (40, 3, 32, 32)
     assert len(names["trainer"].callbacks) >= 2
@@ -131,7 +145,7 @@ def test_the_snippet_on_corrections_takes_the_concept_out():
 
 
 def test_the_snippet_on_lrp_gives_what_its_comments_say(capsys):
-    snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[4]
+    snippet = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[5]
     names = {
         "LRP": LRP,
         "model": models.resnet18(),
