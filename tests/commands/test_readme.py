@@ -87,11 +87,12 @@ def small(text):
     """
     if text.startswith("analyze.py"):
         here = "" if "parallel" in text else " parallel.n_jobs=1"
-        surveys = "analysis=effect" in text or "analysis=" not in text
+        surveys = "analysis=effect" in text or "analysis=" not in text or "imagenette" in text
         some = "n01440764,n03417042" if "imagenette" in text else "cat,dog" if "photos" in text else "1,3,8"
         few = f" analysis.classes=[{some}]" if surveys and "classes=" not in text else ""
         few += " analysis.samples=40" if "analysis=effect" in text and "samples=" not in text else ""
-        return " samples_per_class=16 spray.projection=null" + here + few + repair(text, "analysis")
+        size = " data.image_size=64" if "imagenette" in text else ""
+        return " samples_per_class=16 spray.projection=null" + size + here + few + repair(text, "analysis")
     size = " data.image_size=48" if "data.root" in text else ""
     epochs = 3 if "ckpt=" in text else 1
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
