@@ -175,6 +175,18 @@ def test_the_order_of_the_networks_outputs_is_not_that_of_the_folders(vit, tmp_p
     assert data.classes == ["emu", "cat", "dog"]
 
 
+def test_outputs_that_are_taken_in_order_are_told(tmp_path, caplog):
+    """A network of one's own, whose weights say nothing of its classes."""
+    torch.save(models.resnet18(num_classes=2).state_dict(), tmp_path / "own.pth")
+    network = torchvision_classifier(2, "resnet18", str(tmp_path / "own.pth"))
+    data = ImageFolder(class_folder(tmp_path / "data", ["cat", "dog"]), image_size=32)
+    data.setup()
+    with caplog.at_level(logging.WARNING):
+        speak(network, data)
+    assert "output 0 for 'cat', output 1 for 'dog', and so on" in caplog.text
+    assert data.classes == ["cat", "dog"]
+
+
 def test_data_of_a_few_classes_takes_the_labels_of_a_wide_head(squeezenet, tmp_path):
     data = ImageFolder(class_folder(tmp_path, SOME), image_size=32)
     data.setup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from unhans.data import ImageData
 
 HeadChoice = Literal["keep", "fresh"] | None
 Given = Sequence[int | str] | Mapping[str, int | str] | str | None
+LOG = logging.getLogger("unhans")
 ATTRIBUTE = "unhans_head"  # of a network
 IMAGENET = 1000
 WORDNET_ID = re.compile(r"\((n\d{8})\)$")
@@ -117,6 +119,12 @@ def speak(network: nn.Module, data: ImageData) -> None:
     if head is None or not head.kept or data.relabelled:
         return
     found = output_indices(head, data.classes)
+    if head.given is None and not any(_outputs_called(name, _lookup(head)) for name in data.classes):
+        LOG.warning(
+            "The network's outputs are not known by the names of the data's classes, and are taken in the data's order: "
+            "output 0 for %r, output 1 for %r, and so on; model.outputs= says otherwise.",
+            *data.classes[:2],
+        )
     if found != list(range(head.size)):
         data.relabel(found, names_with(head, data.classes, found))
 
