@@ -121,7 +121,7 @@ def speak(network: nn.Module, data: ImageData) -> None:
     found = output_indices(head, data.classes)
     if head.given is None and not any(_outputs_called(name, _lookup(head)) for name in data.classes):
         LOG.warning(
-            "The network's outputs are not known by the names of the data's classes, and are taken in the data's order: "
+            "The network's outputs are not known by the names of the data's classes and are taken in the data's order: "
             "output 0 for %r, output 1 for %r, and so on; model.outputs= says otherwise.",
             *data.classes[:2],
         )
