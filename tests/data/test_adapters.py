@@ -252,6 +252,7 @@ def test_an_item_that_cannot_be_read():
         (Items(lambda image, label: (image, label)), {"label": 5}, "finds no label at 5 in a batch of 2 parts"),
         (Items(lambda image, label: "photo.png"), {}, r"expects \(image, label, …\) or a mapping, got str"),
         (3, {}, "expects a data set with samples by index, or one to iterate over, got int; give one as dataset=."),
+        ({"train": Tagged(), "test": Tagged()}, {}, "expects one data set, got a dict of 'train', 'test'; give one"),
         (iter([]), {}, "expects labelled samples, got none"),
     ],
 )  # fmt: skip
@@ -260,6 +261,12 @@ def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
         reading.labels_of(adapted(dataset, keys, who="SpRAyAudit"))
     assert str(caught.value).startswith("SpRAyAudit ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("label", ["cat", 0.7])
+def test_a_label_that_is_no_class(label):
+    with pytest.raises(ValueError, match=rf"a label expects the number of a class, .*, got {label!r}; let the"):
+        reading.labels_of(adapted(Items(lambda image, _: {"image": image, "label": label})))
 
 
 def test_batches():

@@ -81,6 +81,11 @@ def adapted(
         ValueError: no data set, or items that cannot be read.
     """
     keys = dict(keys or {})
+    if isinstance(dataset, Mapping):
+        raise ValueError(
+            f"{who} expects one data set, got a {type(dataset).__name__} of {', '.join(map(repr, dataset))}; give one "
+            "of them as dataset=."
+        )
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
         dataset = Drawn(dataset, keys, _needed(collate), who)
         return dataset if dataset.held is None else Adapted(dataset, {}, None, who)
@@ -252,12 +257,23 @@ def _classes_of(labels: Sequence[Any] | NDArray[Any]) -> tuple[NDArray[np.int64]
     plain = [None if each is None else np.asarray(each) for each in labels]
     width = next((each.size for each in plain if each is not None), 1)
     if width == 1:
-        return np.array([-1 if each is None else int(each.reshape(())) for each in plain], dtype=np.int64), None
+        return np.array([-1 if each is None else _class(each.reshape(())) for each in plain], dtype=np.int64), None
     rows = np.stack([np.zeros(width) if each is None else each.reshape(-1).astype(np.float64) for each in plain])
     largest = np.array([-1 if each is None else int(each.argmax()) for each in plain], dtype=np.int64)
     hot = np.isin(rows, (0, 1)).all()
     held = rows > 0 if hot else None
     return largest, None if held is None or (held.sum(1) == 1).all() else held
+
+
+def _class(label: NDArray[Any]) -> int:
+    """The number of a class; a name or a number with a fraction is none."""
+    known = label.dtype == bool or np.issubdtype(label.dtype, np.number)
+    if not known or float(label) != int(label):
+        raise ValueError(
+            f"a label expects the number of a class, or a vector with an entry for each class, got {label.item()!r}; "
+            'let the data set give numbers, or say where they are with keys={"label": …}.'
+        )
+    return int(label)
 
 
 def _entries(held: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
