@@ -294,7 +294,7 @@ def test_what_has_no_logits_is_refused(name):
     method = ZOO[name] if name != "guided_grad_cam" else ZOO["grad_cam"]
     with pytest.raises(ValueError, match=r"expects logits of shape \(n, C\), got \(3, 3, 16, 16\)"):
         method.of(Scores(lambda net, x: x.relu()))(images(), 1)
-    with pytest.raises(ValueError, match=r"expects logits of shape \(n, C\), got tuple"):
+    with pytest.raises(ValueError, match=r"returns logits \(n, C\), a tensor, got a tuple of a tensor"):
         method.of(Scores(lambda net, x: (x, x)))(images(), 1)
 
 

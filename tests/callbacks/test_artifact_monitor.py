@@ -312,7 +312,7 @@ def large(folder):
         (Border(1), {"dataset": Subset(NoisyImages(), range(1, 32, 2))}, "two or more samples of classes other than"),
         (Border(1), {"module": Softmax}, "the network must give logits, got probabilities"),
         (Border(1), {"network": "model"}, "names no module"),
-        (Border(1), {"dataset": "val"}, "expects a map-style data set"),
+        (Border(1), {"dataset": "val"}, "expects a data set with samples by index"),
     ],
 )
 def test_what_cannot_be_monitored_is_refused_before_training(artifacts, options, sentence, tmp_path):

@@ -215,7 +215,7 @@ def test_misconfiguration_is_refused_before_training(tmp_path):
         train(TheirModule(), [small_audit(tmp_path, network="model")], tmp_path)
     with pytest.raises(MisconfigurationException, match="classes expects names among 0, 1, got '7'"):
         train(TheirModule(), [small_audit(tmp_path, classes=["7"])], tmp_path)
-    with pytest.raises(MisconfigurationException, match="map-style data set"):
+    with pytest.raises(MisconfigurationException, match="expects a data set with samples by index"):
         train(TheirModule(), [small_audit(tmp_path, dataset="val")], tmp_path)
 
 

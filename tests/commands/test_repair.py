@@ -229,7 +229,7 @@ SENTENCES = [
     ),
     (
         f"{ANALYSIS} analysis.layer=classifier.1",
-        "layer expects feature maps (n, C, H, W), but the output of 'classifier.1'",
+        "or tokens (n, N, C) on a grid of patches, but the output of 'classifier.1'",
     ),
     (f"{ANALYSIS} analysis.artifact=large.png analysis.classes=[3]", "large"),
     (f"{ANALYSIS} analysis.artifact=small.png", "one class, which must be named"),

@@ -34,7 +34,8 @@ def build_data(cfg: DictConfig) -> ImageData:
     Every process of a run prepares the data, since none can wait for another yet: one after the other, where files are
     fetched, and the later ones find them.
     """
-    data = build(cfg.data, artifact=build(cfg.get("artifact")), preprocessing=_preprocessing(cfg.get("model")))
+    data = build(cfg.data, artifact=build(cfg.get("artifact")))
+    data.preprocessing = _preprocessing(cfg.get("model"))
     data.prepare_data()
     data.setup()
     return data

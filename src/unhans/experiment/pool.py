@@ -7,9 +7,10 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import joblib
@@ -214,11 +215,22 @@ class _Processes:
     size: int
 
     def submit(self, job: Job, task: Any) -> Future:
-        from joblib.externals.loky import get_reusable_executor
-
         share = str(max(1, joblib.cpu_count() // self.size))
-        env = {name: os.environ.get(name, share) for name in (f"{library}_NUM_THREADS" for library in THREADS)}
-        return get_reusable_executor(self.size, timeout=IDLE, env=env).submit(job, task)  # a broken one is replaced
+        names = (f"{library}_NUM_THREADS" for library in THREADS)
+        env = tuple((name, os.environ.get(name, share)) for name in names)
+        try:
+            return _executor(self.size, env).submit(job, task)
+        except BrokenExecutor:  # by an earlier job
+            _executor.cache_clear()
+            return _executor(self.size, env).submit(job, task)
+
+
+@lru_cache(maxsize=1)
+def _executor(size: int, env: tuple[tuple[str, str], ...]) -> Executor:
+    """The processes that are used again; not those of joblib's own calls, which expect another kind."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(size, timeout=IDLE, env=dict(env))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from unhans.lrp.refusal import UnsupportedModelError
 
@@ -44,7 +45,7 @@ def logits_of(result: Any, output: Output | None = None) -> Tensor:
         UnsupportedModelError: the result holds no such logits, or several that could be meant.
     """
     found = _found(result) if output is None else _given(result, output)
-    if not isinstance(found, Tensor):
+    if not isinstance(found, (Tensor, Proxy)):  # a proxy while torch.fx traces the network
         place = "" if output is None else f" at output={output!r}"
         raise UnsupportedModelError(
             f"an explanation expects a network that returns logits (n, C), a tensor, got {_said(result)}{place}; wrap "
@@ -55,7 +56,7 @@ def logits_of(result: Any, output: Output | None = None) -> Tensor:
 
 
 def _found(result: Any) -> Any:
-    if isinstance(result, Tensor):
+    if isinstance(result, (Tensor, Proxy)):
         return result
     if isinstance(result, Mapping):
         return result.get("logits")
