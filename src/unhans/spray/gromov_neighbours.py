@@ -26,8 +26,9 @@ class GromovWasserstein:
     `unhans.spray.gromov`).
 
     Parameters:
-        mass: the share of the positive relevance that a cloud holds.
-        max_points: pixels of a cloud at most; the time per pair grows a little faster than with their square.
+        mass: the share of the positive relevance that a cloud holds, whatever `max_points` is.
+        max_points: points of a cloud at most; of more pixels those that lie together are merged. The time per pair
+            grows a little faster than with their square.
         coarse_points: points of the coarse clouds by which candidates are found and the search begins.
         doubt: how readily pairs are left out, in [0, 1]: see `unhans.spray.search`. With 0.2 some 99 % of
             the neighbours found are those of all pairs measured.
