@@ -7,6 +7,7 @@ import pytest
 
 from unhans.spray import SpRAy
 from unhans.spray.clouds import Cloud, cloud, levels, same_levels, scaled, shape
+from unhans.spray.gromov import gromov_wasserstein
 
 
 def literal_cloud(heatmap, mass):
@@ -31,10 +32,45 @@ def test_pixels_are_taken_in_descending_order_until_the_mass_is_reached():
         np.testing.assert_allclose(found.weights, values / values.sum())
 
 
-def test_no_more_than_max_points_and_the_largest_of_them():
-    heatmap = np.arange(100.0).reshape(10, 10)
-    found = cloud(heatmap, max_points=7)
-    assert (found.points @ [10, 1]).tolist() == [99, 98, 97, 96, 95, 94, 93]
+@pytest.mark.parametrize("side", [28, 90])  # 90 × 90 pixels are pooled before they are merged
+def test_no_more_than_max_points_and_they_hold_the_mass(side):
+    heatmap = np.random.default_rng(0).random((side, side))
+    whole, found = cloud(heatmap, max_points=side**2), cloud(heatmap, max_points=100)
+    held = [heatmap[tuple(place)] for place in whole.points.astype(int)]
+    assert 0.99 <= sum(held) / heatmap.sum() < 0.99 + 1 / side
+    assert len(found.weights) == 100 < len(whole.weights)
+    assert found.weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found.weights @ found.points, whole.weights @ whole.points)
+    assert found.weights @ found.spread == pytest.approx(whole.weights @ whole.spread, rel=0.03)
+
+
+def test_a_shifted_map_is_merged_the_same():
+    heatmap = np.random.default_rng(2).random((50, 50))
+    here, there = (cloud(np.pad(heatmap, ((at, 5 - at), (5 - at, at)))) for at in (0, 5))
+    np.testing.assert_allclose(there.points - here.points, np.tile([5.0, -5.0], (100, 1)), atol=1e-9)
+    np.testing.assert_allclose(here.weights, there.weights)
+
+
+def test_merged_points_are_nearer_to_all_points_than_the_largest_ones():
+    random = np.random.default_rng(1)
+    rows, columns = np.mgrid[:20, :20]
+    first, second = (
+        np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / s) + 0.1 * random.random((20, 20))
+        for r, c, s in ((6, 6, 9), (12, 9, 30))
+    )
+
+    def distance(*clouds):
+        return gromov_wasserstein(*(shape(each, 25) for each in clouds))
+
+    def largest(heatmap):
+        whole = cloud(heatmap, max_points=400)
+        return Cloud(whole.points[:60], whole.weights[:60] / whole.weights[:60].sum())
+
+    true = distance(cloud(first, max_points=400), cloud(second, max_points=400))
+    ours = distance(cloud(first, max_points=60), cloud(second, max_points=60))
+    before = distance(largest(first), largest(second))
+    assert abs(ours - true) < 0.25 * true
+    assert abs(ours - true) < 0.5 * abs(before - true)
 
 
 def test_a_whole_map_is_taken_for_the_whole_mass_but_no_pixel_without():

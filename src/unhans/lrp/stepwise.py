@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from unhans.lrp.recurrent import lstm, lstm_cell
 from unhans.lrp.refusal import UnsupportedModelError
 
 LEAVING = (Tensor.numpy, Tensor.__array__, Tensor.tolist)
@@ -22,9 +23,10 @@ class Softmax(Protocol):
 
 
 class Stepwise(TorchFunctionMode):
-    """Replaces fused attention, gated linear units and circular padding; for this thread only, unlike torch's switches.
+    """Replaces fused attention, gated linear units, LSTMs and circular padding.
 
-    That a function mode is active keeps `torch.nn.MultiheadAttention` and the transformer layers off their fused path.
+    It does so for this thread only, unlike torch's switches. That a function mode is active keeps
+    `torch.nn.MultiheadAttention` and the transformer layers off their fused path.
     """
 
     def __init__(self, softmax: Softmax) -> None:
@@ -98,4 +100,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     return input
 
 
-STEPS: dict[Any, Callable[..., Any]] = {F.scaled_dot_product_attention: attention, F.glu: gated_linear_unit}
+STEPS: dict[Any, Callable[..., Any]] = {
+    F.scaled_dot_product_attention: attention,
+    F.glu: gated_linear_unit,
+    torch.lstm: lstm,
+    torch.lstm_cell: lstm_cell,
+}

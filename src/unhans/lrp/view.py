@@ -41,6 +41,8 @@ def working_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
         module._buffers = {
             name: None if value is None else _cast(value.clone(), dtype) for name, value in module._buffers.items()
         }
+        if isinstance(module, nn.RNNBase):  # a second list of its parameters
+            module.__dict__["_flat_weights"] = [module._parameters[name] for name in module._flat_weights_names]
     view.register_forward_hook(lambda module, inputs, result: logits_of(result))
     return view
 

@@ -14,6 +14,7 @@ from unhans.spray.rounding import same
 
 Array = NDArray[np.float64]
 
+FINEST = 1000  # points that Ward's method is given at most
 LEVELS = 100  # parts into which a distribution of distances is divided
 ROUNDING = 1e-12  # share of the mass that a running sum of pixels may miss
 
@@ -66,8 +67,8 @@ class Shape:
 def cloud(heatmap: NDArray[np.floating], mass: float = 0.99, max_points: int = 100) -> Cloud:
     """Return the pixels of most relevance, in descending order until they hold a share `mass` of all of it.
 
-    Only positive relevance has mass; a map without any is a single point. At most `max_points` pixels are taken; ties
-    go to the first in reading order.
+    Only positive relevance has mass; a map without any is a single point. More pixels than `max_points` are merged, so
+    that the cloud holds the mass nevertheless: see `merged`. Ties go to the first in reading order.
 
     heatmap: (H, W).
     """
@@ -76,10 +77,28 @@ def cloud(heatmap: NDArray[np.floating], mass: float = 0.99, max_points: int = 1
         return Cloud(np.zeros((1, 2)), np.ones(1))
     order = np.argsort(-relevance, kind="stable")
     held = np.cumsum(relevance[order] / relevance.sum())
-    kept = order[: min(max_points, 1 + int(np.searchsorted(held, mass - ROUNDING)))]
+    kept = order[: 1 + int(np.searchsorted(held, mass - ROUNDING))]
     kept = kept[relevance[kept] > 0]
     points = np.stack(np.unravel_index(kept, heatmap.shape), axis=1).astype(np.float64)
-    return Cloud(points, relevance[kept] / relevance[kept].sum())
+    return merged(Cloud(points, relevance[kept] / relevance[kept].sum()), max_points)
+
+
+def merged(fine: Cloud, most: int) -> Cloud:
+    """Return a cloud of at most so many points, each the centre of mass of a part and of its weight.
+
+    The parts are those of Ward's method, whose time grows with the square of the points: of very many, as large maps
+    have, those in the same cell of 2 × 2, 4 × 4, … pixels become one before. The cells are counted from the cloud's
+    own corner, so that a shifted cloud is merged the same. No mass is left out; what is lost is how it is spread
+    inside of a part, and so the merged clouds of a shape and of its rotation differ a little.
+    """
+    if len(fine.weights) <= most:
+        return fine
+    side, pooled, corner = 1, fine, fine.points.min(axis=0)
+    while len(pooled.weights) > max(most, FINEST):
+        side *= 2
+        _, part = np.unique((fine.points - corner) // side, axis=0, return_inverse=True)
+        pooled = _centres(fine, part.ravel())
+    return shape(pooled, most).coarse
 
 
 def shape(fine: Cloud, parts: int) -> Shape:
@@ -87,9 +106,14 @@ def shape(fine: Cloud, parts: int) -> Shape:
     if len(fine.weights) <= parts:
         return Shape(fine, fine, np.arange(len(fine.weights)))
     part = fcluster(linkage(fine.points, "ward"), parts, "maxclust").astype(np.int64) - 1
+    return Shape(fine, _centres(fine, part), part)
+
+
+def _centres(fine: Cloud, part: NDArray[np.int64]) -> Cloud:
+    """The centres of mass of the parts, and their weights."""
     weights = np.bincount(part, weights=fine.weights)
     sums = [np.bincount(part, weights=fine.weights * axis) for axis in fine.points.T]
-    return Shape(fine, Cloud(np.stack(sums, axis=1) / weights[:, None], weights), part)
+    return Cloud(np.stack(sums, axis=1) / weights[:, None], weights)
 
 
 def levels(values: Array, weights: Array, count: int = LEVELS) -> Array:

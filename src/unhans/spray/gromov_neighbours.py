@@ -26,11 +26,12 @@ class GromovWasserstein:
     `unhans.spray.gromov`).
 
     Parameters:
-        mass: the share of the positive relevance that a cloud holds.
-        max_points: pixels of a cloud at most; the time per pair grows a little faster than with their square.
+        mass: the share of the positive relevance that a cloud holds, whatever `max_points` is.
+        max_points: points of a cloud at most; of more pixels those that lie together are merged. The time per pair
+            grows a little faster than with their square.
         coarse_points: points of the coarse clouds by which candidates are found and the search begins.
-        doubt: how readily pairs are left out, in [0, 1]: see `unhans.spray.search`. With 0.2 some 99 % of
-            the neighbours found are those of all pairs measured.
+        doubt: how readily pairs are left out, in [0, 1]: see `unhans.spray.search`. With 0.1 more than
+            99 % of the neighbours found are those of all pairs measured.
         scale_invariant: clouds are scaled to equal size first.
         n_jobs: processes; -1 is one per core.
 
@@ -40,7 +41,7 @@ class GromovWasserstein:
     mass: float = 0.99
     max_points: int = 100
     coarse_points: int = 25
-    doubt: float = 0.2
+    doubt: float = 0.1
     scale_invariant: bool = False
     n_jobs: int = 1
 
