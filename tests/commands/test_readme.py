@@ -96,7 +96,8 @@ def small(text):
     size = " data.image_size=48" if "data.root" in text else ""
     epochs = 3 if "ckpt=" in text else 1
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
-    tests += " data.classes=[1,3,8]" if "-m" in text.split() or "closed_loop" in text else ""
+    digits = "ckpt=" not in text and "data" not in text and text != "train.py"
+    tests += f" data.classes=[1,3,{7 if 'target=7' in text else 8}]" if digits else ""
     return f" debug=fast spray.projection=null trainer.max_epochs={epochs}{tests}{size}{repair(text, 'repair')}"
 
 
