@@ -24,7 +24,9 @@ from unhans.artifacts.bench import Bench
 from unhans.artifacts.sampling import evenly
 from unhans.artifacts.verdict import MINIMUM
 from unhans.data import bench_of, pixel_scale, planted_in, reading
+from unhans.data.adapters import Key
 from unhans.data.benches import SAMPLES, class_names
+from unhans.lrp.logits import Output
 from unhans.report import monitor_figure
 from unhans.report.loggers import logger_keys
 from unhans.report.measures import PROBABILITY, SHARE
@@ -44,7 +46,8 @@ class ArtifactMonitor(Audit):
     Args:
         artifacts: one artifact, a list, or a dict by name. Each is an `unhans.artifacts.Artifact` such as `Patch`, a
             `Case`, or a pair of anything that has a layer and its class; None is the one that the data set plants.
-        network, dataset, every_n_epochs, batch_size, folder, on_error, seed, name: as for every `Audit`.
+        network, dataset, every_n_epochs, batch_size, folder, on_error, seed, name, output, keys: as for every
+            `Audit`.
         samples: how many samples of other classes to paste on, at most.
 
     >>> ArtifactMonitor(network="net", samples=50).source
@@ -66,8 +69,11 @@ class ArtifactMonitor(Audit):
         on_error: Literal["log", "raise"] = "log",
         seed: int = 0,
         name: str | None = None,
+        output: Output | None = None,
+        keys: Mapping[str, Key] | None = None,
     ) -> None:
-        super().__init__(network, dataset, every_n_epochs, None, batch_size, folder, on_error, seed, name)
+        shared = (batch_size, folder, on_error, seed, name, output, keys)
+        super().__init__(network, dataset, every_n_epochs, None, *shared)
         if samples < 2:
             raise ValueError(f"samples expects 2 or more, got {samples}.")
         self.artifacts, self.samples = artifacts, samples

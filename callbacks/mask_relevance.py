@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,6 +23,8 @@ from unhans.artifacts.interval import Interval, bootstrap
 from unhans.artifacts.quality import portion
 from unhans.attribution import Attribution, explained
 from unhans.data import reading
+from unhans.data.adapters import Key
+from unhans.lrp.logits import Output
 from unhans.store.files import write_csv
 
 EPOCHS = (0, 1, 5, 10)  # figures 9 and 10 of [000], and before
@@ -53,7 +55,8 @@ class MaskRelevance(Audit):
         indices: the samples; by default drawn from those that carry the planted artifact, else from the target's class.
         samples: at most so many.
         kept: numbers of epochs whose heatmaps are kept, 0 is before training.
-        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name: as for every `Audit`.
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name, output, keys: as for
+            every `Audit`.
 
     Attributes: points, a `MaskShare` per audit; maps, heatmaps (n, H, W) by epoch; images (n, 3, H, W) in [0, 1]; mask
     (n, H, W) bool; index (n,).
@@ -79,8 +82,11 @@ class MaskRelevance(Audit):
         on_error: Literal["log", "raise"] = "log",
         seed: int = 0,
         name: str | None = None,
+        output: Output | None = None,
+        keys: Mapping[str, Key] | None = None,
     ) -> None:
-        super().__init__(network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name)
+        shared = (batch_size, folder, on_error, seed, name, output, keys)
+        super().__init__(network, dataset, every_n_epochs, attribution, *shared)
         if samples < 1:
             raise ValueError(f"MaskRelevance: samples expects 1 or more, got {samples}.")
         if masks is not None and (artifact is not None or indices is None):

@@ -14,7 +14,7 @@ from callbacks_training import NoisyImages, small_spray, train
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
-from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, SpRAyAudit
+from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, MaskRelevance, SpRAyAudit
 from unhans.callbacks import verification as verification_module
 
 from unhans.artifacts import Border
@@ -216,7 +216,13 @@ class Odd(NoisyImages):
 def test_images_labels_and_logits_where_they_are_said_to_be(tmp_path):
     keys = {"image": "scan", "label": "diagnosis"}
     found = audit_of(tmp_path, network="net", keys=keys, output="a", attribution=Saliency())
-    train(Elsewhere(), [found], tmp_path, max_epochs=1, data=Odd())
+    shared = {"network": "net", "keys": keys, "output": "a", "on_error": "raise", "dataset": "train"}
+    monitor = ArtifactMonitor(Border(1, width=0.2), samples=6, folder=tmp_path / "effect", **shared)
+    inside = MaskRelevance(
+        1, masks=lambda index: np.ones((len(index), 16, 16), bool), indices=[1, 3, 5, 7], folder=tmp_path, **shared
+    )
+    train(Elsewhere(), [found, monitor, inside], tmp_path, max_epochs=1, data=Odd())
+    assert inside.points[-1].mean == pytest.approx(1)
     assert [entry.n for entry in found.ranking] == [16, 16]
     with pytest.raises(MisconfigurationException, match=r"finds no image in a batch with the keys 'scan', 'diagnosis'"):
         train(Elsewhere(), [audit_of(tmp_path, network="net", output="a")], tmp_path, max_epochs=1, data=Odd())

@@ -13,7 +13,7 @@ from unhans.lrp import LRP, Epsilon, Match
 ZERO = [(operation, Epsilon(0.0)) for operation in ("dense", "convolution", "average_pool", "batch_norm", "layer_norm")]
 
 
-def conserved(model, x, target=1, composite=ZERO):
+def assert_conserved(model, x, target=1, composite=ZERO):
     relevance, logits = LRP(model, composite).explain(x, target)
     torch.testing.assert_close(logits, model.eval()(x).detach())
     torch.testing.assert_close(relevance.flatten(1).sum(1), logits[:, target], rtol=1e-9, atol=1e-9)
@@ -69,7 +69,7 @@ def test_response_normalisation_weighs_its_signal():
 
     bias = {"bias": False}
     model = Written(forward, conv=nn.Conv2d(3, 4, 3, **bias), fc=nn.Linear(4, 3, **bias)).double()
-    conserved(model, images(2, 3, 6, 6))
+    assert_conserved(model, images(2, 3, 6, 6))
 
 
 @pytest.mark.parametrize("p", [1, 2, 3])
@@ -77,7 +77,7 @@ def test_a_norm_as_a_signal_shares_by_its_derivative(p):
     """R_i = |x_i|^p / Σ|x|^p R: Euler's theorem for a function of degree 1."""
     model = Written(lambda net, x: net.fc(x.norm(p=p, dim=2)), fc=nn.Linear(3, 2, bias=False)).double()
     x = images(2, 3, 5)
-    relevance = conserved(model, x)
+    relevance = assert_conserved(model, x)
     above = LRP(model.fc, ZERO).attribute(x.norm(p=p, dim=2), 1)
     torch.testing.assert_close(relevance, x.abs() ** p / (x.abs() ** p).sum(2, keepdim=True) * above[:, :, None])
 
@@ -91,7 +91,7 @@ def test_overlaid_patches_share_in_proportion():
 
     model = Written(forward, conv=nn.Conv2d(3, 2, 1, bias=False), fc=nn.Linear(98, 3, bias=False)).double()
     x = images(2, 3, 7, 7)
-    relevance = conserved(model, x)
+    relevance = assert_conserved(model, x)
     leaf = x.clone().requires_grad_()
     torch.testing.assert_close(relevance, (x * torch.autograd.grad(model(leaf)[:, 1].sum(), leaf)[0]).detach())
 
@@ -106,7 +106,7 @@ def test_attention_whose_heads_are_mixed_after_the_softmax_is_attention():
         return net.fc((mixed @ heads).transpose(1, 2).flatten(2).mean(1))
 
     layers = {"value": nn.Linear(5, 6, bias=False), "talk": nn.Linear(2, 2), "fc": nn.Linear(6, 3, bias=False)}
-    conserved(Written(forward, **layers).double(), images(2, 4, 5))
+    assert_conserved(Written(forward, **layers).double(), images(2, 4, 5))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")

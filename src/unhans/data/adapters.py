@@ -28,7 +28,6 @@ LISTED = ("samples", "_samples", "imgs")  # where they keep (file, label)
 NONE = -2  # the label of a sample that belongs to no class; −1 is that of one that cannot be read
 DRAWN = 1000  # samples of an iterable that are kept in memory
 ROUNDING = 1e-5  # of pixels, by which a mixture of an image with itself differs from it
-FEW = 3  # samples by which stored labels are held against those that are read
 LOG = logging.getLogger("unhans")
 
 

@@ -7,6 +7,7 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from unhans.data import Preprocessing
@@ -39,9 +40,13 @@ def timm_classifier(
     """
     timm = _timm()
     _check_name(timm, name)
-    count = _count(timm, name, weights)
+    state = _state(timm, name, weights)
+    count = _count(timm, name, weights, state)
     kept = is_kept(head, count, num_classes)
-    network = _model(timm, name, weights, count or num_classes)
+    made = {"num_classes": count or num_classes}
+    network = _pretrained(timm, name) if weights == "DEFAULT" else timm.create_model(name, **made)
+    if state is not None:
+        load_state(network, state, f"model.weights={weights}")
     for parameter in network.parameters():
         parameter.requires_grad_(not freeze)
     if count is not None and not kept:
@@ -80,7 +85,8 @@ def timm_preprocessing(
         interpolation=config["interpolation"],
         source=f"timm's {name}",
     )
-    return for_head(full, is_kept(head, _count(timm, name, weights), num_classes))
+    count = _count(timm, name, weights, _state(timm, name, weights))
+    return for_head(full, is_kept(head, count, num_classes))
 
 
 def _timm() -> Any:
@@ -101,45 +107,40 @@ def _check_name(timm: Any, name: str) -> None:
     raise ValueError(f"model.name expects a network of timm, got {name!r}; near names: {', '.join(near)}.")
 
 
-def _count(timm: Any, name: str, weights: str | None) -> int | None:
+def _count(timm: Any, name: str, weights: str | None, state: dict[str, Tensor] | None) -> int | None:
     """The outputs of the weights; None without weights."""
     if weights is None:
         return None
     config = timm.get_pretrained_cfg(name)
-    if weights == "DEFAULT":
+    if state is None:
         if config is None or not config.has_weights:
             raise ValueError(f"model.weights=DEFAULT: timm has no weights for {name}; give a path, or null.")
         return config.num_classes
     classifier = config.classifier[0] if isinstance(config.classifier, (tuple, list)) else config.classifier
-    weight = _state(timm, name, weights).get(f"{classifier}.weight")
+    weight = state.get(f"{classifier}.weight")
     return IMAGENET if weight is None else len(weight)
 
 
-def _model(timm: Any, name: str, weights: str | None, outputs: int) -> nn.Module:
-    if weights is None:
-        return timm.create_model(name, pretrained=False, num_classes=outputs)
-    if weights == "DEFAULT":
-        try:
-            return timm.create_model(name, pretrained=True)
-        except Exception as error:  # the hub's libraries raise many things
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ValueError(
-                f"model.weights=DEFAULT: the weights of {name} could not be had ({reason}); give a path instead."
-            ) from error
-    network = timm.create_model(name, pretrained=False, num_classes=outputs)
-    load_state(network, _state(timm, name, weights), f"model.weights={weights}")
-    return network
+def _pretrained(timm: Any, name: str) -> nn.Module:
+    """The network with timm's own weights, which are downloaded."""
+    try:
+        return timm.create_model(name, pretrained=True)
+    except Exception as error:  # the hub's libraries raise many things
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"model.weights=DEFAULT: the weights of {name} could not be had ({reason}); give a path instead."
+        ) from error
 
 
-def _state(timm: Any, name: str, path: str) -> dict[str, Tensor]:
-    """The state dict in a file."""
-    if not Path(path).is_file():
-        raise ValueError(f"model.weights for timm expects DEFAULT, null or a file, but {path} does not exist.")
-    import torch
-
+def _state(timm: Any, name: str, weights: str | None) -> dict[str, Tensor] | None:
+    """The state dict in a file; None where no file is given."""
+    if weights in (None, "DEFAULT"):
+        return None
+    if not Path(weights).is_file():
+        raise ValueError(f"model.weights for timm expects DEFAULT, null or a file, but {weights} does not exist.")
     with torch.device("meta"):
         skeleton = timm.create_model(name, pretrained=False)
-    return read_state(path, skeleton)
+    return read_state(weights, skeleton)
 
 
 def _head_of(network: Any) -> list[nn.Parameter]:
