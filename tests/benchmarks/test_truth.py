@@ -134,6 +134,7 @@ def few_digits(folder, side):
     return Pictures(*parts, whole.classes[:3])
 
 
+@pytest.mark.slow
 def test_the_whole_command_on_two_cases(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(SOURCES, "digits", Source("", 32, few_digits))
     monkeypatch.setitem(RECIPES, "small_cnn", Recipe(4, 2e-3, 20))

@@ -1,6 +1,7 @@
 """A training of two processes with audits, whose findings are compared with those of one process.
 
-Run as a script: the first argument is the folder, in which every process writes what it knows at the end.
+Run as a script: the first argument is the folder, in which every process writes what it knows at the end, and which
+holds the final weights of this training (audited.pt) and of the same training without audits (plain.pt).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from unhans.artifacts import examine_class
 
 TIMEOUT = 6.0  # seconds, of the training's process group
 EPOCHS = 2
+TWO = {"devices": 2, "strategy": "ddp_fork"}
 
 
 class ThreeClasses(TensorDataset):
@@ -62,6 +64,35 @@ class Weights(pl.Callback):
             pl_module.load_state_dict(torch.load(path, weights_only=True))
         elif trainer.is_global_zero:
             torch.save(pl_module.state_dict(), path)
+
+
+class Final(pl.Callback):
+    """Saves the weights at the end."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def on_train_end(self, trainer, pl_module):
+        if trainer.is_global_zero:
+            torch.save(pl_module.state_dict(), Path(trainer.default_root_dir) / f"{self.name}.pt")
+
+
+class Told(pl.Callback):
+    """Writes what each process knows at the end, which is over with the process."""
+
+    def __init__(self, folder, audits):
+        self.folder, self.audits = folder, audits
+
+    def on_fit_end(self, trainer, pl_module):
+        compared = self.audits[0]
+        found = {
+            "metrics": {key: float(value) for key, value in sorted(trainer.callback_metrics.items())},
+            "failures": [audit.failures for audit in self.audits],
+            "ranking": [entry.name for entry in compared.ranking],
+            "looks": compared.looks,
+            "cases": {label: case.proof.verdict.summary for label, case in sorted(compared.cases.items())},
+        }
+        (self.folder / f"process_{trainer.global_rank}.json").write_text(json.dumps(found))
 
 
 class Impatient(pl.Callback):
@@ -132,19 +163,17 @@ def run(folder, callbacks, **options):
 
 
 def main(folder):
-    """Train in two processes."""
+    """Train in two processes with and without audits; forked ones, which need not import everything again."""
     examine_class.isolate_all = isolate_corners
+    run(folder, [Final("plain")], **TWO)
+    audited(folder)
+
+
+def audited(folder):
+    """Train with audits."""
     audits = audits_of(folder)
     best = ModelCheckpoint(folder / "best", monitor="audit/1/score", save_on_train_epoch_end=True)
-    trainer = run(folder, [Weights(folder), Impatient(), *audits, best], devices=2, strategy="ddp")
-    found = {
-        "metrics": {key: float(value) for key, value in sorted(trainer.callback_metrics.items())},
-        "failures": [audit.failures for audit in audits],
-        "ranking": [entry.name for entry in audits[0].ranking],
-        "looks": audits[0].looks,
-        "cases": {label: case.proof.verdict.summary for label, case in sorted(audits[0].cases.items())},
-    }
-    (folder / f"process_{trainer.global_rank}.json").write_text(json.dumps(found))
+    run(folder, [Weights(folder), Final("audited"), Impatient(), *audits, best, Told(folder, audits)], **TWO)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import shared_training
+import torch
 from callbacks_training import isolate_corners
 from shared_training import EPOCHS, Weights, compared, run
 from unhans.callbacks.processes import OthersFailedError, Processes, most_seconds, processes_of
@@ -42,6 +43,12 @@ def test_two_processes_find_what_one_finds(folder, tmp_path, monkeypatch):
             one, two = load_audit(path), load_audit(theirs / path.name)
             assert np.array_equal(one.heatmaps, two.heatmaps)
             assert np.array_equal(one.prediction, two.prediction)
+
+
+def test_weights_are_bit_identical_with_and_without_audits(folder):
+    plain, audited = (torch.load(folder / f"{name}.pt", weights_only=True) for name in ("plain", "audited"))
+    assert plain.keys() == audited.keys()
+    assert all(torch.equal(plain[key], audited[key]) for key in plain)
 
 
 def test_all_processes_know_the_same_afterwards(folder):

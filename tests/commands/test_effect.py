@@ -19,7 +19,7 @@ from unhans.experiment import clustered, proving
 SIDE = 32
 PLANTED = f"data=digits data.image_size={SIDE} artifact=stripe artifact.target=3"
 PLAIN = "spray.projection=null parallel.n_jobs=1 device=cpu"
-QUICK = f"{PLAIN} analysis.classes=[3,7]"
+QUICK = f"{PLAIN} analysis.classes=[3,7] analysis.samples=300"
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_planted_artifact_is_isolated_and_proven(effects):
     assert found["planted"]["iou"] >= 0.7
     added = found["added"][0]
     assert added["delta_p_low"] >= 0.05
-    assert added["n"] == 500  # as asked for: validation samples, filled up with training samples
+    assert added["n"] == 300  # as asked for: validation samples, filled up with training samples
 
 
 def test_the_true_artifact_has_the_effect_of_the_isolated_one(effects):
@@ -196,7 +196,7 @@ def test_a_list_of_samples_takes_the_place_of_the_groups(again, trained, tmp_pat
     listed = tmp_path / "mine.csv"
     listed.write_text("path\n" + "".join(row["path"] + "\n" for row in rows[:20]))
     text = f"ckpt={trained} analysis=effect {PLAIN} out={again} analysis.classes=[3] analysis.members={listed}"
-    assert command(tmp_path, f"analyze.py {text}") == 0
+    assert command(tmp_path, f"analyze.py {text} analysis.samples=40") == 0
     found = of_three(again)
     assert mark_of(again / "artifacts" / "0003-3.json")["case"]["view"] == "listed samples"
     assert found["planted"]["iou"] >= 0.7
@@ -205,16 +205,18 @@ def test_a_list_of_samples_takes_the_place_of_the_groups(again, trained, tmp_pat
 def test_another_question_is_answered_anew(again, trained, tmp_path):
     mark = again / "artifacts" / "0003-3.json"
     before = mark.stat().st_mtime_ns
-    assert command(tmp_path, f"analyze.py ckpt={trained} analysis=effect {QUICK} out={again} analysis.samples=20") == 0
+    text = f"analyze.py ckpt={trained} analysis=effect {QUICK} out={again}"
+    assert command(tmp_path, f"{text} analysis.samples=20 analysis.classes=[3]") == 0
     assert mark.stat().st_mtime_ns != before
     assert of_three(again)["added"][0]["n"] == 20
 
 
 def test_the_folder_of_a_survey_is_gone_on_with(trained, tmp_path, capsys):
     out = tmp_path / "out"
-    assert command(tmp_path, f"analyze.py ckpt={trained} {QUICK} out={out}") == 0
+    assert command(tmp_path, f"analyze.py ckpt={trained} {PLAIN} analysis.classes=[3,7] out={out}") == 0
     capsys.readouterr()
-    assert command(tmp_path, f"analyze.py ckpt={trained} analysis=effect {QUICK} out={out} analysis.samples=20") == 0
+    text = f"analyze.py ckpt={trained} analysis=effect {QUICK} out={out}"
+    assert command(tmp_path, f"{text} analysis.samples=20 analysis.tests=1") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "2 of 2 classes were finished before" in said
     assert of_three(out)["added"][0]["n"] == 20
@@ -250,7 +252,7 @@ def test_a_picture_of_the_user_is_tested(effects, trained, tmp_path, capsys):
     layer = effects / "artifacts" / "0003-3-layer-rgba.png"
     out = tmp_path / "out"
     text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} out={out} analysis.artifact={layer} analysis.classes=[3]"
-    assert command(tmp_path, text) == 0
+    assert command(tmp_path, f"{text} analysis.samples=300") == 0
     found = of_three(out)
     assert found["verdict"] == "proven"
     assert found["added"][0]["delta_p"] == pytest.approx(of_three(effects)["added"][0]["delta_p"], abs=0.05)
@@ -279,9 +281,11 @@ def test_a_mask_of_the_user_is_taken(trained, tmp_path):
     assert alpha[-2].mean() > 200
 
 
-def test_fewer_samples_than_asked_are_said(trained, tmp_path, capsys):
+def test_fewer_samples_than_asked_are_said(effects, trained, tmp_path, capsys):
     text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} out={tmp_path / 'out'} analysis.classes=[3]"
-    assert command(tmp_path, f"{text} analysis.samples=5000") == 0
+    layer = effects / "artifacts" / "0003-3-layer-rgba.png"
+    few = f"+data.max_per_class=30 +data.max_per_class_val=6 analysis.artifact={layer}"
+    assert command(tmp_path, f"{text} {few} analysis.samples=5000") == 0
     assert "fewer than the 5000 asked for" in " ".join(capsys.readouterr().out.split())
 
 
