@@ -29,11 +29,6 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: a worker often waits, for processes that it started or the disk."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the commands first: they take longest, and at the end one worker would be left with them."""
     items.sort(key=lambda item: "commands" not in item.path.parts)

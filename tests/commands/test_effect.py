@@ -202,6 +202,7 @@ def test_a_list_of_samples_takes_the_place_of_the_groups(again, trained, tmp_pat
     assert found["planted"]["iou"] >= 0.7
 
 
+@pytest.mark.slow
 def test_another_question_is_answered_anew(again, trained, tmp_path):
     mark = again / "artifacts" / "0003-3.json"
     before = mark.stat().st_mtime_ns
@@ -222,6 +223,7 @@ def test_the_folder_of_a_survey_is_gone_on_with(trained, tmp_path, capsys):
     assert of_three(out)["added"][0]["n"] == 20
 
 
+@pytest.mark.slow
 def test_in_the_union_both_splits_are_clustered(trained, tmp_path):
     out = tmp_path / "out"
     text = f"analyze.py ckpt={trained} analysis=effect split=union {PLAIN} out={out} analysis.classes=[3]"
@@ -231,6 +233,7 @@ def test_in_the_union_both_splits_are_clustered(trained, tmp_path):
     assert val["by_cluster"] > 0
 
 
+@pytest.mark.slow
 def test_all_samples_of_a_group_are_counted_where_fewer_are_looked_at(again, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(clustered, "MOST", 60)
     text = f"analyze.py ckpt={trained} analysis=effect {PLAIN} analysis.classes=[3] out={again} analysis.samples=20"

@@ -30,6 +30,7 @@ PREFIX = re.compile(r"^uv run (--extra (timm|huggingface) )?")
 LINES = [PREFIX.sub("", line.split("&& ")[-1]) for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith(("train.py", "analyze.py"))]
 UNTESTED = " callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0"
+CLASSES = "[1,2,3,7,8]"  # of the finished run
 HERE, QUICK = Parallel(n_jobs=1), SpRAy(pooling=28, projection=None)
 GARBAGE_TRUCK = ("n01440764", "n02979186", "n03028079", "n03417042", "n03425413")
 
@@ -47,7 +48,7 @@ def workplace(tmp_path_factory):
     torch.save(models.squeezenet1_1().state_dict(), folder / "squeezenet1_1.pth")
     torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), folder / "mobilenetv3.pth")
     transformer(folder / "vit")
-    small = "debug=fast trainer.max_epochs=1 spray.projection=null data.classes=[1,2,3,7,8]"
+    small = f"debug=fast trainer.max_epochs=1 spray.projection=null data.classes={CLASSES}"
     assert command(folder, f"train.py {small}{UNTESTED}") == 0
     shutil.move(only_run(folder), folder / "outputs" / "run")
     data = build_data(OmegaConf.load(folder / "outputs" / "run" / "config.yaml"))
@@ -71,9 +72,11 @@ def test_the_readme_names_both_commands():
     assert any("uv run pytest" in block for block in BLOCKS)
 
 
-VARIANTS = (  # differ by an option from another command here, and take long
+VARIANTS = (  # differ by an option from another command here, or have tests of their own, and take long
     "artifact.coverage=0.1,0.5", "act=none", "artifact=border", "data.exclude=", "split=union", "attribution=grad_cam",
     "spray.metric=cosine", "model.name=resnet18", "attribution.layer=", "clusterings=", "keep=5", "max_share=",
+    "barycenters", "analysis=squaring", "rule_sets=", "fills=", "gromov", "split=val", "members=", "mask.png",
+    "a_clarc ckpt",
 )  # fmt: skip
 
 
@@ -109,8 +112,8 @@ def small(text):
     size = " data.image_size=48" if "data.root" in text else ""
     epochs = 3 if "ckpt=" in text else 1
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
-    digits = not any(part in text for part in ("ckpt=", "data", "target=7")) and text != "train.py"
-    tests += " data.classes=[1,3]" if digits else ""
+    digits = not any(part in text for part in ("experiment=", "data", "target=7")) and text != "train.py"
+    tests += f" data.classes={CLASSES if 'ckpt=' in text else '[1,3]'}" if digits else ""
     return f" debug=fast spray.projection=null trainer.max_epochs={epochs}{tests}{size}{repair(text, 'repair')}"
 
 

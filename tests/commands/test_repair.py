@@ -113,7 +113,7 @@ def weights(path):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-@pytest.mark.parametrize("method", ["augmented", "p_clarc"])
+@pytest.mark.parametrize("method", [pytest.param("augmented", marks=pytest.mark.slow), "p_clarc"])
 def test_a_repaired_network_is_audited_without_further_options(method, compared, tmp_path):
     checkpoint = compared / "repairs" / method / "seed_000" / "model.ckpt"
     quick = "samples_per_class=16 spray.projection=null parallel.n_jobs=1 analysis.control=false device=cpu"
@@ -172,7 +172,9 @@ class Interruption:
         monkeypatch.setattr(ValidationCurve, "on_train_epoch_start", stopping)
 
 
-@pytest.mark.parametrize("epochs", [2, 3], ids=["between A and B", "in the middle of B"])
+@pytest.mark.parametrize(
+    "epochs", [pytest.param(2, id="between A and B", marks=pytest.mark.slow), pytest.param(3, id="in the middle of B")]
+)
 def test_an_interruption_keeps_what_is_finished(epochs, trained, again, tmp_path, monkeypatch):
     out, methods = tmp_path / "stopped", "analysis.methods=[unaltered,augmented]"
     with monkeypatch.context() as patch:

@@ -203,10 +203,12 @@ def test_other_clustering_keeps_the_heatmaps(again, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("attribution.composite=epsilon", "attribution.composite was epsilon_plus_flat, now epsilon"),
+        pytest.param(
+            "attribution.composite=epsilon", "attribution.composite was epsilon_plus_flat, now epsilon", marks=SLOW
+        ),
         ("seed=1", "model.weights has changed"),
-        ("data.image_size=40", "data.content has changed"),
-        ("split=val", "data.split was train, now val"),
+        pytest.param("data.image_size=40", "data.content has changed", marks=SLOW),
+        pytest.param("split=val", "data.split was train, now val", marks=SLOW),
         ("analysis.target=predicted", "target was label, now predicted"),
     ],
 )
