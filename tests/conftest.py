@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LONGEST = ("commands", "callbacks")  # folders
+COMPILED = {"test_spray_estimator.py"}  # UMAP
 RAY = {"test_parallel.py", "test_readme.py"}
 
 
@@ -30,8 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the commands first: they take longest, and at the end one worker would be left with them."""
-    items.sort(key=lambda item: "commands" not in item.path.parts)
+    """Run first what takes longest: at the end one worker would be left with it."""
+    items.sort(key=lambda item: (*(name not in item.path.parts for name in LONGEST), item.path.name not in COMPILED))
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ VARIANTS = (  # differ by an option from another command here, or have tests of 
     "artifact.coverage=0.1,0.5", "act=none", "artifact=border", "data.exclude=", "split=union", "attribution=grad_cam",
     "spray.metric=cosine", "model.name=resnet18", "attribution.layer=", "clusterings=", "keep=5", "max_share=",
     "barycenters", "analysis=squaring", "rule_sets=", "fills=", "gromov", "split=val", "members=", "mask.png",
-    "a_clarc ckpt",
+    "a_clarc ckpt", "analysis=unhans", "experiment=unhans", "train.py ckpt=",
 )  # fmt: skip
 
 
@@ -112,7 +112,8 @@ def small(text):
     size = " data.image_size=48" if "data.root" in text else ""
     epochs = 3 if "ckpt=" in text else 1
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
-    digits = not any(part in text for part in ("experiment=", "data", "target=7")) and text != "train.py"
+    repairs = "experiment=" in text and "ckpt=" in text
+    digits = not any(part in text for part in ("data", "target=7")) and not repairs and text != "train.py"
     tests += f" data.classes={CLASSES if 'ckpt=' in text else '[1,3]'}" if digits else ""
     return f" debug=fast spray.projection=null trainer.max_epochs={epochs}{tests}{size}{repair(text, 'repair')}"
 
