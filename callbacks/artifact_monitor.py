@@ -15,21 +15,29 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import LOG, Audit, tell
-from unhans.callbacks.curves import COLUMNS, rows_of, scalars_of
-from unhans.callbacks.measured import Masks, Measured, affected_by, check_one, measured, standing
-from unhans.callbacks.tracked import Tracked, tracked
 
-from unhans.artifacts import Effect
-from unhans.artifacts.bench import Bench
-from unhans.artifacts.sampling import evenly
-from unhans.artifacts.verdict import MINIMUM
-from unhans.data import bench_of, pixel_scale, planted_in, reading
-from unhans.data.adapters import Key
-from unhans.data.benches import SAMPLES, class_names
-from unhans.lrp.logits import Output
-from unhans.report import monitor_figure
+from unhans.data import SAMPLES, Key, has_several, pixel_scale, without_class
+from unhans.effects import MINIMUM, Bench, Effect, evenly
+from unhans.harness import (
+    COLUMNS,
+    Masks,
+    Measured,
+    Tracked,
+    affected_by,
+    bench_of,
+    check_one,
+    class_names,
+    measured,
+    planted_in,
+    rows_of,
+    scalars_of,
+    standing,
+    tracked,
+)
+from unhans.lrp.tracing import Output
+from unhans.report.figures import monitor_figure
 from unhans.report.loggers import logger_keys
-from unhans.report.measures import PROBABILITY, SHARE
+from unhans.report.text import PROBABILITY, SHARE
 from unhans.store import write_csv, write_figure
 
 
@@ -121,7 +129,7 @@ class ArtifactMonitor(Audit):
         """Draw the samples of other classes that each artifact is laid over; none that is known to carry it."""
         chosen = {}
         for each in self.tracked:
-            usable = reading.without_class(self.dataset, self.labels, each.target)
+            usable = without_class(self.dataset, self.labels, each.target)
             usable &= True if each.carriers is None else ~each.carriers
             chosen[each.name] = evenly(self.labels, np.flatnonzero(usable), self.samples, self.seed)
             if (n := len(chosen[each.name])) < 2:
@@ -176,7 +184,7 @@ class ArtifactMonitor(Audit):
             setattr(self, key, curves)
 
     def _measured(self, each: Tracked, bench: Bench) -> Measured:
-        if reading.has_several(self.dataset):
+        if has_several(self.dataset):
             bench = bench.against_rest(each.target)
         if each.name not in self._affected:
             self._affected[each.name] = affected_by(each, bench, self.samples)

@@ -1,4 +1,7 @@
-"""What all audits share: when they run, on which network and samples, and what happens when one fails."""
+"""What all audits share: when they run, on which network and samples, and what happens when one fails.
+
+Lightning's callback, under both of its names.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +23,21 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
-from unhans.callbacks.base import Callback
-from unhans.callbacks.invisible import invisible
-from unhans.callbacks.processes import (
-    OthersFailedError,
-    Processes,
-    buffers_of_first,
-    most_seconds,
-    processes_of,
-    reduce_pending,
-)
 
-from unhans.attribution import Attribution, Relevance
-from unhans.data import reading
-from unhans.data.adapters import Key, adapted
-from unhans.lrp.logits import LogitsOf, Output
-from unhans.report import log_epoch
-from unhans.report.loggers import Pictures, Rows
+from unhans.attribution import Attribution, Relevance, invisible
+from unhans.data import Key, adapted, labels_of, names_of, read_samples, without_augmentation
+from unhans.harness import OthersFailedError, Processes, buffers_of_first, most_seconds, processes_of, reduce_pending
+from unhans.lrp.tracing import LogitsOf, Output
+from unhans.report.loggers import Pictures, Rows, log_epoch
+
+# The package `lightning` holds classes of its own, of the same names. Its trainers call what is in a list of callbacks,
+# but take a single one, and its command line any, by its class alone. It is not imported for nothing: that takes long.
+_OTHER = getattr(sys.modules.get("lightning.pytorch"), "Callback", None)
+
+
+class Callback(pl.Callback, *(() if _OTHER is None else (_OTHER,))):
+    """A callback for the trainers of `pytorch_lightning`, and of `lightning.pytorch` where that is imported before."""
+
 
 LOG = logging.getLogger("unhans")
 SHARDED = ("fsdp", "deepspeed", "modelparallel")
@@ -172,7 +173,7 @@ class Audit(Callback):
         with invisible(pl_module):
             self.dataset = self._dataset(trainer)
             self.labels = self._labels()
-            self.classes = reading.names_of(self.dataset, self.labels)
+            self.classes = names_of(self.dataset, self.labels)
             self.begin(self.network_in(pl_module), trainer.strategy.root_device)
 
     def begin(self, network: nn.Module, device: torch.device) -> None:
@@ -345,7 +346,7 @@ class Audit(Callback):
     def _try_one(self, network: nn.Module, device: torch.device) -> None:
         """Explain one sample before training begins: what cannot be explained is refused now."""
         for label, indices in self._indices.items():
-            images, _ = reading.read(self.dataset, indices[:1])
+            images, _ = read_samples(self.dataset, indices[:1])
             if len(images):
                 self._check_fixed(indices[:1])
                 try:
@@ -358,8 +359,8 @@ class Audit(Callback):
 
     def _check_fixed(self, indices: NDArray[np.int64]) -> None:
         """Warn where a sample differs each time it is read (law 5)."""
-        images, _ = reading.read(self.dataset, indices)
-        again, _ = reading.read(self.dataset, indices)
+        images, _ = read_samples(self.dataset, indices)
+        again, _ = read_samples(self.dataset, indices)
         if images.shape != again.shape or not torch.equal(images, again):
             LOG.warning(
                 "%s: the data set reads sample %d differently each time, as with random augmentation. Audits compare "
@@ -375,13 +376,13 @@ class Audit(Callback):
             loader = loader[0] if isinstance(loader, (list, tuple)) and loader else loader
             dataset, collate = getattr(loader, "dataset", None), getattr(loader, "collate_fn", None)
         try:
-            return adapted(reading.without_augmentation(dataset), self.keys, collate, type(self).__name__)
+            return adapted(without_augmentation(dataset), self.keys, collate, type(self).__name__)
         except ValueError as error:
             raise MisconfigurationException(str(error)) from error
 
     def _labels(self) -> NDArray[np.int64]:
         try:
-            return reading.labels_of(self.dataset)
+            return labels_of(self.dataset)
         except ValueError as error:
             raise MisconfigurationException(str(error)) from error
 

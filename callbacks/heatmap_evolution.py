@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 from unhans.callbacks.audit import Audit
 
-from unhans.artifacts.naming import Names
 from unhans.attribution import explained
-from unhans.data import reading
-from unhans.report import Strip, evolution_sheet
-from unhans.report.canvas import legible
-from unhans.report.evolution import WRAP
+from unhans.data import carriers_of, displayed, draw_per_class, paths_of, read_samples
+from unhans.names import Names
+from unhans.report.figures import WRAP, Strip, evolution_sheet, legible
 from unhans.report.loggers import logger_keys
 from unhans.store import file_stem, write_figure
 
@@ -79,8 +77,8 @@ class HeatmapEvolution(Audit):
         if self.chosen is not None:
             index = np.asarray(self.chosen, dtype=np.int64)
             return {int(label): index[self.labels[index] == label] for label in np.unique(self.labels[index])}
-        drawn = reading.choose(self.labels, self.samples_per_class, self.seed)
-        carriers = reading.carriers_of(self.dataset)
+        drawn = draw_per_class(self.labels, self.samples_per_class, self.seed)
+        carriers = carriers_of(self.dataset)
         for label, index in drawn.items():
             affected = np.flatnonzero(carriers & (self.labels == label))
             if len(affected) and not carriers[index].any():
@@ -97,16 +95,16 @@ class HeatmapEvolution(Audit):
         explain = self.attribution.of(network)
         device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
         folder = self.where(trainer)
-        self.paths = reading.paths_of(self.dataset)
+        self.paths = paths_of(self.dataset)
         names = Names(self.classes.get(label, str(label)) for label in range(max(self.classes) + 1))
         figures, keys = {}, logger_keys(self.classes)
         for label, indices in self._indices.items():
-            images, index = reading.read(self.dataset, indices)
+            images, index = read_samples(self.dataset, indices)
             found = explained(explain, images, label, self.batch_size, device)
             for i, heatmap, *rest in zip(index, *found, strict=True):
                 moment = Moment(trainer.current_epoch, *small(heatmap), *map(int, rest))
                 self._history[int(i)] = thinned([*self._history.get(int(i), []), moment])
-            shown = reading.displayed(self.dataset, images).numpy()
+            shown = displayed(self.dataset, images).numpy()
             page = folder / f"{file_stem(label, self.classes[label])}.jpg"
             write_figure(page, evolution_sheet(self._strips(index, shown, names)))
             figures[f"evolution/{keys[label]}"] = page

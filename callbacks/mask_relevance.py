@@ -15,17 +15,15 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import Audit
-from unhans.callbacks.carrying import Wanted
-from unhans.callbacks.processes import processes_of
 
-from unhans.artifacts.bench import Layered
-from unhans.artifacts.interval import Interval, bootstrap
-from unhans.artifacts.quality import portion
+from unhans.artifacts import Layered
 from unhans.attribution import Attribution, explained
-from unhans.data import reading
-from unhans.data.adapters import Key
-from unhans.lrp.logits import Output
-from unhans.store.files import write_csv
+from unhans.data import Key, displayed
+from unhans.effects import portion
+from unhans.harness import Wanted, processes_of
+from unhans.lrp.tracing import Output
+from unhans.stats import Interval, bootstrap
+from unhans.store import write_csv
 
 EPOCHS = (0, 1, 5, 10)  # figures 9 and 10 of [000], and before
 COLUMNS = ("epochs", "share", "low", "high", "n")
@@ -129,7 +127,7 @@ class MaskRelevance(Audit):
         except ValueError as error:
             raise MisconfigurationException(f"MaskRelevance: {error}") from error
         self.label, self.index, self.inputs, self.mask = found.label, found.index, found.inputs, found.mask
-        self.images = reading.displayed(self.dataset, self.inputs)
+        self.images = displayed(self.dataset, self.inputs)
         self._indices = {self.label: self.index}
         self._try_one(network, device)
 

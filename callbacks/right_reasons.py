@@ -11,16 +11,14 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
-from unhans.callbacks.audit import network_of
-from unhans.callbacks.base import Callback
-from unhans.callbacks.batch import check_whole, first_image, training_set
-from unhans.callbacks.invisible import invisible
+from unhans.callbacks.audit import Callback, network_of
 
-from unhans.artifacts.naming import class_index
-from unhans.artifacts.reasons import Reason, penalty
-from unhans.data.adapters import Key, parts_of
-from unhans.data.benches import class_names
-from unhans.lrp.composite import Given
+from unhans.attribution import invisible
+from unhans.data import Key, check_whole, first_image, parts_of, training_set
+from unhans.harness import class_names
+from unhans.lrp import Given
+from unhans.names import class_index
+from unhans.repair import Reason, penalty
 
 WHO = "RightReasons"
 Masks = Callable[[NDArray[np.int64]], Tensor | NDArray[Any]]

@@ -1,10 +1,13 @@
-"""SpRAy while the model trains: which class is recognised for the wrong reason?"""
+"""SpRAy while the model trains: which class is recognised for the wrong reason?
+
+The samples of every class that an audit clusters.
+"""
 
 from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,27 +19,53 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from sklearn.base import clone
 from torch import Tensor, nn
-from unhans.callbacks.audit import Audit, tell
-from unhans.callbacks.class_record import ClassRecord
-from unhans.callbacks.outcome import chartable, findings
-from unhans.callbacks.processes import Processes
-from unhans.callbacks.subset import audit_subsets
-from unhans.callbacks.verification import Suspect, Verification, add_cases, add_pictures, due
+from unhans.callbacks.audit import LOG, Audit, tell
 
-from unhans.artifacts.bench import Bench
-from unhans.artifacts.case import Case
-from unhans.artifacts.discovery import decide
-from unhans.artifacts.examine_class import Plan
-from unhans.artifacts.image_statistics import Family, Numbers
-from unhans.artifacts.sampling import evenly
 from unhans.attribution import with_latent
-from unhans.data import bench_of, pixel_scale, reading
-from unhans.data.benches import SAMPLES
-from unhans.report import AuditPages, Say, leading, progress
+from unhans.data import SAMPLES, displayed, draw_per_class, paths_of, pixel_scale, read_samples
+from unhans.effects import Bench, Case, Plan, decide, evenly, leading
+from unhans.harness import ClassRecord, Processes, Suspect, Verification, add_cases, add_pictures, bench_of, due
+from unhans.isolation.whole import Family, Numbers
+from unhans.report import Say, progress
+from unhans.report.files import AuditPages
+from unhans.report.text import chartable, findings
 from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
-from unhans.spray.groups import Group
-from unhans.spray.image_groups import Described, image_groups
+from unhans.spray.groups import Described, Group, image_groups
 from unhans.store import file_stem
+
+
+def audit_subsets(
+    labels: NDArray[np.int64],
+    classes: Mapping[int, str],
+    chosen: Sequence[str] | None,
+    samples_per_class: int | None,
+    n_neighbors: int,
+    seed: int,
+) -> dict[int, NDArray[np.int64]]:
+    """Draw the samples (n,) of every class to audit, by label; classes too small for SpRAy are left out with a warning.
+
+    labels: (N,) of the data set; classes: names by label; chosen: names of the classes to audit, None for all;
+    samples_per_class: at most, None for all; n_neighbors: of SpRAy, which needs more samples than that. Raises
+    ValueError for an unknown name, and where no class is large enough.
+    """
+    chosen = None if chosen is None else [str(name) for name in chosen]  # a configuration reads [3] as a number
+    unknown = set(chosen or ()) - set(classes.values())
+    if unknown:
+        known = ", ".join(classes.values())
+        raise ValueError(f"SpRAyAudit: classes expects names among {known}, got {sorted(unknown)[0]!r}.")
+    drawn = draw_per_class(labels, samples_per_class, seed)
+    subsets = {label: index for label, index in drawn.items() if not chosen or classes[label] in chosen}
+    for label, index in subsets.items():
+        if len(index) <= n_neighbors:
+            LOG.warning(
+                "class %r has %d samples to audit; SpRAy expects more than n_neighbors=%d, so it is left out.",
+                classes[label], len(index), n_neighbors,
+            )  # fmt: skip
+    large = {label: index for label, index in subsets.items() if len(index) > n_neighbors}
+    if not large:
+        raise ValueError(f"SpRAyAudit needs a class with more than n_neighbors={n_neighbors} samples, there is none.")
+    return large
+
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
 
@@ -62,7 +91,7 @@ class SpRAyAudit(Audit):
     (`unhans.spray.propose`). How far they stand apart orders the classes (`unhans.spray.ranked`) and decides nothing
     else. With verify what the groups share is isolated and its effect measured, with controls, and every tested class
     is said to be proven, not used or open, with the reason; one false-discovery rate of 5 % holds over all classes,
-    groups and epochs (`unhans.artifacts.decide`). Logged are the verdicts, τ, λ₂, the eigengap and the ranking; the
+    groups and epochs (`unhans.effects.decide`). Logged are the verdicts, τ, λ₂, the eigengap and the ranking; the
     classes that are shown have a page with spectrum, 2-D map and galleries. All of it is on disk as well, under
     `folder/epoch_NNN`.
 
@@ -178,9 +207,9 @@ class SpRAyAudit(Audit):
         super().begin(network, device)
         self._records = {label: self._records.get(label, ClassRecord()) for label in sorted(self._indices)}
         pool = np.concatenate(list(self._indices.values()))
-        images, kept = reading.read(self.dataset, evenly(self.labels, pool, REFERENCE, self.seed))
+        images, kept = read_samples(self.dataset, evenly(self.labels, pool, REFERENCE, self.seed))
         self._example = images[:1]
-        self._reference = Described.of(reading.displayed(self.dataset, images).numpy()), self.labels[kept]
+        self._reference = Described.of(displayed(self.dataset, images).numpy()), self.labels[kept]
         if self.verify:
             drawn = np.random.default_rng(self.seed).permutation(np.concatenate(list(self._indices.values())))[:SAMPLES]
             try:
@@ -257,7 +286,7 @@ class SpRAyAudit(Audit):
         folder = Path(team.of_first(str(self.where(trainer)) if team.first else None))
         return AuditPages(
             folder / f"epoch_{trainer.current_epoch:03d}",
-            reading.paths_of(self.dataset),
+            paths_of(self.dataset),
             self.classes,
             f"after epoch {trainer.current_epoch} · {self.attribution.description}",
         )
@@ -327,8 +356,8 @@ class SpRAyAudit(Audit):
         """Audit one class."""
         name = self.classes[label]
         say(f"audit: class {name}", 0)
-        images, index = reading.read(self.dataset, self._indices[label])
-        shown = reading.displayed(self.dataset, images).numpy()
+        images, index = read_samples(self.dataset, self._indices[label])
+        shown = displayed(self.dataset, images).numpy()
         seen = self._of_images(label, shown, auditor, images)
         found = auditor.audit(
             images,
@@ -460,7 +489,7 @@ class SpRAyAudit(Audit):
     def _write_class(self, pages: AuditPages, label: int, suspect: Suspect, shown: bool) -> None:
         if shown:
             suspect.audit.spray.add_projection(self.spray.projection)
-        images = reading.displayed(self.dataset, suspect.images)
+        images = displayed(self.dataset, suspect.images)
         case = self.cases.get(label)
         carriers = case.isolated.members if case is not None and case.proven and case.isolated is not None else None
         pages.add(suspect.audit, images, suspect.suspicion, shown, carriers)

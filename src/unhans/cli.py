@@ -18,8 +18,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from unhans.experiment.interrupt import keep_interrupts
-from unhans.experiment.sentence import sentence
+from unhans.experiment.run import keep_interrupts, sentence
 from unhans.experiment.sweep import end_sweeps
 
 FAILED, INTERRUPTED = 1, 130
@@ -39,13 +38,13 @@ def analyze() -> None:
 
 
 def _train(cfg: DictConfig) -> Any:
-    from unhans.experiment.training import train as run  # heavy imports only when there is something to do
+    from unhans.experiment.train import train as run
 
     return run(cfg)
 
 
 def _analyze(cfg: DictConfig) -> Any:
-    from unhans.experiment.analysis import analyze as run
+    from unhans.experiment import analyze as run
 
     return run(cfg)
 
@@ -98,7 +97,7 @@ def _explain(name: str, error: Exception) -> None:
     """
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-    from unhans.experiment.check import ConfigurationError
+    from unhans.experiment.run import ConfigurationError
 
     trace = "".join(traceback.format_exception(error))
     if not isinstance(error, (*SAID, MisconfigurationException)):

@@ -3,9 +3,8 @@ import pytest
 import torch
 from torchvision import tv_tensors
 
-from unhans.artifacts import Paste
-from unhans.artifacts.fill import PAINTERS, Material, paint
-from unhans.artifacts.removal import Remove, dilated, margin, rim_of, unblend, widened
+from unhans.artifacts import PAINTERS, Material, Paste, Remove, dilated, margin, rim_of
+from unhans.artifacts.inpainting import paint, unblend, widened
 
 SIZE = 40
 

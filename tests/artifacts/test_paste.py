@@ -4,8 +4,8 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from unhans.artifacts import Paste
-from unhans.artifacts.paste import blend, scaled
+from unhans.artifacts import Paste, blend
+from unhans.artifacts.overlay import scaled
 
 
 def small(height=4, width=6, colour=(1.0, 0.5, 0.0), alpha=1.0):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.artifacts.padding import EdgePadding
-from unhans.artifacts.squaring import WAYS, Squaring, orientation, rgb, window
-from unhans.artifacts.squaring_effect import Squared, squaring_effect
+from unhans.artifacts import WAYS, EdgePadding, Squaring, orientation, rgb, window
+from unhans.effects.interventions import Squared, squaring_effect
 
 SIZE = 12
 SHAPES = [(8, 12), (12, 8), (5, 12), (12, 1), (3, 12), (12, 11), (12, 12)]

@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.artifacts.channel_map import ChannelMap
-from unhans.artifacts.field import Field
-from unhans.artifacts.jpeg import Jpeg
-from unhans.artifacts.spectrum import Spectrum
-from unhans.artifacts.transform import transform_from, transform_record
+from unhans.artifacts.transforms import ChannelMap, Field, Jpeg, Spectrum, transform_from, transform_record
 
 KNOTS = torch.linspace(0, 1, 33)
 CAST = ChannelMap(torch.stack([0.6 * KNOTS, KNOTS, KNOTS**2]))

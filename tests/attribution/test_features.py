@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer, squeezenet1_1
 
-from unhans.attribution.features import Features, last_features
+from unhans.attribution import Features, last_features
 
 CLASSES = 5
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib import colormaps
 
-from unhans.attribution.heatmap import COLOUR_MAPS, check_colour_map, class_means, colorize, scale, sum_channels
+from unhans.attribution import COLOUR_MAPS, check_colour_map, class_means, colorize, scale, sum_channels
 
 KINDS = [np.asarray, torch.as_tensor]
 

@@ -9,9 +9,9 @@ from torch import nn
 from torchvision import models
 from zoo_networks import images
 
-from unhans.attribution import GradCAM, GuidedGradCAM, Relevance, with_latent
-from unhans.attribution.features import last_features
-from unhans.lrp import LRP, Layout, layouts
+from unhans.attribution import GradCAM, GuidedGradCAM, Relevance, last_features, with_latent
+from unhans.lrp import LRP
+from unhans.lrp.tracing import Layout, layouts
 
 WIDE = (32, 64)  # rows and columns differ, so that a shape alone tells nothing
 

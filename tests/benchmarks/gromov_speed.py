@@ -16,10 +16,10 @@ import numpy as np
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from unhans.spray.gromov import gromov_wasserstein
-from unhans.spray.gromov_neighbours import GromovWasserstein
-from unhans.spray.neighbours import neighbours_in
-from unhans.spray.pairs import all_pairs
+from unhans.spray.metrics import GromovWasserstein
+from unhans.spray.metrics.gromov_wasserstein import gromov_wasserstein
+from unhans.spray.metrics.pruned_knn import all_pairs
+from unhans.spray.spectral import neighbours_in
 
 GOAL, RECALL = 20, 0.98
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from unhans.spray import SpRAy
-from unhans.spray.estimator import RESTARTS
+from unhans.spray.spray import RESTARTS
 
 GOAL = 4.0  # times faster than CoRelAy
 CLUSTERS = range(2, 31)
@@ -106,7 +106,7 @@ def compare(n: int, side: int, repeats: int) -> None:
 
 def grow(n: int, projection: str | None) -> None:
     """Print a row of the table of growth, in a process of its own."""
-    from unhans.spray.neighbours import approximate_neighbours
+    from unhans.spray.spectral.knn_graph import approximate_neighbours
 
     maps = heatmaps(n, 28)
     SpRAy(projection=projection).fit(maps[:5000])

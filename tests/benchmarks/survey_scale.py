@@ -20,9 +20,10 @@ import psutil
 import torch
 from torch.utils.data import Dataset
 
-from unhans.attribution.explainer import Heatmaps
-from unhans.experiment.pool import Parallel
-from unhans.spray import SpRAy, audit
+from unhans import audit
+from unhans.attribution import Heatmaps
+from unhans.experiment.survey import Parallel
+from unhans.spray import SpRAy
 
 SIDE = 224
 NOISE = 0.3  # of the synthetic heatmaps

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, SpRAyAudit
 
 from unhans.artifacts import Border
-from unhans.artifacts.isolated import Isolated, boxes
+from unhans.isolation import Isolated
+from unhans.isolation.isolated import boxes
 from unhans.spray import SpRAy, ranked
 
 

@@ -22,7 +22,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from unhans.callbacks import HeatmapEvolution, MaskRelevance, SpRAyAudit
 
-from unhans.artifacts import examine_class
+from unhans.effects import class_examination as examine_class
 
 TIMEOUT = 6.0  # seconds, of the training's process group
 EPOCHS = 2

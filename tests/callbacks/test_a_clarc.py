@@ -13,8 +13,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from unhans.callbacks import AClArC, HeatmapEvolution
 
-from unhans.clarc.concept import Concept
-from unhans.clarc.fitting import fit as fit_concept
+from unhans.clarc import Concept
+from unhans.clarc import fit as fit_concept
 from unhans.data import PixelScale
 
 

@@ -18,13 +18,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset, random_split
 from torchvision import transforms
 from unhans.callbacks import ArtifactMonitor
-from unhans.callbacks.measured import standing
 
-from unhans.artifacts import Border, Effect, Patch
-from unhans.artifacts.case import Case
-from unhans.artifacts.isolated import Isolated, Match
+from unhans.artifacts import Border, Patch
 from unhans.data import Arrays, Collection, ImageDataset
-from unhans.data.source import numbered
+from unhans.data.image_list import numbered
+from unhans.effects import Case, Effect
+from unhans.harness import standing
+from unhans.isolation import Isolated, Match
 
 
 @pytest.fixture

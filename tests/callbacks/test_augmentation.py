@@ -17,11 +17,12 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torchvision import transforms
 from unhans.callbacks import ArtifactAugmentation
 
-from unhans.artifacts import Border, Isolated, Patch
-from unhans.artifacts.isolated import boxes
+from unhans.artifacts import Border, Patch
 from unhans.data import Arrays, Collection, ImageDataset, PixelScale, collate
-from unhans.data.shuffle import EpochShuffle
-from unhans.data.source import numbered
+from unhans.data.dataset import EpochShuffle
+from unhans.data.image_list import numbered
+from unhans.isolation import Isolated
+from unhans.isolation.isolated import boxes
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.5)
 

@@ -17,10 +17,9 @@ from callbacks_training import (
     train,
 )
 from torch.utils.data import TensorDataset
-from unhans.callbacks import MaskRelevance, UnHans
-from unhans.callbacks.heatmap_evolution import HeatmapEvolution
+from unhans.callbacks import HeatmapEvolution, MaskRelevance, UnHans
 
-from unhans.artifacts import examine_class
+from unhans.effects import class_examination as examine_class
 
 
 def data():

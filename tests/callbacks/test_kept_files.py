@@ -9,9 +9,9 @@ import torch
 from callbacks_training import NoisyImages, TheirModule, small_spray, train
 from torch.utils.data import TensorDataset
 from unhans.callbacks import SpRAyAudit
-from unhans.callbacks.class_record import ClassRecord
 
-from unhans.experiment.run_report import newest_audit
+from unhans.experiment.train.training_results import newest_audit
+from unhans.harness import ClassRecord
 from unhans.spray import ranked
 
 

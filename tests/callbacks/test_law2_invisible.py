@@ -15,9 +15,10 @@ from callbacks_training import TheirModule, isolate_corners, small_audits, small
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 from unhans.callbacks import MaskRelevance
-from unhans.callbacks.invisible import devices_of, invisible
 
-from unhans.artifacts import examine_class
+from unhans.attribution import invisible
+from unhans.attribution.side_effects import devices_of
+from unhans.effects import class_examination as examine_class
 
 CASES = {
     "plain": ({}, {}, list),
@@ -100,7 +101,7 @@ def test_only_accelerators_in_use_are_asked_for_their_random_state(kind, monkeyp
     state[device] = 3
     with invisible(model):
         assert asked == []
-    monkeypatch.setattr("unhans.callbacks.invisible.devices_of", lambda module: {kind: [device]})
+    monkeypatch.setattr("unhans.attribution.side_effects.devices_of", lambda module: {kind: [device]})
     with torch.autocast(kind), invisible(model):
         assert not torch.is_autocast_enabled(kind)
         state[device] = 4

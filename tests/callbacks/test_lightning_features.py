@@ -12,8 +12,7 @@ from callbacks_training import NoisyImages, TheirModule, small_audits, small_mon
 from pytorch_lightning.callbacks import EMAWeightAveraging, StochasticWeightAveraging, WeightAveraging
 from pytorch_lightning.tuner import Tuner
 from torch.utils.data import DataLoader, TensorDataset
-from unhans.callbacks import AClArC, ArtifactAugmentation, HeatmapEvolution, MaskRelevance, RightReasons, UnHans
-from unhans.callbacks.audit import Audit
+from unhans.callbacks import AClArC, ArtifactAugmentation, Audit, HeatmapEvolution, MaskRelevance, RightReasons, UnHans
 
 from unhans.artifacts import Border
 

@@ -19,7 +19,7 @@ from unhans.callbacks import MaskRelevance
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageDataset
-from unhans.data.source import numbered
+from unhans.data.image_list import numbered
 
 CORNER = np.zeros((16, 16), dtype=bool)
 CORNER[:5, :5] = True

@@ -13,8 +13,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from unhans.callbacks import RightReasons
 
-from unhans.artifacts.reasons import penalty, reasons, share_inside
-from unhans.lrp.rules import Epsilon
+from unhans.lrp import Epsilon
+from unhans.repair import penalty
+from unhans.repair.right_reasons_loss import reasons, share_inside
 
 
 class Marked(Dataset):

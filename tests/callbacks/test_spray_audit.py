@@ -13,10 +13,10 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 from unhans.callbacks import SpRAyAudit, spray_audit
-from unhans.callbacks.processes import Processes
 
 from unhans.attribution import Relevance
-from unhans.store import load_audit
+from unhans.harness import Processes
+from unhans.store.virelay import load_audit
 
 
 def small_audit(folder, **options):

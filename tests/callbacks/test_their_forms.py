@@ -15,13 +15,13 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, MaskRelevance, SpRAyAudit
-from unhans.callbacks import verification as verification_module
 
+from unhans import audit
 from unhans.artifacts import Border
 from unhans.attribution import Saliency
-from unhans.experiment.pool import Parallel
-from unhans.lrp import LogitsOf
-from unhans.spray import audit
+from unhans.experiment.survey import Parallel
+from unhans.harness import verification as verification_module
+from unhans.lrp.tracing import LogitsOf
 
 
 class Scans(Dataset):

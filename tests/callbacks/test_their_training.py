@@ -170,7 +170,7 @@ def test_what_is_not_measured_now_is_not_logged_as_new(tmp_path, monkeypatch):
 
     monkeypatch.setattr(SpRAyAudit, "_audit_class", one_at_a_time)
     monkeypatch.setattr(SpRAyAudit, "on_train_epoch_start", allow)
-    monkeypatch.setattr("unhans.report.pages.suspect_rows", lambda found, *_: [(found.name, *[None] * 7)])
+    monkeypatch.setattr("unhans.report.files.audit_files.suspect_rows", lambda found, *_: [(found.name, *[None] * 7)])
     train(TheirModule(), [audit], tmp_path, data=Still())
     assert ["audit/0/score" in each for each in logged] == [True, False]
     assert ["audit/1/score" in each for each in logged] == [False, True]

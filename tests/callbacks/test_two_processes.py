@@ -14,10 +14,10 @@ import shared_training
 import torch
 from callbacks_training import isolate_corners
 from shared_training import EPOCHS, Weights, compared, run
-from unhans.callbacks.processes import OthersFailedError, Processes, most_seconds, processes_of
 
-from unhans.artifacts import examine_class
-from unhans.store import load_audit
+from unhans.effects import class_examination as examine_class
+from unhans.harness import OthersFailedError, Processes, most_seconds, processes_of
+from unhans.store.virelay import load_audit
 
 
 @pytest.fixture(scope="module")

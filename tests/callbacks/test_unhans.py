@@ -15,21 +15,19 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, Sampler
-from unhans.callbacks import UnHans, spray_audit, verification
-from unhans.callbacks.course import charted, write_course
-from unhans.callbacks.decision import story
-from unhans.callbacks.followed import followed_from, followed_of
-from unhans.callbacks.ledger import Ledger
+from unhans.callbacks import UnHans, spray_audit
 
-from unhans.artifacts import examine_class
-from unhans.artifacts.case import Case, FeatureEffect
-from unhans.artifacts.effect import flip_effect
-from unhans.artifacts.isolated import Isolated, boxes
-from unhans.artifacts.proof import Proof
-from unhans.artifacts.trial import Trial
-from unhans.artifacts.verdict import judge
-from unhans.report import AuditPages
-from unhans.report.decisions import decision_line, decisions_part
+from unhans.effects import Case, FeatureEffect, Proof, Trial, flip_effect
+from unhans.effects import class_examination as examine_class
+from unhans.effects.verdict import judge
+from unhans.harness import verification
+from unhans.isolation import Isolated
+from unhans.isolation.isolated import boxes
+from unhans.repair import Ledger, followed_of, story
+from unhans.repair.proven_artifact import followed_from
+from unhans.report.figures import charted, write_course
+from unhans.report.files import AuditPages
+from unhans.report.tables import decision_line, decisions_part
 from unhans.spray import Suspicion
 
 WEAK = 1.6  # a change that is proven alone and not sure enough after the first look
@@ -136,7 +134,7 @@ def _all_are_suspicious_and_nothing_is_drawn(monkeypatch):
     monkeypatch.setattr(AuditPages, "add", lambda *arguments: None)
     monkeypatch.setattr(AuditPages, "finish", lambda *arguments: None)
     monkeypatch.setattr(spray_audit, "add_pictures", lambda *arguments: None)
-    monkeypatch.setattr("unhans.callbacks.unhans.write_course", lambda *arguments: {})
+    monkeypatch.setattr("unhans.callbacks.closed_loop.write_course", lambda *arguments: {})
 
 
 def given(monkeypatch, *names):
@@ -361,7 +359,7 @@ def test_a_failure_is_logged_and_training_goes_on(tmp_path, monkeypatch, caplog)
     def refuse(*arguments):
         raise RuntimeError("nothing can be pasted today")
 
-    monkeypatch.setattr("unhans.callbacks.remedy.Pasting.begin", refuse)
+    monkeypatch.setattr("unhans.callbacks.closed_loop.Pasting.begin", refuse)
     audit = small(tmp_path, on_error="log")
     plain = weights(trained(tmp_path / "plain", [], 1))
     with caplog.at_level(logging.ERROR, "unhans"):
@@ -383,7 +381,7 @@ def test_a_failing_measurement_does_not_stop_training(tmp_path, monkeypatch, cap
     def refuse(*arguments):
         raise RuntimeError("no measurement today")
 
-    monkeypatch.setattr("unhans.callbacks.followed.Followed.measure", refuse)
+    monkeypatch.setattr("unhans.repair.proven_artifact.Followed.measure", refuse)
     audit = small(tmp_path, on_error="log")
     with caplog.at_level(logging.ERROR, "unhans"):
         assert trained(tmp_path, [audit], 2).current_epoch == 2
@@ -404,7 +402,7 @@ def test_standings_follow_the_rules_of_the_verdict(monkeypatch):
     lines = []
     proofs = [proof_of(3.0), proof_of(0.25), proof_of(-0.01, n=200), proof_of(3.0), proof_of(-3.0)]
     for epoch, proof in enumerate(proofs, 1):
-        monkeypatch.setattr("unhans.callbacks.followed.prove", lambda *a, _proof=proof, **o: _proof)
+        monkeypatch.setattr("unhans.repair.proven_artifact.prove", lambda *a, _proof=proof, **o: _proof)
         _, (decided,) = ledger.decide([], [(artifact, artifact.measure(None))])
         lines.append(decision_line(ledger.measured(artifact, decided, epoch, entry())))
     assert "is still proven (Δp" in lines[0]

@@ -15,13 +15,13 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import TensorDataset
-from unhans.callbacks import SpRAyAudit, spray_audit, verification
-from unhans.callbacks.outcome import findings, numbers, outcome
-from unhans.callbacks.verification import due, remembering
+from unhans.callbacks import SpRAyAudit, spray_audit
 
-from unhans.artifacts.bench import Bench
-from unhans.artifacts.case import Case
-from unhans.artifacts.effect import Effect
+from unhans.effects import Bench, Case, Effect
+from unhans.harness import due, verification
+from unhans.harness.verification import remembering
+from unhans.report.text import findings
+from unhans.report.text.audit_text import numbers, outcome
 from unhans.spray import Suspicion
 
 

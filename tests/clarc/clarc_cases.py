@@ -6,7 +6,7 @@ import torch
 from torchvision import models
 
 from unhans.clarc import Concept
-from unhans.models.networks import SmallCNN
+from unhans.models import SmallCNN
 
 BUILDERS = {
     "SmallCNN": (lambda: SmallCNN(4), "features.1.0", 32),

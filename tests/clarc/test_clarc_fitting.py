@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 
 from unhans.clarc import ESTIMATORS, fit
-from unhans.clarc.held_out import folds
-from unhans.clarc.span import COLUMNS, centred_gram, combined
+from unhans.clarc.cross_validation import folds
+from unhans.clarc.gram import COLUMNS, centred_gram, combined
 
 
 def unit(vector):

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unhans.data import Digits, Npz
-from unhans.experiment.barycenters import draw_barycenters
-from unhans.spray.barycenter import (
+from unhans.data.sources import Digits, Npz
+from unhans.experiment.analyses import draw_barycenters
+from unhans.spray.metrics import (
     chebyshev_weights,
+    cloud,
     drawn,
     euclidean_barycenter,
     gromov_barycenter,
+    shape,
     wasserstein_barycenter,
 )
-from unhans.spray.clouds import cloud, shape
-from unhans.spray.gromov import gromov_wasserstein
+from unhans.spray.metrics.gromov_wasserstein import gromov_wasserstein
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from running import RANDOM, command, only_run
 
-from unhans.data.native import native_mask
-from unhans.data.picture import resize
+from unhans.data import native_mask
+from unhans.data.image_io import resize
 
 SIDE = 32
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,12 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from running import command, only_run, photographs
 from torchvision import models
+
+from unhans.experiment.run import saved_config
 
 ROOT = Path(__file__).parents[2]
 FAST = "debug=fast trainer.max_epochs=1 spray.projection=null"
@@ -176,7 +180,7 @@ def test_a_full_disk_in_an_audit_is_counted_and_training_goes_on(tmp_path, capsy
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("unhans.report.pages.save_audit", full)
+    monkeypatch.setattr("unhans.report.files.audit_files.save_audit", full)
     assert command(tmp_path, f"train.py {UNTESTED} callbacks.spray_audit.pages=1") == 0
     assert "audits failed" in capsys.readouterr().out
 
@@ -266,3 +270,13 @@ def test_a_trained_network_is_analysed_as_it_is(tmp_path, capsys):
     with h5py.File(tmp_path / "out" / "classes" / "0569-n03417042" / "dataset.h5") as file:
         assert set(file["label"][()]) == {569}
     assert "data.image_size is 48 instead of 224" in capsys.readouterr().out
+
+
+def test_a_run_of_an_earlier_version_is_read_by_the_names_of_this_one(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "earlier")
+    saved = OmegaConf.load(folder / "config.yaml")
+    saved.artifact = {"_target_": "unhans.artifacts.padding.EdgePadding", "target": "3", "width": 0.1}
+    OmegaConf.save(saved, folder / "config.yaml")
+    read = saved_config(folder / "checkpoints" / "last.ckpt")
+    assert read["artifact"] == {"_target_": "unhans.artifacts.EdgePadding", "target": "3", "width": 0.1}
+    assert read["data"] == OmegaConf.to_container(saved.data)

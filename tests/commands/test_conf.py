@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from unhans.experiment import analysis, repair_command
-from unhans.experiment.check import ConfigurationError, check
-from unhans.experiment.resumption import with_run
-from unhans.experiment.training import check_audit
+from unhans.experiment import analyze_command as analysis
+from unhans.experiment.repair import repair_training as repair_command
+from unhans.experiment.run import ConfigurationError, check, with_run
+from unhans.experiment.train.train_command import check_audit
 
 CONF = Path(__file__).parents[2] / "conf"
 GIVEN = {

@@ -14,7 +14,8 @@ from PIL import Image
 from running import RANDOM, command, only_run, photographs
 
 from unhans.artifacts import Patch
-from unhans.experiment import clustered, proving
+from unhans.experiment.effect import effect_test as clustered
+from unhans.experiment.effect import effect_test as proving
 
 SIDE = 32
 PLANTED = f"data=digits data.image_size={SIDE} artifact=stripe artifact.target=3"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from running import RANDOM, command, only_run, photographs
 
-from unhans.experiment import heatmaps
-from unhans.report import HeatmapPages
+from unhans.experiment.analyses import heatmap_analysis as heatmaps
+from unhans.report.files import HeatmapPages
 
 TINY = f"analyze.py data=image_folder data.root=photos data.image_size=32 {RANDOM} model.width=4 analysis=heatmaps"
 

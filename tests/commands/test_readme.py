@@ -18,8 +18,8 @@ from torch.utils.data import TensorDataset
 from torchvision import models
 
 from unhans.clarc import activations
-from unhans.experiment.build import build_data
-from unhans.experiment.pool import Parallel
+from unhans.experiment.run import build_data
+from unhans.experiment.survey import Parallel
 from unhans.lrp import LRP
 from unhans.models import SmallCNN
 from unhans.spray import SpRAy

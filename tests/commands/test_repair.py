@@ -15,8 +15,9 @@ from PIL import Image
 from running import command, only_run
 
 from unhans.clarc import corrections_of
-from unhans.experiment.fine_tuning import HALFWAY, FineTuning, several_processes
-from unhans.experiment.outcomes import METHODS
+from unhans.experiment.repair import several_processes
+from unhans.experiment.repair.fine_tuning import HALFWAY, FineTuning
+from unhans.repair import METHODS
 from unhans.store import held
 
 SIDE = 32
@@ -125,7 +126,7 @@ def test_a_repaired_network_is_audited_without_further_options(method, compared,
 def test_the_corrected_checkpoint_is_the_corrected_network(compared):
     from omegaconf import OmegaConf
 
-    from unhans.experiment.build import build_data, build_network
+    from unhans.experiment.run import build_data, build_network
     from unhans.models import load_network
 
     folder = compared / "repairs" / "p_clarc" / "seed_000"
@@ -158,7 +159,7 @@ class Interruption:
     """Stops a training, as Ctrl-C does, once it was called so often."""
 
     def __init__(self, after, monkeypatch):
-        from unhans.experiment.validation_curve import ValidationCurve
+        from unhans.callbacks import ValidationCurve
 
         self.left = after
         whole = ValidationCurve.on_train_epoch_start

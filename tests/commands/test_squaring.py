@@ -11,11 +11,11 @@ from PIL import Image
 from running import RANDOM, command, only_run, photographs
 from torch import nn
 
-from unhans.artifacts.padding import EdgePadding
+from unhans.artifacts import EdgePadding
 from unhans.attribution import InputXGradient
-from unhans.data import ImageFolder
-from unhans.experiment.squaring import compare_squarings
-from unhans.experiment.subject import Subject
+from unhans.data.sources import ImageFolder
+from unhans.experiment.analyses import compare_squarings
+from unhans.experiment.run import Subject
 
 SIDE = 24
 TINY = (

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 from running import RANDOM, command, photographs
 
-from unhans.experiment import class_job
-from unhans.experiment.reference import other_images
-from unhans.spray.image_groups import Described
-from unhans.store import atomic, class_files, load_analysis, open_maps
+from unhans.experiment.survey import worker as class_job
+from unhans.experiment.survey.reference_images import other_images
+from unhans.spray.groups import Described
+from unhans.store import atomic
+from unhans.store.virelay import class_files, load_analysis, open_maps
 
 ROOT = Path(__file__).parents[2]
 DIGITS = f"data=digits artifact=none {RANDOM} data.classes=[1,2,3] samples_per_class=14"

@@ -12,7 +12,7 @@ from running import command, only_run
 from torchvision.transforms.v2.functional import to_pil_image
 
 from unhans.artifacts import Border, Watermark
-from unhans.experiment.build import build_data
+from unhans.experiment.run import build_data
 
 pytestmark = pytest.mark.slow
 

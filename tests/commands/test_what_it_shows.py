@@ -12,8 +12,8 @@ import pytest
 from omegaconf import OmegaConf
 from running import command, only_run
 
-from unhans.experiment.build import build_data
-from unhans.store import class_files, load_analysis, open_maps
+from unhans.experiment.run import build_data
+from unhans.store.virelay import class_files, load_analysis, open_maps
 
 SMALL = (  # two epochs and one audit; of half the side, all digits are still there
     "data.image_size=32 trainer.max_epochs=2 callbacks.spray_audit.every_n_epochs=2 spray.projection=null logger=none"

@@ -16,8 +16,18 @@ from torchvision.datasets import Flowers102, VisionDataset
 from torchvision.datasets.folder import default_loader
 from torchvision.transforms import v2
 
-from unhans.data import reading
-from unhans.data.adapters import NONE, Adapted, adapted, class_names_of, parts_of, stored_labels
+from unhans.data import (
+    adapted,
+    class_names_of,
+    draw_per_class,
+    labels_of,
+    names_of,
+    parts_of,
+    paths_of,
+    read_samples,
+    without_class,
+)
+from unhans.data.adapters import NONE, Adapted, stored_labels
 
 N, CLASSES = 12, 3
 IMAGES = torch.rand(N, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -63,8 +73,8 @@ GIVEN = {
 
 
 def check(dataset):
-    labels = reading.labels_of(dataset)
-    images, index = reading.read(dataset, range(N))
+    labels = labels_of(dataset)
+    images, index = read_samples(dataset, range(N))
     assert labels.tolist() == LABELS
     assert labels.dtype == np.int64
     assert torch.equal(images, IMAGES)
@@ -92,17 +102,17 @@ def test_a_data_set_of_pairs_is_left_as_it_is():
 def test_labels_that_are_kept_are_not_read_from_images():
     for name in ("labels", "targets", "_labels", "y"):
         dataset = Items(FORMS["a mapping"], **{name: LABELS})
-        assert reading.labels_of(adapted(dataset)).tolist() == LABELS
+        assert labels_of(adapted(dataset)).tolist() == LABELS
         assert dataset.read <= 4
     listed = Items(FORMS["a pair"], _samples=[(f"{i}.png", label) for i, label in enumerate(LABELS)])
-    assert reading.labels_of(listed).tolist() == LABELS
+    assert labels_of(listed).tolist() == LABELS
     assert listed.read == 0
 
 
 def test_labels_that_a_transform_changes_are_read(caplog):
     dataset = Items(lambda image, label: {"image": image, "label": label + 1}, labels=LABELS)
     with caplog.at_level(logging.WARNING):
-        assert reading.labels_of(adapted(dataset)).tolist() == [label + 1 for label in LABELS]
+        assert labels_of(adapted(dataset)).tolist() == [label + 1 for label in LABELS]
     assert "reads all 12 samples to know their labels" in caplog.text
 
 
@@ -119,7 +129,7 @@ def test_torchvisions_own_with_private_labels(tmp_path, monkeypatch):
     assert stored_labels(flowers).tolist() == LABELS  # there are no files at all
     for i, image in enumerate(IMAGES):
         Image.fromarray((image.permute(1, 2, 0).numpy() * 255).astype(np.uint8)).save(tmp_path / f"{i}.png")
-    images, _ = reading.read(adapted(flowers), range(N))
+    images, _ = read_samples(adapted(flowers), range(N))
     assert (images - IMAGES).abs().max() < 1 / 250
 
 
@@ -129,11 +139,11 @@ def test_parts_and_unions(form):
     halves = ConcatDataset([Subset(whole, range(5)), Subset(whole, range(5, N))])
     check(adapted(halves))
     assert class_names_of(halves) == ["a", "b", "c"]
-    assert reading.names_of(adapted(halves), np.array(LABELS)) == {0: "a", 1: "b", 2: "c"}
+    assert names_of(adapted(halves), np.array(LABELS)) == {0: "a", 1: "b", 2: "c"}
     part = adapted(Subset(whole, [7, 3, 4]))
-    assert reading.labels_of(part).tolist() == [1, 0, 1]
-    assert reading.paths_of(part) == ["7", "3", "4"]
-    assert len(set(reading.paths_of(halves))) == N
+    assert labels_of(part).tolist() == [1, 0, 1]
+    assert paths_of(part) == ["7", "3", "4"]
+    assert len(set(paths_of(halves))) == N
 
 
 def photographs():
@@ -154,9 +164,9 @@ def test_data_sets_of_hugging_face():
         lambda rows: {"pixel_values": [TENSOR(image) for image in rows["image"]], "labels": rows["label"]}
     )
     dataset = adapted(ready)
-    assert reading.labels_of(dataset).tolist() == LABELS
-    assert reading.names_of(dataset, dataset.labels) == {0: "cat", 1: "dog", 2: "emu"}
-    assert (reading.read(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
+    assert labels_of(dataset).tolist() == LABELS
+    assert names_of(dataset, dataset.labels) == {0: "cat", 1: "dog", 2: "emu"}
+    assert (read_samples(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
 
 
 def test_images_that_the_loader_makes_tensors_of():
@@ -165,8 +175,8 @@ def test_images_that_the_loader_makes_tensors_of():
         return {"pixel_values": images, "labels": default_collate([row["label"] for row in rows])}
 
     dataset = adapted(photographs(), collate=collate)
-    assert reading.labels_of(dataset).tolist() == LABELS
-    assert (reading.read(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
+    assert labels_of(dataset).tolist() == LABELS
+    assert (read_samples(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
     with pytest.raises(ValueError, match="expects a tensor of images, got PngImageFile; let the data set's transform"):
         adapted(photographs())
 
@@ -194,8 +204,8 @@ class Stream(IterableDataset):
 def test_the_first_samples_of_an_iterable(form):
     dataset = adapted(Stream(FORMS[form]))
     assert len(dataset) == 1000
-    assert reading.labels_of(dataset)[:N].tolist() == LABELS
-    assert torch.equal(reading.read(dataset, range(N))[0], IMAGES)
+    assert labels_of(dataset)[:N].tolist() == LABELS
+    assert torch.equal(read_samples(dataset, range(N))[0], IMAGES)
 
 
 def test_shards_of_webdataset(tmp_path):
@@ -226,21 +236,21 @@ def test_a_sample_of_several_classes_is_in_each_of_them():
     assert list(zip(dataset.rows.tolist(), dataset.labels.tolist(), strict=True)) == [
         (0, 0), (0, 2), (1, NONE), (2, 1), (3, 0), (3, 1), (3, 2),
     ]  # fmt: skip
-    chosen = reading.choose(dataset.labels, None, 0)
+    chosen = draw_per_class(dataset.labels, None, 0)
     assert {label: dataset.rows[index].tolist() for label, index in chosen.items()} == {0: [0, 3], 1: [2, 3], 2: [0, 3]}
-    assert reading.names_of(dataset, dataset.labels) == {0: "0", 1: "1", 2: "2"}
+    assert names_of(dataset, dataset.labels) == {0: "0", 1: "1", 2: "2"}
     assert torch.equal(dataset[1][0], IMAGES[0])
     for label in range(3):
-        others = reading.without_class(dataset, dataset.labels, label)
+        others = without_class(dataset, dataset.labels, label)
         assert set(dataset.rows[others]) == {row for row in range(4) if not Tagged.held[row, label]}
     part = Subset(dataset, [1, 2, 3])
-    assert reading.without_class(part, reading.labels_of(part), 2).tolist() == [False, True, True]
+    assert without_class(part, labels_of(part), 2).tolist() == [False, True, True]
 
 
 def test_an_item_that_cannot_be_read():
     dataset = Items(lambda image, label: None if label == 1 else {"image": image, "label": label})
     found = adapted(dataset)
-    assert reading.labels_of(found).tolist() == [-1 if label == 1 else label for label in LABELS]
+    assert labels_of(found).tolist() == [-1 if label == 1 else label for label in LABELS]
     assert found[1] is None
 
 
@@ -258,7 +268,7 @@ def test_an_item_that_cannot_be_read():
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
-        reading.labels_of(adapted(dataset, keys, who="SpRAyAudit"))
+        labels_of(adapted(dataset, keys, who="SpRAyAudit"))
     assert str(caught.value).startswith("SpRAyAudit ")
     assert "\n" not in str(caught.value)
 
@@ -266,7 +276,7 @@ def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
 @pytest.mark.parametrize("label", ["cat", 0.7])
 def test_a_label_that_is_no_class(label):
     with pytest.raises(ValueError, match=rf"a label expects the number of a class, .*, got {label!r}; let the"):
-        reading.labels_of(adapted(Items(lambda image, _: {"image": image, "label": label})))
+        labels_of(adapted(Items(lambda image, _: {"image": image, "label": label})))
 
 
 def test_batches():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unhans.data import Arrays, Collection
-from unhans.data.source import numbered
+from unhans.data.image_list import numbered
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
-from unhans.artifacts import Artifact
-from unhans.artifacts.padding import EdgePadding
+from unhans.artifacts import Artifact, EdgePadding
 from unhans.data import ImageData
 
 CONF = Path(unhans.conf.__file__).parent

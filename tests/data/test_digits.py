@@ -3,7 +3,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from unhans.artifacts import Watermark
-from unhans.data import Digits
+from unhans.data.sources import Digits
 
 
 def test_digits_are_the_real_ones_and_keep_their_number():

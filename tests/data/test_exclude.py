@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from unhans.artifacts import Stripe
-from unhans.data import Digits, ImageFolder, Npz, TorchvisionData
+from unhans.data.sources import Digits, ImageFolder, Npz, TorchvisionData
 
 
 def table(path, rows, columns=("path", "split")):
@@ -137,7 +137,7 @@ def test_what_cannot_be_is_one_sentence(case, tmp_path):
 
 
 def test_a_table_of_an_audit_is_understood(tmp_path):
-    from unhans.report import write_suspects
+    from unhans.report.tables import write_suspects
 
     whole = digits()
     path = tmp_path / "suspects.csv"

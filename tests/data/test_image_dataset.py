@@ -6,8 +6,8 @@ from torch.utils.data import DataLoader
 
 from unhans.artifacts import Border, Stripe
 from unhans.data import Arrays, Collection, Files, ImageDataset, Sample, UnreadableImageError, collate
-from unhans.data.shuffle import EpochShuffle
-from unhans.data.source import numbered
+from unhans.data.dataset import EpochShuffle
+from unhans.data.image_list import numbered
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from unhans.artifacts import Patch, Watermark
-from unhans.data import Batch, ImageFolder, UnreadableImageError
+from unhans.data import Batch, UnreadableImageError
+from unhans.data.sources import ImageFolder
 
 NAMES = ("n01 — füchse", "b c", "10")
 

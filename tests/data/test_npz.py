@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unhans.data import Npz
+from unhans.data.sources import Npz
 
 
 def arrays(**changes):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unhans.data.picture import UnreadableImageError, has_header, read_rgb, resize, to_rgb, to_tensor
+from unhans.data import UnreadableImageError, to_tensor
+from unhans.data.image_io import has_header, read_rgb, resize, to_rgb
 
 QUADRANTS = np.zeros((20, 30, 3), np.uint8)
 QUADRANTS[:10, :15] = 255, 0, 0

@@ -10,8 +10,8 @@ from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from unhans.data import Arrays, Collection, ImageDataset, PixelScale, Union, pixel_scale, reading
-from unhans.data.source import numbered
+from unhans.data import Arrays, Collection, ImageDataset, PixelScale, Union, displayed, pixel_scale
+from unhans.data.image_list import numbered
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 
@@ -183,7 +183,7 @@ def test_bad_numbers_and_images_are_refused():
 def test_images_are_looked_at_on_their_own_scale():
     dataset = Photos(transforms.Normalize(MEAN, STD))
     images = torch.stack([dataset[i][0] for i in (2, 3)])
-    torch.testing.assert_close(reading.displayed(dataset, images), dataset.pixels[2:4])
-    unknown = reading.displayed(TensorDataset(images), images)
+    torch.testing.assert_close(displayed(dataset, images), dataset.pixels[2:4])
+    unknown = displayed(TensorDataset(images), images)
     assert unknown.amin((1, 2, 3)).tolist() == [0, 0]
     assert unknown.amax((1, 2, 3)).tolist() == [1, 1]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unhans.artifacts.squaring import Squaring
-from unhans.data.picture import resize, to_tensor
+from unhans.artifacts import Squaring
+from unhans.data import to_tensor
+from unhans.data.image_io import resize
 
 
 def photograph(width, height):

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from torchvision import datasets
 
-from unhans.data import TorchvisionData
-from unhans.data.torchvision_data import _unique_names
+from unhans.data.sources import TorchvisionData
+from unhans.data.sources.torchvision_datasets import _unique_names
 
 
 def write_idx(path, array):

@@ -6,14 +6,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from unhans.artifacts import Border, Case, Share
-from unhans.artifacts.examine import examine
-from unhans.artifacts.isolated import Isolated, boxes
-from unhans.artifacts.proof import prove
-from unhans.artifacts.quality import reproduce
+from unhans.artifacts import Border
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageDataset, bench_of, planted_in
-from unhans.data.source import numbered
+from unhans.data import Arrays, Collection, ImageDataset
+from unhans.data.image_list import numbered
+from unhans.effects import Case, Share, examine, prove
+from unhans.effects.relevance_share import reproduce
+from unhans.harness import bench_of, planted_in
+from unhans.isolation import Isolated
+from unhans.isolation.isolated import boxes
 from unhans.spray import ClassAudit, Cluster, SpRAy, Suspicion
 
 SIDE, N, LABEL = 16, 90, 1

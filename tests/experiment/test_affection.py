@@ -15,18 +15,16 @@ from PIL import Image
 from torch import nn
 
 from unhans.artifacts import Border
-from unhans.artifacts.case import Case
-from unhans.artifacts.examine_class import CHOSEN_ON, Candidate
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageData
-from unhans.data.source import numbered
-from unhans.experiment.affection import OTHER_NETWORK, affected_by_case, affected_of
-from unhans.experiment.case_files import case_files, save_case
-from unhans.experiment.check import ConfigurationError
-from unhans.experiment.clustered import Clustered
-from unhans.experiment.proving import Proving
-from unhans.experiment.question import Question
-from unhans.experiment.subject import Subject
+from unhans.data.image_list import numbered
+from unhans.effects import CHOSEN_ON, Candidate, Case
+from unhans.experiment.cases import case_files, save_case
+from unhans.experiment.effect.effect_options import Question
+from unhans.experiment.effect.effect_test import Clustered, Proving
+from unhans.experiment.repair import affected_by_case, affected_of
+from unhans.experiment.repair.repaired_artifact import OTHER_NETWORK
+from unhans.experiment.run import ConfigurationError, Subject
 from unhans.experiment.survey import weights_of
 from unhans.spray import Suspicion
 

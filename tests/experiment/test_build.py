@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from omegaconf import OmegaConf
 
-from unhans.experiment.build import build_data
+from unhans.experiment.run import build_data
 
 
 class Fetched:

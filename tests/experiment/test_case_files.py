@@ -9,34 +9,33 @@ import numpy as np
 import pytest
 from experiment_cases import CLASSES, LABEL, LISTED, bench, dataset, heatmaps, measured, troubled
 
-from unhans.artifacts import Case, FeatureEffect, decide
-from unhans.artifacts.examine_class import Candidate
-from unhans.artifacts.verdict import judge
-from unhans.data import planted_in, reading
-from unhans.experiment.case_content import case_from, plain_case
-from unhans.experiment.case_files import (
+from unhans.data import displayed, read_samples
+from unhans.effects import Candidate, Case, FeatureEffect, decide
+from unhans.effects.verdict import judge
+from unhans.experiment.cases import (
     case_files,
     earlier_section,
+    kept_case,
     load_case,
     load_cases,
     remove_cases,
     save_case,
     save_verdict,
 )
-from unhans.experiment.case_mark import read_case
-from unhans.experiment.clustered import MOST, Clustered, drawn_rows
-from unhans.experiment.finding import Finding, load_finding, save_finding
-from unhans.experiment.kept_case import kept_case
-from unhans.experiment.known import known
-from unhans.store import class_files
+from unhans.experiment.cases.case_store import case_from, plain_case, read_case
+from unhans.experiment.effect.effect_test import MOST, Clustered, drawn_rows
+from unhans.experiment.survey import Finding
+from unhans.experiment.survey.class_finding import load_finding, save_finding
+from unhans.harness import known, planted_in
+from unhans.store.virelay import class_files
 
 KEY = {"model": "weights", "spray": {"n_neighbors": 10}, "effect": {"samples": 30}}
 ANALYSIS = {"model": "weights", "spray": {"n_neighbors": 10}}
 
 
 def found_in(images, case):
-    pixels, index = reading.read(images, LISTED)
-    shown = reading.displayed(images, pixels)
+    pixels, index = read_samples(images, LISTED)
+    shown = displayed(images, pixels)
     groups = (Candidate("input relevance", case.isolated.members),)
     return Clustered(shown, index, heatmaps(), groups, case.suspicion)
 

@@ -1,4 +1,4 @@
-"""The door for Python: `unhans.spray.audit` gives a ranking that prints, plots and saves itself."""
+"""The door for Python: `unhans.audit` gives a ranking that prints, plots and saves itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch.utils.data import Dataset, Subset
 
+from unhans import audit
 from unhans.attribution import Relevance
-from unhans.experiment.pool import Parallel
+from unhans.experiment.survey import Parallel
 from unhans.models import SmallCNN
-from unhans.spray import SpRAy, audit
+from unhans.spray import SpRAy
 
 HERE = Parallel(n_jobs=1)
 PLAIN = SpRAy(projection=None, pooling=28)
@@ -119,7 +120,7 @@ def test_an_empty_data_set_is_one_sentence():
 
 
 def test_raw_images_are_read_in_blocks_and_averaged():
-    from unhans.spray.raw import raw_pixels
+    from unhans.spray import raw_pixels
 
     images = np.random.default_rng(0).integers(0, 255, (300, 3, 112, 112), dtype=np.uint8)
     expected = images.reshape(300, 3, 56, 2, 56, 2).mean((3, 5)).reshape(300, -1)

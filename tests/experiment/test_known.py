@@ -11,11 +11,10 @@ import pytest
 import torch
 from experiment_cases import CLASSES, LABEL, LISTED, SIDE, bench, dataset, isolated, measured, troubled
 
-from unhans.artifacts import Case
-from unhans.artifacts.covered import covered
-from unhans.artifacts.effect import softmax
-from unhans.data import planted_in
-from unhans.experiment.known import Known, known, overlap, pasted_effect, with_truth
+from unhans.artifacts import covered
+from unhans.effects import Case, softmax
+from unhans.harness import Known, known, pasted_effect, planted_in, with_truth
+from unhans.harness.ground_truth import overlap
 
 
 @pytest.fixture(scope="module")

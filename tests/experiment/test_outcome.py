@@ -10,18 +10,17 @@ from types import SimpleNamespace
 import pytest
 from experiment_cases import CLASSES, LABEL, LISTED, bench, dataset, measured, troubled
 from PIL import Image
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
-from unhans.data import planted_in
-from unhans.experiment import overview
-from unhans.experiment.case_files import case_files, load_case, save_case
-from unhans.experiment.finding import Finding, save_finding
-from unhans.experiment.known import known
-from unhans.experiment.outcome import conclude, numbers_of, sections, settled, states_of
-from unhans.report import effect_rows, finish
-from unhans.report.class_states import LEFT_OUT, states_part
-from unhans.report.wandb_logger import WandbLogger
-from unhans.store import class_files
+from unhans.experiment.cases import case_files, load_case, save_case
+from unhans.experiment.effect.effect_results import conclude, numbers_of, sections, settled, states_of
+from unhans.experiment.survey import Finding, overview
+from unhans.experiment.survey.class_finding import save_finding
+from unhans.harness import known, planted_in
+from unhans.report.loggers import finish
+from unhans.report.tables import effect_rows, states_part
+from unhans.report.tables.class_states import LEFT_OUT
+from unhans.store.virelay import class_files
 
 KEY = {"model": "weights"}
 

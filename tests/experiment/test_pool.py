@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from unhans.experiment.check import ConfigurationError
-from unhans.experiment.pool import Parallel, Pool
+from unhans.experiment.run import ConfigurationError
+from unhans.experiment.survey import Parallel
+from unhans.experiment.survey.executor import Pool
 
 
 def square(number):

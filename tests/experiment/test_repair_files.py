@@ -8,13 +8,9 @@ import math
 import pytest
 import torch
 
-from unhans.artifacts.area import area_of
-from unhans.artifacts.assessment import Assessment, Rate
-from unhans.artifacts.effect import flip_effect
-from unhans.artifacts.quality import Portion
-from unhans.experiment.fine_tuning import HALFWAY
-from unhans.experiment.outcomes import Outcome, Point
-from unhans.experiment.repair_files import (
+from unhans.effects import Portion, flip_effect
+from unhans.experiment.repair.fine_tuning import HALFWAY
+from unhans.experiment.repair.outcome_store import (
     begin_repair,
     load_outcome,
     outcome_from,
@@ -23,6 +19,8 @@ from unhans.experiment.repair_files import (
     save_outcome,
 )
 from unhans.models import SmallCNN
+from unhans.repair import Assessment, Outcome, Point
+from unhans.stats import Rate, area_of
 
 CLASSES = ["cat", "dog, or so"]
 KEY = {"method": "augmented", "seed": 3, "weights": "0ab"}

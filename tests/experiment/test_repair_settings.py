@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from unhans.experiment.check import ConfigurationError
-from unhans.experiment.outcomes import METHODS
-from unhans.experiment.repair_input import name_of
-from unhans.experiment.repair_settings import Settings, check_methods, check_seeds
+from unhans.experiment.repair import Settings
+from unhans.experiment.repair.repair_checks import name_of
+from unhans.experiment.repair.repair_options import check_methods, check_seeds
+from unhans.experiment.run import ConfigurationError
+from unhans.repair import METHODS
 
 
 @pytest.mark.parametrize(

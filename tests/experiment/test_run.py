@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from types import SimpleNamespace
 
-from unhans.experiment import run
-from unhans.experiment.finding import Finding
+from unhans.experiment.survey import Finding
+from unhans.experiment.survey import survey_run as run
 
 
 class Slow(Counter):

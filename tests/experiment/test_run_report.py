@@ -11,10 +11,10 @@ from experiment_cases import CLASSES, LABEL, LISTED, SIDE, audit_of, dataset, me
 from rich.console import Console
 
 from unhans.attribution import Relevance
-from unhans.experiment.run_report import Pictures, newest_audit, write_run_report
-from unhans.experiment.verified import write_verdicts
+from unhans.experiment.train.training_results import Pictures, newest_audit, write_run_report, write_verdicts
 from unhans.spray import judge
-from unhans.store import file_stem, save_audit
+from unhans.store import file_stem
+from unhans.store.virelay import save_audit
 
 
 def epoch(folder, number, *audits, finished=True):

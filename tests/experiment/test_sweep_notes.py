@@ -11,12 +11,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from unhans.experiment import sweep_logger as sweep_logger_module
-from unhans.experiment.check import ConfigurationError
-from unhans.experiment.sweep import SweepSummary, end_sweeps, objective_of
-from unhans.experiment.sweep_logger import summarise, sweep_logger
-from unhans.experiment.sweep_notes import Note, add_note, overrides_of, plain, read_notes, varying
-from unhans.experiment.sweep_summary import goal_of, short, shown_numbers
+from unhans.experiment.run import ConfigurationError
+from unhans.experiment.sweep import SweepSummary, end_sweeps, summarise, sweep_logger
+from unhans.experiment.sweep import job_logger as sweep_logger_module
+from unhans.experiment.sweep.sweep_callback import objective_of
+from unhans.experiment.sweep.sweep_notes import Note, add_note, overrides_of, plain, read_notes, varying
+from unhans.experiment.sweep.sweep_summary import goal_of, short, shown_numbers
 
 
 def note(job, overrides, numbers=None, **options):

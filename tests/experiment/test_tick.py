@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.progress import Progress
 
-from unhans.experiment import tick
-from unhans.experiment.tick import Tick, work_done
-from unhans.report.progress import Stages
+from unhans.experiment.survey import worker as tick
+from unhans.experiment.survey.worker import Tick, work_done
+from unhans.report import Stages
 
 
 def test_the_share_is_noted_and_removed(tmp_path, monkeypatch):

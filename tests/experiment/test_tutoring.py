@@ -12,11 +12,11 @@ from torch import nn
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageData
-from unhans.data.affection import by_picture
-from unhans.data.source import numbered
-from unhans.experiment.repair_settings import Settings
-from unhans.experiment.subject import Subject
-from unhans.experiment.tutoring import Tutoring
+from unhans.data.image_list import numbered
+from unhans.experiment.repair import Settings
+from unhans.experiment.repair.repair_methods import Tutoring
+from unhans.experiment.run import Subject
+from unhans.harness import by_picture
 
 SIDE, LABEL, NAMES = 16, 1, ["ant", "bee", "cat"]
 

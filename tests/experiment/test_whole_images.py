@@ -9,28 +9,24 @@ import pytest
 import torch
 from numpy.random import default_rng
 from torch import nn
-from unhans.callbacks.followed import followed_from, followed_of
-from unhans.callbacks.pasting import laid, lasting, packed, unpacked
 
-from unhans.artifacts.channel_map import ChannelMap
-from unhans.artifacts.examine import examine
-from unhans.artifacts.examine_class import Candidate
+from unhans.artifacts.transforms import ChannelMap
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageData, PixelScale, Union, bench_of
-from unhans.data.source import numbered
-from unhans.experiment.affection import affected_by_case, affected_of
-from unhans.experiment.case_files import case_files, load_case, save_case
-from unhans.experiment.check import ConfigurationError
-from unhans.experiment.clustered import Clustered
-from unhans.experiment.repair_input import check_repair
-from unhans.experiment.repair_key import Keys
-from unhans.experiment.repair_settings import Settings
-from unhans.experiment.repairing import Repairing
-from unhans.experiment.start import Given
-from unhans.experiment.subject import Subject
+from unhans.data import Arrays, Collection, ImageData, PixelScale, Union, laid
+from unhans.data.image_list import numbered
+from unhans.effects import Candidate, examine
+from unhans.experiment.cases import case_files, load_case, save_case
+from unhans.experiment.effect.effect_test import Clustered
+from unhans.experiment.repair import Given, Keys, Repairing, Settings, affected_by_case, affected_of
+from unhans.experiment.repair.repair_checks import check_repair
+from unhans.experiment.repair.repair_methods import OnOthers
+from unhans.experiment.run import ConfigurationError, Subject
 from unhans.experiment.survey import weights_of
-from unhans.experiment.tutoring import OnOthers
-from unhans.report.layer_figure import layer_figure
+from unhans.harness import bench_of
+from unhans.isolation import lasting, packed, unpacked
+from unhans.repair import followed_of
+from unhans.repair.proven_artifact import followed_from
+from unhans.report.figures import layer_figure
 from unhans.spray import Suspicion
 
 SIDE, LABEL, NAMES = 16, 1, ["ant", "bee", "cat"]

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.ops import FrozenBatchNorm2d
 
-from unhans.lrp.composite import resolve
-from unhans.lrp.node import Tape
+from unhans.lrp import resolve
 from unhans.lrp.operations import Linear
-from unhans.lrp.plan import Plan, planned
-from unhans.lrp.recorder import record
+from unhans.lrp.propagation import Plan, planned
+from unhans.lrp.tracing import Tape, record
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, FrozenBatchNorm2d)
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from unhans.attribution import GradCAM, Relevance, Saliency
 from unhans.clarc import Correction, corrected, layers
-from unhans.lrp import LRP, LogitsOf, UnsupportedModelError, logits_of
+from unhans.lrp import LRP, UnsupportedModelError
+from unhans.lrp.tracing import LogitsOf, logits_of
 
 
 class Returns(nn.Module):

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision import models
 
 from unhans.lrp import LRP, Epsilon
-from unhans.lrp.composite import OPERATIONS
+from unhans.lrp.composites import OPERATIONS
 
 EXACT = [(operation, Epsilon(0.0)) for operation in OPERATIONS]  # conserves but for rounding
 UNTRAINED = {"googlenet": {"init_weights": False}, "inception_v3": {"init_weights": False}}  # their own takes minutes

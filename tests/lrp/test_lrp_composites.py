@@ -7,7 +7,7 @@ from lrp_networks import images, linear_steps, recorded
 from torch import nn
 
 from unhans.lrp import COMPOSITES, AlphaBeta, Epsilon, Flat, Gamma, SignedZPlus, WSquare, ZBox, ZPlus, composite_by_name
-from unhans.lrp.composite import rule_of
+from unhans.lrp.composites import rule_of
 
 ALPHA2 = AlphaBeta(2.0, -1.0)
 BOX = {"low": -1.0, "high": 2.0}

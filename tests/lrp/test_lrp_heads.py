@@ -10,7 +10,7 @@ from torch import nn
 from torchvision import models
 
 from unhans.lrp import LRP, AlphaBeta, Epsilon, Gamma, Match, SignedZPlus, ZPlus, composite_by_name
-from unhans.lrp.composite import rule_of
+from unhans.lrp.composites import rule_of
 
 
 def headed(convolutional):

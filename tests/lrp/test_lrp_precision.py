@@ -10,7 +10,7 @@ from lrp_networks import Written
 from torch import nn
 
 from unhans.lrp import LRP
-from unhans.lrp.precision import _switches, whole_float32
+from unhans.lrp.numerics import _switches, whole_float32
 
 
 def flags():

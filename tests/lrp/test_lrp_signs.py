@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from lrp_networks import ARCHITECTURES, Written, images, linear_steps, recorded, seeded
 from torch import nn
 
-from unhans.lrp.composite import composite_by_name
+from unhans.lrp import composite_by_name
 from unhans.lrp.operations import Linear
 from unhans.lrp.propagation import propagate
 

@@ -14,18 +14,22 @@ from PIL import Image
 from torch import nn
 from torchvision import models
 
-from unhans.data import ImageFolder, Preprocessing
-from unhans.lrp import LRP, logits_of
+from unhans.data import Preprocessing
+from unhans.data.sources import ImageFolder
+from unhans.lrp import LRP
+from unhans.lrp.tracing import logits_of
 from unhans.models import (
+    Head,
     head_of,
     huggingface_classifier,
+    names_with,
     output_indices,
     preprocessing_of,
     speak,
     timm_classifier,
     torchvision_classifier,
 )
-from unhans.models.outputs import Head, names_with, wordnet_ids
+from unhans.models.outputs import wordnet_ids
 
 SOME = {"n01440764": 0, "n02102040": 217, "n02979186": 482, "n03417042": 569}  # of Imagenette
 
@@ -213,7 +217,8 @@ def test_the_preprocessing_of_torchvisions_weights():
 
 
 def prepared(picture, found: Preprocessing):
-    from unhans.data.picture import resize, to_tensor
+    from unhans.data import to_tensor
+    from unhans.data.image_io import resize
 
     square = resize(picture, found.image_size, found.resize, found.crop_from, found.interpolation)
     mean, std = (torch.tensor(values)[:, None, None] for values in (found.mean, found.std))
@@ -250,8 +255,8 @@ def test_data_take_over_what_the_weights_expect(tmp_path, caplog):
 
 def test_a_cut_is_undone_for_masks(tmp_path):
     """A pixel of the network's square is found again where it was in the picture."""
-    from unhans.data.native import native_mask
-    from unhans.data.picture import resize
+    from unhans.data import native_mask
+    from unhans.data.image_io import resize
 
     picture = Image.new("L", (90, 60))
     picture.paste(255, (40, 25, 50, 35))

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from unhans.spray.estimator import SpRAy
-from unhans.spray.finding import ClassAudit, Cluster
+from unhans.spray import ClassAudit, Cluster, SpRAy
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from unhans.spray.finding import ClassAudit, Cluster
-from unhans.spray.suspicion import Suspicion
+from unhans.spray import ClassAudit, Cluster, Suspicion
 
 CLASSES = ["birds", "cats </script><script>boom()</script>", "<b>fish</b> & chips"]
 N = 40

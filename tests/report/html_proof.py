@@ -5,13 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from unhans.artifacts.case import Case, Share
-from unhans.artifacts.example import Example
-from unhans.artifacts.isolated import Isolated, boxes
-from unhans.artifacts.proof import Proof
-from unhans.artifacts.trial import trial
-from unhans.artifacts.verdict import Verdict
-from unhans.spray.suspicion import Suspicion
+from unhans.effects import Case, Proof, Share, Verdict
+from unhans.effects.effect import trial
+from unhans.effects.interventions import Example
+from unhans.isolation import Isolated
+from unhans.isolation.isolated import boxes
+from unhans.spray import Suspicion
 
 CLASSES = ["fish", "<script>boom()</script> & $garbage$ trucks", "horns"]
 N, H, W = 12, 16, 24

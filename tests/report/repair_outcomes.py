@@ -5,12 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from unhans.artifacts.area import area_of
-from unhans.artifacts.assessment import Assessment, Rate
-from unhans.artifacts.effect import flip_effect
-from unhans.artifacts.interval import bootstrap
-from unhans.artifacts.quality import Portion
-from unhans.experiment.outcomes import METHODS, Outcome, Point
+from unhans.effects import Portion, flip_effect
+from unhans.repair import METHODS, Assessment, Outcome, Point
+from unhans.stats import Rate, area_of, bootstrap
 
 CLASSES = ("tench", "<script>boom()</script> & $chain$ saw", "French horn", "garbage truck", "gas pump")
 LABEL = 3

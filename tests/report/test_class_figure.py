@@ -11,8 +11,8 @@ import torch
 from matplotlib.colors import to_hex
 
 from unhans.attribution import colorize, picture, scale
-from unhans.report.canvas import ALARM
 from unhans.report.figures import class_figure
+from unhans.report.figures.canvas import ALARM
 from unhans.store import write_figure
 
 CLASSES = ["birds", "cats & $dogs$", "fish"]

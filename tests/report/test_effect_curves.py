@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from html_proof import trial_of
 
-from unhans.report import monitor_figure
+from unhans.report.figures import monitor_figure
 
 
 def effects(count, seed=0):

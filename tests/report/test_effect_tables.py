@@ -11,29 +11,21 @@ import numpy as np
 import pytest
 from html_proof import CLASSES, SPREAD, case_of, proof_of, suspicion_of, trial_of
 from rich.console import Console
-from unhans.callbacks.outcome import findings
 
-from unhans.artifacts.case import Case, FeatureEffect, Share
-from unhans.artifacts.discovery import decide
-from unhans.artifacts.interval import wilson
-from unhans.artifacts.verdict import judge
-from unhans.report import (
+from unhans.effects import Case, FeatureEffect, Share, decide, leading, reason_of, state_of
+from unhans.effects.verdict import judge
+from unhans.report.files import case_record, write_cases
+from unhans.report.tables import (
     CASE_COLUMNS,
     EFFECT_COLUMNS,
-    case_record,
     case_rows,
-    case_sentences,
+    class_states,
     effect_rows,
     effect_tables,
-    leading,
-    reason_of,
-    spread_sentences,
-    state_of,
-    write_cases,
     write_effects,
 )
-from unhans.report.class_states import class_states
-from unhans.report.measures import LOGIT, PROBABILITY, RANK, SHARE, signed
+from unhans.report.text import LOGIT, PROBABILITY, RANK, SHARE, case_sentences, findings, spread_sentences
+from unhans.stats import signed, wilson
 
 
 def printed(cases, width=80, truths=()):

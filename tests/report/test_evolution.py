@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from unhans.attribution import colorize, picture
-from unhans.report.figures import Strip, evolution_figure, evolution_sheet
+from unhans.report.figures import Strip, evolution_sheet
+from unhans.report.figures.evolution_figure import evolution_figure
 from unhans.store import write_figure
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from unhans.attribution import class_means, colorize, overlay, picture, scale
-from unhans.report import HeatmapPages, Look, Looked, Method, heatmap_figure, mean_figure, output_figure
-from unhans.report.canvas import ALARM, BLUE, legible
+from unhans.report.figures import BLUE, Look, Method, heatmap_figure, legible, mean_figure, output_figure
+from unhans.report.figures.canvas import ALARM
+from unhans.report.files import HeatmapPages, Looked
 from unhans.store import write_figure
 
 LONG = "a $class$ with_an ünusually & long name {that} goes on and on, further than any page is wide, " * 2
@@ -187,7 +188,7 @@ def test_nothing_added_is_nothing_written(tmp_path):
 def test_the_means_are_those_of_all_samples_of_a_class(joint, tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(
-        "unhans.report.heatmap_pages.mean_figure",
+        "unhans.report.files.heatmap_pages.mean_figure",
         lambda images, methods, classes, counts, title, **options: drawn.update(
             images=images, methods=methods, classes=classes, counts=counts, figure=mean_figure(
                 images, methods, classes, counts, title, **options)

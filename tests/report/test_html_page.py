@@ -19,7 +19,7 @@ from html_proof import case_of, proof_of, samples_of
 from PIL import Image
 
 from unhans.report.html import Thumbnails, class_part, pack, proof_part, write_report
-from unhans.report.html.page import SCRIPTS
+from unhans.report.html.audit_page import SCRIPTS
 from unhans.report.tables import SUSPECT_COLUMNS
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from unhans.attribution import COLOUR_MAPS, colorize, picture, scale
 from unhans.report.html import Thumbnails, class_part, thumbnails_for
-from unhans.report.html.sprite import sheet, tile_size
-from unhans.report.html.thumbnails import shown_samples
-from unhans.report.verdict import class_sentence
+from unhans.report.html.class_part import shown_samples
+from unhans.report.pictures import sheet, tile_size
+from unhans.report.text import class_sentence
 
 
 class Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unhans.report.canvas import legible
+from unhans.report.figures import legible
 
 
 @pytest.mark.parametrize(("side", "shown"), [(224, 56), (64, 64), (299, 299), (96, 48), (32, 32)])

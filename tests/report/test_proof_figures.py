@@ -8,12 +8,21 @@ import torch
 from html_proof import CLASSES, case_of, example_of, fixed_of, free_of, proof_of, samples_of, trial_of
 from PIL import Image
 
-from unhans.artifacts.trial import gap
-from unhans.artifacts.verdict import MINIMUM
 from unhans.attribution import colorize, scale
-from unhans.report import effect_figure, layer_figure, proof_figure, write_case
-from unhans.report.layer_picture import DARK, INNER, LIGHT, alpha_of, box_of, checkered, cropped, outlined
-from unhans.report.proof_figure import PAIRED, probability_said
+from unhans.effects import MINIMUM, gap
+from unhans.report.figures import effect_figure, layer_figure, probability_said, proof_figure
+from unhans.report.figures.artifact_figure import (
+    DARK,
+    INNER,
+    LIGHT,
+    PAIRED,
+    alpha_of,
+    box_of,
+    checkered,
+    cropped,
+    outlined,
+)
+from unhans.report.files import write_case
 from unhans.store import write_figure
 
 LONG = "a very long $name$ of a class, " * 8

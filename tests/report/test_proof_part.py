@@ -11,11 +11,11 @@ import pytest
 from html_proof import CLASSES, case_of, example_of, free_of, proof_of, samples_of, trial_of
 from PIL import Image
 
-from unhans.report.effect_lines import Group, Line, axis_of, effect_groups
 from unhans.report.html import proof_part
-from unhans.report.html.effects import effects_table
-from unhans.report.html.picture import data_uri
-from unhans.report.measures import MEASURES
+from unhans.report.html.effects_html import effects_table
+from unhans.report.pictures import data_uri
+from unhans.report.tables import EffectGroup, EffectLine, axis_of, effect_groups
+from unhans.report.text import MEASURES
 
 VOID = {"img", "br"}
 
@@ -141,8 +141,8 @@ def test_a_dot_lies_where_its_value_is_on_the_axis():
 
 @pytest.mark.parametrize("ends", [(-0.001, 0.002), (0, 0), (-1, 1), (-0.3, 0.7), (0.2, 0.9), (-0.9, -0.2)])
 def test_an_axis_holds_its_values_zero_and_few_ticks(ends):
-    line = Line("a", 3, sum(ends) / 2, *ends, marked=True)
-    low, high, ticks = axis_of([Group("", [line], 0.05)])
+    line = EffectLine("a", 3, sum(ends) / 2, *ends, marked=True)
+    low, high, ticks = axis_of([EffectGroup("", [line], 0.05)])
     assert low <= min(*ends, 0) < high
     assert high >= max(*ends, 0.05)
     assert 2 <= len(ticks) <= 7

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from unhans.report.canvas import ALARM
 from unhans.report.figures import ranking_figure
+from unhans.report.figures.canvas import ALARM
 from unhans.store import write_figure
 
 

@@ -17,7 +17,7 @@ from unhans.report.tables import (
     write_ranking,
     write_suspects,
 )
-from unhans.report.verdict import raw_images_stand_out
+from unhans.report.text.ranking_text import raw_images_stand_out
 
 NAMES = ["church", "[bold]a very long class name[/bold] indeed, with markup", "猫"]
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from unhans.attribution import colorize
-from unhans.report import Pair, evolution_pair_figure, evolution_pairs, load_evolution, save_evolution
-from unhans.report.evolution_pair import chosen_epochs, pair_shares, pair_tiles
-from unhans.report.layer_picture import INNER
-from unhans.report.sheet import Look
+from unhans.report.figures import Look, Pair, chosen_epochs, evolution_pair_figure, pair_shares, pair_tiles
+from unhans.report.figures.artifact_figure import INNER
+from unhans.report.files import evolution_pairs, load_evolution, save_evolution
 
 EPOCHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 LOOK = Look(joint=True)

@@ -8,9 +8,9 @@ import pytest
 from repair_outcomes import assessment_of, outcome_of, outcomes_of
 from scipy.stats import t as student
 
-from unhans.report import parallel_figure, relevance_figure, repair_figure, summaries, trade_off_figure
-from unhans.report.relevance_curves import curves_of
-from unhans.report.repair_figure import PANELS
+from unhans.repair import summaries
+from unhans.report.figures import curves_of, parallel_figure, relevance_figure, repair_figure, trade_off_figure
+from unhans.report.figures.repair_figure import PANELS
 
 LONG = "a very long $name$ of an artifact, " * 3
 

@@ -10,10 +10,12 @@ import pytest
 from repair_outcomes import CLASSES, assessment_of, outcome_of, outcomes_of
 from test_repair_evolution import pair_of
 
-from unhans.artifacts.assessment import Rate
-from unhans.report import Named, repair_sentences, summaries, write_repairs
-from unhans.report.html import repair_part, write_repair_report
-from unhans.report.html.repair import headline
+from unhans.repair import summaries
+from unhans.report.html import write_repair_report
+from unhans.report.html.repair_page import headline, repair_part
+from unhans.report.tables import write_repairs
+from unhans.report.text import Named, repair_sentences
+from unhans.stats import Rate
 
 NAMED = Named("the <b>watermark</b>", CLASSES[1])
 

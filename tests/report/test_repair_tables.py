@@ -12,31 +12,28 @@ from repair_outcomes import CLASSES, TRUTHS, N, assessment_of, outcome_of, outco
 from rich.console import Console
 from scipy.stats import t as student
 
-from unhans.artifacts.assessment import Rate
-from unhans.artifacts.estimate import newcombe
-from unhans.experiment.outcomes import METHODS
-from unhans.report import (
-    METHOD_NAMES,
+from unhans.experiment.repair.repair_results import log_repairs
+from unhans.repair import METHOD_NAMES, METHODS, summaries
+from unhans.report.tables import (
     REPAIR_COLUMNS,
     RUN_COLUMNS,
     TABLE_TWO_COLUMNS,
-    Named,
+    accuracies,
     has_table_two,
-    log_repairs,
     pattern_sentences,
     repair_rows,
     repair_scalars,
-    repair_sentences,
     repair_table,
     run_rows,
-    summaries,
     table_two,
     table_two_rows,
     write_repair_runs,
     write_repairs,
     write_table_two,
 )
-from unhans.report.table_two import accuracies
+from unhans.report.text import Named, repair_sentences
+from unhans.stats import Rate
+from unhans.stats.seeds import newcombe
 
 NAMED = Named("the $watermark$ [bold]", CLASSES[3])
 
@@ -275,7 +272,7 @@ def test_tables_on_disk_hold_the_same_numbers(tmp_path):
 
 def test_loggers_get_means_tables_and_figures_at_once(monkeypatch):
     outcomes, calls = outcomes_of(seeds=2), []
-    monkeypatch.setattr("unhans.report.repair_log.log_once", lambda *parts: calls.append(parts))
+    monkeypatch.setattr("unhans.experiment.repair.repair_results.log_once", lambda *parts: calls.append(parts))
     log_repairs(["logger"], outcomes, {"repair/methods": "a.png"})
     (loggers, scalars, figures, tables) = calls[0]
     assert (loggers, figures) == (["logger"], {"repair/methods": "a.png"})

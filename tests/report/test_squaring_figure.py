@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from unhans.artifacts.squaring import WAYS
-from unhans.artifacts.squaring_effect import Squared, squaring_effect
+from unhans.artifacts import WAYS
 from unhans.attribution import picture
-from unhans.report.squaring_figure import Squares, squaring_figure, squaring_sheet
-from unhans.report.squaring_table import NAMES, SQUARING_COLUMNS, squaring_table, write_squarings
+from unhans.effects.interventions import Squared, squaring_effect
+from unhans.report.figures import Squares, squaring_figure, squaring_sheet
+from unhans.report.tables import NAMES, SQUARING_COLUMNS, squaring_table, write_squarings
 from unhans.store import write_figure
 
 LONG = "an exceptionally & long name {that} goes on and on, further than any page is wide $x$"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from unhans.spray import SpRAy
-from unhans.spray.clouds import Cloud, cloud, levels, same_levels, scaled, shape
-from unhans.spray.gromov import gromov_wasserstein
+from unhans.spray.metrics import cloud, shape
+from unhans.spray.metrics.gromov_wasserstein import gromov_wasserstein
+from unhans.spray.metrics.point_cloud import Cloud, levels, same_levels, scaled
 
 
 def literal_cloud(heatmap, mass):

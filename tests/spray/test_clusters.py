@@ -7,12 +7,12 @@ import pytest
 from scipy.sparse import csr_array
 from test_striking import literal_ncut, maps
 
-from unhans.spray import SpRAy, parts
-from unhans.spray.clusters import rank_clusters, score
-from unhans.spray.finding import Cluster
+from unhans.spray import Cluster, SpRAy, rank_clusters
+from unhans.spray import pooling as parts
+from unhans.spray.cluster_measures import compactness, image_consistency, normalised_cuts, relevance_consistency
+from unhans.spray.cluster_ranking import score
 from unhans.spray.groups import Group, jaccard, k_means, smallest_group
-from unhans.spray.measures import compactness, image_consistency, normalised_cuts, relevance_consistency
-from unhans.spray.parts import averaged
+from unhans.spray.pooling import averaged
 from unhans.spray.suspicion import surprise
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.spray.constant_colours import FEWEST, SURE, TOLERANCE, agrees, colour_filter
-from unhans.spray.groups import jaccard
-from unhans.spray.image_groups import COLOURS, Described, colour_groups
+from unhans.spray.groups import Described, colour_filter, jaccard
+from unhans.spray.groups.constant_colours import FEWEST, SURE, TOLERANCE, agrees
+from unhans.spray.groups.image_groups import COLOURS, colour_groups
 from unhans.spray.suspicion import surprise
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from unhans.spray import distance
-from unhans.spray.distance import COLUMNS, check_distances, euclidean_distances, product, squared_tiles
+from unhans.spray import euclidean as distance
+from unhans.spray.euclidean import COLUMNS, check_distances, euclidean_distances, product, squared_tiles
 
 
 def literal(maps):

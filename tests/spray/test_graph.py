@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from unhans.spray.distance import euclidean_distances
-from unhans.spray.graph import knn_affinity
-from unhans.spray.neighbours import neighbours_in
+from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.spectral import knn_affinity, neighbours_in
 
 
 def literal(distances, k):

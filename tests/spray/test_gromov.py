@@ -7,8 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from unhans.spray.clouds import Cloud, cloud, shape
-from unhans.spray.gromov import (
+from unhans.spray.metrics import cloud, shape
+from unhans.spray.metrics.gromov_wasserstein import (
     coarse_distance,
     descend,
     gromov_wasserstein,
@@ -18,6 +18,7 @@ from unhans.spray.gromov import (
     third_lower_bound,
     transport,
 )
+from unhans.spray.metrics.point_cloud import Cloud
 
 PARTS = 25
 

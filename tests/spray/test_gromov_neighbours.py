@@ -9,11 +9,11 @@ import pytest
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from unhans.spray.distance import euclidean_distances
-from unhans.spray.gromov import second_lower_bound
-from unhans.spray.gromov_neighbours import GromovWasserstein
-from unhans.spray.neighbours import neighbours_in
-from unhans.spray.search import nearest_measured
+from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.metrics import GromovWasserstein
+from unhans.spray.metrics.gromov_wasserstein import second_lower_bound
+from unhans.spray.metrics.pruned_knn import nearest_measured
+from unhans.spray.spectral import neighbours_in
 
 
 def turned_digits(count, seed=0):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unhans.spray import groups
 from unhans.spray.groups import groups_of, jaccard, smallest_group
+from unhans.spray.groups import view_groups as groups
 from unhans.spray.suspicion import surprise
 
 VIEW = "input relevance"

@@ -8,17 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from unhans.spray.groups import jaccard, smallest_group
-from unhans.spray.image_groups import (
-    PATTERN,
-    STATISTICS,
-    Described,
-    image_groups,
-    pattern_groups,
-    split,
-    statistic_groups,
-    statistics,
-)
+from unhans.spray.groups import Described, image_groups, jaccard, smallest_group, split
+from unhans.spray.groups.image_groups import PATTERN, STATISTICS, pattern_groups, statistic_groups, statistics
 from unhans.spray.suspicion import surprise
 
 

@@ -5,7 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from unhans.spray import SpRAy, distance, estimator, neighbours
+from unhans.spray import SpRAy
+from unhans.spray import euclidean as distance
+from unhans.spray import spray as estimator
+from unhans.spray.spectral import knn_graph as neighbours
 
 
 def heatmaps(n, share, seed=0):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from unhans.spray import Cosine, Euclidean, Metric, SpRAy
-from unhans.spray.metric import named, unit
-from unhans.spray.neighbours import neighbours_in
+from unhans.spray import SpRAy
+from unhans.spray.metrics import Cosine, Euclidean, Metric
+from unhans.spray.metrics.metric import named, unit
+from unhans.spray.spectral import neighbours_in
 
 
 def noise(n=60, side=8, seed=0):

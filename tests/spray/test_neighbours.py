@@ -4,16 +4,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from unhans.spray import distance, neighbours
-from unhans.spray.distance import euclidean_distances
-from unhans.spray.neighbours import (
-    approximate_neighbours,
-    check_neighbours,
-    euclidean_neighbours,
-    exact_neighbours,
-    lowest,
-    neighbours_in,
-)
+from unhans.spray import euclidean as distance
+from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.spectral import check_neighbours, euclidean_neighbours, neighbours_in
+from unhans.spray.spectral import knn_graph as neighbours
+from unhans.spray.spectral.knn_graph import approximate_neighbours, exact_neighbours, lowest
 
 
 def literal(maps, k):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.spray.preprocessing import ROWS, normalise, prepared, sum_pool
+from unhans.spray import sum_pool
+from unhans.spray.pooling import ROWS, normalise, prepared
 
 
 def test_sum_pooling_adds_up_the_cells():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh
 
-from unhans.spray.separability import FLOOR, fisher_separability
+from unhans.spray.spectral import fisher_separability
+from unhans.spray.spectral.separability import FLOOR
 
 
 def literal(x, labels):

@@ -5,10 +5,8 @@ from scipy.sparse.linalg import ArpackError
 from scipy.sparse.linalg import eigsh as scipy_eigsh
 from sklearn.manifold import spectral_embedding
 
-from unhans.spray import spectrum
-from unhans.spray.graph import knn_affinity
-from unhans.spray.neighbours import euclidean_neighbours
-from unhans.spray.spectrum import eigengap, laplacian_spectrum
+from unhans.spray.spectral import eigengap, euclidean_neighbours, knn_affinity, laplacian_spectrum
+from unhans.spray.spectral import laplacian as spectrum
 
 
 def random():

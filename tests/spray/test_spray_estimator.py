@@ -7,8 +7,8 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.base import clone
 
 from unhans.spray import SpRAy
-from unhans.spray.distance import euclidean_distances
-from unhans.spray.separability import fisher_separability
+from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.spectral import fisher_separability
 
 
 def quick(**parameters):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from unhans.spray import SpRAy, parts
-from unhans.spray.striking import dispersion, smallest, smallest_cut
+from unhans.spray import SpRAy
+from unhans.spray import pooling as parts
+from unhans.spray.spectral import dispersion, smallest, smallest_cut
 
 
 def maps(n, share, strength, seed=0, size=24):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from unhans.spray import ClassAudit, SpRAy, judge, rank, rank_clusters
+from unhans.spray import ClassAudit, SpRAy, Suspicion, judge, rank, rank_clusters, ranked
 from unhans.spray.groups import jaccard
-from unhans.spray.suspicion import FAINTEST, USUAL, Suspicion, ranked, strengths_of, surprise, usual
+from unhans.spray.suspicion import FAINTEST, USUAL, strengths_of, surprise, usual
 
 VIEWS = ("input relevance", "relevance shares", "latent sum layer4", "image pattern")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unhans.spray.views import shares, views_of
+from unhans.spray.groups import views_of
+from unhans.spray.groups.views import shares
 
 
 def maps(n=20, side=14, seed=0):

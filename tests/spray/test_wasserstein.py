@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from unhans.spray.distance import euclidean_distances
-from unhans.spray.neighbours import neighbours_in
-from unhans.spray.wasserstein import Wasserstein, projections
+from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.metrics import Wasserstein
+from unhans.spray.metrics.wasserstein import projections
+from unhans.spray.spectral import neighbours_in
 
 
 def literal_wasserstein(first, second):

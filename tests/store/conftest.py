@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import pytest
 from stored_class import KEY, NAMES, add_maps, audit_of
 
-from unhans.spray.suspicion import judge
-from unhans.store import class_files, save_analysis, write_project
+from unhans.spray import judge
+from unhans.store.virelay import class_files, save_analysis, write_project
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from unhans.spray.clusters import rank_clusters
-from unhans.spray.estimator import SpRAy
-from unhans.spray.finding import ClassAudit
-from unhans.store import open_maps, writing_maps
+from unhans.spray import ClassAudit, SpRAy, rank_clusters
+from unhans.store.virelay import open_maps, writing_maps
 
 NAMES = ["cat/dog 猫", "n02105855", "owl"]
 KEY = {"weights": "3fa", "attribution": {"composite": "epsilon", "stride": (1, 2)}}

@@ -9,8 +9,9 @@ import pytest
 from scipy.sparse import issparse
 from stored_class import KEY, NAMES, add_maps, audit_of
 
-from unhans.spray.suspicion import judge
-from unhans.store import DamagedError, class_files, load_analysis, save_analysis, stored_key
+from unhans.spray import judge
+from unhans.store import DamagedError, stored_key
+from unhans.store.virelay import class_files, load_analysis, save_analysis
 
 
 def saved(files, **parameters):

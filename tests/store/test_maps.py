@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from stored_class import KEY, add_maps
 
-from unhans.store import DamagedError, class_files, open_maps, stored_key, sweep, writing_maps
+from unhans.store import DamagedError, stored_key, sweep
 from unhans.store.hdf5 import Disk, reading, writing
+from unhans.store.virelay import class_files, open_maps, writing_maps
 
 
 def test_what_was_added_comes_back(files):

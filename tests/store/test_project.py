@@ -10,8 +10,9 @@ import pytest
 import yaml
 from stored_class import KEY, NAMES, add_maps, audit_of
 
-from unhans.spray.suspicion import judge
-from unhans.store import DamagedError, class_files, open_maps, save_analysis, write_project
+from unhans.spray import judge
+from unhans.store import DamagedError
+from unhans.store.virelay import class_files, open_maps, save_analysis, write_project
 
 
 @pytest.fixture

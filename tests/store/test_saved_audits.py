@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy.sparse import issparse
 
-from unhans.spray.estimator import SpRAy
-from unhans.spray.finding import ClassAudit, Cluster
-from unhans.store import load_audit, save_audit
+from unhans.spray import ClassAudit, Cluster, SpRAy
+from unhans.store.virelay import load_audit, save_audit
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from unhans.spray.clusters import rank_clusters
-from unhans.spray.estimator import SpRAy
-from unhans.spray.finding import ClassAudit
-from unhans.spray.suspicion import judge
-from unhans.store import class_files, load_analysis, open_maps, save_analysis, write_project, writing_maps
+from unhans.spray import ClassAudit, SpRAy, judge, rank_clusters
+from unhans.store.virelay import class_files, load_analysis, open_maps, save_analysis, write_project, writing_maps
 
 pytest.importorskip("virelay", reason="ViRelAy is not installed")
 

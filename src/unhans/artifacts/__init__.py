@@ -1,47 +1,81 @@
-"""Artifacts as RGBA layers: plant them, take them out of images, measure what they do to a prediction.
+"""What an artifact is: what it looks like, how it is put on images, and how it is taken off.
 
-From a cluster to a verdict lead `unhans.artifacts.isolate.isolate`, `prove`, and both, with what surrounds them,
-`unhans.artifacts.examine.examine`; `decide` gives the final verdicts of all that were tested together.
+Artifacts that a data set plants (`shapes`), RGBA layers laid over images (`overlay`), changes of whole images
+(`transforms`), painting over what lay under a layer (`inpainting`), making images square (`squaring`). How an artifact
+is found is in `unhans.isolation`, what it does to a network in `unhans.effects`.
 """
 
-from unhans.artifacts.artifact import Artifact, PlacedArtifact
-from unhans.artifacts.bench import Bench, Layered
-from unhans.artifacts.case import Case, FeatureEffect, Share
-from unhans.artifacts.discovery import decide
-from unhans.artifacts.effect import Effect, flip_effect
-from unhans.artifacts.frame import Border, RoundedCorners
-from unhans.artifacts.isolated import Detector, Isolated, Match, NothingIsolatedError
-from unhans.artifacts.paste import Paste
-from unhans.artifacts.patch import Patch
-from unhans.artifacts.proof import Proof, prove
-from unhans.artifacts.removal import Remove
-from unhans.artifacts.stripe import Stripe
-from unhans.artifacts.verdict import Verdict
-from unhans.artifacts.watermark import Watermark
+from unhans.artifacts.application import (
+    WHOLE,
+    can_be_put_on,
+    check_fits,
+    check_part,
+    covered_by,
+    is_whole,
+    layers_of,
+    put_on,
+    transform_of,
+)
+from unhans.artifacts.artifact import Artifact, Layered, PlacedArtifact
+from unhans.artifacts.inpainting import PAINTERS, Material, Remove, check_fill, check_mask, dilated, margin, rim_of
+from unhans.artifacts.overlay import Paste, blend, check_layer, covered
+from unhans.artifacts.placement import Placement, place
+from unhans.artifacts.shapes import Border, Patch, RoundedCorners, Stripe, Watermark
+from unhans.artifacts.squaring import (
+    ORIENTATIONS,
+    WAYS,
+    EdgePadding,
+    Orientation,
+    Rgb,
+    Squaring,
+    Way,
+    check_aspect,
+    orientation,
+    rgb,
+    window,
+)
 
 __all__ = [
+    "ORIENTATIONS",
+    "PAINTERS",
+    "WAYS",
+    "WHOLE",
     "Artifact",
-    "Bench",
     "Border",
-    "Case",
-    "Detector",
-    "Effect",
-    "FeatureEffect",
-    "Isolated",
+    "EdgePadding",
     "Layered",
-    "Match",
-    "NothingIsolatedError",
+    "Material",
+    "Orientation",
     "Paste",
     "Patch",
     "PlacedArtifact",
-    "Proof",
+    "Placement",
     "Remove",
+    "Rgb",
     "RoundedCorners",
-    "Share",
+    "Squaring",
     "Stripe",
-    "Verdict",
     "Watermark",
-    "decide",
-    "flip_effect",
-    "prove",
+    "Way",
+    "blend",
+    "can_be_put_on",
+    "check_aspect",
+    "check_fill",
+    "check_fits",
+    "check_layer",
+    "check_mask",
+    "check_part",
+    "covered",
+    "covered_by",
+    "dilated",
+    "is_whole",
+    "layers_of",
+    "margin",
+    "orientation",
+    "place",
+    "put_on",
+    "rgb",
+    "rim_of",
+    "transform_of",
+    "window",
 ]

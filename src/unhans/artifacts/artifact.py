@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,19 @@ from PIL import Image
 from torch import Tensor, zeros
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from unhans.artifacts.naming import class_index
-from unhans.artifacts.paste import Paste
+from unhans.artifacts.overlay import Paste
 from unhans.artifacts.placement import Placement, check_placement, place
+from unhans.names import class_index
 
 _SPLITS = ("train", "val")
+
+
+class Layered(Protocol):
+    """An artifact: an RGBA layer that has its place on every sample."""
+
+    def layer(self, index: int, size: tuple[int, int]) -> Tensor:
+        """Return the artifact at the place that it takes on this sample: (4, H, W) RGBA in [0, 1]."""
+        ...
 
 
 class Artifact(ABC):

@@ -1,23 +1,29 @@
-"""Explainers behind one small interface, and operations on heatmaps."""
+"""Heatmaps: how much did every pixel matter, by LRP or by any other method?
 
-from unhans.attribution.batches import Advance, Explained, explain_all, explained
-from unhans.attribution.cam import GradCAM, GuidedGradCAM
-from unhans.attribution.control import RandomMaps
-from unhans.attribution.explainer import Attribution, Explain, Heatmaps, Relevance
-from unhans.attribution.gradients import GradientSHAP, InputXGradient, IntegratedGradients, Saliency, SmoothGrad
-from unhans.attribution.heatmap import (
-    COLOUR_MAPS,
-    RGB,
-    check_colour_map,
-    class_means,
-    colorize,
-    scale,
-    sum_channels,
-)
+One small interface for all methods, their batches, layers and operations on maps, and what keeps a model untouched
+meanwhile (`side_effects`). The rules of LRP are in `unhans.lrp`, groups of heatmaps in `unhans.spray`.
+"""
+
+from unhans.attribution.features import Features, last_features
+from unhans.attribution.grad_cam import GradCAM, GuidedGradCAM
+from unhans.attribution.gradient_methods import GradientSHAP, InputXGradient, IntegratedGradients, Saliency, SmoothGrad
+from unhans.attribution.guided_backprop import Deconvolution, GuidedBackprop
+from unhans.attribution.heatmaps import COLOUR_MAPS, RGB, check_colour_map, class_means, colorize, scale, sum_channels
 from unhans.attribution.latent import POOLED, with_latent
-from unhans.attribution.perturbation import Occlusion
-from unhans.attribution.rectification import Deconvolution, GuidedBackprop
-from unhans.attribution.rendering import enlarge, grid, overlay, picture, render
+from unhans.attribution.method import (
+    Advance,
+    Attribution,
+    Explain,
+    Explained,
+    Heatmaps,
+    Relevance,
+    explain_all,
+    explained,
+)
+from unhans.attribution.occlusion import Occlusion
+from unhans.attribution.random_maps import RandomMaps
+from unhans.attribution.side_effects import frozen_view, invisible, isolated
+from unhans.attribution.visualization import enlarge, grid, overlay, picture, render
 
 __all__ = [
     "COLOUR_MAPS",
@@ -28,6 +34,7 @@ __all__ = [
     "Deconvolution",
     "Explain",
     "Explained",
+    "Features",
     "GradCAM",
     "GradientSHAP",
     "GuidedBackprop",
@@ -46,7 +53,11 @@ __all__ = [
     "enlarge",
     "explain_all",
     "explained",
+    "frozen_view",
     "grid",
+    "invisible",
+    "isolated",
+    "last_features",
     "overlay",
     "picture",
     "render",

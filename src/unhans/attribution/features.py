@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unhans.attribution.isolation import frozen_view
 from unhans.attribution.latent import channel_axis, layers_with_places
-from unhans.lrp.layout import Layout, layouts_or_none
-from unhans.lrp.view import computing_dtype, unwrapped
+from unhans.attribution.side_effects import frozen_view
+from unhans.lrp.tracing import Layout, computing_dtype, layouts_or_none, unwrapped
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from unhans.attribution.explainer import Attribution, Explain, Heatmaps, Relevance
-from unhans.attribution.heatmap import sum_channels
-from unhans.lrp import LRP, Layout, UnsupportedModelError, layouts
+from unhans.attribution.heatmaps import sum_channels
+from unhans.attribution.method import Attribution, Explain, Heatmaps, Relevance
+from unhans.lrp import LRP, UnsupportedModelError
+from unhans.lrp.tracing import Layout, layouts
 
 MOST_LAYERS = 3
 POOLED = ("sum", "maximum")  # the rows of a pooled relevance

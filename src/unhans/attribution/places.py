@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from unhans.lrp.layout import Layout, layout_along, layout_of_shape, layouts
-from unhans.lrp.refusal import UnsupportedModelError
+from unhans.lrp import UnsupportedModelError
+from unhans.lrp.tracing import Layout, layout_along, layout_of_shape, layouts
 
 
 def check_channel_axis(axis: int | None) -> None:

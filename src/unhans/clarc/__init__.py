@@ -1,16 +1,26 @@
-"""Class Artifact Compensation (ClArC): correcting a network in feature space [001; METHODS §5]."""
+"""Class artifact compensation (ClArC): concept vectors of an artifact, and corrections in feature space.
 
-from unhans.clarc.activation import activations
-from unhans.clarc.augmentation import augmenting, below
-from unhans.clarc.choice import least_effect
-from unhans.clarc.concept import Concept, Estimator, Spatial
-from unhans.clarc.corrected import Corrected, ForClass, corrected, corrections_of, uncorrected
+CAVs and where they are fitted, P-ClArC and reactive corrections, the layers of A-ClArC. Training with them is done by
+`unhans.callbacks`, comparing repairs by `unhans.repair`.
+"""
+
+from unhans.clarc.a_clarc import augmenting, below
+from unhans.clarc.activations import activations
+from unhans.clarc.cav import Concept, Estimator, Spatial, fit
+from unhans.clarc.cav_estimators import ESTIMATORS
+from unhans.clarc.corrected_model import (
+    Corrected,
+    ForClass,
+    corrected,
+    corrections_of,
+    prepared,
+    specification,
+    uncorrected,
+)
 from unhans.clarc.correction import Correction
-from unhans.clarc.estimator import ESTIMATORS
-from unhans.clarc.fitting import fit
-from unhans.clarc.layer import channel_axis, check_layer, layers
-from unhans.clarc.ranking import rank_layers
-from unhans.clarc.specification import prepared, specification
+from unhans.clarc.freezing import Freezing
+from unhans.clarc.layer_selection import least_effect, rank_layers
+from unhans.clarc.layers import channel_axis, check_layer, check_name, check_plain, layers
 
 __all__ = [
     "ESTIMATORS",
@@ -19,12 +29,15 @@ __all__ = [
     "Correction",
     "Estimator",
     "ForClass",
+    "Freezing",
     "Spatial",
     "activations",
     "augmenting",
     "below",
     "channel_axis",
     "check_layer",
+    "check_name",
+    "check_plain",
     "corrected",
     "corrections_of",
     "fit",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unhans.clarc.concept import Concept, Spatial
+from unhans.clarc.cav import Concept, Spatial
 
 DEPENDENT = 1e-5  # eigenvalues of V Vᵀ below this share of the largest: directions that are one, in float32
 

@@ -1,23 +1,56 @@
-"""Images with their index, with or without a planted artifact."""
+"""Images with their index, with or without a planted artifact.
+
+One sample, and a batch of them.
+
+An order of the samples for each epoch.
+
+Training and validation images as one data set, each sample knowing where it comes from.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from unhans.artifacts import Artifact
-from unhans.data.collection import Collection
-from unhans.data.picture import Interpolation, Resize, UnreadableImageError, resize, to_tensor
-from unhans.data.sample import Sample
+from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, resize, to_tensor
+from unhans.data.image_list import Collection
+
+
+class Sample(NamedTuple):
+    """One image: (3, H, W) float32 normalised, its label, and its index in the data set."""
+
+    image: Tensor
+    label: int
+    index: int
+
+
+class Batch(NamedTuple):
+    """Images (n, 3, H, W), labels (n,) and indices (n,) int64; n is 0 where no image could be read."""
+
+    image: Tensor
+    label: Tensor
+    index: Tensor
+
+
+def collate(samples: Sequence[Sample | None]) -> Batch:
+    """Stack samples to a batch and leave out those that could not be read (None)."""
+    read = [sample for sample in samples if sample is not None]
+    return Batch(
+        image=torch.stack([sample.image for sample in read]) if read else torch.empty(0, 3, 0, 0),
+        label=torch.tensor([sample.label for sample in read], dtype=torch.int64),
+        index=torch.tensor([sample.index for sample in read], dtype=torch.int64),
+    )
+
 
 OnCorrupt = Literal["skip", "raise"]
 Split = Literal["train", "val"]
@@ -151,3 +184,84 @@ class ImageDataset(Dataset[Sample | None]):
 
 def _column(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like)[:, None, None]
+
+
+class EpochShuffle(Sampler[int]):
+    """Shuffles by seed and epoch alone: a resumed run sees the order of the uninterrupted one.
+
+    Lightning calls `set_epoch` before every epoch, through its distributed sampler as well; a loop of one's own
+    has to do the same, or every epoch has the order of the first.
+    """
+
+    def __init__(self, dataset: ImageDataset, seed: int) -> None:
+        self.dataset = dataset
+        self.seed = seed
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, whose number the data set's flips follow too."""
+        self.dataset.epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng([self.seed, int(self.dataset.epoch)])
+        yield from order.permutation(len(self.dataset)).tolist()
+
+
+class Union(Dataset[Any]):
+    """The training images, then the validation images; both without augmentation.
+
+    Attributes: labels (n,), paths, carriers (n,), classes as of an `ImageDataset`; split (n,) uint8, 0 for training and
+    1 for validation; own_index (n,) the index in the sample's own split.
+    """
+
+    def __init__(self, train: ImageDataset, val: ImageDataset) -> None:
+        self.parts = (train.without_augmentation(), val.without_augmentation())
+        self.classes = train.classes
+        self.labels = np.concatenate([part.labels for part in self.parts])
+        self.paths = [path for part in self.parts for path in part.paths]
+        self.carriers = np.concatenate([part.carriers for part in self.parts])
+        self.split = np.repeat(np.array([0, 1], dtype=np.uint8), [len(part) for part in self.parts])
+        self.own_index = np.concatenate([np.arange(len(part)) for part in self.parts])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one sample of its part, or None where its file cannot be read."""
+        index = range(len(self))[index]
+        return self.parts[self.split[index]][int(self.own_index[index])]
+
+    @property
+    def artifact(self) -> Artifact | None:
+        """The artifact planted in both parts, or None."""
+        return self.parts[0].artifact
+
+    def clean(self, index: int) -> Tensor:
+        """Return the image as it was without a planted artifact: (3, H, W) in [0, 1].
+
+        Raises UnreadableImageError where its file cannot be read.
+        """
+        return self.parts[self.split[index]].clean(int(self.own_index[index]))
+
+    @property
+    def unreadable(self) -> Tensor:
+        """Tell which files could not be read (n,)."""
+        return torch.cat([part.unreadable for part in self.parts])
+
+    def denormalise(self, batch: Tensor) -> Tensor:
+        """Return normalised images (…, 3, H, W) in [0, 1]."""
+        return self.parts[0].denormalise(batch)
+
+    def without_augmentation(self) -> Union:
+        """Return itself: nothing here is augmented."""
+        return self
+
+    def fingerprint(self, indices: Sequence[int] | NDArray[np.integer]) -> str:
+        """Return a digest of what these samples look like to a network."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return "+".join(
+            part.fingerprint(self.own_index[chosen[self.split[chosen] == number]])
+            for number, part in enumerate(self.parts)
+        )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unhans.data.picture import Interpolation, Resize
+from unhans.data.image_io import Interpolation, Resize
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ROUNDING = 1e-3  # means and stds that differ by less are the same
@@ -19,7 +19,7 @@ class Preprocessing:
     Attributes:
         image_size: pixels of the square.
         mean, std: per channel, of images in [0, 1].
-        resize: how pictures become square, see `unhans.data.picture.resize`.
+        resize: how pictures become square, see `unhans.data.image_io.resize`.
         crop_from: pixels of the shorter side before the central square is cut out.
         interpolation: between pixels.
         source: whose preprocessing it is, as in "the weights DEFAULT of resnet18".

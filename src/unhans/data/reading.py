@@ -13,9 +13,8 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
 from unhans.data.adapters import Adapted, class_names_of, stored_labels
-from unhans.data.dataset import ImageDataset
-from unhans.data.scale import fits, found_scale
-from unhans.data.union import Union
+from unhans.data.dataset import ImageDataset, Union
+from unhans.data.normalization import fits, found_scale
 
 
 def labels_of(dataset: Dataset) -> NDArray[np.int64]:
@@ -82,7 +81,7 @@ def without_augmentation(dataset: Dataset) -> Dataset:
     return dataset.without_augmentation() if hasattr(dataset, "without_augmentation") else dataset
 
 
-def choose(labels: NDArray[np.int64], per_class: int | None, seed: int) -> dict[int, NDArray[np.int64]]:
+def draw_per_class(labels: NDArray[np.int64], per_class: int | None, seed: int) -> dict[int, NDArray[np.int64]]:
     """Return at most `per_class` sample indices of every class, ascending, drawn by the seed."""
     chosen = {}
     for label in np.unique(labels[labels >= 0]):
@@ -92,7 +91,7 @@ def choose(labels: NDArray[np.int64], per_class: int | None, seed: int) -> dict[
     return chosen
 
 
-def read(dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
+def read_samples(dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
     """Return the images (n, C, H, W) that can be read, and their indices (n,)."""
     items: list[tuple[int, Any]] = [(int(index), dataset[int(index)]) for index in indices]
     kept = [(index, item[0]) for index, item in items if item is not None]
@@ -100,7 +99,7 @@ def read(dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> tuple[
     return images, np.array([index for index, _ in kept], dtype=np.int64)
 
 
-def batches(
+def read_batches(
     dataset: Dataset, indices: NDArray[np.int64], size: int, num_workers: int = 0
 ) -> Iterator[tuple[Tensor, NDArray[np.int64], int]]:
     """Give images (b, C, H, W) that can be read, their indices (b,), and how many were asked for, batch by batch.
@@ -131,7 +130,7 @@ class _Batches(Dataset[Any]):
         return len(self.parts)
 
     def __getitem__(self, number: int) -> tuple[Tensor, NDArray[np.int64], int]:
-        return *read(self.dataset, self.parts[number]), len(self.parts[number])
+        return *read_samples(self.dataset, self.parts[number]), len(self.parts[number])
 
 
 def splits_of(dataset: Dataset) -> NDArray[np.uint8] | None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from unhans.lrp.node import Node, Tape
 from unhans.lrp.operations import Linear, Operation
-from unhans.lrp.plan import Plan
+from unhans.lrp.propagation import Plan
 from unhans.lrp.rules import Epsilon
+from unhans.lrp.tracing import Node, Tape
 
 NUMBERS = ("arrived", "passed", "bias", "epsilon")
 

@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unhans.lrp.layers import Layer, Widened
-from unhans.lrp.node import Node
-from unhans.lrp.quotient import divide, times
+from unhans.lrp.linear_maps import Layer, Widened
+from unhans.lrp.numerics import divide, times
 from unhans.lrp.rules import Epsilon, LinearCall, Rule
-from unhans.lrp.view import HALF
+from unhans.lrp.tracing import HALF, Node
 
 ZERO = Epsilon(0.0)  # until the composite chooses
 Shares = Iterable[tuple[Node, Tensor]]

@@ -18,8 +18,8 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from unhans.lrp.layers import Convolution, Layer
-from unhans.lrp.quotient import divide, negligible, plus, smallest, times
+from unhans.lrp.linear_maps import Convolution, Layer
+from unhans.lrp.numerics import divide, negligible, plus, smallest, times
 
 Half = Callable[[Tensor], Tensor]
 Part = tuple[Tensor, Callable[[Tensor], Tensor]]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassAccuracy
 
-from unhans.lrp import logits_of
+from unhans.lrp.tracing import logits_of
 from unhans.models.checkpoint import load_network
 
 

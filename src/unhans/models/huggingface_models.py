@@ -8,7 +8,7 @@ from torch import nn
 
 from unhans.data import Preprocessing
 from unhans.models.outputs import IMAGENET, Given, HeadChoice, fresh_head, is_kept, kept_head, wordnet_ids
-from unhans.models.preprocessing import for_head
+from unhans.models.weights_preprocessing import for_head
 
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 LARGE = 384  # pixels from which on ConvNeXt's processor squashes

@@ -12,8 +12,8 @@ from torchvision import models
 
 from unhans.data import Preprocessing
 from unhans.models.outputs import IMAGENET, Given, HeadChoice, fresh_head, is_kept, kept_head, wordnet_ids
-from unhans.models.preprocessing import for_head
 from unhans.models.weights import load_state, read_state
+from unhans.models.weights_preprocessing import for_head
 
 
 def torchvision_classifier(

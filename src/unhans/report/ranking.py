@@ -13,13 +13,14 @@ from rich.console import Console
 
 from unhans.report.figures import class_figure, ranking_figure
 from unhans.report.tables import RANKING_COLUMNS, ranking_table
-from unhans.report.verdict import ranking_sentences
-from unhans.store import StoredMaps, class_files, load_analysis, open_maps
+from unhans.report.text import ranking_sentences
+from unhans.store.virelay import StoredMaps, class_files, load_analysis, open_maps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from unhans.spray import ClassAudit, Suspicion
+
 
 WIDTH = 100  # characters of the printed table
 

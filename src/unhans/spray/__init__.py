@@ -1,18 +1,18 @@
-"""Distances → graph → spectrum → clusters → separability → two-dimensional map of the heatmaps of one class.
+"""Spectral relevance analysis (SpRAy): do the heatmaps of one class fall apart into groups?
 
-`unhans.spray.audit(model, dataset)` does all of it for every class of a data set (`unhans.experiment.front`).
+`SpRAy` clusters maps: distances (`metrics`), neighbour graph, spectrum and separability τ (`spectral`), groups that
+stand apart (`groups`), and an order of classes by how much they stand out (`suspicion`). Whether a group is an artifact
+that the network uses is not decided here, but by `unhans.isolation` and `unhans.effects`.
 """
 
-from importlib import import_module
-from typing import Any
-
-from unhans.spray.auditor import Auditor, control_of, propose
-from unhans.spray.clusters import rank_clusters
-from unhans.spray.estimator import SpRAy
-from unhans.spray.finding import ClassAudit, Cluster
+from unhans.spray.class_audit import Auditor, control_of, propose
+from unhans.spray.cluster_ranking import rank_clusters
 from unhans.spray.groups import Group, groups_of
-from unhans.spray.metric import Cosine, Euclidean, Metric
-from unhans.spray.raw import raw_pixels
+from unhans.spray.metrics import Cosine, Euclidean, Metric
+from unhans.spray.pooling import slices, sum_pool
+from unhans.spray.raw_images import raw_pixels
+from unhans.spray.results import ClassAudit, Cluster
+from unhans.spray.spray import SpRAy
 from unhans.spray.suspicion import Suspicion, judge, rank, ranked
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Metric",
     "SpRAy",
     "Suspicion",
-    "audit",
     "control_of",
     "groups_of",
     "judge",
@@ -34,11 +33,6 @@ __all__ = [
     "rank_clusters",
     "ranked",
     "raw_pixels",
+    "slices",
+    "sum_pool",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Find `audit` upstairs when somebody asks for it: it explains, stores and reports, which nothing here knows."""
-    if name == "audit":
-        return import_module("unhans.experiment.front").audit
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """In which order classes are tested: how far their groups stand apart, against all classes and by all views.
 
 Order is all that this decides. Whether a class is recognised by an artifact is found out by isolating what a group
-shares and measuring what it does (`unhans.artifacts.examine`), for suspicious classes and for the others.
+shares and measuring what it does (`unhans.effects.artifact_test`), for suspicious classes and for the others.
 
 How confidently a group is recognised is not used: groups of clean classes differ from the rest of their class in it as
 much as carriers of artifacts do (tests/benchmarks/RESULTS.md).
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, t
 
-from unhans.spray.finding import ClassAudit
+from unhans.spray.results import ClassAudit
 
 PRIOR = 10  # classes that the usual spread counts as
 BETWEEN = 1.0  # variance of the centre between data sets, by that of the classes of one: digits differ from photographs
@@ -57,7 +57,7 @@ class Suspicion:
             on it but the order.
         cluster_size: samples in the group that stands apart most, 0 without one.
         control_lambda_2, control_tau: of its raw images, None where they were not analysed.
-        strengths: by view, how far its strongest group stands apart (`unhans.spray.groups.Group.strength`).
+        strengths: by view, how far its strongest group stands apart (`unhans.spray.groups.view_groups.Group.strength`).
     """
 
     label: int

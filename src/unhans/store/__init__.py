@@ -1,16 +1,26 @@
-"""Files that are either whole or absent: pictures, tables, audits, and whole runs that ViRelAy opens."""
+"""Files that are whole or absent: atomic writes, locks, fingerprints, HDF5; for ViRelAy in `unhans.store.virelay`.
 
-from unhans.store.analysis import load_analysis, save_analysis
-from unhans.store.atomic import replacing
-from unhans.store.audits import load_audit, save_audit
-from unhans.store.class_files import ClassFiles, class_files, wordnet_id
-from unhans.store.files import file_stem, write_csv, write_figure
+Nothing here knows what a verdict or a figure is.
+"""
+
+from unhans.store.atomic import file_stem, replacing, write_csv, write_figure
+from unhans.store.fingerprint import differences, digest
 from unhans.store.hdf5 import DamagedError, stored_key
-from unhans.store.key import differences, digest
 from unhans.store.lock import held, sweep
-from unhans.store.map_writer import MapWriter
-from unhans.store.maps import StoredMaps, open_maps, writing_maps
-from unhans.store.project import write_project
+from unhans.store.virelay import (
+    ClassFiles,
+    MapWriter,
+    StoredMaps,
+    class_files,
+    load_analysis,
+    load_audit,
+    open_maps,
+    save_analysis,
+    save_audit,
+    wordnet_id,
+    write_project,
+    writing_maps,
+)
 
 __all__ = [
     "ClassFiles",

@@ -15,16 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import Dataset
-from unhans.callbacks.verification import Suspect, Verification
 
-from unhans.artifacts.case import Case
-from unhans.artifacts.discovery import decide
-from unhans.artifacts.examine_class import Plan
-from unhans.artifacts.sampling import evenly
 from unhans.attribution import Relevance, with_latent
-from unhans.data import bench_of, reading
+from unhans.data import displayed, draw_per_class, labels_of, names_of, read_samples
+from unhans.effects import Case, Plan, decide, evenly
+from unhans.harness import Suspect, Verification, bench_of
 from unhans.spray import Auditor, SpRAy, judge, ranked
-from unhans.spray.image_groups import Described
+from unhans.spray.groups import Described
 
 SAMPLES = 300  # of a class
 PASTED = 200  # images of other classes
@@ -62,20 +59,20 @@ def audit_run(network: nn.Module, dataset: Dataset, classes: Sequence[int], seed
 
     What is pasted is pasted on images of all other classes; one false-discovery rate holds over the classes.
     """
-    attribution, labels = Relevance(), reading.labels_of(dataset)
-    names, drawn = reading.names_of(dataset, labels), reading.choose(labels, SAMPLES, seed)
-    example, _ = reading.read(dataset, drawn[classes[0]][:1])
+    attribution, labels = Relevance(), labels_of(dataset)
+    names, drawn = names_of(dataset, labels), draw_per_class(labels, SAMPLES, seed)
+    example, _ = read_samples(dataset, drawn[classes[0]][:1])
     explain, _ = with_latent(attribution, network, example)
     auditor = Auditor(explain, SpRAy(pooling=POOLING, projection=None, random_state=seed))
     plan = Plan(candidates=CANDIDATES, tests=TESTS, samples=PASTED, seed=seed)
     verification = Verification(bench_of(network, dataset, attribution, seed=seed), dataset, plan)
-    reference, kept = reading.read(dataset, evenly(labels, np.concatenate(list(drawn.values())), REFERENCE, seed))
-    reference = Described.of(reading.displayed(dataset, reference).numpy())
+    reference, kept = read_samples(dataset, evenly(labels, np.concatenate(list(drawn.values())), REFERENCE, seed))
+    reference = Described.of(displayed(dataset, reference).numpy())
     suspects, cases, seconds = {}, [], {}
     for label in classes:
         began = time.process_time()
-        images, index = reading.read(dataset, drawn[label])
-        shown = reading.displayed(dataset, images)
+        images, index = read_samples(dataset, drawn[label])
+        shown = displayed(dataset, images)
         others = reference[labels[kept] != label]
         audit = auditor.audit(images, index, label, names[label], shown=shown.numpy(), reference=others)
         suspects[label] = Suspect(audit, judge(audit), images)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from unhans.attribution import sum_channels
-from unhans.data import reading
+from unhans.data import draw_per_class, labels_of, read_samples
 from unhans.lrp import LRP
 from unhans.spray import SpRAy
 
@@ -116,11 +116,11 @@ METHODS: dict[str, Callable[[Views], Proposal]] = {
 
 def propose(network: nn.Module, dataset: Dataset, classes: Sequence[int], seed: int) -> dict[str, Proposed]:
     """Return what every method proposes for these classes, on the samples that the audit takes."""
-    drawn = reading.choose(reading.labels_of(dataset), SAMPLES, seed)
+    drawn = draw_per_class(labels_of(dataset), SAMPLES, seed)
     index = {label: drawn[label] for label in classes}
     proposals: dict[str, dict[int, Proposal]] = {name: {} for name in METHODS}
     for label, chosen in index.items():
-        views = views_of(network, reading.read(dataset, chosen)[0], label)
+        views = views_of(network, read_samples(dataset, chosen)[0], label)
         for name, method in METHODS.items():
             proposals[name][label] = method(views)
     return {name: Proposed(index, found) for name, found in proposals.items()}

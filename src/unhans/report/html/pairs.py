@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from unhans.report.evolution_pair import INSIDE, JOINTLY, Pair, chosen_epochs, pair_shares, pair_tiles
-from unhans.report.html.picture import figure
-from unhans.report.sheet import Look
+from unhans.report.figures import INSIDE, JOINTLY, Look, Pair, chosen_epochs, pair_shares, pair_tiles
+from unhans.report.pictures import figure
 
 TILE = 160  # pixels of a picture
 

@@ -6,16 +6,12 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
-from unhans.artifacts.estimate import Estimate
-from unhans.artifacts.numerals import signed
+from unhans.repair import BEFORE, Summary
+from unhans.report.figures import pen_of
 from unhans.report.html.chart import key_mark
 from unhans.report.html.repair_charts import kind
-from unhans.report.measures import UNKNOWN
-from unhans.report.percent import percent, percent_range
-from unhans.report.repair_look import pen_of
-from unhans.report.repair_rows import Summary
-from unhans.report.repair_sentences import group_said, reduced_said
-from unhans.report.repaired import BEFORE
+from unhans.report.text import UNKNOWN, group_said, percent, percent_range, reduced_said
+from unhans.stats import Estimate, signed
 
 
 class Column(NamedTuple):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from unhans.artifacts.numerals import signed
+from unhans.repair import BEFORE, METHOD_NAMES, OutcomeLike, Summary, by_method, name_of
+from unhans.report.figures import FIELDS, Curve, curves_basis, curves_of, pen_of
 from unhans.report.html.chart import Frame, Scale, band, key_mark, line, mark, point
-from unhans.report.percent import percent
-from unhans.report.relevance_curves import FIELDS, Curve, curves_basis, curves_of
-from unhans.report.repair_look import pen_of
-from unhans.report.repair_rows import Summary
-from unhans.report.repaired import BEFORE, METHOD_NAMES, OutcomeLike, by_method, name_of
+from unhans.report.text import percent
+from unhans.stats import signed
 
 LARGE, SMALL = Frame(600, 360), Frame(360, 250)
 

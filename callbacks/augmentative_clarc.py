@@ -1,0 +1,202 @@
+"""A-ClArC: every training sample carries the artifact in feature space, so that the layers above unlearn it [001]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from unhans.callbacks.audit import Callback, network_of
+
+from unhans.artifacts import Layered
+from unhans.attribution import invisible
+from unhans.clarc import (
+    Concept,
+    Correction,
+    Estimator,
+    Freezing,
+    Spatial,
+    activations,
+    augmenting,
+    below,
+    channel_axis,
+    check_layer,
+    check_name,
+    check_plain,
+    fit,
+)
+from unhans.data import Key, PixelScale, check_whole, first_image, labels_of, scale_of, training_set
+from unhans.harness import ConceptData, Indices
+
+WHO = "AClArC"
+BETWEEN = ("on_train_batch_start", "on_train_batch_end")  # hooks in which no step is computed
+
+
+class AClArC(Callback):
+    """Fine-tunes the layers above one with the artifact added to its features: augmentative ClArC [001; METHODS §5].
+
+    At the start of training a concept activation vector v is fitted with the network as it then is; what lies below the
+    layer is frozen (its batch norm in evaluation mode), so that it stays valid. While training batches run, the layer's
+    features h are replaced by h − v vᵀ(h − z), z the mean over affected samples; validation, audits and checkpoints see
+    the plain network. Afterwards, also after an exception, everything is as it was but for the weights above.
+
+    Which samples are affected is told in one of three ways: by a `Concept`; by data-set indices; by an artifact that is
+    laid over samples.
+
+    Args:
+        layer: path of the module inside the network whose output is augmented.
+        concept: a fitted one, in place of what follows.
+        affected, unaffected: indices of the data set, or (N,) bool; unaffected None: the other samples of the same
+            classes.
+        artifact: laid over samples of all classes; the same samples without it are unaffected.
+        estimator, spatial: see `unhans.clarc.fit`.
+        samples: with and without the artifact, at most, of each.
+        network: name of the network inside the LightningModule, "" for the module itself.
+        dataset: of (image, label, …) items; by default the trainer's training data.
+        scale: between the network's images and [0, 1], for pasting; by default that of the data set.
+        batch_size: images at once; seed: draws the samples; keys: where the image is in an item that is a mapping.
+
+    Raises ValueError for knobs that contradict; MisconfigurationException before training for a compiled, parallel or
+    sharded network, a layer that does not exist or has no feature maps, and samples that cannot be told apart.
+    Attributes: concept_, once training has begun.
+    """
+
+    def __init__(
+        self,
+        layer: str | None = None,
+        *,
+        concept: Concept | None = None,
+        affected: Indices | None = None,
+        unaffected: Indices | None = None,
+        artifact: Layered | None = None,
+        estimator: Estimator = "pattern",
+        spatial: Spatial = "positions",
+        samples: int = 200,
+        network: str = "model",
+        dataset: Dataset | None = None,
+        scale: PixelScale | None = None,
+        batch_size: int = 32,
+        seed: int = 0,
+        keys: Mapping[str, Key] | None = None,
+    ) -> None:
+        if sum(each is not None for each in (concept, affected, artifact)) != 1:
+            raise ValueError(f"{WHO} expects one of concept, affected and artifact.")
+        if layer is None and concept is None:
+            raise ValueError(f"{WHO} expects the layer whose features are augmented.")
+        if concept is not None and layer not in (None, concept.layer):
+            raise ValueError(f"{WHO}: the concept belongs to layer {concept.layer!r}, got layer {layer!r}.")
+        if samples < 2:
+            raise ValueError(f"{WHO}: samples expects 2 or more, got {samples}.")
+        self.layer: str = concept.layer if concept is not None else str(layer)
+        self.given, self.data = concept, ConceptData(affected, unaffected, artifact, samples, seed)
+        self.estimator, self.spatial, self.network, self.dataset = estimator, spatial, network, dataset
+        self.scale, self.batch_size, self.seed, self.keys = scale, batch_size, seed, dict(keys or {})
+        self.concept_: Concept | None = concept
+        self._active = False
+        self._handle: Any = None
+        self._freezing: Freezing | None = None
+
+    @property
+    def state_key(self) -> str:
+        """The name in a checkpoint, so that there can be one for each of several layers."""
+        return f"{WHO}:{self.layer}"
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse networks whose features could not be changed while they train."""
+        check_whole(trainer, WHO)
+        try:
+            check_network(pl_module, network_of(pl_module, self.network), self.layer)
+        except ValueError as error:
+            raise MisconfigurationException(f"{WHO}: {error}") from error
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Fit the concept, freeze what lies below the layer, insert the augmenting layer."""
+        try:
+            self.insert(trainer, pl_module)
+        except ValueError as error:
+            raise MisconfigurationException(f"{WHO}: {error}") from error
+
+    def insert(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do what `on_train_start` does, at any time between two batches; ValueError for what cannot be done."""
+        network, device = network_of(pl_module, self.network), trainer.strategy.root_device
+        with invisible(pl_module):
+            dataset = self.dataset or training_set(trainer, self.keys, WHO)
+            example = None if dataset is None else first_image(dataset)
+            if dataset is None or example is None:
+                raise ValueError("a map-style data set of (image, label, …) is needed; give one as dataset=.")
+            check_layer(network, self.layer, example.to(device))
+            names = below(network, self.layer, example.to(device))
+            freezing = Freezing(network, self.layer, names, example.to(device))
+            if self.concept_ is None:
+                self.concept_ = self._fitted(network, dataset, device, example.to(device))
+            correction = Correction.augmentative([self.concept_]).to(device)
+        self._freezing = freezing.freeze()
+        self._handle = augmenting(network, self.layer, correction, lambda: self._runs(pl_module))
+
+    def remove(self) -> None:
+        """Take the augmenting layer out and give back what was frozen; nothing where nothing was inserted."""
+        self._active = False
+        if self._handle is not None:
+            self._handle.remove()
+        if self._freezing is not None:
+            self._freezing.thaw()
+        self._handle = self._freezing = None
+
+    def on_train_batch_start(self, *arguments: Any, **options: Any) -> None:
+        """Augment features from here on."""
+        if self._freezing is not None:
+            self._freezing.hold()
+        self._active = True
+
+    def on_train_batch_end(self, *arguments: Any, **options: Any) -> None:
+        """Leave the network plain between batches."""
+        self._active = False
+
+    def _runs(self, pl_module: pl.LightningModule) -> bool:
+        """Whether a batch is trained on; what other callbacks do before and after it sees the plain network."""
+        return self._active and getattr(pl_module, "_current_fx_name", None) not in BETWEEN
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the layer out."""
+        self.remove()
+
+    def on_exception(self, *arguments: Any) -> None:
+        """Take the layer out."""
+        self.remove()
+
+    def teardown(self, *arguments: Any, **options: Any) -> None:
+        """Take the layer out."""
+        self.remove()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the concept, so that a resumed run does not fit another one with the changed network."""
+        return {"concept": None if self.concept_ is None else asdict(self.concept_)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the concept of the interrupted run."""
+        stored = state_dict["concept"]
+        self.concept_ = self.given if stored is None else Concept(**stored)
+
+    def _fitted(self, network: nn.Module, dataset: Dataset, device: torch.device, example: Tensor) -> Concept:
+        scale = self.scale if self.data.artifact is None else self.scale or scale_of(dataset, self.seed)
+        labels = labels_of(dataset)
+
+        def features(images: Tensor) -> Tensor:
+            return activations(network, self.layer, images, self.batch_size, device)
+
+        found, affected = self.data.read(dataset, labels, scale, self.batch_size, features)
+        options = {"layer": self.layer, "estimator": self.estimator, "spatial": self.spatial, "seed": self.seed}
+        return fit(found, affected, axis=channel_axis(network, self.layer, example), **options)
+
+
+def check_network(pl_module: pl.LightningModule, network: nn.Module, layer: str) -> None:
+    """Raise ValueError for a compiled or parallel-wrapped network, and for a layer that does not exist."""
+    check_plain(network)
+    if getattr(pl_module, "_compiler_ctx", None) is not None or pl_module._compiled_call_impl is not None:
+        raise ValueError("ClArC needs a network that is not compiled, got a compiled LightningModule.")
+    check_name(network, layer)

@@ -1,0 +1,117 @@
+"""What keeps an explanation apart from the process and the model that it runs in.
+
+Law 2: whatever happens inside, training goes on as if it had not.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unhans.lrp.tracing import working_view
+
+RANDOM_STATES = threading.RLock()  # they belong to all threads: two that save and restore at once would mix them up
+
+
+@contextmanager
+def isolated(device: torch.device) -> Iterator[None]:
+    """Compute with gradients, without autocast, whatever the caller does; put every random state back."""
+    with (
+        RANDOM_STATES,
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+    ):
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002 the global state is what must be kept
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed the generators that Captum draws from; `torch.manual_seed` would seed every other GPU as well."""
+    np.random.seed(seed)  # noqa: NPY002
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+def frozen_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return the model in evaluation mode over detached parameters and copied buffers, in `dtype`.
+
+    What the network writes while it runs, such as a buffer or its own input, is written to copies.
+    """
+    network = working_view(model, dtype)
+    for module in network.modules():
+        module._parameters = {name: _constant(value) for name, value in module._parameters.items()}
+    network.register_forward_pre_hook(lambda module, inputs: tuple(value.clone() for value in inputs))
+    return network
+
+
+def _constant(value: Tensor | None) -> Tensor | None:
+    """Detach a parameter; one made in inference mode is copied, or autograd could not save it."""
+    if value is None:
+        return None
+    return value.detach().clone() if value.is_inference() else value.detach()
+
+
+@contextmanager
+def invisible(module: nn.Module) -> Iterator[None]:
+    """Put back random states, training flags and `requires_grad`, whatever is done or raised inside.
+
+    Inside, gradients can be taken: inference mode and autocast are off. Accelerators that hold no part of the module
+    are left alone: to ask all of them at every training step takes long.
+    """
+    training = [(child, child.training) for child in module.modules()]
+    trainable = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    devices = devices_of(module)
+    with ExitStack() as stack:
+        stack.callback(_restore, training, trainable)
+        stack.enter_context(_random_states(devices))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in {"cpu", *devices}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+def devices_of(module: nn.Module) -> dict[str, list[torch.device]]:
+    """Return the accelerators that hold parts of a module, by their kind, such as "cuda", "mps" or "xpu"."""
+    found = {part.device for part in (*module.parameters(), *module.buffers())}
+    kinds: dict[str, list[torch.device]] = {}
+    for device in sorted(found, key=str):
+        if device.type not in ("cpu", "meta"):
+            kinds.setdefault(device.type, []).append(device)
+    return kinds
+
+
+@contextmanager
+def _random_states(devices: Mapping[str, Sequence[torch.device]]) -> Iterator[None]:
+    """Keep the random states of Python, NumPy and torch, on the processor and on these accelerators."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng([]))
+            for kind, each in devices.items():
+                stack.enter_context(torch.random.fork_rng(each, device_type=kind))
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _restore(training: list[tuple[nn.Module, bool]], trainable: list[tuple[nn.Parameter, bool]]) -> None:
+    for child, flag in training:
+        child.training = flag
+    for parameter, flag in trainable:
+        parameter.requires_grad_(flag)

@@ -1,0 +1,147 @@
+"""Any picture file as RGB, and its way to a square.
+
+From the square that a network sees back to the picture that it was made of.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+Resize = Literal["squash", "crop", "pad", "mirror"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+_MODES = {"pad": "edge", "mirror": "symmetric"}  # of numpy.pad
+
+# what PIL raises for a missing, empty, truncated, damaged or monstrous file
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+class UnreadableImageError(ValueError):
+    """A file that is missing, empty, truncated or no image."""
+
+
+def read_rgb(path: str | Path) -> Image.Image:
+    """Read a picture file as RGB, turned upright by its EXIF orientation.
+
+    Raises UnreadableImageError, naming the path, where that is impossible.
+    """
+    try:
+        with Image.open(path) as picture:
+            return to_rgb(ImageOps.exif_transpose(picture))
+    except _BROKEN as error:
+        raise UnreadableImageError(f"an image file must be readable, got {path}: {error}") from error
+
+
+def has_header(path: str | Path) -> bool:
+    """Say whether a file is there, is not empty and begins like an image; its pixels are not read."""
+    try:
+        with Image.open(path):
+            return True
+    except _BROKEN:
+        return False
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Return a picture of any mode as RGB; transparency shows white, 16 bits become 8."""
+    if picture.mode == "F":
+        raise ValueError("pixels must be integers, got floating-point mode F")
+    if picture.mode.startswith("I"):
+        picture = Image.fromarray(np.clip(np.asarray(picture) / 257 + 0.5, 0, 255).astype(np.uint8))
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return picture.convert("RGB")
+
+
+def resize(
+    picture: Image.Image,
+    size: int,
+    how: Resize,
+    crop_from: int | None = None,
+    interpolation: Interpolation = "bicubic",
+) -> Image.Image:
+    """Return the picture with size × size pixels.
+
+    Args:
+        picture: of any size.
+        size: pixels of a side.
+        how: "squash" it, "crop" its central square, or scale its longer side and "pad" the shorter one with copies of
+            the border pixels, or "mirror" its content there.
+        crop_from: for "crop": pixels of the shorter side from which the square is cut, as torchvision's `Resize` and
+            `CenterCrop` do; by default `size`, which cuts the largest square.
+        interpolation: between pixels; where the picture becomes smaller, over all of them.
+    """
+    filter_ = Image.Resampling[interpolation.upper()]
+    if how == "crop":
+        return _cut(picture, size, size if crop_from is None else crop_from, filter_)
+    if picture.size == (size, size):
+        return picture
+    if how == "squash":
+        return picture.resize((size, size), filter_)
+    width, height = (max(1, round(side * size / max(picture.size))) for side in picture.size)
+    return _padded(picture.resize((width, height), filter_), size, how)
+
+
+def cut_sizes(sides: tuple[int, int], size: int, crop_from: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the sides of a picture after its shorter one is `crop_from`, and where the central square begins."""
+    scaled = tuple(crop_from if side == min(sides) else int(crop_from * side / min(sides)) for side in sides)
+    return scaled, tuple(round((side - size) / 2) for side in scaled)  # type: ignore[return-value]
+
+
+def _cut(picture: Image.Image, size: int, crop_from: int, filter_: Image.Resampling) -> Image.Image:
+    scaled, (left, top) = cut_sizes(picture.size, size, crop_from)
+    if scaled != picture.size:
+        picture = picture.resize(scaled, filter_)
+    return picture.crop((left, top, left + size, top + size))
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """Return an RGB picture as (3, H, W) float32 in [0, 1]."""
+    pixels = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1), dtype=np.float32)
+    pixels /= 255
+    return torch.from_numpy(pixels)
+
+
+def _padded(picture: Image.Image, size: int, how: Resize) -> Image.Image:
+    """Extend an RGB picture to a square round it."""
+    before = [(size - side) // 2 for side in (picture.height, picture.width)]
+    after = [size - side - n for side, n in zip((picture.height, picture.width), before, strict=True)]
+    widths = [*zip(before, after, strict=True), (0, 0)]
+    return Image.fromarray(np.pad(np.asarray(picture), widths, mode=_MODES[how]))  # type: ignore[call-overload]
+
+
+_Mask = NDArray[np.bool_]
+
+
+def native_mask(mask: _Mask, size: tuple[int, int], how: Resize, crop_from: int | None = None) -> _Mask:
+    """Return where a mask (S, S) of a square image lies in the picture of (height, width) pixels that it was made of.
+
+    how, crop_from: the way of `unhans.data.image_io.resize`. A pixel of the picture counts where any part of it is
+    covered; what lies in the part that "crop" cuts off, or that "pad" and "mirror" add, is nowhere.
+    """
+    side = len(mask)
+    if how == "crop":
+        scaled, (top, left) = cut_sizes(size, side, side if crop_from is None else crop_from)
+        whole = np.zeros(scaled, dtype=bool)
+        whole[top : top + side, left : left + side] = mask
+        return _scaled(whole, size)
+    if size == (side, side):
+        return mask
+    if how == "squash":
+        return _scaled(mask, size)
+    inner = [max(1, round(length * side / max(size))) for length in size]
+    top, left = ((side - length) // 2 for length in inner)
+    return _scaled(mask[top : top + inner[0], left : left + inner[1]], size)
+
+
+def _scaled(mask: _Mask, size: tuple[int, int]) -> _Mask:
+    picture = Image.fromarray(mask.astype(np.float32))
+    return np.asarray(picture.resize(size[::-1], Image.Resampling.BOX)) > 0

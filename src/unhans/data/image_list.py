@@ -1,0 +1,132 @@
+"""Labelled images before they become a data set: choosing classes, limiting, splitting.
+
+Where images come from: files, or an array in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from unhans.data.image_io import has_header, read_rgb
+from unhans.names import class_index
+
+
+class Files:
+    """Picture files. paths: one per image."""
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self.paths = [str(path) for path in paths]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Image.Image:
+        """Return one image as RGB; UnreadableImageError where its file is broken."""
+        return read_rgb(self.paths[index])
+
+    def fingerprint(self, index: int) -> str:
+        """Return what changes with the file: its path, size and time of change."""
+        state = os.stat(self.paths[index])
+        return f"{self.paths[index]}|{state.st_size}|{state.st_mtime_ns}"
+
+    def take(self, chosen: NDArray[np.integer]) -> Files:
+        """Return the chosen images in that order."""
+        return Files([self.paths[index] for index in chosen])
+
+    def readable(self) -> NDArray[np.bool_]:
+        """Return which files begin like an image: (n,) bool."""
+        return np.array([has_header(path) for path in self.paths], dtype=bool)
+
+
+class Arrays:
+    """Images in memory. images: (n, H, W) or (n, H, W, 3) uint8; paths: a stable name for each."""
+
+    def __init__(self, images: NDArray[np.uint8], paths: Sequence[str]) -> None:
+        self.images = images
+        self.paths = list(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Image.Image:
+        """Return one image as RGB."""
+        return Image.fromarray(self.images[index]).convert("RGB")
+
+    def fingerprint(self, index: int) -> str:
+        """Return what changes with the image: its name and a digest of its pixels."""
+        return f"{self.paths[index]}|{blake2b(self.images[index].tobytes(), digest_size=16).hexdigest()}"
+
+    def take(self, chosen: NDArray[np.integer]) -> Arrays:
+        """Return the chosen images in that order."""
+        return Arrays(self.images[chosen], [self.paths[index] for index in chosen])
+
+    def readable(self) -> NDArray[np.bool_]:
+        """Return which images can be read: all of them."""
+        return np.ones(len(self), dtype=bool)
+
+
+def numbered(prefix: str, n: int) -> list[str]:
+    """Return n stable names, such as digits/00012."""
+    return [f"{prefix}/{index:05d}" for index in range(n)]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Images, their labels (n,) as indices into the class names, and these names."""
+
+    images: Files | Arrays
+    labels: NDArray[np.int64]
+    classes: list[str]
+
+    def take(self, chosen: NDArray[np.integer]) -> Collection:
+        """Return the chosen samples in that order."""
+        return Collection(self.images.take(chosen), self.labels[chosen], self.classes)
+
+    def of_classes(self, names: Sequence[str]) -> Collection:
+        """Return the samples of some classes, which get labels 0, 1, … in the order of the names.
+
+        Raises ValueError for a name that is unknown or given twice.
+        """
+        if len(set(names)) < len(names):
+            raise ValueError(f"data.classes must name each class once, got {', '.join(names)}")
+        old = [class_index(name, self.classes, "data.classes") for name in names]
+        kept = self.take(np.flatnonzero(np.isin(self.labels, old)))
+        new = np.full(len(self.classes), -1)
+        new[old] = np.arange(len(old))
+        return Collection(kept.images, new[kept.labels], list(names))
+
+    def at_most(self, n: int | None, seed: int) -> Collection:
+        """Return at most n samples of each class, drawn at random, in their old order; None keeps all."""
+        return self if n is None else self._of_members([members[:n] for members in self._shuffled(seed)])
+
+    def split(self, share: float, seed: int) -> tuple[Collection, Collection]:
+        """Return a training part and a validation part with round(share · n) samples of each class."""
+        shuffled = self._shuffled(seed)
+        cuts = [round(share * len(members)) for members in shuffled]
+        train = [members[cut:] for members, cut in zip(shuffled, cuts, strict=True)]
+        val = [members[:cut] for members, cut in zip(shuffled, cuts, strict=True)]
+        return self._of_members(train), self._of_members(val)
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of samples per class: (C,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def _shuffled(self, seed: int) -> list[NDArray[np.int64]]:
+        """Order each class at random, by its own name: what other classes there are changes nothing."""
+        names = [zlib.crc32(name.encode()) for name in self.classes]
+        return [
+            np.random.default_rng([seed, name]).permutation(np.flatnonzero(self.labels == label))
+            for label, name in enumerate(names)
+        ]
+
+    def _of_members(self, members: Sequence[NDArray[np.int64]]) -> Collection:
+        return self.take(np.sort(np.concatenate(members)))

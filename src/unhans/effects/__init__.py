@@ -1,0 +1,61 @@
+"""Does the network use an artifact? Its effect, its controls, the verdict, and one error rate over all tests.
+
+A `Bench` is what a test needs of a network and its data. The `interventions` put artifacts on, take them off and do the
+same with controls; `proof` measures, `ruling` and `verdict` decide, `false_discovery` decides among many. How an
+artifact is found is in `unhans.isolation`; how a network is repaired in `unhans.repair` and `unhans.clarc`.
+"""
+
+from unhans.effects.artifact_test import Kind, examine, work
+from unhans.effects.bench import Bench, Change, Measurement, Read, check_label, drawn, evenly, measure
+from unhans.effects.case import STATES, Case, FeatureEffect, Share, leading, reason_of, state_of
+from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, Sample, examine_class
+from unhans.effects.comparisons import FEWEST, MINIMUM
+from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
+from unhans.effects.false_discovery import decide
+from unhans.effects.proof import Proof, prove
+from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
+from unhans.effects.verdict import Verdict, rivals_of
+
+__all__ = [
+    "CHOSEN_ON",
+    "FEWEST",
+    "MINIMUM",
+    "OTHER",
+    "STATES",
+    "WHOLE",
+    "Bench",
+    "Candidate",
+    "Case",
+    "Change",
+    "Effect",
+    "FeatureEffect",
+    "Kind",
+    "Measurement",
+    "Plan",
+    "Portion",
+    "Proof",
+    "Quality",
+    "Read",
+    "Sample",
+    "Share",
+    "Trial",
+    "Verdict",
+    "check_label",
+    "decide",
+    "drawn",
+    "evenly",
+    "examine",
+    "examine_class",
+    "flip_effect",
+    "gap",
+    "leading",
+    "measure",
+    "portion",
+    "portion_of",
+    "prove",
+    "reason_of",
+    "rivals_of",
+    "softmax",
+    "state_of",
+    "work",
+]

@@ -1,0 +1,185 @@
+"""What an artifact does to predictions [000 §3.2, tables 3 and 4].
+
+One change to the images of a set of samples, and what it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.stats import Interval, bootstraps, paired, wilson, with_unseen
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The change of predictions towards one class, with 95 % intervals; positive = towards the class.
+
+    n: samples. share: of them newly predicted as the class or, where an artifact was taken away, no longer predicted
+    as it. probability, logit: mean changes of the class's probability and of its logit (which still moves where the
+    probability is saturated). rank: mean Δrk = rank before − rank after, in ranks. predicted: samples predicted as the
+    class before. Of one sample alone the intervals are what is possible at all: [−1, 1] for the probability, ±(C − 1)
+    for the rank, unbounded for the logit.
+    """
+
+    n: int
+    share: float
+    share_interval: Interval
+    probability: float
+    probability_interval: Interval
+    logit: float
+    logit_interval: Interval
+    rank: float
+    rank_interval: Interval
+    predicted: int = 0
+
+
+def flip_effect(
+    before: NDArray[np.floating], after: NDArray[np.floating], target: int, seed: int = 0, lost: bool = False
+) -> Effect:
+    """Compare the logits of the same samples without and with a change to their images, towards the target class.
+
+    before, after: (n, C) logits. lost: count the samples that are no longer predicted as the target instead of those
+    newly predicted as it. The share has Wilson's interval, the means a percentile bootstrap over samples, the same
+    resamples for all three; that of the probability allows for values that no sample showed (`with_unseen`). A class is
+    predicted where no other scores higher. Raises ValueError for other shapes, fewer than two classes, no samples,
+    numbers that are not finite and for probabilities.
+    """
+    before, after = _check(before, target), _check(after, target)
+    if before.shape != after.shape:
+        raise ValueError(f"before and after must be of the same samples, got shapes {before.shape} and {after.shape}")
+    rank = rank_of(before, target) - rank_of(after, target)
+    changes = np.stack([differences(before, after, target), after[:, target] - before[:, target], rank], axis=1)
+    means, flipped = changes.mean(0), _flipped(before, after, target, lost)
+    possible = np.array([1.0, np.inf, before.shape[1] - 1])
+    probability, logit, ranks = bootstraps(changes, seed, possible)
+    mean = float(means[0])
+    return Effect(
+        n=len(before),
+        predicted=int((rank_of(before, target) == 0).sum()),
+        share=flipped / len(before),
+        share_interval=wilson(flipped, len(before)),
+        probability=mean,
+        probability_interval=with_unseen(probability, mean, len(before), 1.0),
+        logit=float(means[1]),
+        logit_interval=logit,
+        rank=float(means[2]),
+        rank_interval=ranks,
+    )
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities of logits (n, C)."""
+    powers = np.exp(np.asarray(logits, dtype=np.float64) - np.max(logits, axis=1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def differences(before: NDArray[np.floating], after: NDArray[np.floating], target: int) -> NDArray[np.float64]:
+    """Return each sample's change of the target's probability (n,), from logits (n, C)."""
+    return softmax(after)[:, target] - softmax(before)[:, target]
+
+
+def rank_of(scores: NDArray[np.floating], target: int) -> NDArray[np.int64]:
+    """Return each sample's rank of the target: how many classes score higher, 0 … C − 1."""
+    return (scores > scores[:, [target]]).sum(1)
+
+
+def _flipped(before: NDArray[np.floating], after: NDArray[np.floating], target: int, lost: bool) -> int:
+    was, became = rank_of(before, target) == 0, rank_of(after, target) == 0
+    return int((was & ~became).sum() if lost else (became & ~was).sum())
+
+
+def _check(logits: NDArray[np.floating], target: int) -> NDArray[np.float64]:
+    values = np.asarray(logits, dtype=np.float64)
+    if values.ndim != 2 or len(values) == 0:
+        raise ValueError(f"logits must be (n, C) with n ≥ 1 samples, got shape {values.shape}")
+    if values.shape[1] < 2:
+        raise ValueError(f"logits must be of two classes or more (n, C), got shape {values.shape}")
+    if not 0 <= target < values.shape[1]:
+        raise ValueError(f"the target must be a class index 0 … {values.shape[1] - 1}, got {target}")
+    if not np.isfinite(values).all():
+        raise ValueError("logits must be finite, got values that are not")
+    if (values >= 0).all() and np.allclose(values.sum(1), 1, rtol=0, atol=1e-6):
+        raise ValueError("the network must give logits, got probabilities: every row is positive and sums to 1")
+    return values
+
+
+OTHER = "other classes"  # the control whose effect is towards another class
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One change and its effect.
+
+    name: "artifact", the name of a control or of a fill. effect: towards the artifact's class ("other classes": towards
+    the class in `detail`). differences: (n,) each sample's change of that class's probability. indices: (n,) the
+    samples, so that trials can be paired. detail: what the name leaves open, "" mostly. donors: (n,) the samples that
+    lent their pixels, None where none did: samples with one donor are not independent.
+    """
+
+    name: str
+    effect: Effect
+    differences: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    detail: str = ""
+    donors: NDArray[np.int64] | None = None
+
+    @property
+    def n(self) -> int:
+        """How many samples were changed."""
+        return self.effect.n
+
+
+def trial(
+    name: str,
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    target: int,
+    indices: NDArray[np.int64],
+    seed: int = 0,
+    lost: bool = False,
+    detail: str = "",
+    donors: NDArray[np.int64] | None = None,
+) -> Trial:
+    """Return the trial of logits (n, C) before and after; lost: see flip_effect."""
+    effect = flip_effect(before, after, target, seed, lost)
+    return Trial(name, effect, differences(before, after, target), np.asarray(indices), detail, donors)
+
+
+def gap(first: Trial, second: Trial, seed: int = 0) -> tuple[float, Interval]:
+    """Return by how much more the first raises the probability, mean and 95 % interval, over the samples of both.
+
+    Where the second took pixels of donors, these are what is resampled. Raises ValueError where they have
+    no sample in common.
+    """
+    values, donors = pairs(first, second)
+    return paired(values, seed, span(first, second), donors)
+
+
+def pairs(first: Trial, second: Trial) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+    """Return by how much more the first changes each sample of both, and the donors of the second, if it has any.
+
+    Raises ValueError where they have no sample in common.
+    """
+    _, here, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
+    if not len(here):
+        raise ValueError(f"the trials {first.name!r} and {second.name!r} must share samples, got none in common")
+    donors = None if second.donors is None else second.donors[there]
+    return first.differences[here] - second.differences[there], donors
+
+
+def span(first: Trial, second: Trial) -> float:
+    """Return the largest size of a difference between two trials.
+
+    Both change one probability of the same image, so the results differ by 1 at most. Where one is towards another
+    class, one probability may rise by 1 while the other falls by 1.
+    """
+    return 1.0 if (first.name == OTHER) == (second.name == OTHER) else 2.0
+
+
+def independent(first: Trial, second: Trial) -> int:
+    """Return how many samples, or donors where there are fewer, a comparison of two trials rests on."""
+    values, donors = pairs(first, second)
+    return len(values) if donors is None else len(np.unique(donors))

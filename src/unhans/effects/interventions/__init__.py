@@ -1,0 +1,37 @@
+"""Changes of images, or of features, whose effect on predictions is measured: artifacts, removals and controls."""
+
+from unhans.effects.interventions.addition import add, pasted
+from unhans.effects.interventions.examples import Example, choose, examples_of
+from unhans.effects.interventions.feature_effect import feature_effect
+from unhans.effects.interventions.removal import Masks, Subtraction, Truth, check_fills, located, masks_of
+from unhans.effects.interventions.squaring_effect import (
+    GROUPS,
+    NATURAL,
+    Change,
+    Group,
+    Squared,
+    SquaringEffect,
+    squaring_effect,
+)
+
+__all__ = [
+    "GROUPS",
+    "NATURAL",
+    "Change",
+    "Example",
+    "Group",
+    "Masks",
+    "Squared",
+    "SquaringEffect",
+    "Subtraction",
+    "Truth",
+    "add",
+    "check_fills",
+    "choose",
+    "examples_of",
+    "feature_effect",
+    "located",
+    "masks_of",
+    "pasted",
+    "squaring_effect",
+]

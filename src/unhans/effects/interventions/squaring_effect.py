@@ -1,0 +1,196 @@
+"""What ways to make images square do to the output of one class [003 §6.3.1, figures 6.8 and 6.11].
+
+When a network is said to expect copied borders for a class, and how it is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.artifacts import ORIENTATIONS, WAYS, Orientation, Way
+from unhans.effects.comparisons import FEWEST, MINIMUM
+from unhans.effects.effect import Effect, flip_effect, softmax
+
+if TYPE_CHECKING:
+    from unhans.effects.effect import Effect
+
+
+NATURAL: tuple[Way, ...] = ("mirror", "crop")  # they leave nothing but the image's own structure at the border
+
+DOES: dict[Way, str] = {
+    "mirror": "mirroring",
+    "crop": "cropping",
+    "noise": "random pixels",
+    "random_color": "a random colour",
+    "color": "the chosen colour",
+}
+
+
+def expecting(changes: Sequence[Change]) -> tuple[Orientation, ...]:
+    """Return the orientations in which copied borders make a network see the class.
+
+    There, on at least 10 samples of other classes, mirroring and cropping both lower the class's probability against
+    copying by at least 0.05, at the near end of the 95 % interval. Samples of the class do not decide: cropping takes
+    a part of the object away and lowers their probability in any network. Nor do random pixels, which harm whatever
+    they stand beside, and uniform colours, which are as smooth as copies and may be mistaken for them.
+
+    It is a statement about the network, not about its training images: the streaks of copied pixels may also resemble
+    what the class really looks like, as the towers of a church do.
+    """
+    return tuple(each for each in ORIENTATIONS if _expected(_of(changes, "others", each)))
+
+
+def squaring_sentence(changes: Sequence[Change], name: str) -> str:
+    """Say whether the network expects copied borders for a class, by how much, and what else raises its probability."""
+    found = expecting(changes)
+    shown = found or ORIENTATIONS
+    said = "The network expects" if found else "No sign that the network expects"
+    parts = [_others(others, bool(found)) for each in shown if (others := _of(changes, "others", each))]
+    own = [_own(mine) for each in found if (mine := _of(changes, "class", each))]
+    return " ".join([f"{said} copied borders for class {name!r}: {'; '.join(parts)}.", *own, *_more(changes)])
+
+
+def _of(changes: Sequence[Change], group: str, orientation: Orientation) -> dict[Way, Change]:
+    return {each.way: each for each in changes if (each.group, each.orientation) == (group, orientation)}
+
+
+def _expected(others: dict[Way, Change]) -> bool:
+    found = [others[way].effect for way in NATURAL if way in others]
+    return bool(found) and all(each.n >= FEWEST and each.probability_interval[1] <= -MINIMUM for each in found)
+
+
+def _others(others: dict[Way, Change], expected: bool) -> str:
+    """What copying does on images of other classes of one orientation."""
+    first = others[NATURAL[0]]
+    by = " and ".join(f"{_said(others[way].effect, -1)} against {DOES[way]}" for way in NATURAL)
+    few = f" (fewer than {FEWEST} decide nothing)" if first.effect.n < FEWEST else ""
+    does = "raises" if expected else "changes"
+    return (
+        f"on {first.effect.n} {first.orientation} images of other classes{few}, copying {does} its probability by {by}"
+    )
+
+
+def _own(own: dict[Way, Change]) -> str:
+    """What the other ways do to the class's own images of one orientation."""
+    least, most = (pick(own.values(), key=lambda each: each.effect.probability) for pick in (max, min))
+    lowers = all(each.effect.probability_interval[1] < 0 for each in own.values())
+    does = "every other way lowers it, by" if lowers else "the other ways change it by"
+    sign = -1 if lowers else 1
+    ends = " to ".join(f"{_said(each.effect, sign)} ({DOES[each.way]})" for each in (least, most))
+    return f"On its own {least.effect.n} {least.orientation} images {does} {ends}."
+
+
+def _more(changes: Sequence[Change]) -> list[str]:
+    """What raises the class's probability even above that with copied borders, on images of other classes."""
+    found = [
+        f"{DOES[each.way]} ({each.orientation}) by {_said(each.effect)}"
+        for each in changes
+        if each.group == "others" and each.effect.n >= FEWEST and each.effect.probability_interval[0] >= MINIMUM
+    ]
+    return [f"Above copying it is raised on other classes: {', '.join(found)}."] if found else []
+
+
+def _said(effect: Effect, sign: int = 1) -> str:
+    """A change of the probability, or with sign −1 its opposite."""
+    low, high = sorted(sign * end for end in effect.probability_interval)
+    mean, low, high = (round(value, 2) + 0.0 for value in (sign * effect.probability, low, high))  # no −0.00
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+
+
+Group = Literal["class", "others"]
+
+GROUPS: tuple[Group, ...] = get_args(Group)
+
+
+@dataclass(frozen=True)
+class Squared:
+    """Logits of N oblong images made square in every way.
+
+    index: (N,) of the sample in the data set; labels: (N,); portrait: (N,) bool, landscape where False; logits:
+    (N, 6, C) in the order of `WAYS`. A sample may be there in both orientations.
+    """
+
+    index: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    portrait: NDArray[np.bool_]
+    logits: NDArray[np.float64]
+
+    def of(self, indices: NDArray[np.int64]) -> Squared:
+        """Return what belongs to some samples."""
+        chosen = np.isin(self.index, indices)
+        return Squared(self.index[chosen], self.labels[chosen], self.portrait[chosen], self.logits[chosen])
+
+    def members(self, label: int, group: Group) -> NDArray[np.bool_]:
+        """Return which images (N,) are of the class, or of others."""
+        return (self.labels == label) == (group == "class")
+
+    def probabilities(self, label: int) -> NDArray[np.float64]:
+        """Return the class's probability (N, 6)."""
+        return softmax(self.logits.reshape(-1, self.logits.shape[-1]))[:, label].reshape(self.logits.shape[:2])
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a class's output changes when images are made square in one way and not by copying border pixels.
+
+    group: samples of the class, or of others; base: the class's mean probability with copied borders; effect: n and the
+    mean changes with their 95 % intervals; its share are samples that are no longer predicted as the class.
+    """
+
+    group: Group
+    orientation: Orientation
+    way: Way
+    base: float
+    effect: Effect
+
+
+@dataclass(frozen=True)
+class SquaringEffect:
+    """All changes of one class's output, and whether the network expects copied borders for it.
+
+    expected: the orientations for which it does, see `expecting`; sentence: the finding in words.
+    """
+
+    label: int
+    name: str
+    changes: tuple[Change, ...]
+    expected: tuple[Orientation, ...]
+    sentence: str
+
+    @property
+    def rise(self) -> float:
+        """How far copying raises the class's probability on other classes against mirroring and cropping, whichever is
+        closer, in the orientation where it is more."""
+        found = [[self.change("others", each, way) for way in NATURAL] for each in ORIENTATIONS]
+        return max(min(-c.effect.probability for c in pair if c) for pair in found if all(pair))
+
+    def change(self, group: Group, orientation: Orientation, way: Way) -> Change | None:
+        """Return one of the changes, or None where there are no such samples."""
+        wanted = (group, orientation, way)
+        return next((c for c in self.changes if (c.group, c.orientation, c.way) == wanted), None)
+
+
+def squaring_effect(squared: Squared, label: int, name: str, seed: int = 0) -> SquaringEffect:
+    """Measure every change for one class and judge it; raises ValueError without samples of the class or of others."""
+    for group in GROUPS:
+        if not squared.members(label, group).any():
+            whose = f"class {name!r}" if group == "class" else f"classes other than {name!r}"
+            raise ValueError(f"a squaring's effect needs images of {whose}, got none.")
+    changes = tuple(_changes(squared, label, seed))
+    return SquaringEffect(label, name, changes, expecting(changes), squaring_sentence(changes, name))
+
+
+def _changes(squared: Squared, label: int, seed: int) -> Iterator[Change]:
+    base = squared.probabilities(label)[:, 0]
+    for group, orientation in product(GROUPS, ORIENTATIONS):
+        chosen = squared.members(label, group) & (squared.portrait == (orientation == "portrait"))
+        for number, way in enumerate(WAYS[1:], 1) if chosen.any() else ():
+            copied, other = squared.logits[chosen, 0], squared.logits[chosen, number]
+            effect = flip_effect(copied, other, label, seed, lost=True)
+            yield Change(group, orientation, way, float(base[chosen].mean()), effect)

@@ -1,0 +1,212 @@
+"""The grounds of a verdict in plain words, with the numbers.
+
+A ruling in plain words: what it means, which test it rests on, and what a decision would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from unhans.effects.comparisons import ARTIFACT, FEWEST, MINIMUM, Comparison, decisive
+from unhans.effects.effect import OTHER, Effect, Trial
+from unhans.stats import change_said, samples_said, share_said
+
+if TYPE_CHECKING:
+    from unhans.effects.verdict import Rival, Ruling
+
+
+COLOURS = {
+    "mean colour": "its area in its mean colour",
+    "random colour": "its area in a random colour",
+    "area averaged": "the mean colour of the pixels under it",
+    "opposite change": "as large a change in the opposite direction",
+    "colours exchanged": "the same change with its colour channels exchanged",
+    "as strong noise": "random noise as strong on each image",
+}
+_OF_WHOLE_IMAGES = "opposite change"  # a control of transforms alone
+_ELSEWHERE = {"undo": "the opposite of undoing it"}  # what a removal is held against, by its fill
+PATCH = "patch of the class"
+
+
+def effect_said(effect: Effect, name: str) -> str:
+    """Say what the artifact does to samples of other classes."""
+    return (
+        f"Pasted on {samples_said(effect.n)} of other classes, the artifact changes the probability of {name!r} by "
+        f"{probability_said(effect)}, its logit by {change_said(effect.logit, effect.logit_interval, 2)} and its rank "
+        f"by {change_said(effect.rank, effect.rank_interval, 2)}; {share_said(effect.share, effect.share_interval)} of "
+        f"them are newly predicted as {name!r} (95 % intervals)."
+    )
+
+
+def controls_said(rivals: Sequence[Rival]) -> str:
+    """Say what each control does, those that the artifact cannot be told from first, and which there are none of."""
+    failed, passed = ([rival for rival in rivals if rival.surpassed is does] for does in (False, True))
+    told = []
+    if failed:
+        told.append(f"The artifact cannot be told from its control{'s' * (len(failed) > 1)}: {_doings(failed)}.")
+    if passed:
+        number = len(passed) + len(failed)
+        which = "its only control" if number == 1 else "the others" if failed else f"each of its {number} controls"
+        told.append(f"{'It' if failed else 'The artifact'} does more than {which}: {_doings(passed)}.")
+    return " ".join([*told, *_missing([rival.control.name for rival in (*passed, *failed)])])
+
+
+def removal_said(effect: Effect, fill: str, elsewhere: Effect, name: str, grade: str) -> str:
+    """Say what taking the artifact away does to affected samples, beside the control; grade: what follows."""
+    return (
+        f"Taken away from {effect.n} affected {'sample' if effect.n == 1 else 'samples'} (fill: {fill}), it changes "
+        f"the probability of {name!r} by {probability_said(effect)} and its logit by "
+        f"{change_said(effect.logit, effect.logit_interval, 2)}; "
+        f"{_ELSEWHERE.get(fill, 'the same area filled elsewhere')} changes the "
+        f"probability by {probability_said(elsewhere)}: {grade}."
+    )
+
+
+def control_said(control: Trial) -> str:
+    """Say what a control is."""
+    if control.name == OTHER:
+        return f"its effect on {control.detail!r}, the class that gains most from it besides"
+    return COLOURS.get(control.name, "a patch of the class in its area" if control.name == PATCH else control.name)
+
+
+def probability_said(effect: Effect) -> str:
+    """Write the change of the probability with its interval."""
+    return change_said(effect.probability, effect.probability_interval, 3)
+
+
+def _doings(rivals: Sequence[Rival]) -> str:
+    return "; ".join(
+        f"{_doing(rival.control)} (difference: {change_said(rival.more, rival.interval, 3)})" for rival in rivals
+    )
+
+
+def _doing(control: Trial) -> str:
+    if control.name == OTHER:
+        gains = probability_said(control.effect)
+        return f"the artifact changes that of {control.detail!r}, the class that gains most from it besides, by {gains}"
+    return f"{control_said(control)} changes the probability by {probability_said(control.effect)}"
+
+
+def _missing(names: Sequence[str]) -> list[str]:
+    """Say which of the usual controls could not be had; the trials leave them out for these reasons alone."""
+    told = []
+    if PATCH not in names and _OF_WHOLE_IMAGES not in names:
+        told.append("The patch of the class is left out: too few samples of it are known to be without the artifact.")
+    if OTHER not in names:
+        told.append("Its effect on another class is left out: there are only two classes.")
+    return told
+
+
+_LEAST = 1e-12  # p-values below are not told apart
+NO_NUMBER = "No number of samples like these would tell: the effect lies too near to that bound."
+NO_MORE = "More samples like these would not help, as it does no more than that control."
+
+
+def proven_said(name: str) -> str:
+    """Say what "proven" means."""
+    return f"Proven: the network uses the artifact as a sign of {name!r}."
+
+
+def multiplicity_said(tests: int) -> str:
+    """Say that an effect is not sure enough among many."""
+    among = "for this look" if tests == 1 else f"among the {tests} tests of this look"
+    return f"Open: alone its effect would be proven, but it is not sure enough {among}."
+
+
+def summary_said(ruling: Ruling, effect: Effect, rivals: Sequence[Rival], name: str) -> str:
+    """Say what a ruling means."""
+    if ruling.name == "proven":
+        return proven_said(name)
+    if ruling.name == "not used":
+        return f"Not used: for the network, the artifact alone is no sign of {name!r}."
+    decided = [rival for rival in rivals if rival.control.name in ruling.decided_by]
+    said = {
+        "too few samples": _few(min((rival.n for rival in decided), default=effect.n)),
+        "flips alone": _flips(effect, name),
+        "neither shown nor excluded": f"an effect of {MINIMUM} or more is neither shown nor excluded by "
+        f"{samples_said(effect.n)}.",
+        "not told from a control": _as_control(decided, name),
+    }
+    return f"Open: {said[str(ruling.reason)]}"
+
+
+def missing_said(ruling: Ruling, added: Sequence[Trial]) -> str:
+    """Say what a decision would take; "" where there is one."""
+    if ruling.name != "open":
+        return ""
+    if ruling.reason == "flips alone":
+        return "A network that tells the classes apart, such as one trained for longer, would tell."
+    if ruling.reason == "too few samples":
+        units = _units(added, ruling.decided_by)
+        return f"{FEWEST} {units} or more for each comparison."
+    needed = decisive(added, ruling.decided_by)
+    if ruling.decided_by == (ARTIFACT,):
+        return _needed_for_effect(needed[0])
+    return _needed(_most([each.samples() for each in needed]), _units(added, ruling.decided_by), NO_MORE)
+
+
+def more_said(comparison: Comparison, rate: float, added: Sequence[Trial]) -> str:
+    """Say how many samples would reject a comparison at a rate."""
+    return _needed(comparison.samples(rate), _units(added, (comparison.name,)), NO_NUMBER)
+
+
+def tested_said(p_value: float, q_value: float, tests: int, rate: float) -> str:
+    """Say how sure it is that the artifact has an effect beyond every control, and how sure it must be."""
+    if tests == 1:
+        return f"p {_written(p_value)}, at most {rate:.2g} is allowed."
+    return (
+        f"p {_written(p_value)}; adjusted for the {tests} tests of this look (Benjamini-Hochberg) "
+        f"q {_written(q_value)}, at most {rate:.2g} is allowed."
+    )
+
+
+def _few(n: int) -> str:
+    return f"too few samples. A verdict takes {FEWEST} for each comparison, but one has only {n}."
+
+
+def _flips(effect: Effect, name: str) -> str:
+    return (
+        f"{share_said(effect.share, effect.share_interval)} of the samples are newly predicted as {name!r}, though its "
+        "probability hardly moves (as where all classes are nearly equal)."
+    )
+
+
+def _as_control(failed: Sequence[Rival], name: str) -> str:
+    rivals = " and ".join(control_said(each.control) for each in failed)
+    return (
+        f"not told from its control{'s' * (len(failed) > 1)}. The artifact raises the probability of {name!r}, but by "
+        f"no more than {rivals}, as far as can be told."
+    )
+
+
+def _needed_for_effect(effect: Comparison) -> str:
+    """How many samples would show an effect, or exclude it: whichever the mean speaks for."""
+    if effect.values.mean() > effect.least:
+        return _needed(effect.samples(), "samples", NO_NUMBER)
+    return _needed(effect.samples_to_exclude(), "samples", NO_NUMBER)
+
+
+def _needed(n: int | None, units: str, otherwise: str) -> str:
+    return otherwise if n is None else f"About {_rounded(n)} {units} would decide, if more are like these."
+
+
+def _most(numbers: Sequence[int | None]) -> int | None:
+    """The largest number; None where one is."""
+    return None if None in numbers else max(number for number in numbers if number is not None)
+
+
+def _units(added: Sequence[Trial], names: Sequence[str]) -> str:
+    """What is counted: samples, or the images that lend pixels to the controls."""
+    lent = any(trial.donors is not None for trial in added[1:] if trial.name in names)
+    return "images that lend their pixels" if lent else "samples"
+
+
+def _rounded(n: int) -> int:
+    """Two digits, upwards."""
+    unit = 10 ** max(0, len(str(n)) - 2)
+    return -(-n // unit) * unit
+
+
+def _written(p_value: float) -> str:
+    return f"= {p_value:.2g}" if p_value >= _LEAST else f"< {_LEAST:.0g}"

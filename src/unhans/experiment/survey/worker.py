@@ -1,0 +1,179 @@
+"""The job of a worker: from the heatmaps of one class to everything that is said about it.
+
+How far a class job on another process, or machine, has come: a number in a small file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from unhans.experiment.survey.class_finding import Finding, save_finding
+from unhans.experiment.survey.reference_images import other_images
+from unhans.report.figures import class_figure, cluster_strip
+from unhans.report.html import Thumbnails, class_part, pack
+from unhans.report.tables import cluster_rows, striking_rows
+from unhans.spray import ClassAudit, SpRAy, Suspicion, control_of, judge, propose, rank_clusters
+from unhans.store import replacing, write_figure
+from unhans.store.virelay import ClassFiles, StoredMaps, open_maps, save_analysis
+
+EVERY = 1.0  # seconds between two notes
+
+NAME = ".progress"
+
+
+class Tick:
+    """Notes the share of the work that is done, once a second; called with the work done and the work expected."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._last = 0.0
+
+    def __call__(self, done: int, expected: int) -> None:
+        """Note done / expected."""
+        if time.monotonic() - self._last < EVERY:
+            return
+        self._last = time.monotonic()
+        self.path.write_text(f"{done / max(1, expected):.4f}", encoding="ascii")
+
+    def end(self) -> None:
+        """Remove the note."""
+        self.path.unlink(missing_ok=True)
+
+
+def work_done(folders: Iterable[Path]) -> float:
+    """Return the work noted in these folders, in classes; a folder without a note counts as not begun."""
+    return sum(_share(folder / NAME) for folder in folders)
+
+
+def _share(path: Path) -> float:
+    try:
+        return min(1.0, float(path.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # none, or just being written
+        return 0.0
+
+
+STRIP = "strip.jpg"  # the striking cluster as one small picture
+POLITENESS = 10  # while the network explains on the same cores, workers take what it leaves
+
+
+@dataclass(frozen=True)
+class ClassJob:
+    """One class to cluster: its files, by what the result is known again, and how it is done.
+
+    names: of all classes, by label; reference: the file with images of all classes; seconds: that explaining it took;
+    polite: let the process that explains go first.
+    """
+
+    label: int
+    name: str
+    files: ClassFiles
+    key: Mapping[str, Any]
+    spray: SpRAy
+    control: bool
+    names: Sequence[str]
+    description: str
+    subtitle: str
+    union: bool
+    thumbnails: Thumbnails
+    reference: Path
+    seconds: float
+    polite: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error that nobody foresaw, in one sentence, and where it came from."""
+
+    sentence: str
+    trace: str
+
+
+def cluster_class(job: ClassJob) -> Finding | OSError | Failure:
+    """Cluster the heatmaps of a class and write everything that follows from them; the finding comes last.
+
+    A class that cannot be clustered is a finding as well. An error of the disk is returned, for the caller to stop, and
+    any other as a `Failure`, so that the other classes go on and nothing is taken for the death of a worker.
+    """
+    if job.polite and hasattr(os, "nice") and os.nice(0) == 0:  # Windows has none
+        os.nice(POLITENESS)
+    try:
+        finding = _finding(job)
+        save_finding(job.files, finding, job.key)
+    except OSError as error:
+        return error
+    except Exception as error:
+        return Failure(f"it failed ({type(error).__name__}: {error})", traceback.format_exc())
+    return finding
+
+
+def _finding(job: ClassJob) -> Finding:
+    began, stored = time.perf_counter(), open_maps(job.files)
+    job = replace(job, names=_all_names(job.names, stored.logits.shape[1]))
+    try:
+        audit = _audit(job, stored)
+        suspicion = judge(audit)
+    except ValueError as error:
+        return Finding(job.label, job.name, refused=str(error))
+    _write(job, stored, audit, suspicion)
+    return Finding(
+        job.label,
+        job.name,
+        suspicion=suspicion,
+        suspects=striking_rows(audit, job.names, stored.paths),
+        clusters=cluster_rows(audit, suspicion),
+        seconds=job.seconds + time.perf_counter() - began,
+    )
+
+
+def _all_names(names: Sequence[str], outputs: int) -> list[str]:
+    """Return a name for every output of the network; its number where the data have no name for it."""
+    return [*names, *(str(label) for label in range(len(names), outputs))]
+
+
+def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
+    tick = Tick(job.files.folder)
+    try:
+        spray = clone(job.spray).fit(stored.maps, advance=tick)
+    finally:
+        tick.end()
+    images = stored.images[:].astype(np.float32) / 255
+    latent = {layer: pooled[:] for layer, pooled in stored.latent.items()}
+    groups = propose(spray, stored.maps[:], latent, images, other_images(job.reference, job.label))
+    return ClassAudit(
+        label=job.label,
+        name=job.name,
+        index=stored.index,
+        heatmaps=stored.maps,
+        prediction=stored.prediction,
+        rank=stored.rank,
+        spray=spray,
+        control=control_of(job.spray, stored.images) if job.control else None,
+        clusters=rank_clusters(spray, stored.maps, stored.images, groups),
+        description=job.description,
+        split=stored.split if job.union else None,
+        target=None if (stored.target == stored.label).all() else stored.target,
+    )
+
+
+def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Suspicion) -> None:
+    """Write the analysis, the page, the strip and the entry of the report.
+
+    Whether the class stands out is known when all are: the pages leave it to the ranking.
+    """
+    save_analysis(job.files, audit, suspicion, job.key)
+    with replacing(job.files.folder / STRIP) as path:
+        cluster_strip(audit, stored.images).save(path, "JPEG", quality=85)
+    figure = class_figure(audit, stored.images, job.names, subtitle=job.subtitle)
+    write_figure(job.files.page, figure)
+    part = class_part(audit, stored.images, None, job.names, stored.paths, job.thumbnails)
+    with replacing(job.files.report) as path:
+        path.write_bytes(pack(part))

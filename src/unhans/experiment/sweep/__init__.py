@@ -1,0 +1,11 @@
+"""Hydra's sweeps: a note per job, one table, one figure, one group in W&B."""
+
+from unhans.experiment.sweep.job_logger import summarise, sweep_logger
+from unhans.experiment.sweep.sweep_callback import SweepSummary, end_sweeps
+
+__all__ = [
+    "SweepSummary",
+    "end_sweeps",
+    "summarise",
+    "sweep_logger",
+]

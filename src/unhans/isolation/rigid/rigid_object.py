@@ -1,0 +1,201 @@
+"""Isolation of an object that looks the same wherever it is.
+
+From aligned windows that show the same object to the object alone: its colour and transparency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes, gaussian_filter, label
+from torch import Tensor
+
+from unhans.isolation.isolated import Isolated, Match, NothingIsolatedError, free_artifact
+from unhans.isolation.rigid.matching import Spectra, contrast_floor, local_contrast
+from unhans.isolation.rigid.templates import Finding, Sample, TemplateDetector, learn_templates
+from unhans.isolation.validation import LEAST_AREA, Score, Separation, held_out_separation
+from unhans.isolation.windows import cut, peaks, smooth_relevance, window_side
+
+_FAINTEST = 0.25  # opacity below which an object cannot be told from chance agreement of the windows
+_SMALLEST = 12  # pixels
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """An object in its window: layer (4, s, s) RGBA, transparent outside its shape (s, s) bool."""
+
+    layer: Tensor
+    shape: NDArray[np.bool_]
+
+    @property
+    def cropped(self) -> Tensor:
+        """The layer within the box of the shape."""
+        rows, columns = (np.flatnonzero(self.shape.any(axis)) for axis in (1, 0))
+        return self.layer[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].contiguous()
+
+    @property
+    def touches_rim(self) -> bool:
+        """Whether the shape reaches the rim of its window, so that there may be more of it outside."""
+        return bool(self.shape[[0, -1]].any() or self.shape[:, [0, -1]].any())
+
+    @property
+    def opacity(self) -> float:
+        """The median alpha of the shape."""
+        return float(self.layer[3][torch.from_numpy(self.shape)].median())
+
+
+def cutout(windows: Tensor, mean: Tensor, variance: Tensor) -> Cutout | None:
+    """Return the object that aligned windows share, None where they share none.
+
+    windows: (n, 3, s, s), NaN outside the image; mean, variance: (3,) of pixels where the object is not. A pixel
+    (1 − α)·background + α·colour has the variance (1 − α)²·variance and the mean (1 − α)·mean + α·colour.
+    """
+    spread, middle = _moments(windows)
+    alpha = 1 - (spread.sum(0) / variance.sum().clamp(min=1e-12)).clamp(max=1).sqrt()
+    shape = _shape(alpha.numpy())
+    if shape.sum() < _SMALLEST:
+        return None
+    background = mean[:, None, None]
+    color = ((middle - (1 - alpha) * background) / alpha.clamp(min=_FAINTEST / 2)).clamp(0, 1)
+    return Cutout(torch.cat((color, alpha[None])) * torch.from_numpy(shape), shape)
+
+
+def _moments(windows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return variance and mean of each pixel over the windows in which it is; (3, s, s) each."""
+    mean = windows.nanmean(0)
+    count = (~windows.isnan()).sum(0)
+    variance = (windows - mean).square().nansum(0) / (count - 1).clamp(min=1)
+    seen = count >= min(3, len(windows))
+    return torch.where(seen, variance, torch.inf), mean.nan_to_num(0)
+
+
+def _shape(alpha: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return the largest connected part that is at least half as opaque as the object, its holes filled."""
+    smooth = gaussian_filter(alpha, 1.0)
+    parts, count = label(smooth > max(_FAINTEST, np.quantile(smooth, 0.95) / 2))
+    sizes = np.bincount(parts.ravel(), minlength=2)[1:]
+    return binary_fill_holes(parts == 1 + sizes.argmax()) if count else np.zeros(alpha.shape, dtype=bool)
+
+
+_MEMBERS, _REST = 100, 60  # images that templates are learnt from at most: a third of a gigabyte of spectra at 224²
+_PEAKS = 2  # windows per member: an artifact need not draw the most relevance of all
+_LEAST_FOUND = 0.25  # share of the cluster in which the object must be found
+_GROWTH = (1.5, 2.0, 3.0)  # of the template's side: relevance may lie on a part of the object only
+_ALIGNED = 200  # windows that a layer is estimated from at most
+
+
+def isolate_rigid(
+    images: Tensor, heatmaps: NDArray[np.floating], members: NDArray[np.bool_], seed: int = 0
+) -> Isolated:
+    """Find the object that looks the same in most images of a cluster, wherever it is.
+
+    images (n, 3, H, W) in [0, 1], heatmaps (n, H, W), members (n,) of the cluster. Raises NothingIsolatedError where
+    the windows round the members' relevance have nothing in common that the rest does not show.
+    """
+    school = _School(images, heatmaps, members, seed)
+    separation = held_out_separation(school.score, np.flatnonzero(members), np.flatnonzero(~members), seed)
+    if not separation.convincing:
+        raise NothingIsolatedError(
+            "no object looks the same in most images of the cluster: templates of one half of them find the other half "
+            f"with an area under the ROC curve of {separation.area:.2f} (standard error of chance "
+            f"{separation.error:.2f}), where {LEAST_AREA} and three such errors above 0.5 are needed"
+        )
+    detector = school.detector(np.flatnonzero(members))
+    return _isolated(images, members, detector, separation, seed)
+
+
+@dataclass(frozen=True)
+class _School:
+    """Teaches detectors with parts of a cluster."""
+
+    images: Tensor
+    heatmaps: NDArray[np.floating]
+    members: NDArray[np.bool_]
+    seed: int
+
+    def score(self, some: NDArray[np.int64]) -> Score | None:
+        """Return the scores of the detector of some members, as a function of sample indices."""
+        detector = self.detector(some)
+        return (lambda indices: detector.find(self.images[indices]).scores) if detector.templates else None
+
+    def detector(self, some: NDArray[np.int64]) -> TemplateDetector:
+        """Return the detector of what some members have in common; without templates if nothing."""
+        rng = np.random.default_rng([self.seed, 2])
+        some = np.sort(rng.permutation(some)[:_MEMBERS])
+        rest = np.sort(rng.permutation(np.flatnonzero(~self.members))[:_REST])
+        floor = contrast_floor(self.images[some])
+        if not (self.heatmaps[some] > 0).any():
+            return TemplateDetector((), floor)
+        return TemplateDetector(tuple(learn_templates(self._sample(some, rest, floor))), floor)
+
+    def _sample(self, some: NDArray[np.int64], rest: NDArray[np.int64], floor: float) -> Sample:
+        relevance = smooth_relevance(self.heatmaps[some])
+        side = window_side(relevance)
+        places = [peaks(r, side, _PEAKS) for r in relevance]
+        owners = np.repeat(np.arange(len(some)), [len(p) for p in places])
+        features = local_contrast(self.images[some], floor)
+        windows = cut(features[owners], np.concatenate(places), side)
+        searched = Spectra(features, side), Spectra(local_contrast(self.images[rest], floor), side)
+        return Sample(windows, owners, features, *searched)
+
+
+def _isolated(
+    images: Tensor, members: NDArray[np.bool_], detector: TemplateDetector, separation: Separation, seed: int
+) -> Isolated:
+    finding = detector.find(images) if detector.templates else None
+    share = finding.carries[members].mean() if finding else 0.0
+    if finding is None or share < _LEAST_FOUND:
+        raise NothingIsolatedError(
+            f"no object looks the same in most images of the cluster: templates are found in {share:.0%} of them, "
+            f"where {_LEAST_FOUND:.0%} is needed"
+        )
+    cutouts = [_cutout(images, k, finding, detector, seed) for k in range(len(detector.templates))]
+    kept = [k for k, one in enumerate(cutouts) if one is not None]
+    if not kept:
+        raise NothingIsolatedError(
+            f"no object could be cut out: windows of {finding.carries.sum()} images share edges, but not their pixels"
+        )
+    layers = [one for one in cutouts if one is not None]
+    templates = tuple(detector.templates[k] for k in kept)
+    detector = TemplateDetector(templates, detector.floor, tuple(one.shape for one in layers))
+    match = detector.match(images)
+    sentence = _sentence(match, members, separation, layers)
+    prototypes = tuple(one.cropped for one in layers)
+    return free_artifact(prototypes, detector, match, separation.area, sentence, seed)
+
+
+def _sentence(match: Match, members: NDArray[np.bool_], separation: Separation, layers: list[Cutout]) -> str:
+    inside, outside = match.carries[members].sum(), match.carries[~members].sum()
+    height, width = layers[0].cropped.shape[1:]
+    looks = "An object that looks the same" if len(layers) == 1 else f"{len(layers)} objects that look the same each"
+    return (
+        f"{looks} at changing places, {width} × {height} pixels, {layers[0].opacity:.0%} opaque: found in {inside} of "
+        f"{members.sum()} images of the cluster and {outside} of {(~members).sum()} others; held-out area under the "
+        f"ROC curve {separation.area:.2f}."
+    )
+
+
+def _cutout(images: Tensor, kind: int, finding: Finding, detector: TemplateDetector, seed: int) -> Cutout | None:
+    """Return the object of one template, from the smallest window that holds it whole.
+
+    None where there is none: pixels that agree up to the rim of every window are a common ground, not an object.
+    """
+    rng = np.random.default_rng([seed, 3])
+    which = rng.permutation(np.flatnonzero(finding.carries & (finding.kinds == kind)))[:_ALIGNED]
+    if len(which) < 2:
+        return None
+    rest = images[rng.permutation(np.flatnonzero(~finding.carries))[:_ALIGNED]]
+    mean, variance = rest.mean((0, 2, 3)), rest.var(0).mean((1, 2))
+    side = detector.side
+    for grown in (int(side * growth) for growth in _GROWTH):
+        margin = (grown - side) // 2
+        if side + 2 * margin > min(images.shape[-2:]):
+            break
+        windows = cut(images[which], finding.places[which] - margin, side + 2 * margin, fill=float("nan"))
+        found = cutout(windows, mean, variance)
+        if found is None or not found.touches_rim:
+            return found
+    return None

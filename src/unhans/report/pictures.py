@@ -1,0 +1,128 @@
+"""Pictures inside a page: as data URIs, with the words that stand for them.
+
+The thumbnails of a class as one JPEG: images and heatmaps side by side, then mean heatmaps.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from unhans.attribution import RGB, colorize, picture, scale
+
+SIDE = 260  # pixels of the longer side, twice as many as the page shows on most screens
+SMALL = 80  # pixels up to which a picture stays as it is, its pixels drawn as squares
+QUALITY = 82
+
+
+def data_uri(pixels: RGB, side: int = SIDE) -> str:
+    """Return RGB pixels (H, W, 3) as the address of a picture inside the page, at most so many pixels a side.
+
+    A small one is a PNG, a larger one a JPEG whose colours keep their resolution.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    memory = io.BytesIO()
+    kind = "png" if max(pixels.shape[:2]) <= SMALL else "jpeg"
+    settings = {"optimize": True} if kind == "png" else {"quality": QUALITY, "subsampling": 0, "optimize": True}
+    image.save(memory, kind, **settings)
+    return f"data:image/{kind};base64,{base64.b64encode(memory.getvalue()).decode('ascii')}"
+
+
+def figure(pixels: RGB, words: str, caption: str = "", side: int = SIDE) -> str:
+    """Return a picture as HTML; words: what a screen reader says; caption: plain text under it."""
+    height, width = pixels.shape[:2]
+    kind = ' class="pixels"' if max(height, width) <= SMALL else ""
+    text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    picture = f'<img{kind} src="{data_uri(pixels, side)}" alt="{escape(words)}" width="{width}" height="{height}">'
+    return f"<figure>{picture}{text}</figure>"
+
+
+BLOCK = 64  # heatmaps in memory at once
+CELL = 8  # a JPEG is coded in cells of 8 pixels: tiles that share none keep their colours to themselves
+SPRITE_QUALITY = 75
+
+Size = tuple[int, int]
+
+
+def tile_size(height: int, width: int, side: int) -> Size:
+    """Return the (height, width) of a thumbnail: its longer side has at most `side` pixels, and it never grows."""
+    ratio = min(1, side / max(height, width))
+    return max(1, round(height * ratio)), max(1, round(width * ratio))
+
+
+def image_tiles(images: Any, shown: NDArray[np.int64], size: Size) -> list[RGB]:
+    """Read images (n, 3, H, W), in [0, 1] or uint8, one by one, and shrink those that are shown."""
+    return [_shrunk(images[int(i)], size) for i in shown]
+
+
+def heatmap_tiles(
+    heatmaps: Any, shown: NDArray[np.int64], groups: NDArray[np.floating], size: Size, cmap: str
+) -> tuple[list[RGB], list[RGB]]:
+    """Return the coloured heatmaps that are shown and the mean heatmap of each group.
+
+    heatmaps: (n, H, W), sliced in blocks; groups: (g, n), 1 for members. Relevance is averaged over the pixels of a
+    tile, then each map divided by its largest absolute value, so that each weighs the same in a mean.
+    """
+    sums = np.zeros((len(groups), *size))
+    tiles = []
+    for start in range(0, len(heatmaps), BLOCK):
+        block = scale(np.stack([_pooled(one, size) for one in np.asarray(heatmaps[start : start + BLOCK])]))
+        sums += np.tensordot(groups[:, start : start + len(block)], block, axes=1)
+        tiles += [colorize(block[i - start], cmap) for i in shown if start <= i < start + len(block)]
+    return tiles, [colorize(scale(mean), cmap) for mean in sums]
+
+
+def sheet(tiles: Sequence[RGB]) -> dict[str, Any]:
+    """Join tiles (H, W, 3) of one size, row by row, and say where each lies; the JPEG comes as base64."""
+    height, width = tiles[0].shape[:2]
+    down, across = (-side % CELL for side in (height, width))
+    padded = np.pad(np.stack(tiles), ((0, 0), (0, down), (0, across), (0, 0)), mode="edge")
+    columns = 2 * math.ceil(math.sqrt(len(tiles)) / 2)  # a sample's image and its heatmap lie in one row
+    cells = np.zeros((math.ceil(len(tiles) / columns) * columns, *padded.shape[1:]), np.uint8)
+    cells[: len(tiles)] = padded
+    rows = cells.reshape(-1, columns, *padded.shape[1:]).transpose(0, 2, 1, 3, 4)
+    joined = rows.reshape(-1, columns * padded.shape[2], 3)
+    return {
+        "jpeg": base64.b64encode(_jpeg(joined)).decode("ascii"),
+        "tile": [width, height],
+        "step": [width + across, height + down],
+        "columns": columns,
+        "rows": len(cells) // columns,
+    }
+
+
+def paired(first: Iterable[RGB], second: Iterable[RGB]) -> list[RGB]:
+    """Return the tiles of both in turn."""
+    return [tile for pair in zip(first, second, strict=True) for tile in pair]
+
+
+def _shrunk(image: Any, size: Size) -> RGB:
+    array = np.asarray(image)
+    whole = picture(array / np.float32(255) if array.dtype == np.uint8 else image)
+    if whole.shape[:2] == size:
+        return whole
+    return np.asarray(Image.fromarray(whole).resize(size[::-1], Image.Resampling.LANCZOS))
+
+
+def _pooled(heatmap: NDArray[np.floating], size: Size) -> NDArray[np.float32]:
+    if heatmap.shape == size:
+        return heatmap.astype(np.float32)
+    whole = Image.fromarray(heatmap.astype(np.float32))
+    return np.asarray(whole.resize(size[::-1], Image.Resampling.BOX))
+
+
+def _jpeg(pixels: RGB) -> bytes:
+    memory = io.BytesIO()
+    Image.fromarray(pixels).save(
+        memory, "JPEG", quality=SPRITE_QUALITY, subsampling=0, optimize=True
+    )  # subsampling greys red
+    return memory.getvalue()

@@ -1,0 +1,73 @@
+"""Results in sentences and numbers as people read them."""
+
+from unhans.report.text.audit_text import chartable, findings
+from unhans.report.text.case_text import (
+    STEPS,
+    case_grounds,
+    case_sentences,
+    change_said,
+    headline,
+    listed,
+    missing_of,
+    spread_sentences,
+    trouble_said,
+)
+from unhans.report.text.number_format import (
+    LOGIT,
+    MEASURES,
+    PROBABILITY,
+    RANK,
+    SHARE,
+    UNKNOWN,
+    Measure,
+    percent,
+    percent_range,
+    plain,
+    points,
+    shorten,
+)
+from unhans.report.text.ranking_text import class_sentence, ranking_sentences
+from unhans.report.text.repair_text import (
+    UNNAMED,
+    Named,
+    achievement,
+    basis,
+    group_said,
+    reduced_said,
+    repair_sentences,
+)
+
+__all__ = [
+    "LOGIT",
+    "MEASURES",
+    "PROBABILITY",
+    "RANK",
+    "SHARE",
+    "STEPS",
+    "UNKNOWN",
+    "UNNAMED",
+    "Measure",
+    "Named",
+    "achievement",
+    "basis",
+    "case_grounds",
+    "case_sentences",
+    "change_said",
+    "chartable",
+    "class_sentence",
+    "findings",
+    "group_said",
+    "headline",
+    "listed",
+    "missing_of",
+    "percent",
+    "percent_range",
+    "plain",
+    "points",
+    "ranking_sentences",
+    "reduced_said",
+    "repair_sentences",
+    "shorten",
+    "spread_sentences",
+    "trouble_said",
+]
