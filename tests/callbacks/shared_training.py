@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from unhans.callbacks import HeatmapEvolution, MaskRelevance, SpRAyAudit
 
 from unhans.effects import class_examination as examine_class
+from unhans.report.text import verdict_summary
 
 TIMEOUT = 6.0  # seconds, of the training's process group
 EPOCHS = 2
@@ -90,7 +91,7 @@ class Told(pl.Callback):
             "failures": [audit.failures for audit in self.audits],
             "ranking": [entry.name for entry in compared.ranking],
             "looks": compared.looks,
-            "cases": {label: case.proof.verdict.summary for label, case in sorted(compared.cases.items())},
+            "cases": {label: verdict_summary(case.proof) for label, case in sorted(compared.cases.items())},
         }
         (self.folder / f"process_{trainer.global_rank}.json").write_text(json.dumps(found))
 

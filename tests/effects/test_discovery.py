@@ -9,6 +9,7 @@ from unhans.effects import Case, Proof, decide
 from unhans.effects.effect import trial
 from unhans.effects.false_discovery import rate_of
 from unhans.effects.verdict import judge
+from unhans.report.text import verdict_grounds, verdict_missing, verdict_summary
 
 
 def case_of(change, n=40, label=1, spread=0.0, control=0.0, seed=0):
@@ -21,7 +22,7 @@ def case_of(change, n=40, label=1, spread=0.0, control=0.0, seed=0):
         return trial(name, before, np.log(np.stack([1 - p, p], axis=1)), 1, np.arange(n))
 
     added = tried("artifact", change + wobble), tried("mean colour", np.full(n, control))
-    return Case(label, "bee", proof=Proof(label, "bee", "a mark", added, (), judge(added, (), "bee"), (), ()))
+    return Case(label, "bee", proof=Proof(label, "bee", "a mark", added, (), judge(added), (), ()))
 
 
 def slow(p_values, rate):
@@ -47,21 +48,23 @@ def test_among_many_only_what_is_sure_enough_stays_proven():
     found = decide(family)
     expected = slow([each.proof.verdict.p_value for each in family], 0.05)
     assert {i for i, each in enumerate(found) if each.proven} == expected == {0, 32}
-    weak = found[31].proof.verdict
+    proof, weak = found[31].proof, found[31].proof.verdict
     assert (weak.name, weak.reason) == ("open", "multiplicity")
     assert weak.tests == 33
     assert weak.q_value > weak.rate == 0.05 > weak.p_value
-    assert weak.summary == (
+    assert verdict_summary(proof) == (
         "Open: alone its effect would be proven, but it is not sure enough among the 33 tests of this look."
     )
-    assert weak.grounds["Test"].startswith(f"p = {weak.p_value:.2g}; adjusted for the 33 tests of this look (Benjamini")
-    assert weak.missing.startswith("About ")
+    assert verdict_grounds(proof)["Test"].startswith(
+        f"p = {weak.p_value:.2g}; adjusted for the 33 tests of this look (Benjamini"
+    )
+    assert verdict_missing(proof).startswith("About ")
     assert [each.proof.verdict.name for each in found[1:31]] == [family[1].proof.verdict.name] * 30
 
 
 def test_the_samples_that_are_said_to_be_missing_are_enough():
-    weak = decide([WEAK, *[case_of(0.0)] * 30])[0].proof.verdict
-    needed = int(weak.missing.split()[1])
+    weak = decide([WEAK, *[case_of(0.0)] * 30])[0].proof
+    needed = int(verdict_missing(weak).split()[1])
     assert 40 < needed < 200
     assert decide([case_of(0.2, n=needed), *[case_of(0.0)] * 30])[0].proven
     assert not decide([case_of(0.2, n=needed - 10), *[case_of(0.0)] * 30])[0].proven
@@ -105,7 +108,7 @@ def test_a_later_look_takes_more():
     assert proven == sorted(proven, reverse=True)
     assert proven[0]
     assert not proven[-1]
-    assert "not sure enough for this look" in looks[-1].proof.verdict.summary
+    assert "not sure enough for this look" in verdict_summary(looks[-1].proof)
     assert all(each.proven for each in (decide([STRONG], look)[0] for look in (1, 10, 100)))
 
 

@@ -16,6 +16,7 @@ from unhans.effects.interventions.addition import PATCH
 from unhans.isolation import isolate
 from unhans.isolation.fixed import GAP
 from unhans.isolation.fixed.membership import settle
+from unhans.report.text import verdict_grounds
 
 EACH = 120
 SECOND = (slice(10, 14), slice(1, 5))
@@ -121,7 +122,9 @@ def test_an_artifact_on_nearly_all_samples_is_held_against_other_classes(share, 
     case = examined(made, [made[3]])[0]
     assert case.proven
     assert ("patch of the class" in [trial.name for trial in case.proof.added]) is lent
-    assert ("The patch of the class is left out: too few samples" in case.proof.verdict.controls) is not lent
+    assert (
+        "The patch of the class is left out: too few samples" in verdict_grounds(case.proof)["Controls"]
+    ) is not lent
     assert case.proof.added[0].effect.probability > 0.5
     assert case.isolated.kind == "fixed"
     np.testing.assert_array_equal(case.isolated.members, made[3])

@@ -21,6 +21,7 @@ from unhans.effects import prove, softmax
 from unhans.effects.comparisons import comparisons
 from unhans.effects.interventions import choose
 from unhans.effects.proof import prove_work
+from unhans.report.text import verdict_sentence, verdict_summary
 
 LAYERED = [fill for fill in FILLS if fill != "undo"]  # that is for artifacts of whole images
 
@@ -43,7 +44,7 @@ def area_weights(value):
 def test_a_network_that_reads_the_pattern_is_caught():
     proof = proof_of(bench_of(exact_weights(), IMAGES, bias=-2.0), truth=lambda index: CLEAN[index])
     assert proof.verdict.name == "proven"
-    assert "the network leans on it" in proof.verdict.sentence
+    assert "the network leans on it" in verdict_sentence(proof)
     assert (proof.label, proof.name, proof.artifact) == (TARGET, "bee", "a pattern")
     assert [trial.name for trial in proof.added] == [
         "artifact",
@@ -64,12 +65,12 @@ def test_a_network_that_ignores_the_artifact_is_not_used():
     weights[:, :, 10:] = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 6, SIDE))).float() * 0.2
     proof = proof_of(bench_of(weights, IMAGES), samples=150)
     assert proof.verdict.name == "not used"
-    assert "or more is excluded" in proof.verdict.sentence
+    assert "or more is excluded" in verdict_sentence(proof)
     assert proof.added[0].effect.probability == 0
     low, high = proof.added[0].effect.probability_interval
     assert -0.05 < low <= 0 <= high < 0.05
     few = proof_of(bench_of(weights, IMAGES), samples=20)  # they cannot exclude an effect on one sample in twenty
-    assert few.verdict.summary.startswith("Open: an effect of 0.05 or more is neither shown nor excluded")
+    assert verdict_summary(few).startswith("Open: an effect of 0.05 or more is neither shown nor excluded")
 
 
 def test_a_network_that_answers_to_any_brightness_there_is_open():
@@ -77,7 +78,7 @@ def test_a_network_that_answers_to_any_brightness_there_is_open():
     layer[:3, ROWS, COLUMNS] = 0.6 + 0.4 * pattern()  # bright: its mean colour does the same
     proof = proof_of(bench_of(area_weights(0.3), images_of() * 0.5, bias=-4.0), layer)
     assert proof.verdict.name == "open"
-    assert "its area in its mean colour" in proof.verdict.sentence
+    assert "its area in its mean colour" in verdict_sentence(proof)
     assert proof.added[0].effect.probability > 0.1
 
 
@@ -86,7 +87,7 @@ def test_an_artifact_that_another_class_answers_to_as_well_is_open():
     weights[3] = weights[TARGET] * 1.02
     proof = proof_of(bench_of(weights, IMAGES))
     assert proof.verdict.name == "open"
-    assert "its effect on 'dog', the class that gains most from it besides" in proof.verdict.sentence
+    assert "its effect on 'dog', the class that gains most from it besides" in verdict_sentence(proof)
 
 
 def test_the_true_removal_is_exact():
@@ -170,7 +171,7 @@ def test_fewer_samples_than_asked_are_all_used_and_counted():
     labels = np.where(np.isin(np.arange(200), [*others, *CLASS]), np.arange(200) % 4, -1)
     proof = proof_of(bench_of(exact_weights(), IMAGES, labels=labels), samples=500)
     assert proof.added[0].indices.tolist() == others
-    assert "Pasted on 12 samples" in proof.verdict.sentence
+    assert "Pasted on 12 samples" in verdict_sentence(proof)
     same = proof_of(bench_of(exact_weights(), IMAGES), samples=500, others=np.array([*others, CLASS[0]]))
     assert same.added[0].indices.tolist() == others
 
@@ -180,14 +181,14 @@ def test_without_affected_or_unaffected_samples_the_rest_is_measured():
     proof = proof_of(bench_of(exact_weights(), IMAGES), affected=none, unaffected=none)
     assert (proof.removed, proof.removal_examples) == ((), ())
     assert [trial.name for trial in proof.added] == ["artifact", "mean colour", "area averaged", "other classes"]
-    assert "Taken away" not in proof.verdict.sentence
+    assert "Taken away" not in verdict_sentence(proof)
 
 
 def test_samples_on_which_it_does_not_lie_are_left_out_of_removal():
     mask = pattern_layer()[3].numpy() > 0
     proof = proof_of(bench_of(exact_weights(), IMAGES), masks=lambda index: mask & (index in AFFECTED[:7]))
     assert proof.removed[0].indices.tolist() == AFFECTED[:7].tolist()
-    assert "Taken away from 7 affected samples" in proof.verdict.sentence
+    assert "Taken away from 7 affected samples" in verdict_sentence(proof)
     nowhere = proof_of(bench_of(exact_weights(), IMAGES), masks=lambda index: np.zeros((SIDE, SIDE), bool))
     assert nowhere.removed == ()
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unhans.effects import FEWEST, MINIMUM
+from unhans.effects import FEWEST, MINIMUM, Proof
 from unhans.effects.effect import trial
 from unhans.effects.verdict import judge
-from unhans.stats import change_said, signed
+from unhans.report.text import change_said, signed, verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
 
 
 def of(name, change, n=100, spread=0.02, start=0.1, indices=None, detail=""):
@@ -18,8 +18,25 @@ def of(name, change, n=100, spread=0.02, start=0.1, indices=None, detail=""):
     return trial(name, before, after, 1, np.arange(n) if indices is None else indices, detail=detail)
 
 
+class Found:
+    """A verdict, and what is said of it."""
+
+    def __init__(self, added, removed):
+        self.verdict = judge(added)
+        self.proof = Proof(1, "bee", "a mark", added, removed, self.verdict, (), ())
+        self.grounds = verdict_grounds(self.proof)
+        self.summary, self.missing = verdict_summary(self.proof), verdict_missing(self.proof)
+        self.sentence = verdict_sentence(self.proof)
+        self.effect, self.controls, self.removal = (
+            self.grounds.get(label, "") for label in ("Effect", "Controls", "Removal")
+        )
+
+    def __getattr__(self, name):
+        return getattr(self.verdict, name)
+
+
 def verdict(artifact, *controls, removed=()):
-    return judge((artifact, *controls), removed, "bee")
+    return Found((artifact, *controls), removed)
 
 
 def test_an_effect_above_all_controls_is_proven():
@@ -162,8 +179,8 @@ def test_the_difference_is_paired():
 
     artifact, control = shifted("artifact", 0.06), shifted("mean colour", 0.03)
     assert artifact.effect.probability_interval[0] < control.effect.probability_interval[1]
-    assert judge([artifact, control], (), "bee").name == "proven"
-    assert judge([control, artifact], (), "bee").name == "open"
+    assert judge([artifact, control]).name == "proven"
+    assert judge([control, artifact]).name == "open"
 
 
 @pytest.mark.parametrize("n", [1, 2, FEWEST - 1])

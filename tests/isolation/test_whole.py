@@ -17,6 +17,7 @@ from unhans.effects.interventions import check_fills
 from unhans.effects.interventions.transform_controls import as_strong_noise, controls_of, exchanged, opposite
 from unhans.isolation import NothingIsolatedError, detector_from, detector_record, isolate, isolate_all
 from unhans.isolation.whole import isolate_whole
+from unhans.report.text import verdict_grounds
 
 SIDE, N = 32, 80
 KNOTS, ZERO, ONE = torch.linspace(0, 1, 33), torch.zeros(3, 33), torch.ones(3, 33)
@@ -221,9 +222,9 @@ def test_a_cast_that_the_network_uses_is_proven_and_undone():
     undone, control = proof.removed
     assert (undone.name, control.name, control.detail) == ("undo", "elsewhere", "undo")
     assert undone.effect.probability < -0.2
-    assert "with its colour channels exchanged" in proof.verdict.controls
-    assert "patch of the class" not in proof.verdict.controls
-    assert "the opposite of undoing it" in proof.verdict.removal
+    assert "with its colour channels exchanged" in verdict_grounds(proof)["Controls"]
+    assert "patch of the class" not in verdict_grounds(proof)["Controls"]
+    assert "the opposite of undoing it" in verdict_grounds(proof)["Removal"]
     assert sum(done) > 0
 
 

@@ -1,11 +1,9 @@
 """Cases with real effects, for figures, tables and pages, without a network."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import torch
 
-from unhans.effects import Case, Proof, Share, Verdict
+from unhans.effects import Case, Portion, Proof, Quality, Share, Verdict
 from unhans.effects.effect import trial
 from unhans.effects.interventions import Example
 from unhans.isolation import Isolated
@@ -46,13 +44,7 @@ def proof_of(verdict="proven", removed=True, examples=2, label=1, **changes):
             trial_of("telea", -2.0, 20, lost=True),
             trial_of("elsewhere", 0.0, 20, lost=True, seed=4, detail="telea"),
         ),
-        "verdict": Verdict(
-            verdict,
-            f"The sentence of the verdict: {verdict} & <all>.",
-            "What the artifact <does>.",
-            "What the controls <do>.",
-            "What removal <does>." if removed else "",
-        ),
+        "verdict": Verdict(verdict, "neither shown nor excluded" if verdict == "open" else None, ("artifact",)),
         "examples": tuple(example_of(i, 2 * (i % 2)) for i in range(examples)),
         "removal_examples": tuple(example_of(i + 50, label, p=(0.98, 0.3)) for i in range(examples)),
     }
@@ -88,7 +80,7 @@ def suspicion_of(label=1, suspicious=True):
 
 
 SPREAD = (Share("train", N, 8, 8, 12, 4), Share("val", 50, None, 12, 46, 34))
-QUALITY = SimpleNamespace(sentence="Its layer draws 0.71 of the cluster's relevance there.")
+QUALITY = Quality(Portion(8, 0.71, (0.65, 0.77)), Portion(20, 0.1, (0.08, 0.12)), Portion(20, 0.6, (0.5, 0.7)), 0.9)
 
 
 def case_of(isolated="fixed", proof="proven", **changes):

@@ -9,14 +9,15 @@ from unhans.effects.artifact_test import Kind, examine, work
 from unhans.effects.bench import Bench, Change, Measurement, Read, check_label, drawn, evenly, measure
 from unhans.effects.case import STATES, Case, FeatureEffect, Share, leading, reason_of, state_of
 from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, Sample, examine_class
-from unhans.effects.comparisons import FEWEST, MINIMUM
+from unhans.effects.comparisons import ARTIFACT, FEWEST, MINIMUM, Comparison, comparisons, decisive
 from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
 from unhans.effects.false_discovery import decide
 from unhans.effects.proof import Proof, prove
 from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
-from unhans.effects.verdict import Verdict, rivals_of
+from unhans.effects.verdict import Rival, Verdict, leaning, rivals_of
 
 __all__ = [
+    "ARTIFACT",
     "CHOSEN_ON",
     "FEWEST",
     "MINIMUM",
@@ -27,6 +28,7 @@ __all__ = [
     "Candidate",
     "Case",
     "Change",
+    "Comparison",
     "Effect",
     "FeatureEffect",
     "Kind",
@@ -36,12 +38,15 @@ __all__ = [
     "Proof",
     "Quality",
     "Read",
+    "Rival",
     "Sample",
     "Share",
     "Trial",
     "Verdict",
     "check_label",
+    "comparisons",
     "decide",
+    "decisive",
     "drawn",
     "evenly",
     "examine",
@@ -49,6 +54,7 @@ __all__ = [
     "flip_effect",
     "gap",
     "leading",
+    "leaning",
     "measure",
     "portion",
     "portion_of",

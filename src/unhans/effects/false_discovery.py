@@ -8,10 +8,9 @@ from dataclasses import replace
 from scipy.stats import false_discovery_control
 
 from unhans.effects.case import Case
-from unhans.effects.comparisons import RATE, comparisons
+from unhans.effects.comparisons import RATE
 from unhans.effects.proof import Proof
 from unhans.effects.verdict import Verdict
-from unhans.effects.verdict_text import more_said, multiplicity_said, proven_said
 
 
 def rate_of(look: int | None, rate: float = RATE) -> float:
@@ -71,22 +70,6 @@ def _settled(proof: Proof, adjusted: float, tests: int, allowed: float) -> Proof
     """The proof with the verdict that holds among all tests."""
     verdict = replace(proof.verdict, q_value=float(adjusted), tests=tests, rate=allowed)
     if _alone(verdict):
-        verdict = _proven(verdict, proof.name) if adjusted <= allowed else _unsure(verdict, proof)
+        name, reason = ("proven", None) if adjusted <= allowed else ("open", "multiplicity")
+        verdict = replace(verdict, name=name, reason=reason)
     return replace(proof, verdict=verdict)
-
-
-def _proven(verdict: Verdict, name: str) -> Verdict:
-    return replace(verdict, name="proven", summary=proven_said(name), reason=None, missing="")
-
-
-def _unsure(verdict: Verdict, proof: Proof) -> Verdict:
-    """Open: the sentence, and how many samples would bring p to where q is what is allowed."""
-    hardest = max(comparisons(proof.added), key=lambda each: each.p_value)
-    needed = _p_value(verdict) * verdict.rate / verdict.q_value if verdict.q_value else verdict.rate
-    return replace(
-        verdict,
-        name="open",
-        summary=multiplicity_said(verdict.tests),
-        reason="multiplicity",
-        missing=more_said(hardest, needed, proof.added),
-    )

@@ -102,7 +102,7 @@ def prove(
     gone = _examples(bench, label, removed[0], -1, examples, ways.change(fills[0]), meter) if removed else ()
     meter.finish()
     name = bench.classes[label]
-    return Proof(label, name, description, added, removed, judge(added, removed, name), shown, gone)
+    return Proof(label, name, description, added, removed, judge(added), shown, gone)
 
 
 def prove_work(

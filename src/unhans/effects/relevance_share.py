@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from unhans.artifacts import Layered, check_part, covered_by, put_on
 from unhans.effects.bench import Bench
 from unhans.isolation import Isolated
-from unhans.stats import Interval, bootstrap, share_said
+from unhans.stats import Interval, bootstrap
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,6 @@ class Portion:
     n: int
     mean: float
     interval: Interval
-
-    def __str__(self) -> str:
-        return share_said(self.mean, self.interval)
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,6 @@ class Quality:
     before: Portion
     after: Portion
     correlation: float | None
-
-    @property
-    def sentence(self) -> str:
-        """The figures in plain words."""
-        text = (
-            f"inside the artifact lies {self.cluster} of the positive relevance in the {self.cluster.n} images that "
-            f"carry it; on {self.after.n} other images {self.before} before and {self.after} after the isolated layer "
-            f"is laid over them"
-        )
-        if self.correlation is not None:
-            text += f"; the mean relevance inside it correlates with the cluster's by {self.correlation:.2f}"
-        return f"{text[0].upper()}{text[1:]} (95 % intervals)."
 
 
 def reproduce(

@@ -11,14 +11,6 @@ from typing import Literal, NamedTuple
 
 from unhans.effects.comparisons import ARTIFACT, EQUAL, FEWEST, MINIMUM, RATE, Comparison, against, comparisons
 from unhans.effects.effect import Effect, Trial, gap, independent
-from unhans.effects.verdict_text import (
-    controls_said,
-    effect_said,
-    missing_said,
-    removal_said,
-    summary_said,
-    tested_said,
-)
 from unhans.stats import Interval
 
 Name = Literal["proven", "not used", "open"]
@@ -94,17 +86,13 @@ def _beside(own: Comparison, rivals: Sequence[Rival]) -> Ruling:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict's name, what it means in plain words, and its grounds with the numbers.
+    """What the trials of an artifact say by the rule: data, of which `unhans.report.text` makes sentences.
 
     Attributes:
         name: proven, not used, or open.
-        summary: the verdict in a sentence.
-        effect: of the artifact, in words.
-        controls, removal: the same of these; "" where they do not matter or are not there.
         reason: why it is open, else None.
         decided_by: what decided: "artifact" for its own effect, or the names of controls. Of a proven artifact, and of
             one among many, the comparison that was nearest to failing.
-        missing: what a decision would take, in words; "" where there is one.
         p_value: of "this artifact is not proven", the largest of its comparisons; None where nothing was compared.
         q_value: the same, adjusted for all tests of one look; 1 where the rule of the intervals fails.
         tests: in this look.
@@ -112,33 +100,15 @@ class Verdict:
     """
 
     name: Name
-    summary: str
-    effect: str = ""
-    controls: str = ""
-    removal: str = ""
     reason: Reason | None = None
     decided_by: tuple[str, ...] = ()
-    missing: str = ""
     p_value: float | None = None
     q_value: float | None = None
     tests: int = 1
     rate: float = RATE
 
-    @property
-    def grounds(self) -> dict[str, str]:
-        """The grounds that there are, by what they are about."""
-        every = {"Effect": self.effect, "Controls": self.controls, "Removal": self.removal}
-        if self.p_value is not None and self.q_value is not None:
-            every["Test"] = tested_said(self.p_value, self.q_value, self.tests, self.rate)
-        return {label: text for label, text in (every | {"Missing": self.missing}).items() if text}
 
-    @property
-    def sentence(self) -> str:
-        """Everything in one text."""
-        return " ".join([self.summary, *self.grounds.values()])
-
-
-def judge(added: Sequence[Trial], removed: Sequence[Trial], name: str) -> Verdict:
+def judge(added: Sequence[Trial]) -> Verdict:
     """Judge whether the network uses the artifact as a sign of the class, as if nothing else had been tested.
 
     With Δp the mean change of the class's probability and every interval of 95 %:
@@ -160,54 +130,31 @@ def judge(added: Sequence[Trial], removed: Sequence[Trial], name: str) -> Verdic
 
     Args:
         added: the artifact's trial on samples of other classes, then its controls.
-        removed: the trials of the fills on affected samples, then the control; may be empty.
-        name: of the class.
     """
-    effect, rivals, compared = added[0].effect, rivals_of(added), comparisons(added)
-    ruling = ruled(effect, compared[0], rivals)
-    shown = effect.n >= FEWEST and effect.probability_interval[0] >= MINIMUM
+    compared = comparisons(added)
+    ruling = ruled(added[0].effect, compared[0], rivals_of(added))
     p_value = max(each.p_value for each in compared)
-    return Verdict(
-        ruling.name,
-        summary_said(ruling, effect, rivals, name),
-        effect_said(effect, name) + f" {_excluded(effect)}" * (ruling.name == "not used"),
-        controls_said(rivals) if shown else "",
-        _removal(removed, name),
-        ruling.reason,
-        ruling.decided_by,
-        missing_said(ruling, added),
-        p_value,
-        p_value if ruling.name == "proven" else 1.0,
-    )
+    return Verdict(*ruling, p_value=p_value, q_value=p_value if ruling.name == "proven" else 1.0)
 
 
-def _excluded(effect: Effect) -> str:
-    low, high = effect.probability_interval
-    if high < 0:
-        return "It makes the class less probable."
-    direction = "It raises the probability, but an" if low > 0 else "An"
-    return f"{direction} effect of {MINIMUM} or more is excluded."
+Leaning = Literal["too few samples", "much", "a little", "hardly recognised", "not needed", "open"]
 
 
-def _removal(removed: Sequence[Trial], name: str) -> str:
-    """Say what removal does, if there was any."""
+def leaning(removed: Sequence[Trial]) -> Leaning | None:
+    """Grade what taking the artifact away does beside the same done elsewhere; None where it was not taken away.
+
+    removed: the trials of the fills on affected samples, the first decides, and the control at the end.
+    """
     if not removed:
-        return ""
-    fill, control = removed[0], removed[-1]
-    _, interval = gap(control, fill)
-    return removal_said(fill.effect, fill.name, control.effect, name, _grade(fill.effect, interval))
-
-
-def _grade(effect: Effect, interval: Interval) -> str:
+        return None
+    effect, (_, (least, _)) = removed[0].effect, gap(removed[-1], removed[0])
     low, high = effect.probability_interval
     if effect.n < FEWEST:
-        return "too few samples to say whether the network leans on it"
-    if high < -MINIMUM and interval[0] > 0:
-        return "the network leans on it"
-    if interval[0] > 0 and high < 0:
-        return "the network leans on it a little, more than on as large an area elsewhere"
+        return "too few samples"
+    if high < -MINIMUM and least > 0:
+        return "much"
+    if least > 0 and high < 0:
+        return "a little"
     if 2 * effect.predicted < effect.n:
-        return f"only {effect.predicted} of them were recognised before, so little could be lost"
-    if low > -MINIMUM:
-        return "the network has back-up strategies and recognises the class without it"
-    return "whether the network leans on it more than on any area of its size stays open"
+        return "hardly recognised"
+    return "not needed" if low > -MINIMUM else "open"

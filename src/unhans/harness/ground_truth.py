@@ -13,7 +13,7 @@ from unhans.effects import Bench, Case, Effect, flip_effect, measure
 from unhans.effects.interventions import pasted
 from unhans.harness.network_bench import Planted
 from unhans.isolation import Isolated
-from unhans.stats import change_said, samples_said
+from unhans.report.text import change_said, samples_said
 
 
 @dataclass(frozen=True)

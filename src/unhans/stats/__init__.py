@@ -6,7 +6,6 @@ decided in `unhans.effects`.
 """
 
 from unhans.stats.intervals import Interval, bootstrap, bootstraps, paired, samples_below, wilson, with_unseen
-from unhans.stats.numerals import change_said, samples_said, share_said, signed
 from unhans.stats.roc import Area, area_of
 from unhans.stats.seeds import Estimate, Rate, difference, estimate, over_seeds, share
 from unhans.stats.significance import p_value, samples_to_show
@@ -19,18 +18,14 @@ __all__ = [
     "area_of",
     "bootstrap",
     "bootstraps",
-    "change_said",
     "difference",
     "estimate",
     "over_seeds",
     "p_value",
     "paired",
     "samples_below",
-    "samples_said",
     "samples_to_show",
     "share",
-    "share_said",
-    "signed",
     "wilson",
     "with_unseen",
 ]

@@ -117,7 +117,7 @@ def _trial(**plain: Any) -> Trial:
     return Trial(**plain | arrays | {"effect": _effect(plain["effect"]), "donors": donors})
 
 
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)

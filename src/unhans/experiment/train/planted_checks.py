@@ -11,7 +11,7 @@ from unhans.data import ImageData, carriers_of
 from unhans.effects import evenly
 from unhans.harness import Known, bench_of, pasted_effect
 from unhans.models import Classifier
-from unhans.stats import share_said
+from unhans.report.text import share_said
 
 BATCH = 64
 MOST = 500  # images of other classes that the artifact is pasted on

@@ -32,7 +32,7 @@ from unhans.report.figures.canvas import (
     write,
 )
 from unhans.report.figures.transform_figure import transform_pictures
-from unhans.report.text import shorten
+from unhans.report.text import quality_sentence, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +136,7 @@ def layer_figure(
     down = len(rows) * (side + CAPTION)
     if found:
         down += 1.75 * CAPTION + -(-len(found) // ACROSS) * (GAP + _height(images)) - GAP
-    quality = getattr(case.quality, "sentence", "")
+    quality = "" if case.quality is None else quality_sentence(case.quality)
     note = summed(heatmaps[:1]) if found and heatmaps is not None else ""
     title = f"The artifact of class '{shorten(case.name, int(WIDTH * TILE * TEXT_INCH / 2.6))}'"
     look = Look(cmap=cmap)

@@ -18,7 +18,7 @@ from unhans.effects import MINIMUM
 from unhans.repair import FAR, Act, Followed
 from unhans.report.figures.canvas import ALARM, BLUE, INK, QUIET, REST, TEXT, page, wrapped
 from unhans.report.tables import CONTROLS, EffectGroup, EffectLine, axis_of, effect_groups
-from unhans.report.text import PROBABILITY, SHARE, Measure, shorten
+from unhans.report.text import PROBABILITY, SHARE, Measure, shorten, verdict_summary
 from unhans.store import file_stem, write_figure
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def effect_figure(proof: Proof) -> Figure:
     A dashed line is what the lower end of an interval must reach for the verdict "proven".
     """
     groups = effect_groups(proof)
-    sentence = wrapped(proof.verdict.summary, SENTENCE)
+    sentence = wrapped(verdict_summary(proof), SENTENCE)
     head = 0.7 + 0.15 * sentence.count("\n")
     rows = sum(len(group.lines) for group in groups)
     height = head + TITLE * len(groups) + ROW * rows + 0.95

@@ -18,8 +18,8 @@ import numpy as np
 from unhans.repair import BEFORE, OutcomeLike, Summary, by_method, name_of, short_name, summaries
 from unhans.report.figures.canvas import ALARM, BLUE, INK, QUIET, REST, TEXT, page, wrapped
 from unhans.report.figures.effect_figure import TICKS
-from unhans.report.text import UNKNOWN, basis, percent, shorten
-from unhans.stats import Interval, estimate, over_seeds, signed
+from unhans.report.text import UNKNOWN, basis, percent, shorten, signed
+from unhans.stats import Interval, estimate, over_seeds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from unhans.repair import BEFORE, Summary
 from unhans.report.figures import pen_of
 from unhans.report.html.chart import key_mark
 from unhans.report.html.repair_charts import kind
-from unhans.report.text import UNKNOWN, group_said, percent, percent_range, reduced_said
-from unhans.stats import Estimate, signed
+from unhans.report.text import UNKNOWN, group_said, percent, percent_range, reduced_said, signed
+from unhans.stats import Estimate
 
 
 class Column(NamedTuple):

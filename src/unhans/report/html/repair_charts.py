@@ -8,8 +8,7 @@ from html import escape
 from unhans.repair import BEFORE, METHOD_NAMES, OutcomeLike, Summary, by_method, name_of
 from unhans.report.figures import FIELDS, Curve, curves_basis, curves_of, pen_of
 from unhans.report.html.chart import Frame, Scale, band, key_mark, line, mark, point
-from unhans.report.text import percent
-from unhans.stats import signed
+from unhans.report.text import percent, signed
 
 LARGE, SMALL = Frame(600, 360), Frame(360, 250)
 

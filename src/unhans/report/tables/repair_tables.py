@@ -30,8 +30,9 @@ from unhans.report.text import (
     points,
     reduced_said,
     repair_sentences,
+    signed,
 )
-from unhans.stats import Estimate, difference, signed
+from unhans.stats import Estimate, difference
 from unhans.store import write_csv
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from unhans.artifacts import WAYS, Orientation, Way
 from unhans.effects.interventions import Change, Group, SquaringEffect
-from unhans.stats import signed
+from unhans.report.text import signed
 from unhans.store import write_csv
 
 SQUARING_COLUMNS = (

@@ -9,6 +9,7 @@ from unhans.report.text.case_text import (
     headline,
     listed,
     missing_of,
+    quality_sentence,
     spread_sentences,
     trouble_said,
 )
@@ -26,6 +27,7 @@ from unhans.report.text.number_format import (
     points,
     shorten,
 )
+from unhans.report.text.numerals import samples_said, share_said, signed
 from unhans.report.text.ranking_text import class_sentence, ranking_sentences
 from unhans.report.text.repair_text import (
     UNNAMED,
@@ -36,6 +38,7 @@ from unhans.report.text.repair_text import (
     reduced_said,
     repair_sentences,
 )
+from unhans.report.text.verdict_text import verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
 
 __all__ = [
     "LOGIT",
@@ -64,10 +67,18 @@ __all__ = [
     "percent_range",
     "plain",
     "points",
+    "quality_sentence",
     "ranking_sentences",
     "reduced_said",
     "repair_sentences",
+    "samples_said",
+    "share_said",
     "shorten",
+    "signed",
     "spread_sentences",
     "trouble_said",
+    "verdict_grounds",
+    "verdict_missing",
+    "verdict_sentence",
+    "verdict_summary",
 ]

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from unhans.effects import OTHER, WHOLE, reason_of, state_of
 from unhans.report.text.number_format import PROBABILITY, SHARE
+from unhans.report.text.numerals import share_said
+from unhans.report.text.verdict_text import verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
 from unhans.stats import wilson
 
 if TYPE_CHECKING:
-    from unhans.effects import Case, FeatureEffect, Proof, Share, Trial
+    from unhans.effects import Case, FeatureEffect, Proof, Quality, Share, Trial
 
 
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
@@ -44,7 +46,7 @@ def listed(names: Sequence[str], most: int) -> str:
 def missing_of(case: Case) -> str:
     """Say what a decision about an open case would take; "" where it is not open."""
     if case.proof is not None:
-        return case.proof.verdict.missing
+        return verdict_missing(case.proof)
     return NO_LAYER if reason_of(case) is not None else ""
 
 
@@ -59,7 +61,7 @@ def case_grounds(case: Case) -> dict[str, str]:
         tested = "" if case.features is None else _in_features(case.features, case.name)
         said = {"Verdict": _verdict(case), "Effect": tested, "Reason": trouble_said(case), "Missing": missing_of(case)}
     else:
-        said = {"Verdict": case.proof.verdict.summary, **case.proof.verdict.grounds}
+        said = {"Verdict": verdict_summary(case.proof), **verdict_grounds(case.proof)}
     return said | {"Spread": " ".join(spread_sentences(case)), "Not tested": case.left}
 
 
@@ -83,6 +85,21 @@ def trouble_said(case: Case) -> str:
     return text and f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
+def quality_sentence(quality: Quality) -> str:
+    """Say how well an isolated layer, laid over other images, draws the relevance that the cluster has there."""
+    cluster, before, after = (
+        share_said(one.mean, one.interval) for one in (quality.cluster, quality.before, quality.after)
+    )
+    carriers, others = quality.cluster.n, quality.after.n
+    text = (
+        f"Inside the artifact lies {cluster} of the positive relevance in the {carriers} images that carry it; on "
+        f"{others} other images {before} before and {after} after the isolated layer is laid over them"
+    )
+    if quality.correlation is not None:
+        text += f"; the mean relevance inside it correlates with the cluster's by {quality.correlation:.2f}"
+    return f"{text} (95 % intervals)."
+
+
 def spread_sentences(case: Case) -> list[str]:
     """Say for every split how many samples of the class carry the artifact, and how well it does without them."""
     return [_spread(share) for share in case.spread if share.n]
@@ -103,7 +120,7 @@ def _layer(case: Case) -> str:
     if case.isolated is None:
         given = case.proof.artifact.rstrip(".") if case.proof else ""
         return f"The artifact was given: {given}." if case.proof else f"Nothing could be isolated. {trouble_said(case)}"
-    quality = getattr(case.quality, "sentence", "")
+    quality = "" if case.quality is None else quality_sentence(case.quality)
     return f"{case.isolated.sentence} {quality}".strip()
 
 
@@ -154,7 +171,7 @@ def _removal(proof: Proof) -> str:
 
 def _verdict(case: Case) -> str:
     if case.proof is not None:
-        return case.proof.verdict.sentence
+        return verdict_sentence(case.proof)
     if case.features is not None:
         return SHOWN if case.features.shown else NOT_SHOWN
     if state_of(case) == "not tested":

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unhans.stats import Interval, signed
+from unhans.report.text.numerals import signed
+from unhans.stats import Interval
 
 if TYPE_CHECKING:
     from unhans.effects import Effect

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from unhans.repair import Summary
 from unhans.report.text.number_format import percent, percent_range, points
-from unhans.stats import Estimate, samples_said, signed
+from unhans.report.text.numerals import samples_said, signed
+from unhans.stats import Estimate
 
 if TYPE_CHECKING:
     from unhans.repair import Assessment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from unhans.stats.intervals import Interval
+from unhans.stats import Interval
 
 
 def signed(value: float, digits: int) -> str:

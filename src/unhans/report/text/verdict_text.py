@@ -1,19 +1,15 @@
-"""The grounds of a verdict in plain words, with the numbers.
-
-A ruling in plain words: what it means, which test it rests on, and what a decision would take.
-"""
+"""A verdict in sentences: what it means, on what grounds, and what a decision would take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unhans.effects.comparisons import ARTIFACT, FEWEST, MINIMUM, Comparison, decisive
-from unhans.effects.effect import OTHER, Effect, Trial
-from unhans.stats import change_said, samples_said, share_said
+from unhans.effects import ARTIFACT, FEWEST, MINIMUM, OTHER, comparisons, decisive, leaning, rivals_of
+from unhans.report.text.numerals import change_said, samples_said, share_said
 
 if TYPE_CHECKING:
-    from unhans.effects.verdict import Rival, Ruling
+    from unhans.effects import Comparison, Effect, Proof, Rival, Trial, Verdict
 
 
 COLOURS = {
@@ -27,6 +23,57 @@ COLOURS = {
 _OF_WHOLE_IMAGES = "opposite change"  # a control of transforms alone
 _ELSEWHERE = {"undo": "the opposite of undoing it"}  # what a removal is held against, by its fill
 PATCH = "patch of the class"
+
+
+GRADES = {
+    "too few samples": "too few samples to say whether the network leans on it",
+    "much": "the network leans on it",
+    "a little": "the network leans on it a little, more than on as large an area elsewhere",
+    "hardly recognised": "only {} of them were recognised before, so little could be lost",
+    "not needed": "the network has back-up strategies and recognises the class without it",
+    "open": "whether the network leans on it more than on any area of its size stays open",
+}
+
+
+def verdict_summary(proof: Proof) -> str:
+    """Say a verdict in one sentence."""
+    verdict = proof.verdict
+    if verdict.reason == "multiplicity":
+        among = "for this look" if verdict.tests == 1 else f"among the {verdict.tests} tests of this look"
+        return f"Open: alone its effect would be proven, but it is not sure enough {among}."
+    return summary_said(verdict, proof.added[0].effect, rivals_of(proof.added), proof.name)
+
+
+def verdict_missing(proof: Proof) -> str:
+    """Say what a decision would take; "" where there is one."""
+    verdict = proof.verdict
+    if verdict.reason != "multiplicity":
+        return missing_said(verdict, proof.added)
+    hardest = max(comparisons(proof.added), key=lambda each: each.p_value)
+    p_value = 1.0 if verdict.p_value is None else verdict.p_value
+    return more_said(
+        hardest, p_value * verdict.rate / verdict.q_value if verdict.q_value else verdict.rate, proof.added
+    )
+
+
+def verdict_grounds(proof: Proof) -> dict[str, str]:
+    """Return the grounds that there are, each in one text, by what they are about."""
+    verdict, effect = proof.verdict, proof.added[0].effect
+    shown = effect.n >= FEWEST and effect.probability_interval[0] >= MINIMUM
+    tested = verdict.p_value is not None and verdict.q_value is not None
+    every = {
+        "Effect": effect_said(effect, proof.name) + f" {_excluded(effect)}" * (verdict.name == "not used"),
+        "Controls": controls_said(rivals_of(proof.added)) if shown else "",
+        "Removal": _removal(proof.removed, proof.name),
+        "Test": tested_said(verdict.p_value, verdict.q_value, verdict.tests, verdict.rate) if tested else "",
+        "Missing": verdict_missing(proof),
+    }
+    return {label: text for label, text in every.items() if text}
+
+
+def verdict_sentence(proof: Proof) -> str:
+    """Say a verdict and all its grounds in one text."""
+    return " ".join([verdict_summary(proof), *verdict_grounds(proof).values()])
 
 
 def effect_said(effect: Effect, name: str) -> str:
@@ -108,13 +155,7 @@ def proven_said(name: str) -> str:
     return f"Proven: the network uses the artifact as a sign of {name!r}."
 
 
-def multiplicity_said(tests: int) -> str:
-    """Say that an effect is not sure enough among many."""
-    among = "for this look" if tests == 1 else f"among the {tests} tests of this look"
-    return f"Open: alone its effect would be proven, but it is not sure enough {among}."
-
-
-def summary_said(ruling: Ruling, effect: Effect, rivals: Sequence[Rival], name: str) -> str:
+def summary_said(ruling: Verdict, effect: Effect, rivals: Sequence[Rival], name: str) -> str:
     """Say what a ruling means."""
     if ruling.name == "proven":
         return proven_said(name)
@@ -131,7 +172,7 @@ def summary_said(ruling: Ruling, effect: Effect, rivals: Sequence[Rival], name: 
     return f"Open: {said[str(ruling.reason)]}"
 
 
-def missing_said(ruling: Ruling, added: Sequence[Trial]) -> str:
+def missing_said(ruling: Verdict, added: Sequence[Trial]) -> str:
     """Say what a decision would take; "" where there is one."""
     if ruling.name != "open":
         return ""
@@ -210,3 +251,20 @@ def _rounded(n: int) -> int:
 
 def _written(p_value: float) -> str:
     return f"= {p_value:.2g}" if p_value >= _LEAST else f"< {_LEAST:.0g}"
+
+
+def _excluded(effect: Effect) -> str:
+    low, high = effect.probability_interval
+    if high < 0:
+        return "It makes the class less probable."
+    direction = "It raises the probability, but an" if low > 0 else "An"
+    return f"{direction} effect of {MINIMUM} or more is excluded."
+
+
+def _removal(removed: Sequence[Trial], name: str) -> str:
+    """Say what removal does, if there was any."""
+    if not removed:
+        return ""
+    fill, control = removed[0], removed[-1]
+    grade = GRADES[str(leaning(removed))].format(fill.effect.predicted)
+    return removal_said(fill.effect, fill.name, control.effect, name, grade)
