@@ -8,6 +8,7 @@ import torch
 
 from unhans.artifacts import WAYS, EdgePadding, Squaring, orientation, rgb, window
 from unhans.effects.interventions import Squared, squaring_effect
+from unhans.report.text import squaring_sentence
 
 SIZE = 12
 SHAPES = [(8, 12), (12, 8), (5, 12), (12, 1), (3, 12), (12, 11), (12, 12)]
@@ -192,24 +193,26 @@ def test_changes_are_mean_differences_to_copied_borders():
 def test_copies_are_expected_where_mirroring_and_cropping_both_lower_the_class_on_others(fall, expected):
     effect = squaring_effect(squared(fall=fall), 0, "cat")
     assert effect.expected == (("landscape",) if expected else ())
-    assert effect.sentence.startswith("The network expects copied borders for class 'cat'" if expected else "No sign")
+    assert squaring_sentence(effect).startswith(
+        "The network expects copied borders for class 'cat'" if expected else "No sign"
+    )
 
 
 def test_the_sentence_has_the_numbers():
     effect = squaring_effect(squared(fall=(3, 3, 3, 3, -3)), 0, "cat")
     fall = -effect.change("others", "landscape", "mirror").effect.probability
-    assert "on 200 landscape images of other classes, copying raises its probability by " in effect.sentence
-    assert f"by {fall:.2f} [" in effect.sentence
-    assert "On its own 200 landscape images the other ways change it by" in effect.sentence
-    assert "Above copying it is raised on other classes: the chosen colour (landscape) by" in effect.sentence
-    lowered = squaring_effect(squared(fall=(3, 3, 3, 2, 2)), 0, "cat").sentence
+    assert "on 200 landscape images of other classes, copying raises its probability by " in squaring_sentence(effect)
+    assert f"by {fall:.2f} [" in squaring_sentence(effect)
+    assert "On its own 200 landscape images the other ways change it by" in squaring_sentence(effect)
+    assert "Above copying it is raised on other classes: the chosen colour (landscape) by" in squaring_sentence(effect)
+    lowered = squaring_sentence(squaring_effect(squared(fall=(3, 3, 3, 2, 2)), 0, "cat"))
     assert "every other way lowers it, by" in lowered
 
 
 def test_few_images_decide_nothing():
     effect = squaring_effect(squared(n=12, fall=(9, 9, 9, 9, 9)), 0, "cat")
     assert effect.expected == ()
-    assert "on 6 landscape images of other classes (fewer than 10 decide nothing)" in effect.sentence
+    assert "on 6 landscape images of other classes (fewer than 10 decide nothing)" in squaring_sentence(effect)
 
 
 @pytest.mark.parametrize(("label", "whose"), [(2, "class 'cat'"), (0, "classes other than 'cat'")])

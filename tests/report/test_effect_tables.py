@@ -256,8 +256,9 @@ def test_four_sentences_lead_from_the_suspicion_to_the_verdict():
     suspicion, layer, effect, verdict = case_sentences(case)
     assert suspicion.startswith(f"Class {CLASSES[1]} stands out (score ")
     assert layer == (
-        "A layer at a fixed place. Inside the artifact lies 71 % [65, 77] of the positive relevance in the 8 images that "
-        "carry it; on 20 other images 10 % [8, 12] before and 60 % [50, 70] after the isolated layer is laid over them; "
+        "A layer at a fixed place. Inside the artifact lies 71 % [65, 77] of the positive relevance in the 8 images "
+        "that carry it; on 20 other images 10 % [8, 12] before and 60 % [50, 70] after the isolated layer is laid over "
+        "them; "
         "the mean relevance inside it correlates with the cluster's by 0.90 (95 % intervals)."
     )
     artifact = case.proof.added[0].effect

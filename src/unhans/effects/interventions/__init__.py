@@ -11,6 +11,7 @@ from unhans.effects.interventions.squaring_effect import (
     Group,
     Squared,
     SquaringEffect,
+    changes_of,
     squaring_effect,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "Subtraction",
     "Truth",
     "add",
+    "changes_of",
     "check_fills",
     "choose",
     "examples_of",

@@ -23,6 +23,7 @@ from unhans.report import progress
 from unhans.report.figures import Squares, squaring_figure, squaring_sheet
 from unhans.report.loggers import finish, log_once
 from unhans.report.tables import SQUARING_COLUMNS, squaring_rows, squaring_table, write_squarings
+from unhans.report.text import squaring_sentence
 from unhans.store import file_stem, write_figure
 
 
@@ -157,7 +158,7 @@ def _tell(effects: Sequence[SquaringEffect]) -> None:
     for effect in expecting[:PRINTED] or effects[:1]:
         CONSOLE.print(squaring_table(effect))
     for effect in expecting[PRINTED:]:
-        CONSOLE.print(escape(effect.sentence))
+        CONSOLE.print(escape(squaring_sentence(effect)))
     rest = len(effects) - max(1, len(expecting))
     if rest:
         also = "For the other class" if rest == 1 else f"For each of the other {rest} classes"

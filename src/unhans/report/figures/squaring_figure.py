@@ -30,7 +30,7 @@ from unhans.report.figures.canvas import (
     write,
 )
 from unhans.report.tables import NAMES
-from unhans.report.text import shorten
+from unhans.report.text import shorten, squaring_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ class Squares(NamedTuple):
 
 def squaring_figure(effect: SquaringEffect, subtitle: str = "") -> Figure:
     """Draw the mean change of a class's output for each way and orientation, on its own images and on others'."""
-    said = wrapped(effect.sentence, 155) + (f"\n{wrapped(subtitle, 155)}" if subtitle else "")
+    said = wrapped(squaring_sentence(effect), 155) + (f"\n{wrapped(subtitle, 155)}" if subtitle else "")
     head = HEAD + 0.14 * said.count("\n")
     height = head + 2 * PANEL + APART + FOOT
     figure = page(WIDTH, height)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from unhans.artifacts import WAYS, Orientation, Way
 from unhans.effects.interventions import Change, Group, SquaringEffect
-from unhans.report.text import signed
+from unhans.report.text import signed, squaring_sentence
 from unhans.store import write_csv
 
 SQUARING_COLUMNS = (
@@ -41,7 +41,7 @@ def squaring_table(effect: SquaringEffect) -> Table:
     """Make a table of one class for a terminal of 80 columns: the change of its probability against copied borders."""
     table = Table(title=escape(f"Class {effect.name}: change of its probability against copied borders"), box=SIMPLE)
     table.title_justify, table.pad_edge = "left", False
-    table.caption = escape(f"↕ padded above and below, ↔ at the sides; 95 % intervals.\n{effect.sentence}")
+    table.caption = escape(f"↕ padded above and below, ↔ at the sides; 95 % intervals.\n{squaring_sentence(effect)}")
     table.caption_justify, table.caption_style = "left", ""
     table.add_column("", no_wrap=True)
     columns = [key for key in SHORT if effect.change(*key, WAYS[1])]

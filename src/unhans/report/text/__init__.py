@@ -38,6 +38,7 @@ from unhans.report.text.repair_text import (
     reduced_said,
     repair_sentences,
 )
+from unhans.report.text.squaring_text import squaring_sentence
 from unhans.report.text.verdict_text import verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "shorten",
     "signed",
     "spread_sentences",
+    "squaring_sentence",
     "trouble_said",
     "verdict_grounds",
     "verdict_missing",
