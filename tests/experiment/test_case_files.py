@@ -27,7 +27,7 @@ from unhans.experiment.effect.effect_test import MOST, Clustered, drawn_rows
 from unhans.experiment.survey import Finding
 from unhans.experiment.survey.class_finding import load_finding, save_finding
 from unhans.harness import known, planted_in
-from unhans.report.text import verdict_grounds
+from unhans.report.text import truth_sentence, verdict_grounds
 from unhans.store.virelay import class_files
 
 KEY = {"model": "weights", "spray": {"n_neighbors": 10}, "effect": {"samples": 30}}
@@ -71,7 +71,7 @@ def test_a_saved_case_is_read_again(saved, tested):
     assert verdict_grounds(read.case.proof) == verdict_grounds(case.proof)
     assert (read.case.suspicion, read.case.spread, read.case.quality) == (case.suspicion, case.spread, case.quality)
     assert read.truth == truth
-    assert read.truth.sentence == truth.sentence
+    assert truth_sentence(read.truth) == truth_sentence(truth)
     assert (read.pictures, read.section) == (written.pictures, written.section)
     assert read.case.proven
     np.testing.assert_array_equal(read.case.isolated.members, case.isolated.members)

@@ -12,9 +12,10 @@ import torch
 from experiment_cases import CLASSES, LABEL, LISTED, SIDE, bench, dataset, isolated, measured, troubled
 
 from unhans.artifacts import covered
-from unhans.effects import Case, softmax
-from unhans.harness import Known, known, pasted_effect, planted_in, with_truth
+from unhans.effects import Case, Known, softmax
+from unhans.harness import known, pasted_effect, planted_in, with_truth
 from unhans.harness.ground_truth import overlap
+from unhans.report.text import truth_sentence
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,11 @@ def test_what_was_found_is_counted(images, truth):
     assert (truth.carriers, truth.found, truth.right) == (carriers, carriers - 1, carriers - 1)
     assert truth.iou == pytest.approx(1)
     assert truth.within
-    assert f"was found in {carriers - 1} samples, {carriers - 1} of the {carriers} with the artifact" in truth.sentence
-    assert "IoU of 1.00" in truth.sentence
-    assert "lies inside this interval" in truth.sentence
+    assert f"was found in {carriers - 1} samples, {carriers - 1} of the {carriers} with the artifact" in truth_sentence(
+        truth
+    )
+    assert "IoU of 1.00" in truth_sentence(truth)
+    assert "lies inside this interval" in truth_sentence(truth)
 
 
 def test_the_planted_artifact_is_measured_on_the_same_samples(images, truth):
@@ -56,7 +59,7 @@ def test_an_effect_outside_the_interval_is_said(images):
     case = replace(case, proof=replace(case.proof, added=(weak, *case.proof.added[1:])))
     found = known(bench(images), case, planted_in(images), LISTED)
     assert found.within is False
-    assert "lies outside this interval" in found.sentence
+    assert "lies outside this interval" in truth_sentence(found)
 
 
 def test_nothing_is_known_of_another_class_and_without_a_layer(images):
@@ -70,7 +73,7 @@ def test_without_a_proof_only_the_place_is_compared(images):
     case = Case(LABEL, CLASSES[LABEL], isolated=isolated(images))
     found = known(bench(images), case, planted_in(images), LISTED)
     assert (found.effect, found.within) == (None, None)
-    assert "itself changes" not in found.sentence
+    assert "itself changes" not in truth_sentence(found)
 
 
 def test_where_no_sample_carries_both_there_is_no_overlap_to_speak_of(images):
@@ -79,8 +82,8 @@ def test_where_no_sample_carries_both_there_is_no_overlap_to_speak_of(images):
     found = known(bench(images), Case(LABEL, "bee", isolated=wrong), planted_in(images), LISTED)
     assert found.right == 0
     assert math.isnan(found.iou)
-    assert "IoU" not in found.sentence
-    assert "nan" not in found.sentence
+    assert "IoU" not in truth_sentence(found)
+    assert "nan" not in truth_sentence(found)
 
 
 def test_the_overlap_is_that_of_the_pixels(images):

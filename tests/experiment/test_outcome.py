@@ -20,6 +20,7 @@ from unhans.harness import known, planted_in
 from unhans.report.loggers import finish
 from unhans.report.tables import effect_rows, states_part
 from unhans.report.tables.class_states import LEFT_OUT
+from unhans.report.text import truth_sentence
 from unhans.store.virelay import class_files
 
 KEY = {"model": "weights"}
@@ -104,10 +105,10 @@ def test_tables_numbers_and_sentences_are_written_and_printed(done, tmp_path, ca
     assert len(rows) == len(effect_rows([one.case for one in done]))
     assert [row["verdict"] for row in rows if row["verdict"]] == ["proven", "open"]
     first, second = json.loads((tmp_path / "effects.json").read_text(encoding="utf-8"))
-    assert first["planted"]["sentence"] == done[0].truth.sentence
+    assert first["planted"]["sentence"] == truth_sentence(done[0].truth)
     assert second["planted"] is None
     printed = " ".join(capsys.readouterr().out.split())
-    assert " ".join(done[0].truth.sentence.split()) in " ".join(printed.split())
+    assert " ".join(truth_sentence(done[0].truth).split()) in " ".join(printed.split())
     assert "There are 30 samples of other classes for '<b>bee</b>', fewer than the 500 asked for" in printed
 
 

@@ -12,6 +12,7 @@ from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, 
 from unhans.effects.comparisons import ARTIFACT, FEWEST, MINIMUM, Comparison, comparisons, decisive
 from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
 from unhans.effects.false_discovery import decide
+from unhans.effects.planted_truth import Known
 from unhans.effects.proof import Proof, prove
 from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
 from unhans.effects.verdict import Rival, Verdict, leaning, rivals_of
@@ -32,6 +33,7 @@ __all__ = [
     "Effect",
     "FeatureEffect",
     "Kind",
+    "Known",
     "Measurement",
     "Plan",
     "Portion",

@@ -8,7 +8,7 @@ from unhans.harness.affected_class import Affected, by_isolated, by_picture, by_
 from unhans.harness.carriers import Wanted
 from unhans.harness.class_record import ClassRecord
 from unhans.harness.concept_samples import ConceptData, Indices
-from unhans.harness.ground_truth import Known, known, pasted_effect, with_more, with_truth
+from unhans.harness.ground_truth import known, pasted_effect, with_more, with_truth
 from unhans.harness.monitoring import (
     COLUMNS,
     Masks,
@@ -39,7 +39,6 @@ __all__ = [
     "ClassRecord",
     "ConceptData",
     "Indices",
-    "Known",
     "Masks",
     "Measured",
     "OthersFailedError",

@@ -23,8 +23,8 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 from unhans.artifacts.transforms import Transform, transform_from, transform_record
-from unhans.effects import Case, Effect, FeatureEffect, Portion, Proof, Quality, Sample, Share, Trial, Verdict
-from unhans.harness import Known, with_truth
+from unhans.effects import Case, Effect, FeatureEffect, Known, Portion, Proof, Quality, Sample, Share, Trial, Verdict
+from unhans.harness import with_truth
 from unhans.isolation import Detector, Isolated, detector_from, detector_record
 from unhans.report.files import redraw_effect, write_case
 from unhans.report.html import proof_part, with_verdict

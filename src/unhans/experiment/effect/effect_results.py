@@ -31,7 +31,7 @@ from unhans.report.tables import (
     write_effects,
     write_states,
 )
-from unhans.report.text import plain
+from unhans.report.text import plain, truth_sentence
 from unhans.spray import Suspicion
 from unhans.store import replacing
 
@@ -68,7 +68,7 @@ def conclude(
     """
     cases = [one.case for one in done]
     shown = [one for one in done if len(done) <= MOST_SHOWN or one.case.proven]
-    said = [one.truth.sentence if one.truth else "" for one in shown]
+    said = [truth_sentence(one.truth) if one.truth else "" for one in shown]
     for table in effect_tables([one.case for one in shown], said):
         CONSOLE.print(table)
     CONSOLE.print(states_table(states))
@@ -122,7 +122,7 @@ def _numbers(prefix: str, effect: Effect) -> dict[str, float]:
 
 def _record(one: Tested) -> dict[str, Any]:
     truth = None if one.truth is None else {name: _plain(value) for name, value in asdict(one.truth).items()}
-    said = None if one.truth is None else one.truth.sentence
+    said = None if one.truth is None else truth_sentence(one.truth)
     return case_record(one.case) | {"planted": None if truth is None else truth | {"sentence": said}}
 
 

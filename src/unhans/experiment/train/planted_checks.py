@@ -8,8 +8,8 @@ from rich.console import Console
 from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit
 from unhans.data import ImageData, carriers_of
-from unhans.effects import evenly
-from unhans.harness import Known, bench_of, pasted_effect
+from unhans.effects import Known, evenly
+from unhans.harness import bench_of, pasted_effect
 from unhans.models import Classifier
 from unhans.report.text import share_said
 

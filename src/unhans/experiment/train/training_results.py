@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from unhans.callbacks import SpRAyAudit, UnHans
 from unhans.data import ImageData, ImageDataset, displayed, read_samples
-from unhans.effects import Case
+from unhans.effects import Case, Known
 from unhans.experiment.train.planted_checks import planted_numbers
-from unhans.harness import Known, bench_of, known, planted_in, with_more, with_truth
+from unhans.harness import bench_of, known, planted_in, with_more, with_truth
 from unhans.repair import STANDINGS, Followed, story
 from unhans.report.html import Thumbnails, class_part, pack, proof_part, thumbnails_for, write_report
 from unhans.report.tables import (
@@ -35,7 +35,7 @@ from unhans.report.tables import (
     verdict_lines,
     with_decisions,
 )
-from unhans.report.text import ranking_sentences
+from unhans.report.text import ranking_sentences, truth_sentence
 from unhans.spray import ClassAudit, Suspicion
 from unhans.store import file_stem
 from unhans.store.virelay import load_audit
@@ -184,7 +184,7 @@ def write_verdicts(
         sections[label] = with_truth(_section(audit, case, found, data), truth)
         numbers |= {} if truth is None else planted_numbers(truth)
         if case.proven or truth is not None or len(audit.cases) <= DETAILED:
-            console.print(verdict_lines(case, "" if truth is None else truth.sentence))
+            console.print(verdict_lines(case, "" if truth is None else truth_sentence(truth)))
         sections[label] = with_more(sections[label], after(case))
     classes = [(entry.label, entry.name) for entry in audit.ranking]
     seconds = audit.seconds["audit"], audit.seconds["test"]

@@ -39,6 +39,7 @@ from unhans.report.text.repair_text import (
     repair_sentences,
 )
 from unhans.report.text.squaring_text import squaring_sentence
+from unhans.report.text.truth_text import truth_sentence
 from unhans.report.text.verdict_text import verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "spread_sentences",
     "squaring_sentence",
     "trouble_said",
+    "truth_sentence",
     "verdict_grounds",
     "verdict_missing",
     "verdict_sentence",
