@@ -1,7 +1,4 @@
-"""What all audits share: when they run, on which network and samples, and what happens when one fails.
-
-Lightning's callback, under both of its names.
-"""
+"""What all audits share: when they run, on which network and samples, and what happens when one fails."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The closed loop: suspect, isolate, verify, and only when proven repair, while the model trains.
-
-What is done about proven artifacts: training callbacks that are made when one is proven, and driven from there.
-
-A callback that hands Lightning's hooks on to the callbacks of a remedy.
-"""
+"""The closed loop: suspect, isolate, verify, and only when proven repair, while the model trains."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""SpRAy while the model trains: which class is recognised for the wrong reason?
-
-The samples of every class that an audit clusters.
-"""
+"""SpRAy while the model trains: which class is recognised for the wrong reason?"""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What can stand where an artifact was: fills of a masked area.
-
-Taking an artifact away from images.
-"""
+"""Taking an artifact away from images, and what can stand where it was."""
 
 from __future__ import annotations
 

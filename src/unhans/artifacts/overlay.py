@@ -1,7 +1,4 @@
-"""Laying an RGBA layer over images.
-
-Which pixels an artifact covers.
-"""
+"""Laying an RGBA layer over images, and which pixels it covers."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""Artifacts round the rim of the image: they have one place.
-
-A picture with transparency over the image.
-
-A straight stripe of one colour.
-
-A text over the image.
-"""
+"""Artifacts that a data set plants: borders, rounded corners, pictures, stripes, texts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Six ways to make an image square, and windows that make it oblong first [003 §6.3.1, figures 6.9 and 6.10].
-
-A preprocessing artifact: images padded by copies of their border pixels.
-"""
+"""Six ways to make an image square [003 §6.3.1, figures 6.9 and 6.10], and padded images as a planted artifact."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Explaining many samples of one class, batch by batch.
-
-The interface of every explainer: from a network to a function from images to heatmaps.
-
-What the methods of the zoo share: the pass round a function from a network and images to heatmaps.
-"""
+"""The interface of every attribution method: from a network to a function from images to heatmaps, in batches."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What keeps an explanation apart from the process and the model that it runs in.
-
-Law 2: whatever happens inside, training goes on as if it had not.
-"""
+"""What keeps an explanation apart from the process and the model that it runs in: training goes on as if it had not."""
 
 from __future__ import annotations
 

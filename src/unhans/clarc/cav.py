@@ -1,7 +1,4 @@
-"""A direction in feature space that tells samples with an artifact from those without.
-
-From activations of samples with and without an artifact to the direction that tells them apart.
-"""
+"""Concept activation vectors: a direction in feature space that tells samples with an artifact from those without."""
 
 from __future__ import annotations
 

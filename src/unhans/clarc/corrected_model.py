@@ -1,7 +1,4 @@
-"""Networks with corrections in them, and without them again.
-
-What is needed, besides the state dict, to build a corrected network again.
-"""
+"""Networks with corrections in them, without them again, and what it takes to build one again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which of several concepts takes an artifact's effect away at the least cost.
-
-Which layer a correction is best made at: where the direction separates samples that it was not fitted on.
-"""
+"""Which layer a correction is best made at: by held-out separation, and by the effect that is left."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""Images with their index, with or without a planted artifact.
-
-One sample, and a batch of them.
-
-An order of the samples for each epoch.
-
-Training and validation images as one data set, each sample knowing where it comes from.
-"""
+"""Images with their index, with or without a planted artifact; batches, order by epoch, and both splits as one."""
 
 from __future__ import annotations
 

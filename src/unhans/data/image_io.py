@@ -1,7 +1,4 @@
-"""Any picture file as RGB, and its way to a square.
-
-From the square that a network sees back to the picture that it was made of.
-"""
+"""Any picture file as RGB, its way to the square that a network sees, and back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Labelled images before they become a data set: choosing classes, limiting, splitting.
-
-Where images come from: files, or an array in memory.
-"""
+"""Labelled images before they become a data set: where they are, choosing classes, limiting, splitting."""
 
 from __future__ import annotations
 

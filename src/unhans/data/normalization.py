@@ -1,7 +1,4 @@
-"""Between images as a network takes them and images as a person sees them, for any data set.
-
-Pasting artifacts on batches as a network takes them.
-"""
+"""Between images as a network takes them and images as a person sees them; artifacts pasted on the former."""
 
 from __future__ import annotations
 

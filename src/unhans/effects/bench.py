@@ -1,11 +1,4 @@
-"""A network and a data set as an experiment with artifacts sees them: images in [0, 1] in, logits and heatmaps out.
-
-One pass over samples: the logits of each image as it is and after every change.
-
-Which samples an effect is measured on.
-
-How much a proof computes, for a progress bar.
-"""
+"""A network and a data set as an experiment with artifacts sees them: samples, changes of images, logits, heatmaps."""
 
 from __future__ import annotations
 

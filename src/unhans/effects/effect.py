@@ -1,7 +1,4 @@
-"""What an artifact does to predictions [000 §3.2, tables 3 and 4].
-
-One change to the images of a set of samples, and what it did.
-"""
+"""What a change of images does to predictions [000 §3.2, tables 3 and 4]."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The rule of a verdict: which comparisons decide, and how.
-
-What the effects of an artifact say about a network, by a fixed rule.
-"""
+"""The rule of a verdict: which comparisons decide, and how."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""An artifact, the class it belongs to and the samples that carry it, wherever that is known from.
-
-From an artifact to the samples that it affects: one that is planted, a given picture, an isolated one.
-"""
+"""An artifact, the class it belongs to and the samples that carry it: planted, a given picture, or isolated."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The effects of monitored artifacts over epochs, for a table and for a logger.
-
-The artifacts that a monitor follows, however the user names them.
-
-What one artifact does to a network now.
-"""
+"""Artifacts that are monitored during training: which ones, what each does now, and its effects over epochs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""From a cluster of images to the artifact that they share.
-
-Isolation of an artifact at changing places: an object, or a coloured patch.
-"""
+"""From a cluster of images to the artifact that they share, whatever kind it is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A detector as plain values and tensors, as a file keeps it, and back.
-
-Artifacts as tensors and plain values, for a checkpoint.
-"""
+"""Artifacts and detectors as tensors and plain values, for files and checkpoints, and back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Do held-out scores tell a cluster from the rest, and where is the gap between the two groups?
-
-Does what was learnt from a part of a cluster tell the other part from the rest?
-"""
+"""Do held-out scores tell a cluster from the rest, and where is the gap between the two groups?"""
 
 from __future__ import annotations
 

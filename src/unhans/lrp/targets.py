@@ -1,7 +1,4 @@
-"""What an explanation is asked for: which outputs, from where, down to which layer.
-
-The classes whose logits are explained.
-"""
+"""What an explanation is asked for: which outputs, from where, down to which layer."""
 
 from __future__ import annotations
 

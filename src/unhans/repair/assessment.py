@@ -1,9 +1,4 @@
-"""What a network does with and without an artifact, in one pass over the validation images (METHODS §5).
-
-How well a network does with and without an artifact: what a repair is measured by (METHODS §5).
-
-Which samples an assessment looks at.
-"""
+"""What a network does with and without an artifact, in one pass over the validation images (METHODS §5)."""
 
 from __future__ import annotations
 

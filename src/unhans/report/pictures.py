@@ -1,7 +1,4 @@
-"""Pictures inside a page: as data URIs, with the words that stand for them.
-
-The thumbnails of a class as one JPEG: images and heatmaps side by side, then mean heatmaps.
-"""
+"""Pictures inside a page: as data URIs, and the thumbnails of a class as one JPEG."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What happens to heatmaps before they are compared: checked, sum-pooled, normalised ([000] §2.1).
-
-Many heatmaps or images, handled part by part, so that they may lie on disk.
-"""
+"""What happens to heatmaps before they are compared: checked, sum-pooled, normalised, block by block ([000] §2.1)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Means over seeds with 95 % intervals that hold what other seeds and what other samples would change.
-
-A number measured with several seeds.
-"""
+"""Means over seeds with 95 % intervals that hold what other seeds and what other samples would change."""
 
 from __future__ import annotations
 

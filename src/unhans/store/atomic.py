@@ -1,7 +1,4 @@
-"""Write a file whole or not at all.
-
-Names, tables and pictures on disk.
-"""
+"""Files that are written whole or not at all: tables, pictures, anything; and their names."""
 
 from __future__ import annotations
 

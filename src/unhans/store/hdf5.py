@@ -1,7 +1,4 @@
-"""HDF5 files that are whole or absent, and say clearly why they cannot be read or written.
-
-Rows of an HDF5 file, read when they are asked for.
-"""
+"""HDF5 files that are whole or absent, say clearly why they cannot be read, and give rows when asked for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What an artifact's effect is held against.
-
-Images that lend their pixels to others.
-"""
+"""What an artifact's effect is held against, and the images that lend their pixels to controls."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The analysis `barycenters`: what lies between four turned and shifted images under three metrics ([000] figure 3).
-
-Barycenters of four images under several metrics, side by side ([000] figure 3).
-"""
+"""The analysis `barycenters`: what lies between four images under three metrics ([000] figure 3)."""
 
 from __future__ import annotations
 

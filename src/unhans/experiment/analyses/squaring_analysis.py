@@ -1,7 +1,4 @@
-"""The analysis `squaring`: six ways to make images square, and what they do to the output of every class.
-
-The pictures of the analysis `squaring`: a figure and a sheet of images per class.
-"""
+"""The analysis `squaring`: six ways to make images square, and what they do to the output of every class."""
 
 from __future__ import annotations
 

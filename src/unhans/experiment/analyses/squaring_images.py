@@ -1,7 +1,4 @@
-"""Oblong images of a data set: as their files are, or windows cut from square ones.
-
-Images of a data set made square in six ways, and what a network says about them.
-"""
+"""Oblong images of a data set, made square in six ways, and what a network says about them."""
 
 from __future__ import annotations
 

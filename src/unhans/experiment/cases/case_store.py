@@ -1,9 +1,4 @@
-"""A case as plain values, as its file holds it, and back.
-
-The files of a class's artifact, and the mark that its case is finished.
-
-Where the files of a case lie, and what its mark, a JSON file, says when it is read again.
-"""
+"""Cases on disk: a case as plain values, its files, the mark that it is finished, and reading it again."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""One image of a cleaned data set: the original, what is done to it, and the file that it becomes.
-
-Where the artifact lies in the images that are to be cleaned of it.
-
-Writing the copies of a cleaned data set, and going on with it.
-"""
+"""The copies of a cleaned data set: where the artifact lies, what is done to each image, and writing them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A class as a survey stored it: images, heatmaps and groups, ready to take artifacts out of.
-
-Class by class from groups of samples, or a given artifact, to cases whose files are on the disk.
-"""
+"""Class by class from groups of samples, or a given artifact, to cases whose files are on the disk."""
 
 from __future__ import annotations
 

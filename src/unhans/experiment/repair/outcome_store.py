@@ -1,7 +1,4 @@
-"""The files of a repaired network, and the mark that it is finished.
-
-What the outcome of a repair depends on.
-"""
+"""The files of a repaired network, the mark that it is finished, and what it depends on."""
 
 from __future__ import annotations
 

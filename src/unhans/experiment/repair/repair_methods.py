@@ -1,7 +1,4 @@
-"""One network, repaired by one method with one seed, assessed, and kept.
-
-Repairs by training: what each method adds to the same fine-tuning.
-"""
+"""One network, repaired by one method with one seed, assessed, and kept."""
 
 from __future__ import annotations
 

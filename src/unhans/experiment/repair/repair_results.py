@@ -1,7 +1,4 @@
-"""What is said about all repairs together: tables, files, figures, numbers.
-
-What a comparison of repairs sends to the loggers.
-"""
+"""What is said about all repairs together: tables, files, figures, numbers, and what loggers get."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Where the commands print.
-
-Ctrl-C that is never lost.
-
-What Lightning says and nobody needs.
-"""
+"""The terminal of the commands: where they print, Ctrl-C that is never lost, warnings that nobody needs."""
 
 from __future__ import annotations
 

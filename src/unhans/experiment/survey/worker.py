@@ -1,7 +1,4 @@
-"""The job of a worker: from the heatmaps of one class to everything that is said about it.
-
-How far a class job on another process, or machine, has come: a number in a small file.
-"""
+"""The job of a worker: from the heatmaps of one class to everything that is said about it, and how far it is."""
 
 from __future__ import annotations
 

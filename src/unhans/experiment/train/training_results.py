@@ -1,9 +1,4 @@
-"""The end of a run that acted on its own artifacts: what it did, for the terminal and for its report.
-
-The report of a training run: what its last audits found in every class, and what was proven.
-
-The end of a training run: the verdicts of its last audits, and its report.
-"""
+"""The end of a training run: verdicts of its last audits, what it did about them, and its report."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The colours of a thing against those of everything else, by histograms.
-
-Looks for things by their colours.
-"""
+"""The colours of a thing against those of everything else, by histograms, and looking for it by them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What relevance points at in a cluster's images, and its colours against everything else's.
-
-Isolation of things that share their colours but no shape: patches, labels, marks of a pen.
-"""
+"""Isolation of things that share their colours but no shape: patches, labels, marks of a pen."""
 
 from __future__ import annotations
 

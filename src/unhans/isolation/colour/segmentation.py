@@ -1,7 +1,4 @@
-"""Where in one image the thing lies that relevance points at.
-
-A few crops that stand for many: the most typical one of each colour.
-"""
+"""Where in one image the thing lies that relevance points at, and a few crops that stand for many."""
 
 from __future__ import annotations
 

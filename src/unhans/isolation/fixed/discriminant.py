@@ -1,9 +1,4 @@
-"""A linear filter that tells images with a mark from those without, learned from a few that carry it.
-
-Means and variances of image gradients over groups of samples, one block of samples at a time.
-
-Where a mark lies: the image whose gradients are the difference of two mean gradients.
-"""
+"""A linear filter on image gradients that tells images with a mark from those without, and where the mark lies."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a mark at a fixed place looks like: its layer, part by part, and how relevant each part is.
-
-Which parts of a mark a model looks at, and which parts belong together.
-"""
+"""The parts of a mark at a fixed place: what they look like, and how relevant each one is."""
 
 from __future__ import annotations
 

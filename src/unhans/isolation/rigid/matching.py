@@ -1,7 +1,4 @@
-"""Image gradients relative to the contrast around them: what stays of an object on any background and in any light.
-
-Cross-correlation of windows and images by the Fourier transform.
-"""
+"""Finding windows in images by gradients relative to the contrast around them, with the Fourier transform."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Isolation of an object that looks the same wherever it is.
-
-From aligned windows that show the same object to the object alone: its colour and transparency.
-"""
+"""Isolation of an object that looks the same wherever it is: its windows, its colour and transparency."""
 
 from __future__ import annotations
 

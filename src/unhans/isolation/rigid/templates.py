@@ -1,7 +1,4 @@
-"""A template: what the aligned windows of a rigid object have in common.
-
-Looks for templates in whole images.
-"""
+"""Templates: what aligned windows of a rigid object have in common, and where images show it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The isolated artifact on one page: its layer, its alpha, and where it was found.
-
-An isolated artifact as pictures: its layer on a checkerboard, its alpha, its outline on an image.
-
-Samples before and after an artifact was added or removed, with their heatmaps ([000] figure 7).
-"""
+"""The isolated artifact on one page: its layer, its alpha, where it was found, and samples with and without it."""
 
 from __future__ import annotations
 

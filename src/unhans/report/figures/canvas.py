@@ -1,7 +1,4 @@
-"""The sheet that figures are drawn on, without pyplot: no global state, safe in any thread.
-
-A sheet of heatmaps: title, what is shown, and below it what the colours mean.
-"""
+"""The sheet that figures are drawn on, without pyplot: no global state, safe in any thread."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""The spectrum, the map and the mean heatmaps of a class.
-
-What was found in one class on one page ([000] figs 4, 6 and 8).
-
-Samples of the striking cluster beside the rest of the class, each image with its heatmap.
-
-The striking cluster of a class as one small picture, for a cell of a table.
-"""
+"""What was found in one class on one page: spectrum, map, mean heatmaps, gallery ([000] figs 4, 6 and 8)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The effects of the artifacts that were acted on, epoch by epoch, for loggers and as curves.
-
-The effect of artifacts over the epochs of a training: one sees a Clever Hans being learned or forgotten.
-
-The effect of an artifact beside its controls: one look tells why it is proven.
-"""
+"""The effect of an artifact beside its controls, and the effects of artifacts over the epochs of a training."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How the explanation of a fixed sample changes from epoch to epoch ([000] figs 9 and 10).
-
-Fixed samples under two networks while both are trained: one keeps looking at the artifact ([000] figs 9 and 10).
-"""
+"""How the explanations of fixed samples change from epoch to epoch, of one network or two ([000] figs 9 and 10)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Samples with their heatmaps, several methods side by side.
-
-Heatmaps side by side under names: of one sample for many outputs, or the mean maps of many classes.
-"""
+"""Samples with their heatmaps: several methods side by side, many outputs, or the mean maps of many classes."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""How a network turns away from an artifact while it is trained: relevance inside the mask, and accuracy, by epoch.
-
-All methods of repair side by side: what accuracy they cost and what of the artifact's effect they leave.
-
-How each method of repair is drawn: one colour and one mark in all figures and on the page.
-
-What a repair costs against what it achieves: clean accuracy over the effect that is left.
-"""
+"""All methods of repair side by side: accuracy, effect and relevance, the trade-off, and the course by epoch."""
 
 from __future__ import annotations
 

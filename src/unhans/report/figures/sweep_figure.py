@@ -1,7 +1,4 @@
-"""Where the values of a column lie on an axis of parallel coordinates.
-
-Many runs at once: every run is a line through its settings to what it reached.
-"""
+"""Many runs at once in parallel coordinates: every run is a line through its settings to what it reached."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Every figure of a case, and its files.
-
-All numbers of cases for scripts, as strict JSON.
-"""
+"""Every figure of a case, and all its numbers for scripts as strict JSON."""
 
 from __future__ import annotations
 

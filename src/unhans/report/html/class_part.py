@@ -1,7 +1,4 @@
-"""What the page shows of one class, as JSON.
-
-How many samples of a class get a thumbnail, how large, and which.
-"""
+"""What the page shows of one class, as JSON, and which of its samples get a thumbnail."""
 
 from __future__ import annotations
 

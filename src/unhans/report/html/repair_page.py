@@ -1,7 +1,4 @@
-"""A report of a repair as one file that needs no network.
-
-What became of a network that was repaired: table 2, all methods compared, and where it looks while it is trained.
-"""
+"""A report of a repair as one file that needs no network: table 2, all methods compared, where it looks."""
 
 from __future__ import annotations
 

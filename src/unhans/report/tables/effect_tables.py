@@ -1,7 +1,4 @@
-"""What a verdict is read off: the change of p by artifact, controls and removals, each with its 95 % interval.
-
-The effects of artifacts for the terminal and for scripts, in the layout of tables 3 and 4 of [000].
-"""
+"""The effects of artifacts for the terminal and for scripts, in the layout of tables 3 and 4 of [000]."""
 
 from __future__ import annotations
 

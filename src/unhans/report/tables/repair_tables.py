@@ -1,9 +1,4 @@
-"""Repairs for scripts and loggers: a row per method, a row per method and seed, and what is logged.
-
-The comparison of repairs for the terminal: accuracies, then what the network still makes of the artifact.
-
-Networks trained without and with the artifact on all images, on both kinds of images: table 2 of [000].
-"""
+"""Repairs for the terminal, scripts and loggers: by method, by seed, and table 2 of [000]."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The numbers of an effect as text: mean changes with their 95 % intervals.
-
-Shares in percent, with a digit more than a sentence needs: a repair changes accuracy by a point or less.
-"""
+"""Numbers as text: mean changes with their 95 % intervals, and shares in percent."""
 
 from __future__ import annotations
 

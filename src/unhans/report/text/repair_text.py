@@ -1,7 +1,4 @@
-"""What could not be measured as it should, in words.
-
-What every method of repair achieved, in sentences that need no knowledge of the field.
-"""
+"""What every method of repair achieved, in sentences that need no knowledge of the field."""
 
 from __future__ import annotations
 

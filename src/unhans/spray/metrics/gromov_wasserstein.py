@@ -1,7 +1,4 @@
-"""The Gromov-Wasserstein distance of two clouds, and bounds below it (Mémoli 2011, Peyré et al. 2016).
-
-The heatmaps that are nearest by the Gromov-Wasserstein distance, without measuring all pairs.
-"""
+"""The Gromov-Wasserstein distance (Mémoli 2011, Peyré et al. 2016), and neighbours without measuring all pairs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Finding the nearest neighbours by a distance that is slow, with the help of one that is fast.
-
-Measuring many pairs of things, on one core or several.
-"""
+"""Nearest neighbours by a slow distance with the help of a fast one, on one core or several."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The nearest-neighbour graph of a set of heatmaps ([000] §2.1, eq. 1).
-
-The nearest neighbours of every heatmap, without a matrix of all distances.
-"""
+"""The nearest-neighbour graph of a set of heatmaps, without a matrix of all distances ([000] §2.1, eq. 1)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What SpRAy found in one class, on disk, in ViRelAy's layout.
-
-One HDF5 file per audited class, from which every figure and table can be made again.
-"""
+"""What SpRAy found in one class, on disk, in ViRelAy's layout; every figure and table can be made of it again."""
 
 from __future__ import annotations
 

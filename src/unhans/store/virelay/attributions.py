@@ -1,7 +1,4 @@
-"""Adding the samples of one class to HDF5 files, batch by batch.
-
-The images, heatmaps and logits of one class on disk, in ViRelAy's layout.
-"""
+"""The images, heatmaps and logits of one class on disk, in ViRelAy's layout, added batch by batch."""
 
 from __future__ import annotations
 
