@@ -15,10 +15,10 @@ from unhans.callbacks.audit import Callback
 
 from unhans.artifacts import Layered
 from unhans.attribution import invisible
+from unhans.class_names import class_index
 from unhans.data import Key, PixelScale, check_images, first_image, laid, parts_of, scale_of, training_set
 from unhans.harness import class_names
 from unhans.isolation import lasting, packed, unpacked
-from unhans.names import class_index
 
 WHO = "ArtifactAugmentation"
 _MANY = 2**31  # places to draw from where nobody knows how many samples there are

@@ -13,8 +13,8 @@ from torch import nn
 from unhans.callbacks.audit import Audit
 
 from unhans.attribution import explained
+from unhans.class_names import Names
 from unhans.data import carriers_of, displayed, draw_per_class, paths_of, read_samples
-from unhans.names import Names
 from unhans.report.figures import WRAP, Strip, evolution_sheet, legible
 from unhans.report.loggers import logger_keys
 from unhans.store import file_stem, write_figure

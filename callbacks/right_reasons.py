@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from unhans.callbacks.audit import Callback, network_of
 
 from unhans.attribution import invisible
+from unhans.class_names import class_index
 from unhans.data import Key, check_whole, first_image, parts_of, training_set
 from unhans.harness import class_names
 from unhans.lrp import Given
-from unhans.names import class_index
 from unhans.repair import Reason, penalty
 
 WHO = "RightReasons"

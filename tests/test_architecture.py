@@ -20,9 +20,9 @@ else:
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     "cli", "api", "experiment", "callbacks", "harness", "models", "data", "report", "store", "repair", "clarc",
-    "effects", "isolation", "artifacts", "spray", "attribution", "lrp", "stats", "names",
+    "effects", "isolation", "artifacts", "spray", "attribution", "lrp", "stats", "class_names",
 )  # fmt: skip
-PURE = {"repair", "clarc", "effects", "isolation", "artifacts", "spray", "attribution", "lrp", "stats", "names"}
+PURE = {"repair", "clarc", "effects", "isolation", "artifacts", "spray", "attribution", "lrp", "stats", "class_names"}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
 MOST = 12  # modules of a folder
 SOURCES = sorted([*(ROOT / "src" / "unhans").rglob("*.py"), *(ROOT / "callbacks").rglob("*.py")])

@@ -12,10 +12,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from unhans.attribution import Attribution, Relevance
+from unhans.class_names import class_index
 from unhans.data import Key, adapted, draw_per_class, labels_of, names_of, without_augmentation
 from unhans.experiment.survey import Parallel, Survey, Target, audit_survey
 from unhans.lrp.tracing import LogitsOf, Output
-from unhans.names import class_index
 from unhans.report import Ranking
 from unhans.spray import SpRAy
 

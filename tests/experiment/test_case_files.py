@@ -25,7 +25,7 @@ from unhans.experiment.cases import (
 from unhans.experiment.cases.case_store import case_from, plain_case, read_case
 from unhans.experiment.effect.effect_test import MOST, Clustered, drawn_rows
 from unhans.experiment.survey import Finding
-from unhans.experiment.survey.class_finding import load_finding, save_finding
+from unhans.experiment.survey.class_result import load_finding, save_finding
 from unhans.harness import known, planted_in
 from unhans.report.text import truth_sentence, verdict_grounds
 from unhans.store.virelay import class_files

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import CSVLogger, WandbLogger
 from unhans.experiment.cases import case_files, load_case, save_case
 from unhans.experiment.effect.effect_results import conclude, numbers_of, sections, settled, states_of
 from unhans.experiment.survey import Finding, overview
-from unhans.experiment.survey.class_finding import save_finding
+from unhans.experiment.survey.class_result import save_finding
 from unhans.harness import known, planted_in
 from unhans.report.loggers import finish
 from unhans.report.tables import effect_rows, states_part

@@ -11,7 +11,7 @@ from PIL import Image
 
 from unhans.attribution import COLOUR_MAPS, colorize, picture, scale
 from unhans.report.html import Thumbnails, class_part, thumbnails_for
-from unhans.report.html.class_part import shown_samples
+from unhans.report.html.class_gallery import shown_samples
 from unhans.report.pictures import sheet, tile_size
 from unhans.report.text import class_sentence
 

@@ -8,8 +8,9 @@ from scipy.stats import binom
 from scipy.stats import t as student
 
 from unhans.effects import MINIMUM, Trial
-from unhans.effects.comparisons import EQUAL, RATE, comparisons
+from unhans.effects.comparisons import comparisons
 from unhans.effects.effect import trial
+from unhans.effects.thresholds import EQUAL, RATE
 from unhans.stats import p_value, paired, samples_below, samples_to_show
 from unhans.stats.significance import BETS
 

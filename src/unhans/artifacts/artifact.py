@@ -14,7 +14,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 
 from unhans.artifacts.overlay import Paste
 from unhans.artifacts.placement import Placement, check_placement, place
-from unhans.names import class_index
+from unhans.class_names import class_index
 
 _SPLITS = ("train", "val")
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from unhans.class_names import class_index
 from unhans.data.image_io import has_header, read_rgb
-from unhans.names import class_index
 
 
 class Files:

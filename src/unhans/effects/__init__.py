@@ -7,14 +7,14 @@ artifact is found is in `unhans.isolation`; how a network is repaired in `unhans
 
 from unhans.effects.artifact_test import Kind, examine, work
 from unhans.effects.bench import Bench, Change, Measurement, Read, check_label, drawn, evenly, measure
-from unhans.effects.case import STATES, Case, FeatureEffect, Share, leading, reason_of, state_of
+from unhans.effects.case import STATES, Case, FeatureEffect, Known, Share, leading, reason_of, state_of
 from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, Sample, examine_class
-from unhans.effects.comparisons import ARTIFACT, FEWEST, MINIMUM, Comparison, comparisons, decisive
+from unhans.effects.comparisons import ARTIFACT, Comparison, comparisons, decisive
 from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
 from unhans.effects.false_discovery import decide
-from unhans.effects.planted_truth import Known
 from unhans.effects.proof import Proof, prove
 from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
+from unhans.effects.thresholds import FEWEST, MINIMUM
 from unhans.effects.verdict import Rival, Verdict, leaning, rivals_of
 
 __all__ = [

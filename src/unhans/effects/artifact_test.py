@@ -14,10 +14,10 @@ from torch import Tensor
 from unhans.artifacts import Layered, is_whole
 from unhans.effects.bench import Bench, Meter
 from unhans.effects.case import Case
-from unhans.effects.comparisons import MINIMUM
 from unhans.effects.prevalence import spread
 from unhans.effects.proof import Proof, prove, prove_work
 from unhans.effects.relevance_share import reproduce
+from unhans.effects.thresholds import MINIMUM
 from unhans.isolation import Isolated, NothingIsolatedError, isolate
 
 if TYPE_CHECKING:

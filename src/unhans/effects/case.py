@@ -10,7 +10,7 @@ from unhans.effects.comparisons import comparisons
 from unhans.effects.verdict import rivals_of, ruled
 
 if TYPE_CHECKING:
-    from unhans.effects.effect import Trial
+    from unhans.effects.effect import Effect, Trial
     from unhans.effects.proof import Proof
     from unhans.effects.relevance_share import Quality
     from unhans.effects.verdict import Name, Reason
@@ -54,6 +54,25 @@ class FeatureEffect:
     def shown(self) -> bool:
         """Whether adding it passes the rule of a proven artifact. It is not among the tests of the error rate."""
         return ruled(self.added[0].effect, comparisons(self.added)[0], rivals_of(self.added)).name == "proven"
+
+
+@dataclass(frozen=True)
+class Known:
+    """How an isolated artifact compares with the planted one.
+
+    iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both, None for
+    an isolated artifact that covers the whole image; carriers, found, right: of the samples that it was isolated from,
+    how many carry the planted artifact, in how many the isolated one was found, and both;
+    effect: of the planted artifact on the samples that the isolated one was pasted on; within: whether the isolated
+    one's mean change of probability lies in the interval of the planted one's; None where it was not pasted.
+    """
+
+    iou: float | None
+    carriers: int
+    found: int
+    right: int
+    effect: Effect | None = None
+    within: bool | None = None
 
 
 @dataclass(frozen=True)

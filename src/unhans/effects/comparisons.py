@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.effects.effect import Trial, pairs, span
+from unhans.effects.thresholds import EQUAL, MINIMUM, RATE
 from unhans.stats import p_value, samples_below, samples_to_show
 
 ARTIFACT = "artifact"
-FEWEST = 10  # samples below which nothing is proven and no effect excluded
-MINIMUM = 0.05  # least change of the probability that counts as an effect
-EQUAL = 0.001  # probability by which an artifact must surpass a control: below is the rounding of networks in 16 bits
-RATE = 0.05  # share of false ones among all that is said to be proven
 
 
 @dataclass(frozen=True, eq=False)

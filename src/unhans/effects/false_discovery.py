@@ -8,8 +8,8 @@ from dataclasses import replace
 from scipy.stats import false_discovery_control
 
 from unhans.effects.case import Case
-from unhans.effects.comparisons import RATE
 from unhans.effects.proof import Proof
+from unhans.effects.thresholds import RATE
 from unhans.effects.verdict import Verdict
 
 

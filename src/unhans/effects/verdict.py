@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from unhans.effects.comparisons import ARTIFACT, EQUAL, FEWEST, MINIMUM, RATE, Comparison, against, comparisons
+from unhans.effects.comparisons import ARTIFACT, Comparison, against, comparisons
 from unhans.effects.effect import Effect, Trial, gap, independent
+from unhans.effects.thresholds import EQUAL, FEWEST, MINIMUM, RATE
 from unhans.stats import Interval
 
 Name = Literal["proven", "not used", "open"]

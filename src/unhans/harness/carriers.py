@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unhans.artifacts import Layered, check_part, covered_by
+from unhans.class_names import class_index
 from unhans.data import carriers_of, laid, read_samples, scale_of
 from unhans.effects import check_label, drawn
 from unhans.harness.network_bench import class_names, planted_in
-from unhans.names import class_index
 
 Masks = Callable[[NDArray[np.int64]], Any]
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts import Artifact, Layered, can_be_put_on, check_layer, is_whole
+from unhans.class_names import class_index
 from unhans.effects import FEWEST, Bench, Case, Change, Effect, flip_effect, measure
 from unhans.effects.interventions import Subtraction, located, pasted
 from unhans.harness.network_bench import Planted
 from unhans.isolation import Detector
-from unhans.names import class_index
 from unhans.report.text import MEASURES
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, Subset
 
 from unhans.artifacts import Artifact
 from unhans.attribution import Attribution, Explain, Features, explain_all, frozen_view, isolated, last_features
+from unhans.class_names import Names
 from unhans.data import (
     SAMPLES,
     ImageDataset,
@@ -30,7 +31,6 @@ from unhans.data import (
 )
 from unhans.effects import Bench, Read
 from unhans.lrp.tracing import computing_dtype
-from unhans.names import Names
 
 
 def bench_of(

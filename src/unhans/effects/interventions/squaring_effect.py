@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.artifacts import ORIENTATIONS, WAYS, Orientation, Way
-from unhans.effects.comparisons import FEWEST, MINIMUM
 from unhans.effects.effect import Effect, flip_effect, softmax
+from unhans.effects.thresholds import FEWEST, MINIMUM
 
 NATURAL: tuple[Way, ...] = ("mirror", "crop")  # they leave nothing but the image's own structure at the border
 

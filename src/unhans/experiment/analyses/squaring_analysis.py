@@ -11,11 +11,11 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.artifacts import ORIENTATIONS, WAYS, check_aspect, rgb
+from unhans.class_names import class_index
 from unhans.data import draw_per_class
 from unhans.effects.interventions import GROUPS, NATURAL, Group, Squared, SquaringEffect, squaring_effect
 from unhans.experiment.analyses.squaring_images import SquaredImages, squared_images
 from unhans.experiment.run import CONSOLE, Subject
-from unhans.names import class_index
 from unhans.report import progress
 from unhans.report.figures import Squares, squaring_figure, squaring_sheet
 from unhans.report.loggers import finish, log_once

@@ -9,13 +9,13 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from unhans.artifacts import Placement, can_be_put_on
+from unhans.class_names import class_index
 from unhans.effects import Case
 from unhans.experiment.cases import kept_case
 from unhans.experiment.effect import read_artifact
 from unhans.experiment.run import ConfigurationError, Subject
 from unhans.experiment.survey import weights_of
 from unhans.harness import Affected, by_isolated, by_picture, by_planted
-from unhans.names import class_index
 from unhans.report import progress
 
 OTHER_NETWORK = "Its effect was measured on another network."

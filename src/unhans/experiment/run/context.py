@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unhans.attribution import Attribution
+from unhans.class_names import class_index
 from unhans.data import ImageData, ImageDataset, Union, draw_per_class
-from unhans.names import class_index
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytorch_lightning.loggers import Logger
 
 from unhans.experiment.cases import earlier_section
-from unhans.experiment.survey.class_finding import Finding, load_finding
+from unhans.experiment.survey.class_result import Finding, load_finding
 from unhans.experiment.survey.survey import Survey
 from unhans.experiment.survey.worker import STRIP
 from unhans.report.figures import ranking_figure

@@ -8,7 +8,7 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.experiment.run import CONSOLE, Subject
-from unhans.experiment.survey.class_finding import Finding
+from unhans.experiment.survey.class_result import Finding
 from unhans.experiment.survey.executor import Parallel
 from unhans.experiment.survey.overview import log_overview, ranking_of, remarks, write_overview
 from unhans.experiment.survey.survey import Survey, Target

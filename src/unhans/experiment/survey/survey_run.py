@@ -14,12 +14,12 @@ import torch
 from rich.markup import escape
 
 from unhans.experiment.run import CONSOLE
-from unhans.experiment.survey.class_finding import Finding, save_finding
+from unhans.experiment.survey.class_result import Finding, save_finding
 from unhans.experiment.survey.executor import Parallel, Pool
 from unhans.experiment.survey.explanation import NothingReadError, explain_class
 from unhans.experiment.survey.reference_images import reference_file, write_reference
 from unhans.experiment.survey.survey import Survey
-from unhans.experiment.survey.survey_plan import Step, plan
+from unhans.experiment.survey.survey_resumption import Step, plan
 from unhans.experiment.survey.worker import ClassJob, Failure, cluster_class, work_done
 from unhans.lrp import UnsupportedModelError
 from unhans.report import Stages, stages

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from unhans.experiment.survey.class_finding import Finding, save_finding
+from unhans.experiment.survey.class_result import Finding, save_finding
 from unhans.experiment.survey.reference_images import other_images
 from unhans.report.figures import class_figure, cluster_strip
 from unhans.report.html import Thumbnails, class_part, pack

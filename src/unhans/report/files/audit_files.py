@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.names import Names
+from unhans.class_names import Names
 from unhans.report.figures import class_figure, ranking_figure
 from unhans.report.loggers import logger_keys
 from unhans.report.tables import RANKING_COLUMNS, Row, suspect_rows, write_ranking, write_suspects

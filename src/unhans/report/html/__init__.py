@@ -2,7 +2,7 @@
 
 from unhans.report.html.audit_page import write_report
 from unhans.report.html.case_html import proof_part, says_proven, with_verdict
-from unhans.report.html.class_part import Thumbnails, class_part, pack, thumbnails_for
+from unhans.report.html.class_gallery import Thumbnails, class_part, pack, thumbnails_for
 from unhans.report.html.repair_page import write_repair_report
 
 __all__ = [

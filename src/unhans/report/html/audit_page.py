@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unhans.report.html.class_part import FORMAT
+from unhans.report.html.class_gallery import FORMAT
 from unhans.report.tables import SUSPECT_COLUMNS
 from unhans.store import replacing
 

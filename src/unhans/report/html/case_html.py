@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from unhans.effects import reason_of, state_of
 from unhans.report.figures import Look, layer_pictures, sample_pictures, samples_said
+from unhans.report.html.before_after import examples_part
 from unhans.report.html.effects_html import effects_table
-from unhans.report.html.examples_html import examples_part
 from unhans.report.pictures import figure
 from unhans.report.tables import effect_groups
 from unhans.report.text import PROBABILITY, SHARE, STEPS, case_grounds, case_sentences, headline, spread_sentences

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from unhans.experiment.survey.class_finding import Finding, load_finding
+from unhans.experiment.survey.class_result import Finding, load_finding
 from unhans.experiment.survey.survey import Survey, analysis_key, maps_key, weights_of
 from unhans.store import DamagedError, differences, stored_key
 
