@@ -9,6 +9,7 @@ from unhans.effects import Bench, portion
 from unhans.effects.relevance_share import reproduce
 from unhans.isolation import Isolated
 from unhans.isolation.isolated import boxes
+from unhans.report.text import quality_sentence
 
 N, SIDE = 12, 16
 
@@ -44,7 +45,7 @@ def test_a_layer_that_draws_relevance(kind):
     assert quality.cluster.mean > 0.95
     assert quality.before.mean == pytest.approx(area)
     assert quality.after.interval[0] > 0.95
-    assert "5 images that carry it; on 20 other images" in quality.sentence
+    assert "5 images that carry it; on 20 other images" in quality_sentence(quality)
     assert (quality.correlation is None) == (kind == "free" or np.ptp(heatmaps[0][isolated.masks[0]]) == 0)
 
 

@@ -6,7 +6,14 @@ import pytest
 from unhans.effects import FEWEST, MINIMUM, Proof
 from unhans.effects.effect import trial
 from unhans.effects.verdict import judge
-from unhans.report.text import change_said, signed, verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
+from unhans.report.text import (
+    change_written,
+    signed,
+    verdict_grounds,
+    verdict_missing,
+    verdict_sentence,
+    verdict_summary,
+)
 
 
 def of(name, change, n=100, spread=0.02, start=0.1, indices=None, detail=""):
@@ -264,4 +271,4 @@ def test_a_change_of_nothing_is_said_in_words():
     ],
 )
 def test_changes_are_written_with_their_interval(value, interval, said):
-    assert change_said(value, interval, 3) == said
+    assert change_written(value, interval, 3) == said

@@ -90,7 +90,7 @@ def test_a_fixed_layer_is_shown_whole_enlarged_and_as_alpha_beside_its_samples()
     assert len(shown) == 3 + 12
     assert (shown[0] == checkered(case.isolated.layers[0])).all()
     assert (shown[2] == alpha_of(case.isolated.layers[0])).all()
-    assert "A layer at a fixed place. Its layer draws 0.71" in words(figure).replace("\n", " ")
+    assert "A layer at a fixed place. Inside the artifact lies" in words(figure).replace("\n", " ")
     assert inside(figure)
 
 

@@ -27,7 +27,7 @@ from unhans.report.text.number_format import (
     points,
     shorten,
 )
-from unhans.report.text.numerals import samples_said, share_said, signed
+from unhans.report.text.numerals import change_written, samples_said, share_said, signed
 from unhans.report.text.ranking_text import class_sentence, ranking_sentences
 from unhans.report.text.repair_text import (
     UNNAMED,
@@ -58,6 +58,7 @@ __all__ = [
     "case_grounds",
     "case_sentences",
     "change_said",
+    "change_written",
     "chartable",
     "class_sentence",
     "findings",

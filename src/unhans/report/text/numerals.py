@@ -15,7 +15,7 @@ def signed(value: float, digits: int) -> str:
     return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
-def change_said(value: float, interval: Interval, digits: int) -> str:
+def change_written(value: float, interval: Interval, digits: int) -> str:
     """Write a change and its interval, such as "+0.505 [+0.439, +0.574]", or "less than 0.001" where all is zero."""
     if all(abs(number) < 0.5 * 10**-digits for number in (value, *interval)):
         return f"less than {10**-digits:.{digits}f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unhans.report.text.numerals import change_said, samples_said
+from unhans.report.text.numerals import change_written, samples_said
 
 if TYPE_CHECKING:
     from unhans.effects import Known
@@ -31,6 +31,6 @@ def _same(truth: Known) -> str:
     effect = truth.effect
     return (
         "The planted artifact itself changes the probability by "
-        f"{change_said(effect.probability, effect.probability_interval, 3)} on the same {samples_said(effect.n)}; "
+        f"{change_written(effect.probability, effect.probability_interval, 3)} on the same {samples_said(effect.n)}; "
         f"the isolated one's change lies {'inside' if truth.within else 'outside'} this interval."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unhans.effects import ARTIFACT, FEWEST, MINIMUM, OTHER, comparisons, decisive, leaning, rivals_of
-from unhans.report.text.numerals import change_said, samples_said, share_said
+from unhans.report.text.numerals import change_written, samples_said, share_said
 
 if TYPE_CHECKING:
     from unhans.effects import Comparison, Effect, Proof, Rival, Trial, Verdict
@@ -80,9 +80,9 @@ def effect_said(effect: Effect, name: str) -> str:
     """Say what the artifact does to samples of other classes."""
     return (
         f"Pasted on {samples_said(effect.n)} of other classes, the artifact changes the probability of {name!r} by "
-        f"{probability_said(effect)}, its logit by {change_said(effect.logit, effect.logit_interval, 2)} and its rank "
-        f"by {change_said(effect.rank, effect.rank_interval, 2)}; {share_said(effect.share, effect.share_interval)} of "
-        f"them are newly predicted as {name!r} (95 % intervals)."
+        f"{probability_said(effect)}, its logit by {change_written(effect.logit, effect.logit_interval, 2)} and its "
+        f"rank by {change_written(effect.rank, effect.rank_interval, 2)}; "
+        f"{share_said(effect.share, effect.share_interval)} of them are newly predicted as {name!r} (95 % intervals)."
     )
 
 
@@ -104,7 +104,7 @@ def removal_said(effect: Effect, fill: str, elsewhere: Effect, name: str, grade:
     return (
         f"Taken away from {effect.n} affected {'sample' if effect.n == 1 else 'samples'} (fill: {fill}), it changes "
         f"the probability of {name!r} by {probability_said(effect)} and its logit by "
-        f"{change_said(effect.logit, effect.logit_interval, 2)}; "
+        f"{change_written(effect.logit, effect.logit_interval, 2)}; "
         f"{_ELSEWHERE.get(fill, 'the same area filled elsewhere')} changes the "
         f"probability by {probability_said(elsewhere)}: {grade}."
     )
@@ -119,12 +119,12 @@ def control_said(control: Trial) -> str:
 
 def probability_said(effect: Effect) -> str:
     """Write the change of the probability with its interval."""
-    return change_said(effect.probability, effect.probability_interval, 3)
+    return change_written(effect.probability, effect.probability_interval, 3)
 
 
 def _doings(rivals: Sequence[Rival]) -> str:
     return "; ".join(
-        f"{_doing(rival.control)} (difference: {change_said(rival.more, rival.interval, 3)})" for rival in rivals
+        f"{_doing(rival.control)} (difference: {change_written(rival.more, rival.interval, 3)})" for rival in rivals
     )
 
 
