@@ -90,7 +90,7 @@ def proof_of(change, control=0.0, n=16):
         return Trial(name, flip_effect(before, after, 1), differences, indices)
 
     added = tried("artifact", change), tried("mean colour", control)
-    return Proof(1, "1", "A bright corner.", added, (), judge(added, (), "1"), (), ())
+    return Proof(1, "1", "A bright corner.", added, (), judge(added), (), ())
 
 
 CASES = {
