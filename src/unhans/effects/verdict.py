@@ -123,8 +123,8 @@ def judge(added: Sequence[Trial]) -> Verdict:
     All controls must be passed, so their number needs no correction (`unhans.effects.comparisons.comparisons`); the
     number of artifacts does: see `unhans.effects.false_discovery.decide`. "Not used" is an interval's statement about
     one artifact, with an error of about 3.5 % for each (5 % where the first hundred samples may end the test). Removal
-    does not decide, as to fill a piece of the object lowers p as well; it is graded in the sentence: the network leans
-    on the artifact, or it has back-up strategies [000 §3.2], which samples show that were recognised before.
+    does not decide, as to fill a piece of the object lowers p as well; `leaning` grades it: the network leans on the
+    artifact, or it has back-up strategies [000 §3.2], which samples show that were recognised before.
 
     Args:
         added: the artifact's trial on samples of other classes, then its controls.

@@ -37,11 +37,22 @@ GRADES = {
 
 def verdict_summary(proof: Proof) -> str:
     """Say a verdict in one sentence."""
-    verdict = proof.verdict
+    verdict, effect = proof.verdict, proof.added[0].effect
+    if verdict.name == "proven":
+        return f"Proven: the network uses the artifact as a sign of {proof.name!r}."
+    if verdict.name == "not used":
+        return f"Not used: for the network, the artifact alone is no sign of {proof.name!r}."
     if verdict.reason == "multiplicity":
         among = "for this look" if verdict.tests == 1 else f"among the {verdict.tests} tests of this look"
         return f"Open: alone its effect would be proven, but it is not sure enough {among}."
-    return summary_said(verdict, proof.added[0].effect, rivals_of(proof.added), proof.name)
+    if verdict.reason == "flips alone":
+        return f"Open: {_flips(effect, proof.name)}"
+    if verdict.reason == "neither shown nor excluded":
+        return f"Open: an effect of {MINIMUM} or more is neither shown nor excluded by {samples_said(effect.n)}."
+    decided = [rival for rival in rivals_of(proof.added) if rival.control.name in verdict.decided_by]
+    if verdict.reason == "too few samples":
+        return f"Open: {_few(min((rival.n for rival in decided), default=effect.n))}"
+    return f"Open: {_as_control(decided, proof.name)}"
 
 
 def verdict_missing(proof: Proof) -> str:
@@ -148,28 +159,6 @@ def _missing(names: Sequence[str]) -> list[str]:
 _LEAST = 1e-12  # p-values below are not told apart
 NO_NUMBER = "No number of samples like these would tell: the effect lies too near to that bound."
 NO_MORE = "More samples like these would not help, as it does no more than that control."
-
-
-def proven_said(name: str) -> str:
-    """Say what "proven" means."""
-    return f"Proven: the network uses the artifact as a sign of {name!r}."
-
-
-def summary_said(ruling: Verdict, effect: Effect, rivals: Sequence[Rival], name: str) -> str:
-    """Say what a ruling means."""
-    if ruling.name == "proven":
-        return proven_said(name)
-    if ruling.name == "not used":
-        return f"Not used: for the network, the artifact alone is no sign of {name!r}."
-    decided = [rival for rival in rivals if rival.control.name in ruling.decided_by]
-    said = {
-        "too few samples": _few(min((rival.n for rival in decided), default=effect.n)),
-        "flips alone": _flips(effect, name),
-        "neither shown nor excluded": f"an effect of {MINIMUM} or more is neither shown nor excluded by "
-        f"{samples_said(effect.n)}.",
-        "not told from a control": _as_control(decided, name),
-    }
-    return f"Open: {said[str(ruling.reason)]}"
 
 
 def missing_said(ruling: Verdict, added: Sequence[Trial]) -> str:
