@@ -9,15 +9,14 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from unhans.callbacks.audit import Callback
 
 from unhans.artifacts import Layered
 from unhans.attribution import invisible
 from unhans.class_names import class_index
-from unhans.data import Key, PixelScale, check_images, first_image, laid, parts_of, scale_of, training_set
-from unhans.harness import class_names
+from unhans.data import Key, PixelScale, check_images, first_image, parts_of, paste_artifact, pixel_scale
+from unhans.harness import class_names, raise_misconfiguration, training_set
 from unhans.isolation import lasting, packed, unpacked
 
 WHO = "ArtifactAugmentation"
@@ -39,8 +38,13 @@ class ArtifactAugmentation(Callback):
         seed: draws the images and, where batches hold no index, the places.
         keys: where image, label and index are in a batch, if not as in `unhans.data.adapters.parts_of`.
 
-    Raises ValueError for a share outside [0, 1]; at the start of training MisconfigurationException for images that an
-    artifact does not fit, or that are not floating-point images with one or three channels.
+    Attributes:
+        artifacts: those that are pasted, the given ones first.
+
+    Raises:
+        ValueError: an argument is not as described.
+        MisconfigurationException: before training, for images that an artifact does not fit, or that are not
+            floating-point images with one or three channels.
 
     >>> ArtifactAugmentation(share=0.5).artifacts
     []
@@ -81,26 +85,27 @@ class ArtifactAugmentation(Callback):
     def add(self, artifact: Layered | Tensor, spared: Collection[int] = ()) -> None:
         """Paste one more artifact from the next batch on; a checkpoint remembers it.
 
-        artifact: an `Isolated` one, or an RGBA layer (4, H, W) of the images' size. spared: indices of samples that
-        carry it already, where batches tell their indices: a transparent one laid over itself would tell them apart.
-        Raises ValueError for other artifacts: they could not be stored in a checkpoint; give them to the constructor.
+        Args:
+            artifact: an `Isolated` one, or an RGBA layer (4, H, W) of the images' size.
+            spared: indices of samples that carry it already, where batches tell their indices: a transparent one laid
+                over itself would tell them apart.
+
+        Raises:
+            ValueError: for other artifacts, which a checkpoint could not store; give them to the constructor.
         """
         self.added.append(lasting(artifact))
         self._spared.append(np.asarray(list(spared), dtype=np.int64))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the pixel scale and refuse what could not be pasted."""
-        with invisible(pl_module):
-            try:
-                self._prepare(trainer)
-            except ValueError as error:
-                raise MisconfigurationException(str(error)) from error
+        with invisible(pl_module), raise_misconfiguration():
+            self._prepare(trainer)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Lay the artifacts over the batch's images, in place."""
-        self._give_back()
+        self.on_train_batch_end()
         if not self.artifacts or not self.share:
             return
         image, label, index = parts_of(batch, self.keys, WHO)
@@ -114,12 +119,12 @@ class ArtifactAugmentation(Callback):
         image.data = self._pasted(image, [(trainer.current_epoch, *name) for name in names], index, meant)
 
     def on_train_batch_end(self, *arguments: Any, **options: Any) -> None:
-        """Give the batch its own pixels back: they may be the data set's."""
-        self._give_back()
+        """Give the batch its own pixels back, also after an exception: they may be the data set's."""
+        while self._before:
+            image, pixels = self._before.pop()
+            image.data = pixels
 
-    def on_exception(self, *arguments: Any) -> None:
-        """Give the batch its own pixels back."""
-        self._give_back()
+    on_exception = on_train_batch_end
 
     def state_dict(self) -> dict[str, Any]:
         """Return the artifacts that were added while training, as tensors and plain values."""
@@ -145,10 +150,10 @@ class ArtifactAugmentation(Callback):
         image = first_image(dataset)
         if image is not None and self.share:
             check_images(image, image.shape[1] if image.ndim == 4 and image.shape[1] in (1, 3) else 3, WHO)
-            self.scale = self.scale or scale_of(dataset, self.seed)
+            self.scale = self.scale or pixel_scale(dataset, self.seed)
             check_images(image, self.scale.channels, WHO)
             for artifact in self.artifacts:
-                laid(image, artifact, np.zeros(1, dtype=np.int64), self.scale)
+                paste_artifact(image, artifact, np.zeros(1, dtype=np.int64), self.scale)
 
     def _pasted(
         self, image: Tensor, names: list[tuple[int, ...]], index: NDArray[np.int64] | None, meant: NDArray[np.bool_]
@@ -162,7 +167,7 @@ class ArtifactAugmentation(Callback):
             rows = rows if index is None else rows[~np.isin(index[rows], carriers)]
             if len(rows):
                 samples = [draws[row].integers(self._samples) for row in rows] if index is None else index[rows]
-                image[rows] = laid(image[rows], artifact, np.asarray(samples), self.scale)
+                image[rows] = paste_artifact(image[rows], artifact, np.asarray(samples), self.scale)
         return image
 
     def _of_classes(self, label: Any, n: int) -> NDArray[np.bool_]:
@@ -170,11 +175,6 @@ class ArtifactAugmentation(Callback):
         if labels.shape != (n,) or labels.dtype.kind not in "iu":
             raise ValueError(f"{WHO}: classes= needs whole labels ({n},), got {labels.dtype} of shape {labels.shape}.")
         return np.isin(labels, self._labels)
-
-    def _give_back(self) -> None:
-        while self._before:
-            image, pixels = self._before.pop()
-            image.data = pixels
 
 
 def numbers_of(classes: Collection[str | int], dataset: Any) -> list[int]:

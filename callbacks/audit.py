@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
@@ -21,11 +19,14 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
 
+from unhans import harness
 from unhans.attribution import Attribution, Relevance, invisible
-from unhans.data import Key, adapted, labels_of, names_of, read_samples, without_augmentation
-from unhans.harness import OthersFailedError, Processes, buffers_of_first, most_seconds, processes_of, reduce_pending
+from unhans.data import Key, labels_of, names_of, read_samples
+from unhans.effects import Bench
+from unhans.harness import Processes
 from unhans.lrp.tracing import LogitsOf, Output
-from unhans.report.loggers import Pictures, Rows, log_epoch
+from unhans.report.loggers import Pictures, log_epoch
+from unhans.report.tables import Rows
 
 # The package `lightning` holds classes of its own, of the same names. Its trainers call what is in a list of callbacks,
 # but take a single one, and its command line any, by its class alone. It is not imported for nothing: that takes long.
@@ -41,14 +42,14 @@ SHARDED = ("fsdp", "deepspeed", "modelparallel")
 
 
 class Audit(Callback):
-    """Base of the audits: every n epochs, on fixed samples, invisible to training (laws 2, 3, 5).
+    """Base of the audits: every n epochs, on fixed samples, invisible to training.
 
-    The numbers that an audit logs are in `trainer.callback_metrics` as well, so that `ModelCheckpoint`, `EarlyStopping`
+    Weights, random states and modes are the same with and without it. An audit that fails is logged and counted, and
+    training goes on. Its numbers are in `trainer.callback_metrics` as well, so that `ModelCheckpoint`, `EarlyStopping`
     and sweeps can watch them; callbacks that do must come after it.
 
-    In a training of several processes all of them wait until an audit is over, in a process group of their own: it may
-    take longer than the time-out of the training's. What an audit measured is in the `callback_metrics` of every one.
-    The batch norm statistics are those of the first process, as in a checkpoint.
+    Where several processes train, all of them wait until an audit is over, in a process group of their own, whose
+    time-out is longer; all get its numbers. Batch norm statistics are those of the first one, as in a checkpoint.
 
     The weights are those that training goes on with. Where a callback averages them (`WeightAveraging`,
     `EMAWeightAveraging`), that is not the average, which is in the network only while it is validated and after
@@ -66,19 +67,30 @@ class Audit(Callback):
             has: "audit", or "audit-v1" where that is taken.
         on_error: "log" keeps training when an audit fails, "raise" stops it.
         seed: draws the samples.
-        keys: where image and label are in an item of the data, where they are not found: positions or names, such as
-            {"image": "pixels", "label": "diagnosis"}; see `unhans.data.adapters`.
-        output: where the logits are in what the network returns: a key or an attribute, an index, or a function of
-            it. None finds them in a tensor, under `logits`, and in a tuple with one tensor (n, C).
         name: of the folder, and what the keys of all that is logged begin with; by default the `kind`, with the split
             where that is not the usual one. Two audits of one trainer need two names.
+        output: where the logits are in what the network returns: a key or an attribute, an index, or a function of
+            it. None finds them in a tensor, under `logits`, and in a tuple with one tensor (n, C).
+        keys: where image and label are in an item of the data, where they are not found: positions or names, such as
+            {"image": "pixels", "label": "diagnosis"}; see `unhans.data.adapters`.
+
+    Attributes:
+        failures: audits, and parts of audits, that failed so far.
+        clock: seconds of training and of this callback's audits.
+        dataset, labels: the audited data set and the labels (N,) of its samples, once training has begun.
+        classes: the name of every class by label.
+        scale: between the network's images and [0, 1]; of audits that put artifacts on images.
+
+    Raises:
+        ValueError: an argument is not as described.
+        MisconfigurationException: before training, where network, data or strategy could not be audited.
     """
 
     kind: ClassVar[str] = "audit"
     shared: ClassVar[bool] = False  # whether every process of a training does a part; else the first does all
     usual: ClassVar[str | None] = "train"  # the split that needs no mention in the name; None: none is mentioned
-    spent: ClassVar[WeakKeyDictionary[pl.Trainer, float]] = WeakKeyDictionary()  # seconds of all audits of a trainer
-    known: ClassVar[WeakKeyDictionary[pl.Trainer, WeakSet[Audit]]] = WeakKeyDictionary()  # that it fitted with
+    few = 2  # samples of a class that do for a rehearsal
+    of_trainer: ClassVar[WeakKeyDictionary[pl.Trainer, WeakSet[Audit]]] = WeakKeyDictionary()  # those it fitted with
 
     def __init__(
         self,
@@ -108,18 +120,13 @@ class Audit(Callback):
         self.batch_size, self.folder, self.on_error, self.seed = batch_size, folder, on_error, seed
         other = self.usual is not None and isinstance(dataset, str) and dataset != self.usual
         self.name = name or (f"{self.kind}_{dataset}" if other else self.kind)
-        self.failures = 0
-        self.audit_seconds = 0.0
-        self.training_seconds = 0.0
-        self._indices: dict[int, NDArray[np.int64]] = {}
-        self._epoch_began = 0.0
-        self._spent_before = 0.0
-        self.own = ""  # what the folder of this run is called, where none was given
+        self.failures, self.clock = 0, harness.AuditClock()
+        self.run_folder = ""  # name of this run's folder, where none was given
         self.rehearsal = False  # of `fast_dev_run`
         self._scratch: TemporaryDirectory[str] | None = None  # its files
+        self._indices: dict[Any, NDArray[np.int64]] = {}  # samples by label
         self._counted = 0  # failures that all processes know of
         self._published: dict[str, float] = {}
-        self._limit = float("inf")  # seconds of an audit
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse strategies whose parameters could not be read later; another trainer gets a folder of its own."""
@@ -132,11 +139,11 @@ class Audit(Callback):
                 f"every audit needs a name of its own for its files and keys, got {self.name!r} for a {kinds}; give "
                 "one of them name=."
             )
-        if self not in self.known.setdefault(trainer, WeakSet()):
-            self.known[trainer].add(self)
-            self.own = ""
-        if any(name in type(trainer.strategy).__name__.lower() for name in SHARDED):
-            name = type(trainer.strategy).__name__
+        if self not in self.of_trainer.setdefault(trainer, WeakSet()):
+            self.of_trainer[trainer].add(self)
+            self.run_folder = ""
+        name = type(trainer.strategy).__name__
+        if any(sharded in name.lower() for sharded in SHARDED):
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
         if self.rehearsal or trainer.fast_dev_run:
             self.forget()
@@ -144,52 +151,55 @@ class Audit(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a network that could not be audited; modules may make theirs in `setup` or `configure_model`."""
-        try:
-            self.refuse(self.network_in(pl_module))
-        except ValueError as error:
-            raise MisconfigurationException(str(error)) from error
+        with harness.raise_misconfiguration():
+            self.check_network(self.network_in(pl_module))
 
     @property
     def state_key(self) -> str:
         """The name in a checkpoint, so that a trainer can have several audits of one kind."""
         return type(self).__qualname__ if self.name == self.kind else f"{type(self).__qualname__}:{self.name}"
 
+    def device_of(self, network: nn.Module) -> torch.device:
+        """Return the device of a network's parameters; the trainer's where it has none."""
+        return next((parameter.device for parameter in network.parameters()), self._device)
+
     def network_in(self, pl_module: pl.LightningModule) -> nn.Module:
         """Return the network to audit, from images to logits."""
-        network = network_of(pl_module, self.network)
+        network = harness.network_of(pl_module, self.network)
         return network if self.output is None else LogitsOf(network, self.output)
 
-    def refuse(self, network: nn.Module) -> None:
+    def bench(self, network: nn.Module) -> Bench:
+        """Return the network and the audited data set as experiments with artifacts see them."""
+        options = {"device": self.device_of(network), "batch_size": self.batch_size, "seed": self.seed}
+        return harness.bench_of(
+            network, self.dataset, self.attribution, scale=self.scale, labels=self.labels, **options
+        )
+
+    def check_network(self, network: nn.Module) -> None:
         """Raise ValueError for a network that could not be audited."""
         self.attribution.of(network)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples; those of a resumed run are in its checkpoint."""
-        self._limit = most_seconds(trainer)
-        processes_of(trainer)  # on all of them, as the first call has to be
+        self.clock.limit = harness.most_seconds(trainer)
+        harness.processes_of(trainer)  # on all of them, as the first call has to be
         with invisible(pl_module):
-            self.dataset = self._dataset(trainer)
-            self.labels = self._labels()
+            self.dataset = harness.dataset_of(trainer, self.source, self.keys, type(self).__name__)
+            with harness.raise_misconfiguration():
+                self.labels = labels_of(self.dataset)
             self.classes = names_of(self.dataset, self.labels)
-            self.begin(self.network_in(pl_module), trainer.strategy.root_device)
+            self._device = trainer.strategy.root_device
+            self.begin(self.network_in(pl_module))
 
-    def begin(self, network: nn.Module, device: torch.device) -> None:
+    def begin(self, network: nn.Module) -> None:
         """Choose the samples where none are restored, and refuse before training what could not be audited later."""
         self._check_restored()
         self._indices = self._rehearsed(self._indices or self.choose())
-        self._try_one(network, device)
+        self._try_one(network)
 
     def _rehearsed(self, chosen: dict[int, NDArray[np.int64]]) -> dict[int, NDArray[np.int64]]:
         """The samples to audit: in a rehearsal a few of one class."""
-        if not self.rehearsal:
-            return chosen
-        first = next(iter(chosen))
-        return {first: chosen[first][: self.few]}
-
-    @property
-    def few(self) -> int:
-        """How many samples of a class do for a rehearsal."""
-        return 2
+        return {label: chosen[label][: self.few] for label in list(chosen)[:1]} if self.rehearsal else chosen
 
     def forget(self) -> None:
         """Forget the samples and what was found in them: the data set is another one."""
@@ -212,41 +222,34 @@ class Audit(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""
-        self._epoch_began, self._spent_before = time.perf_counter(), self.spent.get(trainer, 0.0)
+        self.clock.start_epoch(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Audit; see `_run` for who does and who waits."""
-        audits = self.spent.get(trainer, 0.0) - self._spent_before
-        self.training_seconds += time.perf_counter() - self._epoch_began - audits
-        if (trainer.current_epoch + 1) % self.every_n_epochs:
-            return
-        self._run(trainer, pl_module)
+        self.clock.end_epoch(trainer)
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self._run(trainer, pl_module)
 
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+    def on_exception(self, *arguments: Any) -> None:
         """Remove the files of a rehearsal."""
-        self._clear()
+        Audit.teardown(self)
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def teardown(self, *arguments: Any, **options: Any) -> None:
         """Remove the files of a rehearsal."""
-        self._clear()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the fixed samples and the clocks."""
+        """Return the fixed samples, the failures and the clock."""
         indices = {label: torch.from_numpy(index) for label, index in self._indices.items()}
-        return {
-            "indices": indices,
-            "failures": self.failures,
-            "audit_seconds": self.audit_seconds,
-            "training_seconds": self.training_seconds,
-            "folder": self.own,
-        }
+        return {"indices": indices, "failures": self.failures, "folder": self.run_folder} | self.clock.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the samples of the interrupted run."""
         self._indices = {label: index.numpy() for label, index in state_dict["indices"].items()}
-        self.failures = state_dict["failures"]
-        self.audit_seconds, self.training_seconds = state_dict["audit_seconds"], state_dict["training_seconds"]
-        self.own = state_dict.get("folder", "")
+        self.failures, self.run_folder = state_dict["failures"], state_dict.get("folder", "")
+        self.clock.load_state_dict(state_dict)
 
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Return the indices of the audited samples per class."""
@@ -258,35 +261,33 @@ class Audit(Callback):
 
     def team(self, trainer: pl.Trainer) -> Processes:
         """Return the processes that do this audit together."""
-        return processes_of(trainer) if self.shared else Processes()
+        return harness.processes_of(trainer) if self.shared else Processes()
 
     def _run(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Audit on the first process, on all where they share it, and end it together.
 
         Called on all processes. Where these cannot meet, the others go on to the next collective call and wait there.
         """
-        processes, began = processes_of(trainer), time.perf_counter()
+        processes = harness.processes_of(trainer)
         if not processes.first and processes.group is None:
             return
-        if processes.group is not None:
-            reduce_pending(trainer)
-        self._published, self._counted = {}, self.failures
-        try:
-            if processes.first or self.shared:
-                self._attempt(trainer, pl_module)
-        finally:
-            self._close(trainer, processes)
-            seconds = time.perf_counter() - began
-            self.audit_seconds += seconds
-            self.spent[trainer] = self.spent.get(trainer, 0.0) + seconds
+        with self.clock.measure_audit(trainer):
+            if processes.group is not None:
+                harness.reduce_pending(trainer)
+            self._published, self._counted = {}, self.failures
+            try:
+                if processes.first or self.shared:
+                    self._attempt(trainer, pl_module)
+            finally:
+                self._close(trainer, processes)
 
     def _attempt(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Law 3: a failure is logged with its trace and counted, and training goes on."""
         try:
             network = self.network_in(pl_module)
-            with invisible(pl_module), buffers_of_first(network, self.team(trainer)):
+            with invisible(pl_module), harness.buffers_of_first(network, self.team(trainer)):
                 self.audit(trainer, network)
-        except OthersFailedError:
+        except harness.OthersFailedError:
             LOG.warning("%s was given up after epoch %d: another process failed.", type(self).__name__,
                         trainer.current_epoch)  # fmt: skip
         except Exception:
@@ -305,10 +306,10 @@ class Audit(Callback):
         self.failures = self._counted + sum(failed for _, failed in ends)
         trainer.callback_metrics.update({key: torch.tensor(float(value)) for key, value in ends[0][0].items()})
         if self.on_error == "raise" and self.failures > self._counted and sys.exc_info()[0] is None:
-            raise OthersFailedError(f"{type(self).__name__} failed on another process, which says why.")
+            raise harness.OthersFailedError(f"{type(self).__name__} failed on another process, which says why.")
 
     @contextmanager
-    def forgiven(self, what: str) -> Iterator[None]:
+    def tolerate(self, what: str) -> Iterator[None]:
         """Law 3 for a part of an audit: what fails inside is logged with its trace and counted; the rest goes on."""
         try:
             yield
@@ -340,50 +341,21 @@ class Audit(Callback):
         own = len(self.kind)
         return {self.name + key[own:] if key.startswith(f"{self.kind}/") else key: each for key, each in given.items()}
 
-    def _try_one(self, network: nn.Module, device: torch.device) -> None:
+    def _try_one(self, network: nn.Module) -> None:
         """Explain one sample before training begins: what cannot be explained is refused now."""
         for label, indices in self._indices.items():
             images, _ = read_samples(self.dataset, indices[:1])
             if len(images):
-                self._check_fixed(indices[:1])
+                harness.warn_if_random(self.dataset, indices[:1], type(self).__name__)
                 try:
-                    self.attribution.of(network)(images.to(device), label)
+                    self.attribution.of(network)(images.to(self._device), label)
                 except ValueError as error:
                     raise MisconfigurationException(str(error)) from error
                 except Exception:
                     LOG.debug("The first sample could not be explained.", exc_info=True)  # the audit says and counts it
                 return
 
-    def _check_fixed(self, indices: NDArray[np.int64]) -> None:
-        """Warn where a sample differs each time it is read (law 5)."""
-        images, _ = read_samples(self.dataset, indices)
-        again, _ = read_samples(self.dataset, indices)
-        if images.shape != again.shape or not torch.equal(images, again):
-            LOG.warning(
-                "%s: the data set reads sample %d differently each time, as with random augmentation. Audits compare "
-                "the same images from epoch to epoch: give the data set without it as dataset=, or give it a method "
-                "without_augmentation().", type(self).__name__, int(indices[0]),
-            )  # fmt: skip
-
-    def _dataset(self, trainer: pl.Trainer) -> Dataset:
-        """The data set to audit, without its random transforms where it can tell them apart."""
-        dataset, collate = self.source, None
-        if isinstance(dataset, str):
-            loader = trainer.train_dataloader if dataset == "train" else _validation_loaders(trainer)
-            loader = loader[0] if isinstance(loader, (list, tuple)) and loader else loader
-            dataset, collate = getattr(loader, "dataset", None), getattr(loader, "collate_fn", None)
-        try:
-            return adapted(without_augmentation(dataset), self.keys, collate, type(self).__name__)
-        except ValueError as error:
-            raise MisconfigurationException(str(error)) from error
-
-    def _labels(self) -> NDArray[np.int64]:
-        try:
-            return labels_of(self.dataset)
-        except ValueError as error:
-            raise MisconfigurationException(str(error)) from error
-
-    def where(self, trainer: pl.Trainer) -> Path:
+    def output_folder(self, trainer: pl.Trainer) -> Path:
         """Return the folder of this run, which is made; it has the audit's name where it is the first one there."""
         if self.rehearsal:
             self._scratch = self._scratch or TemporaryDirectory(prefix="unhans-")
@@ -393,52 +365,6 @@ class Audit(Callback):
             folder.mkdir(parents=True, exist_ok=True)
             return folder
         base = Path(trainer.default_root_dir)
-        if not (self.own and (base / self.own).is_dir()):  # a resumed run goes on in its folder, if it is still there
-            self.own = made_anew(base, self.name)
-        return base / self.own
-
-    def _clear(self) -> None:
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
-
-
-def made_anew(base: Path, name: str) -> str:
-    """Make a folder in `base` that was not there, `name` or `name-v1` and so on, and return what it is called."""
-    for number in count():
-        own = name if number == 0 else f"{name}-v{number}"
-        try:
-            (base / own).mkdir(parents=True)
-        except FileExistsError:
-            if (base / own).is_dir() and not any((base / own).iterdir()):
-                return own
-        else:
-            return own
-    raise AssertionError
-
-
-def _validation_loaders(trainer: pl.Trainer) -> Any:
-    """The loaders of the validation data, which Lightning makes only when it is about to validate."""
-    if trainer.val_dataloaders is None:
-        trainer.fit_loop.epoch_loop.val_loop.setup_data()
-    return trainer.val_dataloaders
-
-
-def network_of(pl_module: pl.LightningModule, name: str) -> nn.Module:
-    """Return the network of that (dotted) name inside the module; "" is the module itself."""
-    network: Any = pl_module
-    for part in filter(None, name.split(".")):
-        network = getattr(network, part, None)
-    if not isinstance(network, nn.Module):
-        children = ", ".join(repr(child) for child, _ in pl_module.named_children()) or "no modules"
-        raise ValueError(f"network={name!r} names no module of {type(pl_module).__name__}, which has {children}.")
-    return network
-
-
-def tell(trainer: pl.Trainer, text: str) -> None:
-    """Print a line above the progress bar."""
-    bar = trainer.progress_bar_callback
-    if bar is not None and hasattr(bar, "print"):
-        bar.print(text)
-    else:
-        print(text)
+        if not (self.run_folder and (base / self.run_folder).is_dir()):  # a resumed run goes on in its folder
+            self.run_folder = harness.new_folder(base, self.name)
+        return base / self.run_folder

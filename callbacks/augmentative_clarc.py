@@ -8,30 +8,23 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from unhans.callbacks.audit import Callback, network_of
+from unhans.callbacks.audit import Callback
 
+from unhans import clarc
 from unhans.artifacts import Layered
 from unhans.attribution import invisible
-from unhans.clarc import (
-    Concept,
-    Correction,
-    Estimator,
-    Freezing,
-    Spatial,
-    activations,
-    augmenting,
-    below,
-    channel_axis,
-    check_layer,
-    check_name,
-    check_plain,
-    fit,
+from unhans.data import Key, PixelScale, first_image, labels_of, pixel_scale
+from unhans.harness import (
+    Indices,
+    check_not_compiled,
+    check_single_process,
+    concept_features,
+    network_of,
+    raise_misconfiguration,
+    training_set,
 )
-from unhans.data import Key, PixelScale, check_whole, first_image, labels_of, scale_of, training_set
-from unhans.harness import ConceptData, Indices
 
 WHO = "AClArC"
 BETWEEN = ("on_train_batch_start", "on_train_batch_end")  # hooks in which no step is computed
@@ -51,31 +44,37 @@ class AClArC(Callback):
     Args:
         layer: path of the module inside the network whose output is augmented.
         concept: a fitted one, in place of what follows.
-        affected, unaffected: indices of the data set, or (N,) bool; unaffected None: the other samples of the same
-            classes.
+        affected: samples with the artifact, as indices of the data set or (N,) bool.
+        unaffected: samples without it; None: the other samples of the same classes.
         artifact: laid over samples of all classes; the same samples without it are unaffected.
-        estimator, spatial: see `unhans.clarc.fit`.
+        estimator, spatial: how the concept is fitted, see `unhans.clarc.fit`.
         samples: with and without the artifact, at most, of each.
         network: name of the network inside the LightningModule, "" for the module itself.
         dataset: of (image, label, …) items; by default the trainer's training data.
         scale: between the network's images and [0, 1], for pasting; by default that of the data set.
-        batch_size: images at once; seed: draws the samples; keys: where the image is in an item that is a mapping.
+        batch_size: images at once.
+        seed: draws the samples.
+        keys: where the image is in an item of the data, if not as in `unhans.data.adapters`.
 
-    Raises ValueError for knobs that contradict; MisconfigurationException before training for a compiled, parallel or
-    sharded network, a layer that does not exist or has no feature maps, and samples that cannot be told apart.
-    Attributes: concept_, once training has begun.
+    Attributes:
+        concept_: the fitted concept, once training has begun.
+
+    Raises:
+        ValueError: arguments contradict each other.
+        MisconfigurationException: before training, for a compiled, parallel or sharded network, a layer that does not
+            exist or has no feature maps, and samples that cannot be told apart.
     """
 
     def __init__(
         self,
         layer: str | None = None,
         *,
-        concept: Concept | None = None,
+        concept: clarc.Concept | None = None,
         affected: Indices | None = None,
         unaffected: Indices | None = None,
         artifact: Layered | None = None,
-        estimator: Estimator = "pattern",
-        spatial: Spatial = "positions",
+        estimator: clarc.Estimator = "pattern",
+        spatial: clarc.Spatial = "positions",
         samples: int = 200,
         network: str = "model",
         dataset: Dataset | None = None,
@@ -93,13 +92,14 @@ class AClArC(Callback):
         if samples < 2:
             raise ValueError(f"{WHO}: samples expects 2 or more, got {samples}.")
         self.layer: str = concept.layer if concept is not None else str(layer)
-        self.given, self.data = concept, ConceptData(affected, unaffected, artifact, samples, seed)
-        self.estimator, self.spatial, self.network, self.dataset = estimator, spatial, network, dataset
+        self.given, self.affected, self.unaffected, self.artifact = concept, affected, unaffected, artifact
+        self.estimator, self.spatial, self.samples = estimator, spatial, samples
+        self.network, self.dataset = network, dataset
         self.scale, self.batch_size, self.seed, self.keys = scale, batch_size, seed, dict(keys or {})
-        self.concept_: Concept | None = concept
+        self.concept_: clarc.Concept | None = concept
         self._active = False
         self._handle: Any = None
-        self._freezing: Freezing | None = None
+        self._freezing: clarc.Freezing | None = None
 
     @property
     def state_key(self) -> str:
@@ -108,18 +108,14 @@ class AClArC(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse networks whose features could not be changed while they train."""
-        check_whole(trainer, WHO)
-        try:
-            check_network(pl_module, network_of(pl_module, self.network), self.layer)
-        except ValueError as error:
-            raise MisconfigurationException(f"{WHO}: {error}") from error
+        check_single_process(trainer, WHO)
+        with raise_misconfiguration(WHO):
+            check_not_compiled(pl_module, network_of(pl_module, self.network), self.layer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fit the concept, freeze what lies below the layer, insert the augmenting layer."""
-        try:
+        with raise_misconfiguration(WHO):
             self.insert(trainer, pl_module)
-        except ValueError as error:
-            raise MisconfigurationException(f"{WHO}: {error}") from error
 
     def insert(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do what `on_train_start` does, at any time between two batches; ValueError for what cannot be done."""
@@ -129,14 +125,14 @@ class AClArC(Callback):
             example = None if dataset is None else first_image(dataset)
             if dataset is None or example is None:
                 raise ValueError("a map-style data set of (image, label, …) is needed; give one as dataset=.")
-            check_layer(network, self.layer, example.to(device))
-            names = below(network, self.layer, example.to(device))
-            freezing = Freezing(network, self.layer, names, example.to(device))
+            clarc.check_layer(network, self.layer, example.to(device))
+            names = clarc.parameters_below(network, self.layer, example.to(device))
+            freezing = clarc.Freezing(network, self.layer, names, example.to(device))
             if self.concept_ is None:
                 self.concept_ = self._fitted(network, dataset, device, example.to(device))
-            correction = Correction.augmentative([self.concept_]).to(device)
+            correction = clarc.Correction.augmentative([self.concept_]).to(device)
         self._freezing = freezing.freeze()
-        self._handle = augmenting(network, self.layer, correction, lambda: self._runs(pl_module))
+        self._handle = clarc.augment_layer(network, self.layer, correction, lambda: self._runs(pl_module))
 
     def remove(self) -> None:
         """Take the augmenting layer out and give back what was frozen; nothing where nothing was inserted."""
@@ -161,17 +157,11 @@ class AClArC(Callback):
         """Whether a batch is trained on; what other callbacks do before and after it sees the plain network."""
         return self._active and getattr(pl_module, "_current_fx_name", None) not in BETWEEN
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the layer out."""
-        self.remove()
-
-    def on_exception(self, *arguments: Any) -> None:
-        """Take the layer out."""
-        self.remove()
-
     def teardown(self, *arguments: Any, **options: Any) -> None:
-        """Take the layer out."""
+        """Take the layer out: at the end of training, after an exception, and whatever else happened."""
         self.remove()
+
+    on_train_end = on_exception = teardown
 
     def state_dict(self) -> dict[str, Any]:
         """Return the concept, so that a resumed run does not fit another one with the changed network."""
@@ -180,23 +170,20 @@ class AClArC(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the concept of the interrupted run."""
         stored = state_dict["concept"]
-        self.concept_ = self.given if stored is None else Concept(**stored)
+        self.concept_ = self.given if stored is None else clarc.Concept(**stored)
 
-    def _fitted(self, network: nn.Module, dataset: Dataset, device: torch.device, example: Tensor) -> Concept:
-        scale = self.scale if self.data.artifact is None else self.scale or scale_of(dataset, self.seed)
-        labels = labels_of(dataset)
-
-        def features(images: Tensor) -> Tensor:
-            return activations(network, self.layer, images, self.batch_size, device)
-
-        found, affected = self.data.read(dataset, labels, scale, self.batch_size, features)
+    def _fitted(self, network: nn.Module, dataset: Dataset, device: torch.device, example: Tensor) -> clarc.Concept:
+        found, affected = concept_features(
+            dataset,
+            labels_of(dataset),
+            lambda images: clarc.activations(network, self.layer, images, self.batch_size, device),
+            affected=self.affected,
+            unaffected=self.unaffected,
+            artifact=self.artifact,
+            scale=self.scale if self.artifact is None else self.scale or pixel_scale(dataset, self.seed),
+            samples=self.samples,
+            batch_size=self.batch_size,
+            seed=self.seed,
+        )
         options = {"layer": self.layer, "estimator": self.estimator, "spatial": self.spatial, "seed": self.seed}
-        return fit(found, affected, axis=channel_axis(network, self.layer, example), **options)
-
-
-def check_network(pl_module: pl.LightningModule, network: nn.Module, layer: str) -> None:
-    """Raise ValueError for a compiled or parallel-wrapped network, and for a layer that does not exist."""
-    check_plain(network)
-    if getattr(pl_module, "_compiler_ctx", None) is not None or pl_module._compiled_call_impl is not None:
-        raise ValueError("ClArC needs a network that is not compiled, got a compiled LightningModule.")
-    check_name(network, layer)
+        return clarc.fit(found, affected, axis=clarc.channel_axis(network, self.layer, example), **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 from unhans.callbacks.audit import Audit
 
-from unhans.attribution import explained
+from unhans.attribution import explain_all
 from unhans.class_names import Names
-from unhans.data import carriers_of, displayed, draw_per_class, paths_of, read_samples
-from unhans.report.figures import WRAP, Strip, evolution_sheet, legible
+from unhans.data import carriers_of, display_images, draw_per_class, paths_of, read_samples
+from unhans.report.figures import MOST_EPOCHS, Strip, evolution_sheet, legible
 from unhans.report.loggers import logger_keys
 from unhans.store import file_stem, write_figure
 
@@ -23,8 +23,12 @@ from unhans.store import file_stem, write_figure
 class Moment(NamedTuple):
     """What was found in a sample after an epoch.
 
-    map: (h, w) as large as it is shown, in [−1, 1]; peak: that is 1 there; prediction: the class; rank: of the true
-    label, 0 is first.
+    Attributes:
+        epoch: after which.
+        map: (h, w) as large as it is shown, in [−1, 1].
+        peak: the relevance that is 1 there.
+        prediction: the predicted class.
+        rank: of the true label, 0 is first.
     """
 
     epoch: int
@@ -32,11 +36,6 @@ class Moment(NamedTuple):
     peak: float
     prediction: int
     rank: int
-
-    @property
-    def heatmap(self) -> NDArray[np.float32]:
-        """The map in units of relevance."""
-        return self.map.astype(np.float32) * np.float32(self.peak)
 
 
 class HeatmapEvolution(Audit):
@@ -51,9 +50,16 @@ class HeatmapEvolution(Audit):
     a sample at most, and 63 KB for images of 224 pixels.
 
     Args:
-        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name: as for every `Audit`.
         samples_per_class: how many samples to follow in each class.
         indices: follow these samples instead of drawing some.
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name, output, keys: as for
+            every `Audit`.
+
+    Attributes:
+        epochs: that strips show, from the first to the last.
+
+    Raises:
+        ValueError: an argument is not as described.
     """
 
     kind = "evolution"
@@ -93,18 +99,19 @@ class HeatmapEvolution(Audit):
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
         """Explain the samples once more and lengthen their strips."""
         explain = self.attribution.of(network)
-        device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
-        folder = self.where(trainer)
+        device = self.device_of(network)
+        folder = self.output_folder(trainer)
         self.paths = paths_of(self.dataset)
         names = Names(self.classes.get(label, str(label)) for label in range(max(self.classes) + 1))
         figures, keys = {}, logger_keys(self.classes)
         for label, indices in self._indices.items():
             images, index = read_samples(self.dataset, indices)
-            found = explained(explain, images, label, self.batch_size, device)
-            for i, heatmap, *rest in zip(index, *found, strict=True):
-                moment = Moment(trainer.current_epoch, *small(heatmap), *map(int, rest))
-                self._history[int(i)] = thinned([*self._history.get(int(i), []), moment])
-            shown = displayed(self.dataset, images).numpy()
+            found = explain_all(explain, images, label, self.batch_size, device)
+            rows = zip(index, found.maps.numpy(), found.predictions(), found.ranks(label), strict=True)
+            for i, heatmap, *rest in rows:
+                moment = Moment(trainer.current_epoch, *shrink(heatmap), *map(int, rest))
+                self._history[int(i)] = thin_out([*self._history.get(int(i), []), moment])
+            shown = display_images(self.dataset, images).numpy()
             page = folder / f"{file_stem(label, self.classes[label])}.jpg"
             write_figure(page, evolution_sheet(self._strips(index, shown, names)))
             figures[f"evolution/{keys[label]}"] = page
@@ -112,56 +119,45 @@ class HeatmapEvolution(Audit):
 
     def _strips(self, index: NDArray[np.int64], images: NDArray[np.floating], names: Names) -> list[Strip]:
         """The strips of samples, of the epochs in which all of them could be read."""
-        common = set.intersection(*({moment.epoch for moment in self._history[int(i)]} for i in index))
-        return [self._strip(int(i), image, names, common) for i, image in zip(index, images, strict=True)]
-
-    def _strip(self, index: int, image: NDArray[np.floating], names: Names, epochs: set[int]) -> Strip:
-        moments = [moment for moment in self._history[index] if moment.epoch in epochs]
-        return Strip(
-            image=image,
-            epochs=[moment.epoch for moment in moments],
-            heatmaps=np.stack([moment.heatmap for moment in moments]),
-            predictions=[names[moment.prediction] for moment in moments],
-            ranks=[moment.rank for moment in moments],
-            title=f"{names[self.labels[index]]} · {self.paths[index]}",
-        )
+        histories = [self._history[int(i)] for i in index]
+        common = set.intersection(*({moment.epoch for moment in history} for history in histories))
+        strips = []
+        for i, image, history in zip(index, images, histories, strict=True):
+            shown = (moment for moment in history if moment.epoch in common)
+            epochs, maps, peaks, predictions, ranks = zip(*shown, strict=True)
+            heatmaps = np.stack(maps).astype(np.float32) * np.float32(peaks)[:, None, None]
+            title = f"{names[self.labels[i]]} · {self.paths[i]}"
+            strips.append(Strip(image, epochs, heatmaps, [names[label] for label in predictions], ranks, title))
+        return strips
 
     def state_dict(self) -> dict[str, Any]:
         """Return the strips so far, so that a resumed run lengthens them."""
         history = {
-            index: {
-                "epochs": [moment.epoch for moment in strip],
-                "maps": torch.from_numpy(np.stack([moment.map for moment in strip])),
-                "peaks": [moment.peak for moment in strip],
-                "predictions": [moment.prediction for moment in strip],
-                "ranks": [moment.rank for moment in strip],
-            }
+            index: [each._asdict() | {"map": torch.from_numpy(each.map)} for each in strip]
             for index, strip in self._history.items()
         }
         return super().state_dict() | {"history": history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the strips of the interrupted run."""
+        """Go on with the strips of the interrupted run; those of an earlier version, of another form, begin anew."""
         super().load_state_dict(state_dict)
-        self._history = {index: _moments(strip) for index, strip in state_dict["history"].items() if "peaks" in strip}
+        self._history = {
+            index: [Moment(**each | {"map": each["map"].numpy()}) for each in strip]
+            for index, strip in state_dict["history"].items()
+            if isinstance(strip, list)
+        }
 
 
-def _moments(strip: Mapping[str, Any]) -> list[Moment]:
-    """The moments of a sample as a checkpoint holds them."""
-    columns = strip["epochs"], strip["maps"].numpy(), strip["peaks"], strip["predictions"], strip["ranks"]
-    return [Moment(*each) for each in zip(*columns, strict=True)]
-
-
-def small(heatmap: NDArray[np.floating]) -> tuple[NDArray[np.float16], float]:
+def shrink(heatmap: NDArray[np.floating]) -> tuple[NDArray[np.float16], float]:
     """Return a map (H, W) as large as it is shown, divided by its largest absolute value, and that value."""
     shown = legible(heatmap[None])[0]
     peak = float(np.abs(shown).max())
     return (shown / (peak or 1.0)).astype(np.float16), peak
 
 
-def thinned(strip: list[Moment]) -> list[Moment]:
+def thin_out(strip: list[Moment]) -> list[Moment]:
     """Return a strip of at most ten epochs: of more the one whose neighbours lie closest is left out."""
-    while len(strip) > WRAP:
+    while len(strip) > MOST_EPOCHS:
         gaps = [after.epoch - before.epoch for before, after in zip(strip, strip[2:], strict=False)]
         del strip[1 + int(np.argmin(gaps))]
     return strip

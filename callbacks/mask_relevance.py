@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import Audit
 
 from unhans.artifacts import Layered
-from unhans.attribution import Attribution, explained
-from unhans.data import Key, displayed
+from unhans.attribution import explain_all
+from unhans.data import display_images
 from unhans.effects import portion
-from unhans.harness import Wanted, processes_of
-from unhans.lrp.tracing import Output
+from unhans.harness import Masks, processes_of, raise_misconfiguration, samples_with_artifact
 from unhans.stats import Interval, bootstrap
 from unhans.store import write_csv
 
@@ -30,7 +26,14 @@ COLUMNS = ("epochs", "share", "low", "high", "n")
 
 
 class MaskShare(NamedTuple):
-    """Mean share of positive relevance inside the mask after so many epochs, over n samples, with a 95 % interval."""
+    """The share of positive relevance that lies inside the mask.
+
+    Attributes:
+        epoch: epochs of training so far, 0 before it.
+        mean: over the samples.
+        interval: of the mean, 95 %.
+        n: samples.
+    """
 
     epoch: int
     mean: float
@@ -54,10 +57,20 @@ class MaskRelevance(Audit):
         samples: at most so many.
         kept: numbers of epochs whose heatmaps are kept, 0 is before training.
         network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name, output, keys: as for
-            every `Audit`.
+            every `Audit`; audited are the validation data by default.
 
-    Attributes: points, a `MaskShare` per audit; maps, heatmaps (n, H, W) by epoch; images (n, 3, H, W) in [0, 1]; mask
-    (n, H, W) bool; index (n,).
+    Attributes:
+        points: a `MaskShare` per audit.
+        maps: the heatmaps (n, H, W) that are kept, by epoch.
+        images: (n, 3, H, W) in [0, 1] of the samples.
+        inputs: (n, C, H, W), the same as the network takes them.
+        mask: (n, H, W) bool, where the artifact lies.
+        index: (n,) of the samples in the data set.
+        label: of the artifact's class.
+
+    Raises:
+        ValueError: an argument is not as described.
+        MisconfigurationException: before training, where no sample carries the artifact, or one could not be audited.
     """
 
     kind = "relevance"
@@ -66,33 +79,24 @@ class MaskRelevance(Audit):
     def __init__(
         self,
         target: int | str | None = None,
-        masks: Callable[[NDArray[np.int64]], Any] | None = None,
+        masks: Masks | None = None,
         artifact: Layered | None = None,
         indices: Sequence[int] | NDArray[np.integer] | None = None,
         samples: int = 32,
         kept: Collection[int] = EPOCHS,
         network: str = "model",
         dataset: Literal["train", "val"] | Dataset = "val",
-        every_n_epochs: int = 1,
-        attribution: Attribution | None = None,
-        batch_size: int = 32,
-        folder: str | Path | None = None,
-        on_error: Literal["log", "raise"] = "log",
-        seed: int = 0,
-        name: str | None = None,
-        output: Output | None = None,
-        keys: Mapping[str, Key] | None = None,
+        **options: Any,
     ) -> None:
-        shared = (batch_size, folder, on_error, seed, name, output, keys)
-        super().__init__(network, dataset, every_n_epochs, attribution, *shared)
+        super().__init__(network, dataset, **options)
         if samples < 1:
             raise ValueError(f"MaskRelevance: samples expects 1 or more, got {samples}.")
         if masks is not None and (artifact is not None or indices is None):
             raise ValueError("MaskRelevance: masks expects the indices of samples that carry the artifact beside it.")
         if target is None and (masks is not None or artifact is not None):
             raise ValueError("MaskRelevance expects the target: the class of the artifact.")
-        chosen = None if indices is None else np.asarray(indices, dtype=np.int64)
-        self.wanted, self.kept = Wanted(target, masks, artifact, chosen, samples, seed), set(kept)
+        self.target, self.masks, self.artifact, self.samples, self.kept = target, masks, artifact, samples, set(kept)
+        self.chosen = None if indices is None else np.asarray(indices, dtype=np.int64)
         self.points: list[MaskShare] = []
         self.maps: dict[int, NDArray[np.float32]] = {}
         self._epoch = 0
@@ -101,7 +105,7 @@ class MaskRelevance(Audit):
     def state_key(self) -> str:
         """The name in a checkpoint, so that several artifacts can be followed."""
         source = self.source if isinstance(self.source, str) else "given"
-        return f"MaskRelevance:{self.wanted.target}:{source}"
+        return f"MaskRelevance:{self.target}:{source}"
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples, and audit once before training; a resumed run has done so."""
@@ -115,21 +119,18 @@ class MaskRelevance(Audit):
         self._epoch = trainer.current_epoch + 1
         super().on_train_epoch_end(trainer, pl_module)
 
-    def begin(self, network: nn.Module, device: torch.device) -> None:
+    def begin(self, network: nn.Module) -> None:
         """Read the samples and their masks, and refuse before training what could not be audited later."""
-        restored = next(iter(self._indices.values()), None)
-        wanted = self.wanted if restored is None else replace(self.wanted, indices=restored)
+        chosen, samples = next(iter(self._indices.values()), self.chosen), self.samples
         if self.rehearsal:
-            few = None if wanted.indices is None else wanted.indices[: self.few]
-            wanted = replace(wanted, indices=few, samples=min(wanted.samples, self.few))
-        try:
-            found = wanted.of(self.dataset, self.labels)
-        except ValueError as error:
-            raise MisconfigurationException(f"MaskRelevance: {error}") from error
+            chosen, samples = None if chosen is None else chosen[: self.few], min(samples, self.few)
+        with raise_misconfiguration("MaskRelevance"):
+            known = self.target, self.masks, self.artifact
+            found = samples_with_artifact(self.dataset, self.labels, *known, chosen, samples, self.seed)
         self.label, self.index, self.inputs, self.mask = found.label, found.index, found.inputs, found.mask
-        self.images = displayed(self.dataset, self.inputs)
+        self.images = display_images(self.dataset, self.inputs)
         self._indices = {self.label: self.index}
-        self._try_one(network, device)
+        self._try_one(network)
 
     def forget(self) -> None:
         """Forget the samples, the points and the heatmaps."""
@@ -138,15 +139,16 @@ class MaskRelevance(Audit):
 
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
         """Explain the samples once more, measure and log."""
-        device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
-        maps = explained(self.attribution.of(network), self.inputs, self.label, self.batch_size, device).heatmaps
+        device = self.device_of(network)
+        explain = self.attribution.of(network)
+        maps = explain_all(explain, self.inputs, self.label, self.batch_size, device).maps.numpy()
         shares = np.array([portion(*pair) for pair in zip(maps, self.mask, strict=True)])
         low, high = np.clip(bootstrap(shares, self.seed, possible=1.0), 0, 1)
         point = MaskShare(self._epoch, float(shares.mean()), (float(low), float(high)), len(shares))
         self.points.append(point)
         self.maps = {epoch: kept for epoch, kept in self.maps.items() if epoch in self.kept} | {point.epoch: maps}
         rows = [(each.epoch, each.mean, *each.interval, each.n) for each in self.points]
-        write_csv(self.where(trainer) / "relevance.csv", COLUMNS, rows)
+        write_csv(self.output_folder(trainer) / "relevance.csv", COLUMNS, rows)
         scalars = {"relevance/share": point.mean, "relevance/share_low": point.interval[0]}
         scalars |= {"relevance/share_high": point.interval[1], "relevance/n": point.n}
         self.publish(trainer, scalars, epoch=point.epoch - 1)

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
-from unhans.callbacks.audit import Callback, network_of
+from unhans.callbacks.audit import Callback
 
 from unhans.attribution import invisible
 from unhans.class_names import class_index
-from unhans.data import Key, check_whole, first_image, parts_of, training_set
-from unhans.harness import class_names
-from unhans.lrp import Given
+from unhans.data import Key, first_image, parts_of
+from unhans.harness import check_single_process, class_names, network_of, raise_misconfiguration, training_set
+from unhans.lrp import CompositeLike
 from unhans.repair import Reason, penalty
 
 WHO = "RightReasons"
@@ -29,7 +29,8 @@ class RightReasons(Callback):
 
     The mean is over the samples of a batch that carry the artifact; a batch without any is trained on as it is. The
     term's gradient is added to the parameters' after each backward pass, in full precision and with the network in
-    evaluation mode; with accumulation it counts as much as the loss of its batch.
+    evaluation mode; with accumulation it counts as much as the loss of its batch. The mean share of each epoch is
+    logged as `right_reasons/share`. Images that are mirrored at random need masks that are.
 
     Args:
         masks: from data-set indices (n,) to where the artifact lies on each sample (n, H, W), bool or in [0, 1]; zero
@@ -43,9 +44,10 @@ class RightReasons(Callback):
         network: name of the network inside the LightningModule, "" for the module itself.
         keys: where image and index are in a batch, if not as in `unhans.data.adapters.parts_of`; an index is needed.
 
-    Raises ValueError for a negative weight or an unknown kind of reason; MisconfigurationException before training for
-    several processes, precision 16-mixed (its gradients are scaled), manual optimization and networks without rules.
-    Logs `right_reasons/share` for each epoch. Images that are mirrored at random need masks that are.
+    Raises:
+        ValueError: an argument is not as described.
+        MisconfigurationException: before training, for several processes, precision 16-mixed (its gradients are
+            scaled), manual optimization and networks without rules.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class RightReasons(Callback):
         target: int | str,
         weight: float = 1.0,
         of: Reason = "gradient",
-        composite: Given = "epsilon_plus_flat",
+        composite: CompositeLike = "epsilon_plus_flat",
         network: str = "model",
         keys: Mapping[str, Key] | None = None,
     ) -> None:
@@ -71,30 +73,25 @@ class RightReasons(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse trainings in which the term's gradient would not be added alike."""
-        check_whole(trainer, WHO)
+        check_single_process(trainer, WHO)
         if trainer.precision == "16-mixed":
             raise MisconfigurationException(f"{WHO} cannot add to scaled gradients: precision 16-mixed; use bf16.")
         if not pl_module.automatic_optimization:
             raise MisconfigurationException(f"{WHO} expects automatic optimization, got a module that steps by itself.")
-        try:
+        with raise_misconfiguration():
             network_of(pl_module, self.network)
-        except ValueError as error:
-            raise MisconfigurationException(str(error)) from error
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the class and explain one sample, so that nothing has to be refused later."""
         network, device = network_of(pl_module, self.network), trainer.strategy.root_device
-        with invisible(pl_module):
-            try:
-                dataset = training_set(trainer, self.keys, WHO)
-                if isinstance(self.target, str):
-                    names = [] if dataset is None else class_names(dataset, np.zeros(0, dtype=np.int64))
-                    self.label = class_index(self.target, names, f"{WHO}: target")
-                example = None if dataset is None else first_image(dataset)
-                if example is not None:
-                    self._penalty(network, example.to(device), torch.ones_like(example[:, 0]).to(device))
-            except ValueError as error:
-                raise MisconfigurationException(str(error)) from error
+        with invisible(pl_module), raise_misconfiguration():
+            dataset = training_set(trainer, self.keys, WHO)
+            if isinstance(self.target, str):
+                names = [] if dataset is None else class_names(dataset, np.zeros(0, dtype=np.int64))
+                self.label = class_index(self.target, names, f"{WHO}: target")
+            example = None if dataset is None else first_image(dataset)
+            if example is not None:
+                self._penalty(network, example.to(device), torch.ones_like(example[:, 0]).to(device))
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

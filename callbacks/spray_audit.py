@@ -3,93 +3,41 @@
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from sklearn.base import clone
-from torch import Tensor, nn
-from unhans.callbacks.audit import LOG, Audit, tell
+from torch import nn
+from unhans.callbacks.audit import Audit
 
+from unhans import harness
 from unhans.attribution import with_latent
-from unhans.data import SAMPLES, displayed, draw_per_class, paths_of, pixel_scale, read_samples
-from unhans.effects import Bench, Case, Plan, decide, evenly, leading
-from unhans.harness import ClassRecord, Processes, Suspect, Verification, add_cases, add_pictures, bench_of, due
-from unhans.isolation.whole import Family, Numbers
+from unhans.data import display_images, paths_of, pixel_scale, read_samples
+from unhans.effects import Case, Plan, decide, draw_evenly, leading
+from unhans.harness import Processes
 from unhans.report import Say, progress
 from unhans.report.files import AuditPages
-from unhans.report.text import chartable, findings
-from unhans.spray import Auditor, SpRAy, Suspicion, judge, ranked
-from unhans.spray.groups import Described, Group, image_groups
-from unhans.store import file_stem
-
-
-def audit_subsets(
-    labels: NDArray[np.int64],
-    classes: Mapping[int, str],
-    chosen: Sequence[str] | None,
-    samples_per_class: int | None,
-    n_neighbors: int,
-    seed: int,
-) -> dict[int, NDArray[np.int64]]:
-    """Draw the samples (n,) of every class to audit, by label; classes too small for SpRAy are left out with a warning.
-
-    labels: (N,) of the data set; classes: names by label; chosen: names of the classes to audit, None for all;
-    samples_per_class: at most, None for all; n_neighbors: of SpRAy, which needs more samples than that. Raises
-    ValueError for an unknown name, and where no class is large enough.
-    """
-    chosen = None if chosen is None else [str(name) for name in chosen]  # a configuration reads [3] as a number
-    unknown = set(chosen or ()) - set(classes.values())
-    if unknown:
-        known = ", ".join(classes.values())
-        raise ValueError(f"SpRAyAudit: classes expects names among {known}, got {sorted(unknown)[0]!r}.")
-    drawn = draw_per_class(labels, samples_per_class, seed)
-    subsets = {label: index for label, index in drawn.items() if not chosen or classes[label] in chosen}
-    for label, index in subsets.items():
-        if len(index) <= n_neighbors:
-            LOG.warning(
-                "class %r has %d samples to audit; SpRAy expects more than n_neighbors=%d, so it is left out.",
-                classes[label], len(index), n_neighbors,
-            )  # fmt: skip
-    large = {label: index for label, index in subsets.items() if len(index) > n_neighbors}
-    if not large:
-        raise ValueError(f"SpRAyAudit needs a class with more than n_neighbors={n_neighbors} samples, there is none.")
-    return large
-
+from unhans.report.text import audit_line, chartable, findings
+from unhans.spray import Auditor, SpRAy, Suspicion, control_of, suspicion_of
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What follows from the images of a class alone, and stays the same from audit to audit.
-
-    checksum: of the images; groups: that they propose; control: SpRAy on them, where it is wanted; numbers: their
-    statistics, filled when they are asked for.
-    """
-
-    checksum: int
-    groups: list[Group]
-    control: SpRAy | None
-    numbers: dict[Family, Numbers] = field(default_factory=dict)
 
 
 class SpRAyAudit(Audit):
     """Audits every class after each n-th epoch: proposes groups of its samples, orders the classes, and tests them.
 
     Groups that may share an artifact are proposed by several views of heatmaps, features and images
-    (`unhans.spray.propose`). How far they stand apart orders the classes (`unhans.spray.ranked`) and decides nothing
-    else. With verify what the groups share is isolated and its effect measured, with controls, and every tested class
-    is said to be proven, not used or open, with the reason; one false-discovery rate of 5 % holds over all classes,
-    groups and epochs (`unhans.effects.decide`). Logged are the verdicts, τ, λ₂, the eigengap and the ranking; the
-    classes that are shown have a page with spectrum, 2-D map and galleries. All of it is on disk as well, under
+    (`unhans.spray.propose`). How far they stand apart orders the classes (`unhans.spray.rank_classes`) and decides
+    nothing else. With verify what the groups share is isolated and its effect measured, with controls, and every tested
+    class is said to be proven, not used or open, with the reason; one false-discovery rate of 5 % holds over all
+    classes, groups and epochs (`unhans.effects.decide`). Logged are the verdicts, τ, λ₂, the eigengap and the ranking;
+    the classes that are shown have a page with spectrum, 2-D map and galleries. All of it is on disk as well, under
     `folder/epoch_NNN`.
 
     The processes of a training share the classes, and find what one process would find: each audits and tests every
@@ -102,7 +50,8 @@ class SpRAyAudit(Audit):
     pictures and tables of all audits stay: about 0.5 MB per class that is shown, and a line per class.
 
     Args:
-        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name: as for every `Audit`.
+        network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name, output, keys: as for
+            every `Audit`.
         classes: names of the classes to audit; None is all.
         samples_per_class: size of the fixed audit subset of each class; None is all of them.
         spray: how heatmaps are clustered; by default summed onto a grid of 28 × 28 first.
@@ -127,6 +76,11 @@ class SpRAyAudit(Audit):
         tested: all cases of the last audit.
         clusters: by label, the samples in the striking cluster of each class.
         seconds: that the last audit ("audit") and the last test ("test") of each class took, by label.
+        looks: audits so far that tested anything.
+
+    Raises:
+        ValueError: an argument is not as described.
+        MisconfigurationException: before training, where nothing could be audited, or with verify nothing tested.
 
     >>> SpRAyAudit(network="model", samples_per_class=100).every_n_epochs
     1
@@ -156,279 +110,203 @@ class SpRAyAudit(Audit):
             raise ValueError(f"max_share expects a share between 0 and 1, or None, got {max_share}.")
         if samples_per_class is not None and samples_per_class < 2:
             raise ValueError(f"samples_per_class expects 2 or more, or None for all, got {samples_per_class}.")
-        given = {"verify_samples": verify_samples, "candidates": candidates, "tests": tests, "most": most or 1}
-        for name, value in given.items():
-            if value < 1 or most == 0:
-                raise ValueError(f"{name if most != 0 else 'most'} expects 1 or more, got {value if most != 0 else 0}.")
+        counts = {"verify_samples": verify_samples, "candidates": candidates, "tests": tests, "most": most}
+        for name, value in counts.items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name} expects 1 or more, got {value}.")
         if pages < 0:
             raise ValueError(f"pages expects 0 or more, got {pages}.")
         if keep not in ("last", "all") and (not isinstance(keep, int) or keep < 1):
             raise ValueError(f"keep expects 'last', 'all' or how many audits, 1 or more, got {keep!r}.")
         self.chosen, self.samples_per_class = classes, samples_per_class
-        self.spray = spray or SpRAy(pooling=28)
-        self.control, self.max_share = control, max_share
-        self.ranking: list[Suspicion] = []
+        self.spray, self.control = spray or SpRAy(pooling=28), control
         self.verify, self.most, self.pages = verify, most, pages
-        self.keep = 1 if keep == "last" else keep
+        self.keep = {"last": 1, "all": None}.get(keep, keep)  # audits of a class whose data files stay
         self.plan = Plan(candidates=candidates, tests=tests, samples=verify_samples, seed=self.seed)
+        self.clock = harness.AuditClock(max_share)
+        self.ranking: list[Suspicion] = []
         self.cases: dict[int, Case] = {}
         self.tested: list[Case] = []
-        self.looks = 0  # audits that tested anything
-        self._records: dict[int, ClassRecord] = {}
-        self._seen: dict[int, _Seen] = {}
+        self.looks = 0
+        self.records = harness.ClassRecords()
+        self._turn: list[int] = []  # labels that were to be tested in the last audit
         self._now: list[int] = []  # the classes of the present audit, the one that stands out most first
-        self._audited: dict[int, Suspect] = {}  # those of this process
-        self._cost = 0.0  # seconds of the last class
-        self._cost_of_case = 0.0  # seconds of the last verification
+        self._audited: dict[int, harness.AuditedClass] = {}  # those of this process
+        self._cost = {"audit": 0.0, "test": 0.0}  # seconds of the last class
 
     @property
     def clusters(self) -> dict[int, NDArray[np.int64]]:
         """By label, the samples in the striking cluster of each class."""
-        return {label: record.cluster for label, record in self._records.items() if record.epoch is not None}
+        return {label: record.cluster for label, record in self.records.items() if record.epoch is not None}
 
     @property
     def seconds(self) -> dict[str, dict[int, float]]:
         """What the last audit ("audit") and the last test ("test") of each class took, by label."""
-        return {
-            kind: {label: each.seconds[kind] for label, each in self._records.items() if kind in each.seconds}
-            for kind in ("audit", "test")
-        }
+        return {kind: self.records.seconds(kind) for kind in self._cost}
 
     @property
     def few(self) -> int:
         """How many samples of a class do for a rehearsal."""
         return 3 * self.spray.n_neighbors
 
-    def begin(self, network: nn.Module, device: torch.device) -> None:
+    def begin(self, network: nn.Module) -> None:
         """Fix the samples; refuse images that cannot be brought to [0, 1] where artifacts are to be verified."""
-        super().begin(network, device)
-        self._records = {label: self._records.get(label, ClassRecord()) for label in sorted(self._indices)}
+        super().begin(network)
+        self.records = self.records.select(sorted(self._indices))
         pool = np.concatenate(list(self._indices.values()))
-        images, kept = read_samples(self.dataset, evenly(self.labels, pool, REFERENCE, self.seed))
+        images, kept = read_samples(self.dataset, draw_evenly(self.labels, pool, REFERENCE, self.seed))
         self._example = images[:1]
-        self._reference = Described.of(displayed(self.dataset, images).numpy()), self.labels[kept]
+        self._comparison = harness.ImageComparison(display_images(self.dataset, images).numpy(), self.labels[kept])
         if self.verify:
-            drawn = np.random.default_rng(self.seed).permutation(np.concatenate(list(self._indices.values())))[:SAMPLES]
-            try:
-                self.scale = pixel_scale(self.dataset, drawn)
-            except ValueError as error:
-                raise MisconfigurationException(f"SpRAyAudit with verify: {error}") from error
+            with harness.raise_misconfiguration("SpRAyAudit with verify"):
+                self.scale = pixel_scale(self.dataset, self.seed, pool)
 
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Draw the audit subset; raises for an unknown class name or when no class is large enough."""
-        try:
-            return audit_subsets(
-                self.labels, self.classes, self.chosen, self.samples_per_class, self.spray.n_neighbors, self.seed
-            )
-        except ValueError as error:
-            raise MisconfigurationException(str(error)) from error
+        limits = self.samples_per_class, self.spray.n_neighbors
+        with harness.raise_misconfiguration():
+            return harness.draw_audit_samples(self.labels, self.classes, self.chosen, *limits, self.seed)
 
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
-        """Audit the classes whose turn it is, then rank, write and log."""
-        began, team = time.perf_counter(), self.team(trainer)
+        """Audit the classes whose turn it is, test what they share, then write and log."""
+        team = self.team(trainer)
         pages = self._pages_of(trainer, team)
-        device = next((p.device for p in network.parameters()), trainer.strategy.root_device)
         self._audited, self.tested, self._now = {}, [], []
         try:
-            left = self._audit_in_turn(trainer, self._auditor(network, device), self._order(team), began)
-            left = self._rank(team, left)
-            self._verify(trainer, network, pages, device, began)
-            self.decide(trainer, network, pages, device)
+            left = self._rank(team, self._audit_classes(trainer, network, team))
+            if self.verify:
+                self._test_classes(trainer, network, team)
+                self.conclude(trainer, network, pages)
             self._write(trainer, pages, team)
             self._count_failures(team)
             if team.first:
-                seconds = time.perf_counter() - began
-                self._log(trainer, pages, seconds)
-                tell(trainer, self._summary(trainer, seconds, [self.classes[label] for label in left]))
+                self._log(trainer, pages, left)
         finally:
             self._audited = {}
 
     def forget(self) -> None:
         """Forget the samples and all that was found in them; what was spent of the error rate stays spent."""
         super().forget()
-        self.ranking, self.cases, self.tested = [], {}, []
-        self._records, self._seen = {}, {}
+        self.ranking, self.cases, self.tested, self.records = [], {}, [], harness.ClassRecords()
 
-    def decide(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device) -> None:
-        """Do something about what was found; pages: what the audit writes and logs. Here: nothing."""
+    def conclude(self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages) -> None:
+        """Decide the verdicts of all that was tested, which is one look, and keep the cases; others may act on them."""
+        if any(case.proof is not None for case in self.tested):
+            self.looks += 1
+            self.tested = decide(self.tested, self.looks)
+        self._keep(self.tested, pages, self.team(trainer).first)
 
-    def charted(self) -> dict[str, float]:
+    def further_scalars(self) -> dict[str, float]:
         """Return what else is logged after an audit. Here: nothing."""
         return {}
 
-    def audited(self, label: int) -> NDArray[np.int64]:
+    def samples_of(self, label: int) -> NDArray[np.int64]:
         """Return the data-set indices of the samples of this class that are audited."""
         return self._indices[label]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fixed samples, the clocks and what is known of the classes."""
-        own = {"cost": self._cost, "cost_of_case": self._cost_of_case, "looks": self.looks}
-        return super().state_dict() | own | {"records": {key: each.state_dict() for key, each in self._records.items()}}
+        own = {"cost": self._cost["audit"], "cost_of_case": self._cost["test"], "looks": self.looks}
+        return super().state_dict() | own | {"records": self.records.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where the interrupted run stood."""
         super().load_state_dict(state_dict)
-        self._cost, self._cost_of_case = state_dict["cost"], state_dict.get("cost_of_case", 0.0)
+        self._cost = {"audit": state_dict["cost"], "test": state_dict.get("cost_of_case", 0.0)}
         self.looks = state_dict.get("looks", 0)
-        self._records = {key: ClassRecord.from_state(each) for key, each in state_dict.get("records", {}).items()}
-        self.ranking = self._ranked()
-
-    def bench(self, network: nn.Module, device: torch.device) -> Bench:
-        """Return the network and the audited data set as experiments with artifacts see them."""
-        options = {"device": device, "batch_size": self.batch_size, "seed": self.seed}
-        return bench_of(network, self.dataset, self.attribution, scale=self.scale, labels=self.labels, **options)
+        self.records = harness.ClassRecords.from_state(state_dict.get("records", {}))
+        self.ranking = self.records.rank()
 
     def _pages_of(self, trainer: pl.Trainer, team: Processes) -> AuditPages:
         """The files of this audit, in the folder that the first process takes."""
-        folder = Path(team.of_first(str(self.where(trainer)) if team.first else None))
-        return AuditPages(
-            folder / f"epoch_{trainer.current_epoch:03d}",
-            paths_of(self.dataset),
-            self.classes,
-            f"after epoch {trainer.current_epoch} · {self.attribution.description}",
-        )
+        folder = Path(team.of_first(str(self.output_folder(trainer)) if team.first else None))
+        epoch, description = trainer.current_epoch, self.attribution.description
+        subtitle = f"after epoch {epoch} · {description}"
+        return AuditPages(folder / f"epoch_{epoch:03d}", paths_of(self.dataset), self.classes, subtitle)
 
-    def _order(self, team: Processes) -> list[int]:
-        """The audited classes of this process, the one whose last turn lies back furthest first."""
-        return sorted(self._own(team), key=lambda label: (self._records[label].tried, label))
-
-    def _own(self, team: Processes) -> list[int]:
-        """The classes of this process: always the same, so that what is known of their images is known here."""
-        return list(self._records)[team.rank :: team.count]
-
-    def _exchange(self, team: Processes, beside: Any) -> list[Any]:
-        """Learn what the others know of their classes now, and return what else every process gives."""
-        given = team.all(({label: self._records[label] for label in self._own(team)}, beside))
-        found = {label: record for records, _ in given for label, record in records.items()}
-        self._records = {label: found[label] for label in sorted(found)}
-        return [each for _, each in given]
-
-    def _ranked(self) -> list[Suspicion]:
-        return ranked(each.suspicion for each in self._records.values() if each.suspicion is not None)
-
-    def _rank(self, team: Processes, left: Sequence[int]) -> list[int]:
-        """Rank the classes of all processes; return those left for the next audit."""
-        given = self._exchange(team, (list(self._audited), list(left)))
-        audited = {label for labels, _ in given for label in labels}
-        self.ranking = self._ranked()
-        for entry in self.ranking:
-            self._records[entry.label].suspicion = entry
-        self._now = [entry.label for entry in self.ranking if entry.label in audited]
-        self._audited = {
-            label: replace(self._audited[label], suspicion=self._records[label].suspicion)
-            for label in self._now
-            if label in self._audited
-        }
-        return sorted(label for _, labels in given for label in labels)
-
-    def settle(self, cases: Sequence[Case]) -> list[Case]:
-        """Return the cases of this audit with the verdicts that hold among all of them: this is one look."""
-        if any(case.proof is not None for case in cases):
-            self.looks += 1
-            return decide(cases, self.looks)
-        return list(cases)
-
-    def _auditor(self, network: nn.Module, device: torch.device) -> Auditor:
+    def _auditor(self, network: nn.Module) -> Auditor:
         """What audits a class; the 2-D map is made for the classes that are shown alone."""
+        device = self.device_of(network)
         explain, _ = with_latent(self.attribution, network, self._example.to(device))
         spray = clone(self.spray).set_params(projection=None)
         return Auditor(explain, spray, self.attribution.description, self.batch_size, device)
 
-    def _audit_in_turn(self, trainer: pl.Trainer, auditor: Auditor, order: list[int], began: float) -> list[int]:
-        """Audit classes until all are done or the share of training time is spent; return those that are left."""
-        samples = sum(len(self._indices[label]) for label in order)
-        with progress(samples, _has_bar(trainer)) as say:
-            for done, label in enumerate(order):
-                if time.perf_counter() - began + self._cost > self._allowance():
-                    return order[done:]
-                start, record = time.perf_counter(), self._records[label]
-                record.tried = trainer.current_epoch
-                with self.forgiven(f"auditing class {self.classes[label]!r}"):
-                    self._audit_class(auditor, label, say)
-                    record.epoch = trainer.current_epoch
-                record.seconds["audit"] = self._cost = time.perf_counter() - start
-        return []
+    def _audit_classes(self, trainer: pl.Trainer, network: nn.Module, team: Processes) -> list[int]:
+        """Audit the classes of this process while there is time; return those that are left."""
+        auditor, order = self._auditor(network), self.records.order(team)
 
-    def _audit_class(self, auditor: Auditor, label: int, say: Say) -> None:
-        """Audit one class."""
-        name = self.classes[label]
-        say(f"audit: class {name}", 0)
-        images, index = read_samples(self.dataset, self._indices[label])
-        shown = displayed(self.dataset, images).numpy()
-        seen = self._of_images(label, shown, auditor, images)
-        found = auditor.audit(
-            images,
-            index,
-            label,
-            name,
-            seen.control,
-            lambda n: say(f"audit: class {name}", n),
-            shown=shown,
-            proposed=seen.groups,
-        )
-        record = self._records[label]
-        record.suspicion = judge(found)
-        record.cluster = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
-        self.cases.pop(label, None)
-        self._audited[label] = Suspect(found, record.suspicion, images, seen.numbers)
+        def audit(label: int, say: Say) -> None:
+            self.records[label].tried = trainer.current_epoch
+            self._audit_class(auditor, label, say)
+            self.records[label].epoch = trainer.current_epoch
 
-    def _of_images(self, label: int, shown: NDArray[np.floating], auditor: Auditor, images: Tensor) -> _Seen:
-        """What follows from the images of a class alone; found again where other images were read."""
-        checksum = zlib.crc32(np.ascontiguousarray(shown))
-        if label not in self._seen or self._seen[label].checksum != checksum:
-            control = auditor.control_of(images) if self.control else None
-            self._seen[label] = _Seen(checksum, image_groups(shown, self._others(label)), control)
-        return self._seen[label]
+        return self._take_turns(trainer, "audit", order, sum(len(self._indices[label]) for label in order), audit)
 
-    def _others(self, label: int) -> Described:
-        """What images of other classes look like, the same ones at every audit."""
-        images, labels = self._reference
-        return images[labels != label]
-
-    def _verify(
-        self, trainer: pl.Trainer, network: nn.Module, pages: AuditPages, device: torch.device, began: float
-    ) -> None:
-        """Isolate and test what the groups of the classes share while there is time, and write what is found."""
-        if not self.verify:
-            return
-        team = self.team(trainer)
+    def _test_classes(self, trainer: pl.Trainer, network: nn.Module, team: Processes) -> None:
+        """Isolate and test what the groups of the classes share while there is time; `tested` holds what was found."""
         last = trainer.should_stop or trainer.current_epoch + self.every_n_epochs >= (trainer.max_epochs or np.inf)
-        before = {label: each.last_test for label, each in self._records.items() if each.last_test is not None}
-        turn = team.of_first(due(self._now, self.most, before, last))
-        own = [label for label in turn if label in self._audited]
+        turn = self._turn = team.of_first(self.records.due(self._now, self.most, last))
         plan = replace(self.plan, samples=min(self.plan.samples, self.few)) if self.rehearsal else self.plan
-        verification = Verification(self.bench(network, device), self.dataset, plan)
-        found = self._test_in_turn(trainer, verification, own, began)
-        of_all = {label: cases for each in self._exchange(team, found) for label, cases in each.items()}
+        bench, cases = self.bench(network), {}
+
+        def test(label: int, say: Say) -> None:
+            self.records[label].last_test = trainer.current_epoch
+            say(f"audit: testing class {self.classes[label]}", 0)
+            found = self._audited[label]
+            cases[label] = harness.find_cases(found, self.scale.to_display(found.images), bench, self.dataset, plan)
+            say(f"audit: testing class {self.classes[label]}", 1)
+
+        self._take_turns(trainer, "test", [label for label in turn if label in self._audited], len(turn), test)
+        of_all = {label: found for each in self.records.exchange(team, cases) for label, found in each.items()}
         for label in set(self._now) - set(self._audited):
             self.cases.pop(label, None)
         self.tested = [case for label in turn for case in of_all.get(label, [])]
-        self._keep(self.settle(self.tested), pages, team.first)
 
-    def _test_in_turn(
-        self, trainer: pl.Trainer, verification: Verification, turn: Sequence[int], began: float
-    ) -> dict[int, list[Case]]:
-        """Test classes of this process while there is time; return what was found by label."""
-        found: dict[int, list[Case]] = {}
-        with progress(len(turn), _has_bar(trainer)) as say:
-            for label in turn:
-                if time.perf_counter() - began + self._cost_of_case > self._allowance():
-                    break
-                start, record = time.perf_counter(), self._records[label]
-                found[label] = self._verify_class(verification, self._audited[label], say)
-                record.last_test = trainer.current_epoch
-                record.seconds["test"] = self._cost_of_case = time.perf_counter() - start
-        return found
+    def _take_turns(
+        self,
+        trainer: pl.Trainer,
+        kind: Literal["audit", "test"],
+        labels: list[int],
+        total: int,
+        work: Callable[[int, Say], None],
+    ) -> list[int]:
+        """Audit or test classes until all are done or the time is spent; return those that are left.
 
-    def _verify_class(self, verification: Verification, suspect: Suspect, say: Say) -> list[Case]:
-        """Verify one class; an exception is reported and the others go on (law 3)."""
-        name = suspect.audit.name
-        say(f"audit: testing class {name}", 0)
-        cases: list[Case] = []
-        with self.forgiven(f"testing class {name!r}"):
-            cases = verification.cases(suspect, self.scale.to_display(suspect.images))
-        say(f"audit: testing class {name}", 1)
-        return cases
+        An exception is reported, and the others go on (law 3). total: of what `work` counts.
+        """
+        with progress(total, trainer.is_global_zero and trainer.progress_bar_callback is not None) as say:
+            for done, label in enumerate(labels):
+                if not self.clock.has_time(self._cost[kind]):
+                    return labels[done:]
+                began = time.perf_counter()
+                with self.tolerate(f"{kind}ing class {self.classes[label]!r}"):
+                    work(label, say)
+                self.records[label].seconds[kind] = self._cost[kind] = time.perf_counter() - began
+        return []
+
+    def _audit_class(self, auditor: Auditor, label: int, say: Say) -> None:
+        name, record = self.classes[label], self.records[label]
+        advance = partial(say, f"audit: class {name}")
+        advance(0)
+        images, index = read_samples(self.dataset, self._indices[label])
+        shown = display_images(self.dataset, images).numpy()
+        control = partial(control_of, auditor.spray, images.numpy()) if self.control else lambda: None
+        seen = self._comparison.find(label, shown, control)
+        found = auditor.audit(images, index, label, name, seen.control, advance, shown=shown, proposed=seen.groups)
+        record.suspicion = suspicion_of(found)
+        record.cluster = found.index[:0] if found.cluster is None else found.index[found.cluster.members]
+        self.cases.pop(label, None)
+        self._audited[label] = harness.AuditedClass(found, record.suspicion, images, seen.numbers)
+
+    def _rank(self, team: Processes, left: Sequence[int]) -> list[int]:
+        """Rank the classes of all processes; return those left for the next audit."""
+        given = self.records.exchange(team, (list(self._audited), list(left)))
+        audited = {label for labels, _ in given for label in labels}
+        self.ranking = self.records.rank()
+        self._now = [entry.label for entry in self.ranking if entry.label in audited]
+        own = {label: self._audited[label] for label in self._now if label in self._audited}
+        self._audited = {label: replace(each, suspicion=self.records[label].suspicion) for label, each in own.items()}
+        return sorted(label for _, labels in given for label in labels)
 
     def _keep(self, cases: Sequence[Case], pages: AuditPages, first: bool = True) -> None:
         """Keep the cases of this audit with their verdicts, that which does most for every class, and write them.
@@ -438,92 +316,54 @@ class SpRAyAudit(Audit):
         self.tested = list(cases)
         for label in dict.fromkeys(case.label for case in self.tested):
             self.cases[label] = leading([case for case in self.tested if case.label == label])
-        for label, case in self.cases.items():
-            if label in self._audited and case.isolated is not None and (case.proven or label in self._shown()):
-                suspect = self._audited[label]
-                add_pictures(pages, case, self.scale.to_display(suspect.images), suspect.audit.heatmaps)
+        shown = self._shown()
+        for label, found in self._audited.items():
+            case = self.cases.get(label)
+            if case is not None and case.isolated is not None and label in shown:
+                pages.add_case(case, self.scale.to_display(found.images), found.audit.heatmaps)
         if first:
-            add_cases(pages, self.tested)
+            pages.add_cases(self.tested)
 
     def _shown(self) -> list[int]:
         """The classes that get a page: those that stand out most, and those that are proven."""
-        proven = [label for label, case in self.cases.items() if case.proven and label in self._now]
-        return list(dict.fromkeys([*proven, *self._now[: self.pages]]))
+        return [label for place, label in enumerate(self._now) if place < self.pages or self._is_proven(label)]
 
     def _write(self, trainer: pl.Trainer, pages: AuditPages, team: Processes) -> None:
         """Write the data of every class, the pages of those that are shown, and the ranking; remove old data."""
         shown = self._shown()
-        for label, suspect in self._audited.items():
-            with self.forgiven(f"writing class {suspect.audit.name!r}"):
-                self._write_class(pages, label, suspect, label in shown)
-                self._note_file(label, trainer.current_epoch)
-        for figures in self._exchange(team, pages.figures):
+        for label, found in self._audited.items():
+            with self.tolerate(f"writing class {found.audit.name!r}"):
+                self._write_class(pages, label, found, label in shown)
+                stands_out = self._is_proven(label) if self.verify else found.suspicion.suspicious
+                self.records[label].note_file(trainer.current_epoch, stands_out)
+        for figures in self.records.exchange(team, pages.figures):
             pages.figures |= figures
-        pages.suspects = {label: each.rows for label, each in self._records.items()}
+        pages.suspects = {label: each.rows for label, each in self.records.items()}
         if self.ranking and team.first:
-            epochs = {label: each.epoch for label, each in self._records.items() if each.epoch is not None}
+            epochs = {label: each.epoch for label, each in self.records.items() if each.epoch is not None}
             pages.finish(self.ranking, epochs)
-        self._remove_old(pages.folder.parent, team.first)
+        self.records.remove_outdated(pages.folder.parent, self.classes, self.keep, team.first)
 
-    def _note_file(self, label: int, epoch: int) -> None:
-        """The class has a data file of this epoch now."""
-        record, case = self._records[label], self.cases.get(label)
-        if self.keep != "all":
-            record.stored = [*(each for each in record.stored if each != epoch), epoch]
-        if (case is not None and case.proven) if self.verify else record.suspicion.suspicious:
-            record.standing = epoch
-
-    def _remove_old(self, folder: Path, first: bool) -> None:
-        """Remove the data files of former audits that are not to be kept."""
-        if self.keep == "all":
-            return
-        for label, record in self._records.items():
-            for epoch in record.outdated(self.keep):
-                if first:
-                    stem = file_stem(label, self.classes[label])
-                    (folder / f"epoch_{epoch:03d}" / f"{stem}.h5").unlink(missing_ok=True)
-
-    def _write_class(self, pages: AuditPages, label: int, suspect: Suspect, shown: bool) -> None:
+    def _write_class(self, pages: AuditPages, label: int, found: harness.AuditedClass, shown: bool) -> None:
         if shown:
-            suspect.audit.spray.add_projection(self.spray.projection)
-        images = displayed(self.dataset, suspect.images)
-        case = self.cases.get(label)
-        carriers = case.isolated.members if case is not None and case.proven and case.isolated is not None else None
-        pages.add(suspect.audit, images, suspect.suspicion, shown, carriers)
-        self._records[label].rows = pages.suspects.get(label, [])
+            found.audit.spray.add_projection(self.spray.projection)
+        carriers = self.cases[label].isolated.members if self._is_proven(label) else None
+        pages.add(found.audit, display_images(self.dataset, found.images), found.suspicion, shown, carriers)
+        self.records[label].rows = pages.suspects.get(label, [])
 
-    def _allowance(self) -> float:
-        """Seconds that this audit may take so that all keep within their share, and no process waits too long."""
-        if self.max_share is None:
-            return self._limit
-        share = self.max_share / (1 - self.max_share) * self.training_seconds - self.audit_seconds
-        return min(share, self._limit)
+    def _is_proven(self, label: int) -> bool:
+        return label in self.cases and self.cases[label].proven and self.cases[label].isolated is not None
 
-    def _share(self, seconds: float) -> float:
-        audits = self.audit_seconds + seconds
-        return audits / (audits + self.training_seconds)
-
-    def _log(self, trainer: pl.Trainer, pages: AuditPages, seconds: float) -> None:
-        """Log everything in one call (law 6)."""
-        scalars = {
-            "audit/seconds": seconds,
-            "audit/share": self._share(seconds),
-            "audit/failures": float(self.failures),
-        }
+    def _log(self, trainer: pl.Trainer, pages: AuditPages, left: Sequence[int]) -> None:
+        """Log everything in one call (law 6), and say in a line what was found."""
+        seconds, share = self.clock.elapsed, self.clock.share
+        scalars = {"audit/seconds": seconds, "audit/share": share, "audit/failures": float(self.failures)}
         fresh = [entry for entry in self.ranking if entry.label in self._now]  # others were measured before
-        scalars |= chartable(fresh, self.cases, pages.keys) | self.charted()
+        scalars |= chartable(fresh, self.cases, pages.keys) | self.further_scalars()
         self.publish(trainer, scalars, pages.figures, pages.tables)
-
-    def _summary(self, trainer: pl.Trainer, seconds: float, left: list[str]) -> str:
-        """One line for the terminal: what was found, what it cost and what is left for the next audit."""
+        epoch, names = trainer.current_epoch, [self.classes[label] for label in left]
+        why = {label: "failed" if each.last_test == epoch else "no time" if label in self._turn else "not due"
+               for label, each in self.records.items()}  # fmt: skip
+        said = findings(self.ranking, self.cases, self.verify, why)
         done = len(self._indices) - len(left)
-        return (
-            f"epoch {trainer.current_epoch}: SpRAy audit of {done} classes in {seconds:.0f} s "
-            f"({self._share(seconds):.0%} of all time); {findings(self.ranking, self.cases, self.verify)}"
-            + (f"; left for the next audit: {', '.join(left)}" if left else "")
-        )
-
-
-def _has_bar(trainer: pl.Trainer) -> bool:
-    """Whether progress is to be shown: on the first process, if at all."""
-    return trainer.is_global_zero and trainer.progress_bar_callback is not None
+        harness.print_line(trainer, audit_line(epoch, done, seconds, share, said, names))

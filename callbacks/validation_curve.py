@@ -18,8 +18,14 @@ Measure = Callable[[nn.Module], tuple[float, float]]
 class ValidationCurve(Callback):
     """Measures accuracy without and with the artifact before training and after every epoch, and counts seconds.
 
-    measure: from a network to both accuracies. points: (epoch, clean, added), epoch 0 before training; seconds: of
-    training alone. It has to be the first callback, so that no other one's work at the end of an epoch is counted.
+    It has to be the first callback, so that no other one's work at the end of an epoch is counted.
+
+    Args:
+        measure: from a network to its accuracies without and with the artifact.
+
+    Attributes:
+        points: of every measurement the number of epochs so far, 0 before training, and both accuracies.
+        seconds: of training alone.
     """
 
     def __init__(self, measure: Measure) -> None:

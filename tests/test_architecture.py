@@ -20,9 +20,10 @@ else:
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     "cli", "api", "experiment", "callbacks", "harness", "models", "data", "report", "store", "repair", "clarc",
-    "effects", "isolation", "artifacts", "spray", "attribution", "lrp", "stats", "class_names",
+    "comparison", "effects", "isolation", "artifacts", "influence", "spray", "attribution", "lrp", "stats",
+    "class_names", "terminal",
 )  # fmt: skip
-PURE = {"repair", "clarc", "effects", "isolation", "artifacts", "spray", "attribution", "lrp", "stats", "class_names"}
+PURE = set(FLOORS[FLOORS.index("repair") : FLOORS.index("terminal")])
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
 MOST = 12  # modules of a folder
 SOURCES = sorted([*(ROOT / "src" / "unhans").rglob("*.py"), *(ROOT / "callbacks").rglob("*.py")])
@@ -102,6 +103,62 @@ def test_other_packages_are_imported_by_their_faces(name):
             assert inside or other in NAMESPACES, f"{name} imports {other}: {owner} exports what others may use"
 
 
+NO_ENGLISH = {
+    "artifacts", "attribution", "clarc", "data", "effects", "harness", "isolation", "lrp", "models", "repair", "spray",
+    "stats",
+}  # fmt: skip
+WORDS = 4  # from which on a text is English, not a name; what is found is said in report and terminal
+# What a thing calls itself: a method of heatmaps, also one of the user's own, says what its maps mean (law 7), and
+# maps that are kept in files are told apart by it; a representation is what a console prints.
+NAMING = {"description", "meaning", "name", "__repr__", "extra_repr"}
+
+
+def text_of(node):
+    """The text of a string or an f-string, a word for each value in it; None for anything else."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "x" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def may_speak(node):
+    """Whether English may stand inside: of exceptions, warnings, logs and the console, of names, and in patterns."""
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        return name.startswith(("LOG.", "_log.", "warnings.warn", "re.", "CONSOLE.print", "setting")) or name.endswith(
+            "Error"
+        )
+    if isinstance(node, ast.FunctionDef | ast.Assign):
+        return {node.name if isinstance(node, ast.FunctionDef) else ast.unparse(node.targets[0])} <= NAMING
+    if isinstance(node, ast.Compare):  # with what another library says
+        return True
+    return isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and text_of(node.value) is not None)
+
+
+def codes_of(tree):
+    """The values of every Literal: names of outcomes, which may be long."""
+    every = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+    found = [node.slice for node in every if ast.unparse(node.value) == "Literal"]
+    return {each.value for part in found for each in ast.walk(part) if isinstance(each, ast.Constant)}
+
+
+def english_of(node):
+    for child in ast.iter_child_nodes(node):
+        text = text_of(child)
+        if text is not None:
+            yield from [text] if len(text.split()) >= WORDS else []
+        elif not may_speak(child):
+            yield from english_of(child)
+
+
+SILENT = {name: ast.parse(path.read_text()) for name, path in MODULES.items() if {*name.split(".")[1:2]} & NO_ENGLISH}
+CODES = set().union(*map(codes_of, SILENT.values()))
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_results_are_data_and_their_english_is_in_report(name):
+    assert [text for text in english_of(SILENT[name]) if text not in CODES] == []
+
+
 NAMESPACES = {"unhans.lrp.tracing.aten"}  # names of operations, read as aten.NAME
 
 
@@ -124,6 +181,12 @@ def test_no_two_modules_are_called_the_same():
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_no_two_test_files_are_called_the_same():
+    """pytest imports test files by their own name, and refuses the second of one name."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_there_is_no_circle_of_imports():
     below = {name: set(imports_of(path, at_run_time(ast.parse(path.read_text()).body))) & set(MODULES)
              for name, path in MODULES.items()}  # fmt: skip
@@ -132,6 +195,12 @@ def test_there_is_no_circle_of_imports():
         for name in free:
             del left[name]
     assert left == {}
+
+
+def test_what_answers_help_and_misspelt_keys_imports_no_torch():
+    """Importing torch and Lightning takes seconds; Hydra loads the callback of sweeps before every command."""
+    code = "import sys, unhans.cli, unhans.experiment.sweep; print({'torch', 'pytorch_lightning'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
 def test_every_package_is_in_the_wheel():
@@ -164,6 +233,9 @@ def test_the_wheel_installs_one_name_and_carries_the_configuration(tmp_path):
     configuration = {f"unhans/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     modules = {f"unhans/{path.relative_to(ROOT / 'src/unhans')}" for path in (ROOT / "src/unhans").rglob("*.py")}
     callbacks = {f"unhans/{path.relative_to(ROOT)}" for path in (ROOT / "callbacks").rglob("*.py")}
-    page = {f"unhans/report/html/{path.name}" for path in (ROOT / "src/unhans/report/html").glob("*.[chj]*")}
-    assert page
+    html = ROOT / "src/unhans/report/html"
+    page = {
+        f"unhans/report/html/{path.relative_to(html)}" for path in (*html.glob("static/*"), *html.glob("templates/*"))
+    }
+    assert len(page) > 12
     assert configuration | modules | callbacks | page | {"unhans/py.typed"} <= set(names)

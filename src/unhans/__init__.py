@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["audit"]
+__all__ = ["audit", "compare"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `audit` when it is asked for: `import unhans` alone stays quick."""
-    if name != "audit":
+    """Import the public calls when they are asked for: `import unhans` alone stays quick."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from unhans.api import audit
+    from unhans import api
 
-    return audit
+    return getattr(api, name)

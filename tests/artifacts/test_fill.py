@@ -134,9 +134,9 @@ def test_batches_and_kinds_of_tensors():
         ((np.ones((SIZE, SIZE), bool),), r"must leave something .* covers 100% of it and, widened by 1 pixels, every"),
         ((area(1, 1, SIZE - 2, SIZE - 2),), "must leave something of the image to fill from, got one that covers 90%"),
         ((area(), "paint"), "a fill must be one of telea, .*, got 'paint'"),
-        ((area(), "neighbour"), "'neighbour' needs a sample of another class, got none"),
-        ((area(), "truth"), "'truth' needs the image without the artifact, got none"),
-        ((area(), "unblend"), "'unblend' needs a layer, got none"),
+        ((area(), "neighbour"), "'neighbour' needs neighbour among its material, got none"),
+        ((area(), "truth"), "'truth' needs truth among its material, got none"),
+        ((area(), "unblend"), "'unblend' needs layer among its material, got none"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence):

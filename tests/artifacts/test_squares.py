@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unhans.artifacts import WAYS, EdgePadding, Squaring, orientation, rgb, window
-from unhans.effects.interventions import Squared, squaring_effect
+from unhans.effects.interventions import SquaredLogits, squaring_effect
 from unhans.report.text import squaring_sentence
 
 SIZE = 12
@@ -158,7 +158,7 @@ def squared(n=400, fall=0, seed=0):
     logits = np.repeat(random.normal(size=(n, 1, 3)), 6, axis=1)
     labels = np.arange(n) % 2
     logits[:, 1:, 0] -= np.asarray(fall, dtype=float)
-    return Squared(np.arange(n), labels, np.zeros(n, dtype=bool), logits)
+    return SquaredLogits(np.arange(n), labels, np.zeros(n, dtype=bool), logits)
 
 
 def test_changes_are_mean_differences_to_copied_borders():

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.artifacts.transforms import ChannelMap, Field, Jpeg, Spectrum, transform_from, transform_record
+from unhans.artifacts import ChannelMap, Field, Jpeg, Spectrum
+from unhans.isolation import from_record, record_of
+from unhans.report.text.isolation_text import transform_said
 
 KNOTS = torch.linspace(0, 1, 33)
 CAST = ChannelMap(torch.stack([0.6 * KNOTS, KNOTS, KNOTS**2]))
@@ -125,11 +127,11 @@ def test_transforms_stay_in_the_range_and_come_back_from_a_file(transform, tmp_p
     assert 0 <= changed.min() <= changed.max() <= 1
     assert 0 <= transform.undo(changed).min() <= transform.undo(changed).max() <= 1
     torch.testing.assert_close(images, before)
-    torch.save(transform_record(transform), tmp_path / "transform.pt")
-    again = transform_from(torch.load(tmp_path / "transform.pt", weights_only=True))
+    torch.save(record_of(transform), tmp_path / "transform.pt")
+    again = from_record(torch.load(tmp_path / "transform.pt", weights_only=True))
     torch.testing.assert_close(again.apply(images), changed)
-    assert again.sentence == transform.sentence
-    assert any(character.isdigit() for character in transform.sentence)
+    assert transform_said(again) == transform_said(transform)
+    assert any(character.isdigit() for character in transform_said(transform))
     torch.testing.assert_close(transform.apply(images[2:3]), changed[2:3], atol=1e-6, rtol=0)
 
 
@@ -143,7 +145,7 @@ def test_transforms_stay_in_the_range_and_come_back_from_a_file(transform, tmp_p
         (lambda: Spectrum(torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 5)), r"must all be \(3, K\)"),
         (lambda: Spectrum(*[-torch.ones(3, 5)] * 3), "finite and 0 or more"),
         (lambda: Jpeg(0), "quality of a JPEG must be 1 … 95, got 0"),
-        (lambda: transform_record(object()), "must be one of ChannelMap, Field, Spectrum, Jpeg, got object"),
+        (lambda: record_of(object()), "must be one of .*ChannelMap, Field, Spectrum, Jpeg, got object"),
     ],
 )
 def test_what_is_no_transform_is_refused(make, message):

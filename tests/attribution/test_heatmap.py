@@ -5,7 +5,17 @@ import pytest
 import torch
 from matplotlib import colormaps
 
-from unhans.attribution import COLOUR_MAPS, check_colour_map, class_means, colorize, scale, sum_channels
+from unhans.attribution import (
+    COLOUR_MAPS,
+    check_colour_map,
+    class_means,
+    colorize,
+    enlarge,
+    overlay,
+    picture,
+    scale,
+    sum_channels,
+)
 
 KINDS = [np.asarray, torch.as_tensor]
 
@@ -139,3 +149,55 @@ def test_class_means_of_maps_scaled_one_by_one_and_jointly():
 def test_class_means_need_a_label_per_map():
     with pytest.raises(ValueError, match=r"one label per heatmap \(2\); got labels of shape \(3,\)"):
         class_means(np.zeros((2, 4, 4)), np.zeros(3, int))
+
+
+GREY = np.full((1, 3, 3), 100, np.uint8)
+
+
+def test_a_picture_of_any_layout():
+    image = np.random.default_rng(0).random((3, 4, 5)).astype(np.float32)
+    expected = np.rint(255 * image.transpose(1, 2, 0))
+    for given in (image, image.transpose(1, 2, 0), torch.tensor(image)):
+        np.testing.assert_array_equal(picture(given), expected)
+    for given in (image[0], image[:1], image[0][..., None]):
+        np.testing.assert_array_equal(picture(given), np.stack([expected[..., 0]] * 3, -1))
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (np.zeros((2, 4, 4)), r"\(3, H, W\) or \(H, W, 3\); got \(4, 4, 2\)|got \(2, 4, 4\)"),
+        (np.full((3, 4, 4), 7), "from 7 to 7"),
+        (np.full((3, 4, 4), np.nan), "nan"),
+    ],
+)
+def test_what_is_no_picture_is_refused(image, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        picture(image)
+
+
+def test_pixels_are_repeated():
+    assert enlarge(np.array([[1, 2]]), (2, 6)).tolist() == [[1, 1, 1, 2, 2, 2]] * 2
+    assert enlarge(np.zeros((5, 2, 3)), (2, 3)).shape == (5, 2, 3)
+    with pytest.raises(ValueError, match="A heatmap of 2×3 pixels does not divide an image of 4×7"):
+        enlarge(np.zeros((2, 3)), (4, 7))
+
+
+def test_an_overlay_covers_the_grey_image_where_there_is_relevance():
+    image = np.array([[[255, 0, 0], [100, 100, 100], [0, 0, 255], [100, 100, 100]]], np.uint8)
+    laid = overlay(image, np.array([[0, 1, 0, -0.25]]), alpha=1.0)
+    assert laid[0].tolist() == [[76, 76, 76], [255, 255, 0], [29, 29, 29], [50, 50, 178]]
+
+
+def test_alpha_is_the_most_that_is_covered():
+    for alpha in (0.0, 0.5, 1.0):
+        laid = overlay(GREY, np.array([[1, -1, 0.5]]), alpha=alpha)
+        colours = np.array([[255, 255, 0], [0, 255, 255], [255, 0, 0]])
+        np.testing.assert_array_equal(laid[0], np.rint((1 - alpha) * 100 + alpha * colours))
+    with pytest.raises(ValueError, match="alpha must lie between 0 and 1"):
+        overlay(GREY, np.zeros((1, 3)), alpha=1.5)
+
+
+@pytest.mark.parametrize("cmap", sorted(COLOUR_MAPS))
+def test_without_relevance_only_the_image_is_seen(cmap):
+    np.testing.assert_array_equal(overlay(GREY, np.zeros((1, 3)), cmap), GREY)

@@ -9,7 +9,8 @@ from torchvision import models
 from zoo_networks import images
 
 from unhans.attribution import InputXGradient, Relevance, explain_all, with_latent
-from unhans.attribution.latent import channel_axis, layers_with_places, pooled
+from unhans.attribution.latent import pooled
+from unhans.attribution.places import channel_axis, layers_with_places
 from unhans.lrp import LRP, UnsupportedModelError, composite_by_name
 
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from zoo_networks import images, tangle
 
 from unhans import attribution
-from unhans.attribution import explained
+from unhans.attribution import explain_all
 from unhans.spray import SpRAy
 
 FOLDER = Path(__file__).parents[2] / "conf" / "attribution"
@@ -24,7 +24,7 @@ def test_every_method_is_a_choice():
     methods = {cls.__name__ for cls in vars(attribution).values() if isinstance(cls, type) and hasattr(cls, "of")}
     chosen = {OmegaConf.load(path)["_target_"].rpartition(".")[2] for path in CHOICES}
     assert chosen == methods - {"Attribution"}
-    assert len(CHOICES) == 12
+    assert len(CHOICES) == 13
 
 
 @pytest.mark.parametrize("path", CHOICES, ids=lambda path: path.stem)
@@ -33,7 +33,8 @@ def test_a_choice_explains_and_feeds_spray(path):
     given = set(OmegaConf.load(path)) - {"_target_"}
     assert given == {field.name for field in fields(method)}  # the file shows every setting …
     assert method == type(method)()  # … at its default
-    maps, prediction, rank = explained(method.of(tangle(torch.float32)), images(12, torch.float32), 1, batch_size=5)
+    found = explain_all(method.of(tangle(torch.float32)), images(12, torch.float32), 1, batch_size=5)
+    maps, prediction, rank = found.maps.numpy(), found.predictions(), found.ranks(1)
     assert maps.shape == (12, 16, 16)
     assert maps.dtype == np.float32
     assert np.isfinite(maps).all()
@@ -56,10 +57,10 @@ def test_rules_by_place_explain():
     node = OmegaConf.merge(OmegaConf.load(FOLDER / "lrp.yaml"), OmegaConf.load(FOLDER / "lrp_by_place.yaml"))
     del node["defaults"]
     method = instantiate(node, _convert_="all")
-    maps, _, _ = explained(method.of(tangle(torch.float32)), images(4, torch.float32), 1)
-    named = attribution.Relevance("epsilon_plus_flat")
-    assert np.isfinite(maps).all()
-    assert not np.allclose(maps, explained(named.of(tangle(torch.float32)), images(4, torch.float32), 1).heatmaps)
+    x, named = images(4, torch.float32), attribution.Relevance("epsilon_plus_flat")
+    maps = method.of(tangle(torch.float32))(x, 1).maps
+    assert maps.isfinite().all()
+    assert not torch.allclose(maps, named.of(tangle(torch.float32))(x, 1).maps)
     assert "depth 2: Flat()" in method.description
 
 

@@ -244,7 +244,7 @@ def test_grad_cam_at_a_shared_module_is_that_of_its_last_use():
 
 @pytest.mark.parametrize(("wrong", "near"), [("conv22", "conv2"), ("layer4", "fc1, drop, fc2"), ("", "fc1, drop, fc2")])
 def test_an_unknown_layer_is_refused_with_near_names(wrong, near):
-    with pytest.raises(ValueError, match=f"such as .*{near}.*; got '{wrong}'"):
+    with pytest.raises(ValueError, match=f"layer '{wrong}' does not exist in this Tangle; .*{near}"):
         GradCAM(wrong).of(tangle())
 
 

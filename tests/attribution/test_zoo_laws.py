@@ -176,10 +176,6 @@ def test_the_seed_decides(name):
     assert "seed 1" in other.description
 
 
-def compiled(net):
-    return torch.compile(net)
-
-
 @pytest.fixture(scope="module")
 def process_group(tmp_path_factory):
     store = tmp_path_factory.mktemp("group") / "store"
@@ -199,7 +195,7 @@ def test_the_callers_modes_change_nothing(name, process_group):
     x = images(dtype=FLOAT)
     expected = ZOO[name].of(tangle(FLOAT).eval())(x, 1)
     torch.testing.assert_close(expected.logits, tangle(FLOAT).eval()(x).detach())
-    for wrap in (nn.Module.train, compiled, nn.Module.requires_grad_, nn.DataParallel, DistributedDataParallel):
+    for wrap in (nn.Module.train, torch.compile, nn.Module.requires_grad_, nn.DataParallel, DistributedDataParallel):
         assert_same(ZOO[name].of(wrap(tangle(FLOAT)))(x, 1), expected)
     assert_same(ZOO[name].of(tangle(FLOAT).requires_grad_(False))(x, 1), expected)
     explain = ZOO[name].of(tangle(FLOAT))
@@ -248,7 +244,7 @@ def test_maps_are_finite_single_precision_and_signed_where_the_method_is(name):
         assert maps.any()
         assert not maps.requires_grad
         assert not logits.requires_grad
-        assert (maps.min() < 0) == (name not in ("saliency", "saliency_linf", "grad_cam"))
+        assert (maps.min() < 0) == (name not in ("saliency", "saliency_linf", "grad_cam", "extremal_perturbation"))
 
 
 @METHODS

@@ -20,6 +20,7 @@ ZOO = {
     "occlusion": attribution.Occlusion(window=4, stride=4, batch_size=8),
     "smooth_grad": attribution.SmoothGrad(samples=5, batch_size=2),
     "gradient_shap": attribution.GradientSHAP(samples=5, noise=0.1),
+    "extremal_perturbation": attribution.ExtremalPerturbation(steps=4, batch_size=2),
     "random": attribution.RandomMaps(),
 }
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from unhans.lrp import LRP
+from unhans.lrp import COMPOSITES, LRP
 
 WORKS = [
     ("vgg16", "epsilon_plus_flat", 8),
@@ -96,7 +96,7 @@ def measured(name: str, composite: str, batch: int, repeats: int, peer: bool) ->
     """Measure one work, the rivals taking turns."""
     model = network(name).requires_grad_(False)
     x = torch.rand(batch, 3, 224, 224)
-    lrp = LRP(model, composite)
+    lrp = LRP(model, COMPOSITES[composite](head="by_operation"))  # as zennit has it
     rivals: list[Callable[[], Tensor]] = [lambda: forward_backward(model, x), lambda: lrp.attribute(x, 0)]
     if peer:
         explain = zennits(model, composite)

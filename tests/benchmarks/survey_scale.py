@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 
 from unhans import audit
 from unhans.attribution import Heatmaps
+from unhans.data import PixelScale
 from unhans.experiment.survey import Parallel
 from unhans.spray import SpRAy
 
@@ -49,9 +50,7 @@ class Synthetic(Dataset):
         """Tell what these samples are without making them."""
         return f"{indices[0]}-{indices[-1]}"
 
-    def denormalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the images: they are in [0, 1]."""
-        return images
+    scale = PixelScale(torch.zeros(3), torch.ones(3), "unit range")
 
 
 class Contrast:

@@ -8,14 +8,17 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, SpRAyAudit
 
 from unhans.artifacts import Border
+from unhans.data import Arrays, Collection, ImageDataset
+from unhans.data.image_list import numbered_names
 from unhans.isolation import Isolated
 from unhans.isolation.isolated import boxes
-from unhans.spray import SpRAy, ranked
+from unhans.spray import SpRAy, rank_classes
 
 
 class NoisyImages(Dataset):
@@ -32,6 +35,17 @@ class NoisyImages(Dataset):
 
     def __getitem__(self, index):
         return self.images[index] + 0.1 * torch.randn(1, 16, 16), int(self.targets[index])
+
+
+class Still(NoisyImages):
+    """The same images without noise; their labels may be others."""
+
+    def __init__(self, labels=None):
+        super().__init__()
+        self.targets = self.targets if labels is None else labels
+
+    def __getitem__(self, index):
+        return self.images[index], int(self.targets[index])
 
 
 class TheirModule(pl.LightningModule):
@@ -58,6 +72,44 @@ class TheirModule(pl.LightningModule):
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+class Validated(TheirModule):
+    """Has validation data, and does nothing with them."""
+
+    def validation_step(self, batch, batch_idx):
+        return None
+
+
+class Colour(Validated):
+    """Tells classes by three-channel images."""
+
+    def __init__(self):
+        super().__init__()
+        self.net[0] = nn.Conv2d(3, 4, 3)
+
+
+def planted_data(split="val", val_coverage=0.5):
+    """Forty images of two classes; a white rim is planted in the second."""
+    images = np.random.default_rng(0).integers(200, size=(40, 16, 16, 3), dtype=np.uint8)
+    collection = Collection(Arrays(images, numbered_names("x", 40)), np.arange(40) % 2, ["good", "odd"])
+    artifact = Border("odd", width=0.2, val_coverage=val_coverage)
+    return ImageDataset(collection, 16, (0.5,) * 3, (0.25,) * 3, artifact=artifact, split=split)
+
+
+class KeepingLogger(CSVLogger):
+    """Keeps what every call was given."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.calls = []
+
+    def log_metrics(self, metrics, step=None):
+        self.calls.append(dict(metrics))
+
+    def calls_with(self, *prefixes):
+        """Return the calls that hold a key with one of these beginnings."""
+        return [call for call in self.calls if any(key.startswith(prefixes) for key in call)]
 
 
 def small_spray():
@@ -90,25 +142,25 @@ def isolate_corner(images, heatmaps, members, **options):
     layer[:, :5, :5] = 1
     masks = np.zeros((len(images), 16, 16), dtype=bool)
     masks[members, :5, :5] = True
-    return Isolated("fixed", (layer,), members, masks, None, 1.0, boxes(masks), "A bright corner.")
+    return Isolated("fixed", (layer,), members, masks, None, 1.0, boxes(masks))
 
 
 def suspect_all(entries):
     """Rank the classes, and let all of them stand out."""
-    return [dataclasses.replace(entry, suspicious=True) for entry in ranked(entries)]
+    return [dataclasses.replace(entry, suspicious=True) for entry in rank_classes(entries)]
 
 
-def train(module, callbacks, folder, seed=0, ckpt_path=None, data=None, **options):
+def trainer_of(folder, callbacks, **options):
+    """Return a trainer of two epochs that writes and shows nothing of its own."""
+    nothing = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    defaults = dict.fromkeys(nothing, False) | {"max_epochs": 2, "accelerator": "cpu", "log_every_n_steps": 1}
+    return pl.Trainer(**(defaults | options), callbacks=callbacks, default_root_dir=folder)
+
+
+def train(module, callbacks, folder, seed=0, ckpt_path=None, data=None, val=None, **options):
     """Train two epochs, on noisy images by default, and return the trainer."""
-    defaults = {"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
     pl.seed_everything(seed, verbose=False)
-    trainer = pl.Trainer(
-        **(defaults | options),
-        callbacks=callbacks,
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-    )
-    trainer.fit(module, DataLoader(data or NoisyImages(), batch_size=8, shuffle=True), ckpt_path=ckpt_path)
+    trainer = trainer_of(folder, callbacks, **options)
+    loader = DataLoader(data or NoisyImages(), batch_size=8, shuffle=True)
+    trainer.fit(module, loader, None if val is None else DataLoader(val, batch_size=8), ckpt_path=ckpt_path)
     return trainer

@@ -120,10 +120,10 @@ class FailingOnce(SpRAyAudit):
         if self.fails == (0, 1):
             raise OSError("the disk is gone")
 
-    def _auditor(self, network, device):
+    def _auditor(self, network):
         if self.fails == (1, 1):
             raise OSError("the disk is gone")
-        return super()._auditor(network, device)
+        return super()._auditor(network)
 
     def audit(self, trainer, network):
         self.fails = trainer.current_epoch, trainer.global_rank
@@ -165,7 +165,7 @@ def run(folder, callbacks, **options):
 
 def main(folder):
     """Train in two processes with and without audits; forked ones, which need not import everything again."""
-    examine_class.isolate_all = isolate_corners
+    examine_class.isolate = isolate_corners
     run(folder, [Final("plain")], **TWO)
     audited(folder)
 

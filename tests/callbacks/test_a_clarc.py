@@ -7,7 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from callbacks_training import TheirModule, train
+from callbacks_training import TheirModule, train, trainer_of
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -93,15 +93,7 @@ def small(seed=0, **options):
 
 
 def fit(module, callbacks, folder, data=None, val=None, ckpt_path=None, **options):
-    defaults = {"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    trainer = pl.Trainer(
-        **(defaults | options),
-        callbacks=callbacks,
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    trainer = trainer_of(folder, callbacks, num_sanity_val_steps=0, **options)
     pl.seed_everything(0, verbose=False)
     trainer.fit(module, DataLoader(data or Marked(), batch_size=16, shuffle=True), val, ckpt_path=ckpt_path)
     return trainer
@@ -247,10 +239,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path):
 
 
 def run_in_order(module, callback, folder, epochs, ckpt_path=None):
-    trainer = pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, callbacks=[callback],
-        default_root_dir=folder, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+    trainer = trainer_of(folder, [callback], max_epochs=epochs)
     trainer.fit(module, DataLoader(Marked(), batch_size=16), ckpt_path=ckpt_path)
     return trainer
 

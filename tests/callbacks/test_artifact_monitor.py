@@ -10,20 +10,17 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from callbacks_training import NoisyImages, TheirModule, train
+from callbacks_training import Colour, KeepingLogger, NoisyImages, Still, TheirModule, planted_data, train
 from PIL import Image
-from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Subset, random_split
+from torch.utils.data import Dataset, Subset, random_split
 from torchvision import transforms
 from unhans.callbacks import ArtifactMonitor
 
 from unhans.artifacts import Border, Patch
-from unhans.data import Arrays, Collection, ImageDataset
-from unhans.data.image_list import numbered
 from unhans.effects import Case, Effect
-from unhans.harness import standing
+from unhans.harness import MonitoredArtifact, learned_since
 from unhans.isolation import Isolated, Match
 
 
@@ -79,10 +76,6 @@ def test_the_table_holds_what_is_measured_and_the_samples_are_other_classes(tmp_
 
 
 def test_the_effect_is_that_of_pasting_by_hand(tmp_path, corner):
-    class Still(NoisyImages):
-        def __getitem__(self, index):
-            return self.images[index], int(self.targets[index])
-
     dataset, module = Still(), TheirModule()
     monitor = monitor_of(tmp_path, corner, dataset=dataset)
     train(module, [monitor], tmp_path, max_epochs=1)
@@ -97,20 +90,12 @@ def test_the_effect_is_that_of_pasting_by_hand(tmp_path, corner):
 
 
 def test_one_call_to_the_logger_per_epoch(tmp_path, corner):
-    class Counting(CSVLogger):
-        def __init__(self, folder):
-            super().__init__(folder)
-            self.calls = []
-
-        def log_metrics(self, metrics, step=None):
-            self.calls.append({key for key in metrics if key.startswith("effect/")})
-
-    logger = Counting(tmp_path)
+    logger = KeepingLogger(tmp_path)
     train(TheirModule(), [monitor_of(tmp_path, {"corner": corner})], tmp_path, logger=logger)
-    calls = [keys for keys in logger.calls if keys]
+    calls = logger.calls_with("effect/")
     assert len(calls) == 2
     names = ("delta_p", "delta_p_low", "delta_p_high", "delta_rank", "delta_logit", "flipped", "flipped_low", "n")
-    assert {f"effect/corner/{name}" for name in names} <= calls[0]
+    assert {f"effect/corner/{name}" for name in names} <= calls[0].keys()
 
 
 def test_a_resumed_run_keeps_samples_and_curves(tmp_path, corner):
@@ -132,43 +117,16 @@ def test_a_resumed_run_keeps_samples_and_curves(tmp_path, corner):
     assert list(other.added) == ["rim"]
 
 
-def planted_data(split="val", val_coverage=0.5, **options):
-    images = np.random.default_rng(0).integers(200, size=(40, 16, 16, 3), dtype=np.uint8)
-    collection = Collection(Arrays(images, numbered("x", 40)), np.arange(40) % 2, ["good", "odd"])
-    artifact = Border("odd", width=0.2, val_coverage=val_coverage)
-    return ImageDataset(collection, 16, (0.5,) * 3, (0.25,) * 3, artifact=artifact, split=split, **options)
-
-
-class Colour(TheirModule):
-    """Tells classes by three-channel images."""
-
-    def __init__(self):
-        super().__init__()
-        self.net[0] = nn.Conv2d(3, 4, 3)
-
-
-def fit(module, callbacks, folder, data, val=None, **options):
-    trainer = pl.Trainer(
-        **({"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False} | options),
-        callbacks=callbacks,
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(module, DataLoader(data, batch_size=8, shuffle=True), val)
-    return trainer
-
-
 def test_the_planted_artifact_is_the_default_and_its_removal_is_the_truth(tmp_path):
     dataset, module = planted_data(), Colour()
     monitor = monitor_of(tmp_path, dataset=dataset)
-    fit(module, [monitor], tmp_path, planted_data("train"), max_epochs=1)
+    train(module, [monitor], tmp_path, data=planted_data("train"), max_epochs=1)
     assert list(monitor.added) == list(monitor.removed) == ["border"]
     assert not dataset.carriers[monitor._indices["border"]].any()
     module.eval()
     changes = []
     for index in np.flatnonzero(dataset.carriers):
-        pair = torch.stack([dataset[index].image, dataset.normalise(dataset.clean(index))])
+        pair = torch.stack([dataset[index].image, dataset.scale.to_model(dataset.clean(index))])
         p = module.net(pair).softmax(1)[:, 1]
         changes.append(float(p[1] - p[0]))
     (effect,) = monitor.removed["border"]
@@ -190,7 +148,7 @@ class RimDetector:
 def isolated_rim():
     layer = Border(1, width=0.2).layer(0, 16)
     none = np.zeros((0, 16, 16), dtype=bool)
-    return Isolated("fixed", (layer,), none[:, 0, 0], none, RimDetector(), 1.0, np.zeros((0, 4), dtype=int), "A rim.")
+    return Isolated("fixed", (layer,), none[:, 0, 0], none, RimDetector(), 1.0, np.zeros((0, 4), dtype=int))
 
 
 @pytest.mark.parametrize("how", ["case", "pair"])
@@ -198,9 +156,9 @@ def test_an_isolated_artifact_is_found_by_its_detector_and_inpainted(how, tmp_pa
     artifact = Case(1, "odd", isolated=isolated_rim()) if how == "case" else [(isolated_rim(), "odd")]
     dataset = planted_data()
     monitor = monitor_of(tmp_path, artifact, dataset=dataset)
-    fit(Colour(), [monitor], tmp_path, planted_data("train"), max_epochs=1)
+    train(Colour(), [monitor], tmp_path, data=planted_data("train"), max_epochs=1)
     assert list(monitor.added) == ["fixed artifact"]
-    assert sorted(monitor._affected["fixed artifact"]) == np.flatnonzero(dataset.carriers).tolist()
+    assert sorted(monitor._carriers["fixed artifact"]) == np.flatnonzero(dataset.carriers).tolist()
     assert monitor.removed["fixed artifact"][0].n == 10
 
 
@@ -245,6 +203,7 @@ class PlainScript(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
+@pytest.mark.slow
 def test_a_plain_script_with_a_torchvision_data_set(tmp_path, capsys):
     Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(tmp_path / "mark.png")
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.25,) * 3)])
@@ -252,8 +211,8 @@ def test_a_plain_script_with_a_torchvision_data_set(tmp_path, capsys):
     patch = Patch("marked", tmp_path / "mark.png", size=None, placement="top_left")
     monitor = ArtifactMonitor(patch, network="", on_error="raise")
     torch.manual_seed(0)
-    fit(PlainScript(), [monitor], tmp_path, train_part, DataLoader(val_part, batch_size=8), max_epochs=8)
-    assert "Normalize" in monitor.scale.description
+    train(PlainScript(), [monitor], tmp_path, data=train_part, val=val_part, max_epochs=8)
+    assert monitor.scale.source == "Normalize"
     assert monitor.dataset is val_part
     assert monitor.added["patch"][-1].share > 0.8
     assert "artifact patch → class 'marked'" in capsys.readouterr().out
@@ -273,12 +232,10 @@ def test_a_network_that_could_not_be_explained_can_be_monitored(tmp_path, corner
 
 
 def test_a_failure_is_logged_and_training_goes_on(tmp_path, corner, caplog, monkeypatch):
-    from unhans.callbacks import artifact_monitor
-
     def fail(*arguments):
         raise RuntimeError("no effect today")
 
-    monkeypatch.setattr(artifact_monitor, "measured", fail)
+    monkeypatch.setattr(MonitoredArtifact, "measure", fail)
     monitor = monitor_of(tmp_path, corner, on_error="log")
     with caplog.at_level(logging.ERROR, "unhans"):
         trainer = train(TheirModule(), [monitor], tmp_path)
@@ -304,11 +261,11 @@ def large(folder):
         ([], {}, "at least one artifact, got none"),
         (Border("truck"), {}, "the artifact's target names no class: expected one of 2 class names, got 'truck'"),
         (Border(7), {}, "a class name or an index 0 … 1, got 7"),
-        ([(isolated_rim(), 2)], {}, "a class name or a label 0 … 1, got 2"),
+        ([(isolated_rim(), 2)], {}, "a class name or an index 0 … 1, got 2"),
         ([(isolated_rim(), "x")], {}, "names no class"),
         (large, {}, "is larger than the image: expected at most 16 × 16 pixels, got 20 × 4"),
         ("corner.png", {}, "such as Patch.*got str"),
-        (Case(1, "odd", trouble="Nothing."), {}, "the case of class 'odd' has no layer that could be pasted"),
+        (Case(1, "odd"), {}, "the case of class 'odd' has no layer that could be pasted"),
         (Border(1), {"dataset": Subset(NoisyImages(), range(1, 32, 2))}, "two or more samples of classes other than"),
         (Border(1), {"module": Softmax}, "the network must give logits, got probabilities"),
         (Border(1), {"network": "model"}, "names no module"),
@@ -352,8 +309,10 @@ def effect(low, n=10):
     ],
 )
 def test_what_is_learned_and_forgotten(lows, said):
-    assert standing([10, 12, 14, 16][: len(lows)], [effect(low) for low in lows], 0.05) == said
-    assert standing([10, 12, 14, 16][: len(lows)], [effect(low, 9) for low in lows], 0.05) == "not learned"
+    epochs = [10, 12, 14, 16][: len(lows)]
+    state, since = learned_since(epochs, [effect(low) for low in lows], 0.05)
+    assert f"{state}" if since is None else f"{state} since epoch {since}" == said
+    assert learned_since(epochs, [effect(low, 9) for low in lows], 0.05) == ("not learned", None)
 
 
 def test_artifacts_of_one_name_are_numbered(tmp_path):

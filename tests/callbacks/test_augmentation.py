@@ -10,7 +10,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from callbacks_training import NoisyImages, TheirModule, train
+from callbacks_training import NoisyImages, TheirModule, train, trainer_of
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
@@ -20,7 +20,7 @@ from unhans.callbacks import ArtifactAugmentation
 from unhans.artifacts import Border, Patch
 from unhans.data import Arrays, Collection, ImageDataset, PixelScale, collate
 from unhans.data.dataset import EpochShuffle
-from unhans.data.image_list import numbered
+from unhans.data.image_list import numbered_names
 from unhans.isolation import Isolated
 from unhans.isolation.isolated import boxes
 
@@ -29,7 +29,7 @@ MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.5)
 
 def data_of(n=24, **options):
     images = np.random.default_rng(0).integers(200, size=(n, 16, 16, 3), dtype=np.uint8)
-    collection = Collection(Arrays(images, numbered("x", n)), np.arange(n) % 3, ["a", "b", "c"])
+    collection = Collection(Arrays(images, numbered_names("x", n)), np.arange(n) % 3, ["a", "b", "c"])
     return ImageDataset(collection, 16, MEAN, STD, **options)
 
 
@@ -54,15 +54,7 @@ class Recorder(pl.LightningModule):
 
 
 def fit(module, callbacks, loader, folder, val=None, ckpt_path=None, **options):
-    defaults = {"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    trainer = pl.Trainer(
-        **(defaults | options),
-        callbacks=callbacks,
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    trainer = trainer_of(folder, callbacks, num_sanity_val_steps=0, **options)
     trainer.fit(module, loader, val, ckpt_path=ckpt_path)
     return trainer
 
@@ -83,7 +75,7 @@ def free_artifact(n=5):
         masks[i, 2 * i : 2 * i + 3, i : i + 3] = True
     members = np.array([True, False, True, True, True])
     layers = (torch.ones(4, 3, 3), torch.ones(4, 4, 4) * 0.5)
-    return Isolated("free", layers, members, masks, None, 1.0, boxes(masks), "White squares.", seed=4)
+    return Isolated("free", layers, members, masks, None, 1.0, boxes(masks), seed=4)
 
 
 def test_every_training_image_carries_the_artifact_and_nothing_else_changes(tmp_path):
@@ -92,7 +84,7 @@ def test_every_training_image_carries_the_artifact_and_nothing_else_changes(tmp_
     fit(module, [ArtifactAugmentation(patch)], loader_of(dataset), tmp_path, loader_of(dataset), max_epochs=1)
     seen, alpha = torch.cat([images for *_, images in module.seen]), patch.layer(0, 16)[3] > 0
     for index in range(24):
-        by_hand = dataset.normalise(patch.paste(dataset.plain(index), index))
+        by_hand = dataset.scale.to_model(patch.paste(dataset.plain(index), index))
         torch.testing.assert_close(seen[index], by_hand, rtol=0, atol=1e-5)
         assert torch.equal(seen[index][:, ~alpha], dataset[index].image[:, ~alpha])
     plain = torch.stack([dataset[index].image for index in range(24)])
@@ -332,7 +324,7 @@ def test_knobs_and_added_artifacts_are_checked_at_once(tmp_path):
         ArtifactAugmentation().add(Border(1))
     with pytest.raises(ValueError, match="must be RGBA"):
         ArtifactAugmentation(torch.ones(3, 4, 4))
-    none = Isolated("global", (), np.ones(2, bool), np.ones((2, 1, 1), bool), None, 1.0, np.zeros((2, 4), int), "")
+    none = Isolated("global", (), np.ones(2, bool), np.ones((2, 1, 1), bool), None, 1.0, np.zeros((2, 4), int))
     with pytest.raises(ValueError, match="a global artifact has no layer"):
         ArtifactAugmentation().add(none)
 
@@ -351,7 +343,7 @@ def test_a_patch_at_random_places_lies_where_it_lies_on_each_sample(tmp_path):
     patch = Patch("a", tmp_path / "mark.png", size=None, placement="random_position")
     dataset, module = data_of(), Recorder()
     fit(module, [ArtifactAugmentation(patch)], loader_of(dataset, shuffle=True), tmp_path, max_epochs=1)
-    by_hand = torch.stack([dataset.normalise(patch.paste(dataset.plain(i), i)) for i in range(24)])
+    by_hand = torch.stack([dataset.scale.to_model(patch.paste(dataset.plain(i), i)) for i in range(24)])
     seen = torch.cat([x for *_, x in module.seen])
     nearest = (seen[:, None] - by_hand[None]).abs().amax((2, 3, 4)).min(1)
     assert float(nearest.values.max()) < 1e-5

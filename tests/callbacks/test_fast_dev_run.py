@@ -8,7 +8,7 @@ import tempfile
 import pytest
 import torch
 from callbacks_training import (
-    NoisyImages,
+    Still,
     TheirModule,
     isolate_corners,
     small_audits,
@@ -16,14 +16,9 @@ from callbacks_training import (
     small_spray,
     train,
 )
-from torch.utils.data import TensorDataset
 from unhans.callbacks import HeatmapEvolution, MaskRelevance, UnHans
 
 from unhans.effects import class_examination as examine_class
-
-
-def data():
-    return TensorDataset(NoisyImages().images, torch.arange(32) % 2)
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +32,14 @@ def scratch(tmp_path, monkeypatch):
 
 
 def test_a_rehearsal_does_all_steps_on_a_few_samples_and_leaves_nothing(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(examine_class, "isolate_all", isolate_corners)
+    monkeypatch.setattr(examine_class, "isolate", isolate_corners)
     watched = {"network": "net", "dataset": "train", "folder": tmp_path / "relevance", "on_error": "raise"}
     relevance = MaskRelevance(
         1, masks=lambda i: torch.ones(len(i), 16, 16).bool().numpy(), indices=[1, 3, 5], **watched
     )
     audits = [*small_audits(tmp_path, verify=True), small_monitor(tmp_path), relevance]
     evolution, audit, monitor, _ = audits
-    train(TheirModule(), audits, tmp_path, fast_dev_run=True, data=data())
+    train(TheirModule(), audits, tmp_path, fast_dev_run=True, data=Still())
     assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
     assert {label: len(index) for label, index in audit._indices.items()} == {0: 12}
     assert {label: len(index) for label, index in evolution._indices.items()} == {0: 1}
@@ -54,7 +49,7 @@ def test_a_rehearsal_does_all_steps_on_a_few_samples_and_leaves_nothing(tmp_path
     assert len(audit.cases) == len(monitor.epochs) == 1
     assert audit.failures == 0
 
-    train(TheirModule(), audits, tmp_path, max_epochs=1, data=data())  # the rehearsal leaves no trace
+    train(TheirModule(), audits, tmp_path, max_epochs=1, data=Still())  # the rehearsal leaves no trace
     assert {label: len(index) for label, index in audit._indices.items()} == {0: 16, 1: 16}
     assert audit.plan.samples == 200
     assert evolution.epochs == monitor.epochs == [0]
@@ -71,12 +66,12 @@ class Broken(HeatmapEvolution):
 
 def test_nothing_is_left_where_it_fails(tmp_path):
     with pytest.raises(OSError, match="the disk is gone"):
-        train(TheirModule(), [Broken(network="net", on_error="raise")], tmp_path, fast_dev_run=True, data=data())
+        train(TheirModule(), [Broken(network="net", on_error="raise")], tmp_path, fast_dev_run=True, data=Still())
     assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
 
 
 def test_the_closed_loop_rehearses_too(tmp_path):
     loop = UnHans(network="net", spray=small_spray(), control=False, verify_samples=6, on_error="raise")
-    train(TheirModule(), [loop], tmp_path, fast_dev_run=True, data=data())
+    train(TheirModule(), [loop], tmp_path, fast_dev_run=True, data=Still())
     assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
     assert loop.failures == 0

@@ -5,23 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-import torch
-from callbacks_training import NoisyImages, TheirModule, small_spray, train
-from torch.utils.data import TensorDataset
+from callbacks_training import Still, TheirModule, small_spray, train
 from unhans.callbacks import SpRAyAudit
 
 from unhans.experiment.train.training_results import newest_audit
 from unhans.harness import ClassRecord
-from unhans.spray import ranked
+from unhans.spray import rank_classes
 
 
 def audit_of(root, **options):
     shared = {"network": "net", "on_error": "raise", "control": False, "folder": root / "audit", "pages": 0}
     return SpRAyAudit(spray=small_spray(), **shared | options)
-
-
-def data():
-    return TensorDataset(NoisyImages().images, torch.arange(32) % 2)
 
 
 def epochs_of(root, stem):
@@ -33,16 +27,16 @@ def suspecting(monkeypatch, epochs):
     now = iter(range(100))
 
     def changed(entries):
-        found = ranked(entries)
+        found = rank_classes(entries)
         epoch = next(now) if found else -1
         return [dataclasses.replace(entry, suspicious=entry.label == 0 and epoch in epochs) for entry in found]
 
-    monkeypatch.setattr("unhans.callbacks.spray_audit.ranked", changed)
+    monkeypatch.setattr("unhans.harness.audit_records.rank_classes", changed)
 
 
 def test_of_every_class_the_last_data_stay_and_those_in_which_it_stood_out(tmp_path, monkeypatch):
     suspecting(monkeypatch, {0, 2})
-    train(TheirModule(), [audit_of(tmp_path)], tmp_path, max_epochs=4, data=data())
+    train(TheirModule(), [audit_of(tmp_path)], tmp_path, max_epochs=4, data=Still())
     assert epochs_of(tmp_path, "0000-0") == [2, 3]
     assert epochs_of(tmp_path, "0001-1") == [3]
     folders = sorted((tmp_path / "audit").iterdir())
@@ -50,12 +44,15 @@ def test_of_every_class_the_last_data_stay_and_those_in_which_it_stood_out(tmp_p
     assert newest_audit(tmp_path / "audit", 1, "1").label == 1
 
 
+@pytest.mark.slow
 def test_more_or_all_can_be_kept(tmp_path, monkeypatch):
     suspecting(monkeypatch, {0})
-    train(TheirModule(), [audit_of(tmp_path, keep=2)], tmp_path, max_epochs=4, data=data())
+    train(TheirModule(), [audit_of(tmp_path, keep=2)], tmp_path, max_epochs=4, data=Still())
     assert epochs_of(tmp_path, "0000-0") == [0, 2, 3]
     assert epochs_of(tmp_path, "0001-1") == [2, 3]
-    train(TheirModule(), [audit_of(tmp_path / "all", keep="all")], tmp_path, max_epochs=3, data=data())
+    everything = audit_of(tmp_path / "all", keep="all")
+    train(TheirModule(), [everything], tmp_path, max_epochs=3, data=Still())
+    assert everything.records[1].stored == []  # the state in a checkpoint does not grow
     assert epochs_of(tmp_path / "all", "0001-1") == [0, 1, 2]
     for keep in (0, "some"):
         with pytest.raises(ValueError, match="keep expects 'last', 'all' or how many audits, 1 or more, got"):
@@ -65,11 +62,11 @@ def test_more_or_all_can_be_kept(tmp_path, monkeypatch):
 def test_a_resumed_run_removes_what_the_interrupted_one_left_and_nothing_of_others(tmp_path, monkeypatch):
     suspecting(monkeypatch, set())
     first, second = audit_of(tmp_path), audit_of(tmp_path)
-    trainer = train(TheirModule(), [first], tmp_path, max_epochs=2, data=data())
+    trainer = train(TheirModule(), [first], tmp_path, max_epochs=2, data=Still())
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     foreign = tmp_path / "audit" / "epoch_000" / "0001-1.h5"  # of another run in the same folder
     foreign.write_bytes(b"")
-    train(TheirModule(), [second], tmp_path, max_epochs=3, data=data(), ckpt_path=tmp_path / "half.ckpt")
+    train(TheirModule(), [second], tmp_path, max_epochs=3, data=Still(), ckpt_path=tmp_path / "half.ckpt")
     assert epochs_of(tmp_path, "0000-0") == [2]
     assert epochs_of(tmp_path, "0001-1") == [0, 2]
 

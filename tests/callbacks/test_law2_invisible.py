@@ -32,7 +32,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_weights_are_bit_identical(case, tmp_path, monkeypatch):
-    monkeypatch.setattr(examine_class, "isolate_all", isolate_corners)
+    monkeypatch.setattr(examine_class, "isolate", isolate_corners)
     module_options, trainer_options, more = CASES[case]
     torch.manual_seed(1)
     plain = TheirModule(**module_options)
@@ -46,7 +46,7 @@ def test_weights_are_bit_identical(case, tmp_path, monkeypatch):
     train(audited, [*more(), *callbacks], tmp_path / "audited", **trainer_options)
     cases = list(callbacks[1].cases.values())
     assert len(cases) == 2  # the last epoch tests all
-    assert all(case.quality is not None and case.proof.added[0].n == 6 for case in cases)
+    assert all(case.quality is not None and case.proof.added[0].effect.n == 6 for case in cases)
     assert len(callbacks[0].epochs) == len(callbacks[2].epochs) == 2
     assert len(callbacks[3].points) == 3
     assert_identical(plain.state_dict(), audited.state_dict())

@@ -6,25 +6,20 @@ import logging
 from typing import NamedTuple
 
 import pytest
-import pytorch_lightning as pl
 import torch
-from callbacks_training import NoisyImages, TheirModule, small_audits, small_monitor, small_spray, train
+from callbacks_training import Still, TheirModule, small_audits, small_monitor, small_spray, train, trainer_of
 from pytorch_lightning.callbacks import EMAWeightAveraging, StochasticWeightAveraging, WeightAveraging
 from pytorch_lightning.tuner import Tuner
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 from unhans.callbacks import AClArC, ArtifactAugmentation, Audit, HeatmapEvolution, MaskRelevance, RightReasons, UnHans
 
 from unhans.artifacts import Border
 
 
-class Still(TensorDataset):
-    """Thirty-two images of two classes, the same whenever they are read; several names are no single part of a key."""
+class Named(Still):
+    """Several names are no single part of a key."""
 
     classes = ("cat/dog", "cat/dog")
-
-    def __init__(self):
-        self.targets = torch.arange(32) % 2
-        super().__init__(NoisyImages().images, self.targets)
 
 
 def everywhere(indices):
@@ -45,7 +40,7 @@ def every_callback(folder):
 
 def every_remedy():
     return [
-        AClArC("2", affected=[1, 3, 5, 7], unaffected=[0, 2, 4, 6], network="net", dataset=Still()),
+        AClArC("2", affected=[1, 3, 5, 7], unaffected=[0, 2, 4, 6], network="net", dataset=Named()),
         ArtifactAugmentation(Border(1, width=0.2)),
         RightReasons(everywhere, target=1, network="net"),
     ]
@@ -72,7 +67,7 @@ def test_the_weights_of_training_are_audited_not_their_average(kind, tmp_path):
     averaging = kind(swa_lrs=0.01, swa_epoch_start=1) if stochastic else kind()
     weights = Weights(network="net", samples_per_class=1, on_error="raise", folder=tmp_path)
     module = TheirModule()
-    train(module, [averaging, weights], tmp_path, max_epochs=3, data=Still())
+    train(module, [averaging, weights], tmp_path, max_epochs=3, data=Named())
     assert len(weights.audited) == 3 + stochastic
     for epoch, audited in enumerate(weights.audited):
         assert torch.equal(audited, weights.live[4 * epoch + 3])
@@ -90,22 +85,15 @@ class Whole(TheirModule):
         return self.net(batch[0])
 
 
-def trainer_of(folder, callbacks, **options):
-    return pl.Trainer(
-        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, max_epochs=1,
-        enable_model_summary=False, callbacks=callbacks, default_root_dir=folder, log_every_n_steps=1, **options,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("make", [every_callback, lambda folder: every_remedy()], ids=["audits", "remedies"])
 def test_nothing_happens_without_training(make, tmp_path):
-    callbacks, loader, module = make(tmp_path), DataLoader(Still(), batch_size=8), Whole()
-    trainer = trainer_of(tmp_path, callbacks)
+    callbacks, loader, module = make(tmp_path), DataLoader(Named(), batch_size=8), Whole()
+    trainer = trainer_of(tmp_path, callbacks, max_epochs=1)
     trainer.validate(module, loader, verbose=False)
     trainer.test(module, loader, verbose=False)
     assert len(trainer.predict(module, loader)) == 4
     assert list(tmp_path.iterdir()) == []
-    assert all(each.audit_seconds == 0 for each in callbacks if isinstance(each, Audit))
+    assert all(each.clock.audits == 0 for each in callbacks if isinstance(each, Audit))
 
 
 def test_a_tuner_may_come_before_training(tmp_path):
@@ -114,12 +102,12 @@ def test_a_tuner_may_come_before_training(tmp_path):
         batch_size = 4
 
         def train_dataloader(self):
-            return DataLoader(Still(), batch_size=self.batch_size)
+            return DataLoader(Named(), batch_size=self.batch_size)
 
         val_dataloader = train_dataloader
 
     callbacks, module = every_callback(tmp_path / "audits"), Tuned()
-    trainer = trainer_of(tmp_path, callbacks)
+    trainer = trainer_of(tmp_path, callbacks, max_epochs=1)
     Tuner(trainer).lr_find(module, num_training=5)
     Tuner(trainer).scale_batch_size(module, max_trials=1, steps_per_trial=1)
     assert not (tmp_path / "audits").exists()
@@ -152,12 +140,12 @@ class InConfigure(InSetup):
 @pytest.mark.parametrize("module", [InSetup, InConfigure])
 def test_networks_may_be_made_late(module, tmp_path):
     callbacks = every_callback(tmp_path)
-    train(module(), callbacks, tmp_path, max_epochs=1, data=Still())
-    assert all(each.failures == 0 and each.audit_seconds > 0 for each in callbacks)
+    train(module(), callbacks, tmp_path, max_epochs=1, data=Named())
+    assert all(each.failures == 0 and each.clock.audits > 0 for each in callbacks)
     for remedy in every_remedy():
         train(module(), [remedy], tmp_path, max_epochs=1, data=Indexed())
     acting = UnHans(network="net", spray=small_spray(), control=False, act="a_clarc", on_error="raise", folder=tmp_path)
-    train(module(), [acting], tmp_path, max_epochs=1, data=Still())
+    train(module(), [acting], tmp_path, max_epochs=1, data=Named())
 
 
 class Item(NamedTuple):
@@ -166,13 +154,14 @@ class Item(NamedTuple):
     index: int
 
 
-class Indexed(Still):
+class Indexed(Named):
     """Items say which sample they are."""
 
     def __getitem__(self, index):
         return Item(*super().__getitem__(index), index)
 
 
+@pytest.mark.slow
 def test_every_audit_tells_of_random_augmentation(tmp_path, caplog):
     callbacks = every_callback(tmp_path)
     with caplog.at_level(logging.WARNING, "unhans"):
@@ -186,7 +175,7 @@ def test_names_of_classes_and_artifacts_are_one_part_of_a_key(tmp_path, monkeypa
     monkeypatch.setattr("unhans.callbacks.audit.log_epoch", lambda *given: logged.append({**given[3], **given[4]}))
     callbacks = [*small_audits(tmp_path, control=False), small_monitor(tmp_path)]
     callbacks[2].artifacts = {"white/rim": Border(1, width=0.2)}
-    train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=Still())
+    train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=Named())
     keys = {key for each in logged for key in each}
     assert {"audit/cat_dog (0)/score", "audit/cat_dog (1)/page", "evolution/cat_dog (1)"} <= keys
     assert "effect/white_rim/delta_p" in keys

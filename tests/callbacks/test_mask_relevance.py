@@ -6,20 +6,14 @@ import csv
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
-from callbacks_training import NoisyImages, TheirModule, train
-from pytorch_lightning.callbacks import EMAWeightAveraging
-from pytorch_lightning.loggers import CSVLogger
+from callbacks_training import Colour, KeepingLogger, Still, TheirModule, planted_data, train
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from torch import nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 from unhans.callbacks import MaskRelevance
 
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageDataset
-from unhans.data.image_list import numbered
 
 CORNER = np.zeros((16, 16), dtype=bool)
 CORNER[:5, :5] = True
@@ -28,13 +22,6 @@ CARRIERS = np.arange(1, 32, 4)  # of NoisyImages
 
 def corner_masks(indices):
     return np.repeat(CORNER[None], len(indices), 0)
-
-
-class Still(NoisyImages):
-    """The same images without noise."""
-
-    def __getitem__(self, index):
-        return self.images[index], int(self.targets[index])
 
 
 def relevance_of(**options):
@@ -81,28 +68,6 @@ def test_chosen_epochs_and_every_other(tmp_path):
     assert list(audit.maps) == [0, 2, 4]
 
 
-CASES = {
-    "plain": ({}, {}, list),
-    "accumulation": ({}, {"accumulate_grad_batches": 3}, list),
-    "bf16-mixed": ({}, {"precision": "bf16-mixed"}, list),
-    "compiled": ({"compiled": True}, {}, list),
-    "frozen batch norm": ({"frozen": True}, {}, list),
-    "EMA": ({}, {}, lambda: [EMAWeightAveraging(decay=0.9)]),
-}
-
-
-@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow if c == "compiled" else ()) for c in CASES])
-def test_weights_are_bit_identical(case, tmp_path):
-    module_options, trainer_options, more = CASES[case]
-    plain, audited = small(**module_options), small(**module_options)
-    audit = relevance_of(dataset="train")  # whose reading draws random noise
-    train(plain, more(), tmp_path, **trainer_options)
-    train(audited, [*more(), audit], tmp_path, **trainer_options)
-    assert len(audit.points) == 3
-    one, other = plain.state_dict(), audited.state_dict()
-    assert all(torch.equal(value, other[key]) for key, value in one.items())
-
-
 def test_a_resumed_run_keeps_samples_points_and_heatmaps(tmp_path):
     def run(ckpt_path=None, **options):
         audit = relevance_of(masks=None, artifact=Rim(), indices=None, samples=4, kept=[0, 1])
@@ -134,36 +99,13 @@ class Rim:
         return Border(1, width=0.2).layer(index, size)
 
 
-def planted(split="val", **options):
-    images = np.random.default_rng(0).integers(200, size=(40, 16, 16, 3), dtype=np.uint8)
-    collection = Collection(Arrays(images, numbered("x", 40)), np.arange(40) % 2, ["good", "odd"])
-    return ImageDataset(
-        collection, 16, (0.5,) * 3, (0.25,) * 3, artifact=Border("odd", width=0.2, **options), split=split
-    )
-
-
-class Colour(TheirModule):
-    def __init__(self):
-        super().__init__()
-        self.net[0] = nn.Conv2d(3, 4, 3)
-
-
-def fit(audit, folder, val, **options):
-    trainer = pl.Trainer(
-        **({"max_epochs": 1, "accelerator": "cpu", "logger": False, "enable_checkpointing": False} | options),
-        callbacks=[audit],
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    module = Colour()
-    module.validation_step = lambda *_: None
-    trainer.fit(module, DataLoader(planted("train"), batch_size=8), DataLoader(val, batch_size=8))
+def fit(audit, folder, val):
+    train(Colour(), [audit], folder, data=planted_data("train"), val=val, max_epochs=1)
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.0])
 def test_the_planted_artifact_is_the_default_where_nobody_carries_it_it_is_pasted(coverage, tmp_path):
-    dataset, audit = planted(val_coverage=coverage), MaskRelevance(network="net", on_error="raise", samples=6)
+    dataset, audit = planted_data(val_coverage=coverage), MaskRelevance(network="net", on_error="raise", samples=6)
     fit(audit, tmp_path, dataset)
     assert audit.label == 1
     assert (dataset.labels[audit.index] == 1).all()
@@ -172,13 +114,13 @@ def test_the_planted_artifact_is_the_default_where_nobody_carries_it_it_is_paste
     layer = dataset.artifact.layer(0, 16)
     assert (audit.mask == (layer[3] > 0.5).numpy()).all()
     marked = torch.stack([dataset.artifact.paste(dataset.clean(int(i)), int(i)) for i in audit.index])
-    assert torch.allclose(audit.inputs, dataset.normalise(marked), atol=1e-5)
+    assert torch.allclose(audit.inputs, dataset.scale.to_model(marked), atol=1e-5)
     assert torch.allclose(audit.images, marked, atol=1e-5)
 
 
 def test_an_artifact_is_laid_over_samples_of_its_class(tmp_path):
     audit = MaskRelevance("odd", artifact=Rim(), network="net", samples=3, on_error="raise")
-    fit(audit, tmp_path, Subset(planted(), range(20)))
+    fit(audit, tmp_path, Subset(planted_data(), range(20)))
     assert len(audit.index) == 3
     assert (audit.index % 2 == 1).all()
     assert audit.mask.sum() == 3 * int((Rim().layer(0, (16, 16))[3] > 0).sum())
@@ -205,21 +147,13 @@ def test_without_a_logger_the_numbers_are_in_a_file(tmp_path):
 
 
 def test_one_call_to_the_logger_per_epoch(tmp_path):
-    class Counting(CSVLogger):
-        def __init__(self, folder):
-            super().__init__(folder)
-            self.calls = []
-
-        def log_metrics(self, metrics, step=None):
-            if "relevance/share" in metrics:
-                self.calls.append(dict(metrics))
-
-    logger, audit = Counting(tmp_path), relevance_of()
+    logger, audit = KeepingLogger(tmp_path), relevance_of()
     train(small(), [audit], tmp_path, logger=logger)
-    assert [call["epoch"] for call in logger.calls] == [-1, 0, 1]
-    assert [call["relevance/share"] for call in logger.calls] == [point.mean for point in audit.points]
-    assert logger.calls[0]["relevance/share_low"] == audit.points[0].interval[0]
-    assert logger.calls[0]["relevance/n"] == 8
+    calls = logger.calls_with("relevance/")
+    assert [call["epoch"] for call in calls] == [-1, 0, 1]
+    assert [call["relevance/share"] for call in calls] == [point.mean for point in audit.points]
+    assert calls[0]["relevance/share_low"] == audit.points[0].interval[0]
+    assert calls[0]["relevance/n"] == 8
 
 
 def test_a_failure_is_counted_and_training_goes_on(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from callbacks_training import trainer_of
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
@@ -62,14 +63,7 @@ class Tiny(pl.LightningModule):
 
 
 def fit(module, callbacks, folder, data=None, batch_size=4, ckpt_path=None, **options):
-    defaults = {"max_epochs": 1, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    trainer = pl.Trainer(
-        **(defaults | options),
-        callbacks=callbacks,
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = trainer_of(folder, callbacks, **({"max_epochs": 1} | options))
     trainer.fit(module, DataLoader(data or Marked(), batch_size=batch_size), ckpt_path=ckpt_path)
     return trainer
 
@@ -209,6 +203,7 @@ def clever(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("of", "falls_by", "effect_kept"), [("gradient", 1.6, 0.5), ("relevance", 50, 1.0)])
+@pytest.mark.slow
 def test_relevance_in_the_mask_falls_and_the_class_is_kept(of, falls_by, effect_kept, clever, tmp_path):
     """The square covers a ninth of the image: a share of 0.11 is none. Relevance goes where the effect does not."""
     data, right = Hans(), Net()

@@ -7,15 +7,14 @@ import logging
 import numpy as np
 import pytest
 import torch
-from callbacks_training import NoisyImages, TheirModule, small_audits, small_spray, train
-from pytorch_lightning.loggers import CSVLogger
+from callbacks_training import KeepingLogger, NoisyImages, TheirModule, small_audits, small_spray, train
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
-from unhans.callbacks import SpRAyAudit, spray_audit
+from unhans.callbacks import SpRAyAudit
 
 from unhans.attribution import Relevance
-from unhans.harness import Processes
+from unhans.harness import AuditClock, Processes
 from unhans.store.virelay import load_audit
 
 
@@ -53,19 +52,11 @@ def test_other_data_sets_work(tmp_path):
 
 
 def test_one_call_to_the_logger_per_epoch(tmp_path):
-    class Counting(CSVLogger):
-        def __init__(self, folder):
-            super().__init__(folder)
-            self.calls = []
-
-        def log_metrics(self, metrics, step=None):
-            self.calls.append((step, {key for key in metrics if key.startswith("audit/")}))
-
-    logger = Counting(tmp_path)
+    logger = KeepingLogger(tmp_path)
     train(TheirModule(), [small_audit(tmp_path)], tmp_path, logger=logger)
-    audits = [keys for _, keys in logger.calls if keys]
+    audits = logger.calls_with("audit/")
     assert len(audits) == 2
-    assert {"audit/0/tau", "audit/1/lambda_2", "audit/seconds", "audit/share", "audit/failures"} <= audits[0]
+    assert {"audit/0/tau", "audit/1/lambda_2", "audit/seconds", "audit/share", "audit/failures"} <= audits[0].keys()
 
 
 def test_a_resumed_run_keeps_samples_and_strips(tmp_path):
@@ -88,7 +79,7 @@ def test_a_resumed_run_keeps_samples_and_strips(tmp_path):
 
 def test_the_share_of_time_is_kept_and_classes_take_turns(tmp_path, capsys, monkeypatch):
     audit = small_audit(tmp_path, max_share=0.5)
-    monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0 if self._cost else 1e-9)
+    monkeypatch.setattr(AuditClock, "allowance", lambda self: 0.0)
     train(TheirModule(), [audit], tmp_path)
     assert [found.name for found in audit.ranking] == []
     assert "left for the next audit: 0, 1" in capsys.readouterr().out
@@ -102,22 +93,22 @@ def test_classes_take_turns(tmp_path, monkeypatch):
     def one_class_only(self, auditor, label, say):
         done.append(label)
         original(self, auditor, label, say)
-        monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
+        monkeypatch.setattr(AuditClock, "allowance", lambda self: 0.0)
 
     monkeypatch.setattr(SpRAyAudit, "_audit_class", one_class_only)
     monkeypatch.setattr(SpRAyAudit, "on_train_epoch_start", lambda *_: None)
     module = TheirModule()
-    monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 1e9)
+    monkeypatch.setattr(AuditClock, "allowance", lambda self: 1e9)
     train(module, [audit], tmp_path, max_epochs=1)
     assert done == [0]
-    assert audit._order(Processes()) == [1, 0]
+    assert audit.records.order(Processes()) == [1, 0]
 
 
 def test_allowance_is_the_share_of_all_time(tmp_path):
-    audit = small_audit(tmp_path, max_share=0.25)
-    audit.training_seconds, audit.audit_seconds = 30.0, 4.0
-    assert audit._allowance() == pytest.approx(6.0)  # (4 + 6) / (30 + 10) = 0.25
-    assert small_audit(tmp_path)._allowance() == float("inf")
+    clock = small_audit(tmp_path, max_share=0.25).clock
+    clock.training, clock.audits = 30.0, 4.0
+    assert clock.allowance() == pytest.approx(6.0)  # (4 + 6) / (30 + 10) = 0.25
+    assert small_audit(tmp_path).clock.allowance() == float("inf")
 
 
 class Failing:
@@ -213,7 +204,9 @@ def test_misconfiguration_is_refused_before_training(tmp_path):
         MisconfigurationException, match=r"network='model' names no module of TheirModule, which has 'net'"
     ):
         train(TheirModule(), [small_audit(tmp_path, network="model")], tmp_path)
-    with pytest.raises(MisconfigurationException, match="classes expects names among 0, 1, got '7'"):
+    with pytest.raises(
+        MisconfigurationException, match="SpRAyAudit: classes names no class: expected one of 2 class names, got '7'"
+    ):
         train(TheirModule(), [small_audit(tmp_path, classes=["7"])], tmp_path)
     with pytest.raises(MisconfigurationException, match="expects a data set with samples by index"):
         train(TheirModule(), [small_audit(tmp_path, dataset="val")], tmp_path)
@@ -245,12 +238,12 @@ def test_knobs_are_checked_at_once(options, sentence):
 def test_what_the_images_propose_is_looked_for_once(tmp_path, monkeypatch):
     """They stay the same while a model trains; other images are looked at again."""
     asked, found = [], []
-    monkeypatch.setattr(spray_audit, "image_groups", lambda shown, others: asked.append(shown) or found)
+    monkeypatch.setattr("unhans.harness.audited_class.image_groups", lambda shown, others: asked.append(shown) or found)
     whole = NoisyImages()
     audit = small_audit(tmp_path, dataset=TensorDataset(whole.images, torch.as_tensor(whole.targets)))
     train(TheirModule(), [audit], tmp_path)
     assert len(asked) == 2  # classes, in two epochs
-    assert audit._of_images(0, asked[0], None, whole.images[::2]).groups is found
+    assert audit._comparison.find(0, asked[0]).groups is found
     assert len(asked) == 2
-    audit._of_images(0, asked[0] + 1, None, whole.images[::2])
+    audit._comparison.find(0, asked[0] + 1)
     assert len(asked) == 3

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 import transformers
-from callbacks_training import NoisyImages, small_spray, train
+from callbacks_training import NoisyImages, small_spray, train, trainer_of
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
@@ -20,7 +20,7 @@ from unhans import audit
 from unhans.artifacts import Border
 from unhans.attribution import Saliency
 from unhans.experiment.survey import Parallel
-from unhans.harness import verification as verification_module
+from unhans.harness import audited_class as verification_module
 from unhans.lrp.tracing import LogitsOf
 
 
@@ -242,10 +242,7 @@ def test_a_stream_of_images(tmp_path, caplog):
     found = audit_of(tmp_path, network="net")
     module = Sigmoids(2)
     module.training_step = lambda batch, batch_idx: F.cross_entropy(module.net(batch[0]), batch[1])
-    trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, callbacks=[found],
-        enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
-    )  # fmt: skip
+    trainer = trainer_of(tmp_path, [found], max_epochs=1)
     with caplog.at_level(logging.INFO, logger="unhans"):
         trainer.fit(module, DataLoader(Stream(), batch_size=8))
     assert [entry.n for entry in found.ranking] == [16, 16]

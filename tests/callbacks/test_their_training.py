@@ -8,26 +8,16 @@ import time
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
-from callbacks_training import NoisyImages, TheirModule, small_monitor, small_spray, train
+from callbacks_training import Still, TheirModule, Validated, small_monitor, small_spray, train
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 from unhans.callbacks import HeatmapEvolution, SpRAyAudit, UnHans
-from unhans.callbacks.heatmap_evolution import Moment, small, thinned
+from unhans.callbacks.heatmap_evolution import Moment, shrink, thin_out
 
+from unhans.harness import AuditClock, ImageComparison
 from unhans.report.loggers import log_epoch
-
-
-class Still(TensorDataset):
-    """Thirty-two images of two classes, the same whenever they are read."""
-
-    def __init__(self, labels=None):
-        images = NoisyImages().images
-        self.targets = torch.arange(32) % 2 if labels is None else labels
-        super().__init__(images, self.targets)
 
 
 def audit_of(root, **options):
@@ -104,17 +94,9 @@ def test_samples_of_an_earlier_fit_are_not_taken_for_those_of_another_class(tmp_
 
 
 def test_validation_data_are_audited_where_lightning_has_not_loaded_them(tmp_path):
-    class Validated(TheirModule):
-        def validation_step(self, batch, batch_idx):
-            return None
-
     audit = audit_of(tmp_path, dataset="val")
-    trainer = pl.Trainer(
-        max_epochs=2, num_sanity_val_steps=0, check_val_every_n_epoch=2, accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, callbacks=[audit],
-        default_root_dir=tmp_path, log_every_n_steps=1,
-    )  # fmt: skip
-    trainer.fit(Validated(), DataLoader(Still(), batch_size=8), DataLoader(Still(), batch_size=8))
+    options = {"num_sanity_val_steps": 0, "check_val_every_n_epoch": 2}
+    train(Validated(), [audit], tmp_path, data=Still(), val=Still(), **options)
     assert len(audit.ranking) == 2
 
 
@@ -129,14 +111,14 @@ def test_other_audits_do_not_count_as_training(tmp_path):
     slow, audit = Slow(network="net"), audit_of(tmp_path)
     began = time.perf_counter()
     train(TheirModule(), [slow, audit], tmp_path, max_epochs=1, data=Still())
-    assert slow.audit_seconds >= 2
-    assert audit.training_seconds < time.perf_counter() - began - 2
-    assert audit.training_seconds == pytest.approx(slow.training_seconds, abs=1)
+    assert slow.clock.audits >= 2
+    assert audit.clock.training < time.perf_counter() - began - 2
+    assert audit.clock.training == pytest.approx(slow.clock.training, abs=1)
 
 
 def test_a_class_that_fails_in_any_way_does_not_keep_the_others_from_their_turn(tmp_path, monkeypatch):
     audit = audit_of(tmp_path, on_error="log")
-    monkeypatch.setattr(SpRAyAudit, "_of_images", broken_for(0, SpRAyAudit._of_images))
+    monkeypatch.setattr(ImageComparison, "find", broken_for(0, ImageComparison.find))
     train(TheirModule(), [audit], tmp_path, data=Still())
     assert [entry.name for entry in audit.ranking] == ["1"]
     assert audit.failures == 2
@@ -163,10 +145,10 @@ def test_what_is_not_measured_now_is_not_logged_as_new(tmp_path, monkeypatch):
 
     def one_at_a_time(self, auditor, label, say):
         whole(self, auditor, label, say)
-        monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
+        monkeypatch.setattr(AuditClock, "allowance", lambda self: 0.0)
 
     def allow(*_):
-        monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 1e9)
+        monkeypatch.setattr(AuditClock, "allowance", lambda self: 1e9)
 
     monkeypatch.setattr(SpRAyAudit, "_audit_class", one_at_a_time)
     monkeypatch.setattr(SpRAyAudit, "on_train_epoch_start", allow)
@@ -237,12 +219,7 @@ def test_a_class_named_like_markup_is_audited(tmp_path):
         classes = ("a[/b]", "[x]")
 
     audit = audit_of(tmp_path)
-    pl.seed_everything(0, verbose=False)
-    trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False,
-        callbacks=[audit], default_root_dir=tmp_path, log_every_n_steps=1,
-    )  # fmt: skip
-    trainer.fit(TheirModule(), DataLoader(Named(), batch_size=8))
+    train(TheirModule(), [audit], tmp_path, data=Named(), max_epochs=1, enable_progress_bar=True)
     assert [entry.name for entry in audit.ranking if entry.name in Named.classes] != []
     assert audit.failures == 0
 
@@ -250,13 +227,13 @@ def test_a_class_named_like_markup_is_audited(tmp_path):
 def test_strips_stay_small_and_know_their_epochs(tmp_path):
     strip = []
     for epoch in range(40):
-        strip = thinned([*strip, Moment(epoch, np.zeros((2, 2), np.float16), 1.0, 0, 0)])
+        strip = thin_out([*strip, Moment(epoch, np.zeros((2, 2), np.float16), 1.0, 0, 0)])
     epochs = [moment.epoch for moment in strip]
     assert (len(epochs), epochs[0], epochs[-1]) == (10, 0, 39)
     gaps = np.diff(epochs)[:-1]  # the last epoch is always there
     assert max(gaps) <= 2 * min(gaps)
     heatmap = 1e-6 * np.random.default_rng(0).normal(size=(224, 224)).astype(np.float32)
-    kept, peak = small(heatmap)
+    kept, peak = shrink(heatmap)
     assert kept.shape == (56, 56)
     whole = heatmap.reshape(56, 4, 56, 4).sum((1, 3))
     assert np.abs(kept * np.float32(peak) - whole).max() < 1e-3 * np.abs(whole).max()
@@ -310,16 +287,8 @@ def test_training_and_validation_data_are_audited_side_by_side(tmp_path, monkeyp
     logged = []
     monkeypatch.setattr("unhans.callbacks.audit.log_epoch", lambda *given: logged.append(set(given[3])))
 
-    class Validated(TheirModule):
-        def validation_step(self, batch, batch_idx):
-            return None
-
     audits = [audit_of(tmp_path, folder=None), audit_of(tmp_path, folder=None, dataset="val")]
-    trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=audits, default_root_dir=tmp_path, log_every_n_steps=1,
-    )  # fmt: skip
-    trainer.fit(Validated(), DataLoader(Still(), batch_size=8), DataLoader(Still(), batch_size=8))
+    train(Validated(), audits, tmp_path, data=Still(), val=Still(), max_epochs=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["audit", "audit_val"]
     assert [{key.split("/")[0] for key in keys} for keys in logged] == [{"audit"}, {"audit_val"}]
     assert {each.state_key for each in audits} == {"SpRAyAudit", "SpRAyAudit:audit_val"}
@@ -334,7 +303,7 @@ def test_a_resumed_run_keeps_the_ranking_of_classes_whose_turn_it_is_not(tmp_pat
     trainer.save_checkpoint(tmp_path / "one.ckpt")
     torch.load(tmp_path / "one.ckpt", weights_only=True)
     second = audit_of(tmp_path, max_share=0.5)
-    monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 0.0)
+    monkeypatch.setattr(AuditClock, "allowance", lambda self: 0.0)
     train(TheirModule(), [second], tmp_path, data=Still(), ckpt_path=tmp_path / "one.ckpt")
     assert second.ranking == first.ranking
-    assert {label: record.epoch for label, record in second._records.items()} == {0: 0, 1: 0}
+    assert {label: record.epoch for label, record in second.records.items()} == {0: 0, 1: 0}

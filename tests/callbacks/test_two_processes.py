@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def test_two_processes_find_what_one_finds(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(examine_class, "isolate_all", isolate_corners)
+    monkeypatch.setattr(examine_class, "isolate", isolate_corners)
     alone = compared(tmp_path)
     run(tmp_path, [Weights(folder, load=True), alone], enable_progress_bar=False, enable_checkpointing=False)
     for epoch in range(EPOCHS):
@@ -95,7 +95,7 @@ def test_an_audit_takes_half_of_the_time_out_at_most(monkeypatch):
     trainer.strategy._timeout = None
     assert most_seconds(trainer) == 300
     assert processes_of(trainer).group is None  # they cannot meet here
-    audit = compared(Path("unused"))
-    audit._limit = most_seconds(trainer)
-    assert audit._allowance() == 300
+    clock = compared(Path("unused")).clock
+    clock.limit = most_seconds(trainer)
+    assert clock.allowance() == 300
     assert most_seconds(pl.Trainer(accelerator="cpu", devices=1, logger=False)) == float("inf")

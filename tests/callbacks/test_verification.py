@@ -10,23 +10,25 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from callbacks_training import NoisyImages, TheirModule, small_spray, train
+from callbacks_training import KeepingLogger, Still, TheirModule, small_spray, train
 from PIL import Image
-from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import TensorDataset
-from unhans.callbacks import SpRAyAudit, spray_audit
+from unhans.callbacks import SpRAyAudit
 
 from unhans.effects import Bench, Case, Effect
-from unhans.harness import due, verification
-from unhans.harness.verification import remembering
+from unhans.harness import AuditClock, ClassRecord, ClassRecords, audited_class
+from unhans.harness.audited_class import remember_images
+from unhans.isolation import Failure
 from unhans.report.text import findings
 from unhans.report.text.audit_text import numbers, outcome
 from unhans.spray import Suspicion
 
+FAILURES = (Failure("parts disagree"),)
 
-class Counted(NoisyImages):
-    """Without noise; counts how often each image is read."""
+
+class Counted(Still):
+    """Counts how often each image is read."""
 
     def __init__(self):
         super().__init__()
@@ -34,10 +36,10 @@ class Counted(NoisyImages):
 
     def __getitem__(self, index):
         self.read[index] += 1
-        return self.images[index], int(self.targets[index])
+        return super().__getitem__(index)
 
 
-class Marked(NoisyImages):
+class Marked(Still):
     """Eighty images in each class; half of the second carry a cross in a corner."""
 
     def __init__(self):
@@ -46,35 +48,21 @@ class Marked(NoisyImages):
         self.targets = torch.arange(160) % 2
         self.images[1::4, :, :6, :6] = torch.eye(6).maximum(torch.eye(6).flip(0))
 
-    def __getitem__(self, index):
-        return self.images[index], int(self.targets[index])
-
 
 def verifying(folder, **options):
     defaults = {"network": "net", "spray": small_spray(), "folder": folder / "audit", "control": False}
     return SpRAyAudit(**(defaults | {"on_error": "raise", "verify": True, "verify_samples": 8} | options))
 
 
-class Keeping(CSVLogger):
-    """Keeps what every call was given."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.calls = []
-
-    def log_metrics(self, metrics, step=None):
-        self.calls.append(dict(metrics))
-
-
 def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys):
     torch.manual_seed(1)
-    audit, logger = verifying(tmp_path, dataset=Marked(), every_n_epochs=8, verify_samples=60), Keeping(tmp_path)
+    audit, logger = verifying(tmp_path, dataset=Marked(), every_n_epochs=8, verify_samples=60), KeepingLogger(tmp_path)
     train(TheirModule(), [audit], tmp_path, max_epochs=8, logger=logger, data=Marked())
     case = audit.cases[1]
     assert case.isolated.kind == "fixed"
     sent = pickle.loads(pickle.dumps(case))  # processes send each other their cases
     assert sent.proof.verdict == case.proof.verdict
-    assert (audit.audited(1)[case.isolated.members] % 4 == 1).all()  # those with the cross
+    assert (audit.samples_of(1)[case.isolated.members] % 4 == 1).all()  # those with the cross
     assert case.isolated.members.sum() >= 37
     covered = case.isolated.layers[0][3] > 0.5
     assert covered[:6, :6].float().mean() > 0.7
@@ -87,7 +75,7 @@ def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys)
     assert {"0001-1-layer.jpg", "0001-1-effect.png", "0001-1-examples.jpg", "cases.json", "effects.csv"} <= files
     assert [path for path in folder.glob("0001-1-*.png") if Image.open(path).mode == "RGBA" and "layer" in path.name]
     assert {each["label"] for each in json.loads((folder / "cases.json").read_text())} == set(audit.cases)
-    (logged,) = [call for call in logger.calls if any(key.startswith("audit/") for key in call)]
+    (logged,) = logger.calls_with("audit/")
     assert logged["audit/1/delta_p"] == effect.probability
     assert logged["audit/1/delta_p_low"] < effect.probability < logged["audit/1/delta_p_high"]
     assert logged["audit/1/proven"] == 1.0
@@ -97,21 +85,21 @@ def test_a_real_artifact_is_isolated_tested_written_and_logged(tmp_path, capsys)
 class Examined:
     """Stands for `examine_class`: keeps what it was asked and gives the case it is told to, or raises."""
 
-    def __init__(self, trouble="nothing agrees.", error=None):
-        self.asked, self.trouble, self.error = [], trouble, error
+    def __init__(self, error=None):
+        self.asked, self.error = [], error
 
     def __call__(self, bench, sample, candidates, plan, others, **options):
         asked = {"bench": bench, "plan": plan, "others": others, "members": candidates[0].members}
         self.asked.append(SimpleNamespace(**vars(sample), **asked))
         if self.error is not None:
             raise self.error
-        return [Case(sample.label, sample.name, sample.suspicion, trouble=self.trouble)]
+        return [Case(sample.label, sample.name, sample.suspicion, failures=FAILURES)]
 
 
 @pytest.fixture
 def examined(monkeypatch):
     fake = Examined()
-    monkeypatch.setattr(verification, "examine_class", fake)
+    monkeypatch.setattr(audited_class, "examine_class", fake)
     return fake
 
 
@@ -151,8 +139,8 @@ def test_failing_to_isolate_is_no_failure_of_the_audit(tmp_path, examined, capsy
     audit = verifying(tmp_path)
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.failures == 0
-    assert [case.trouble for case in audit.cases.values()] == ["nothing agrees."] * 2
-    assert "nothing isolated: " in capsys.readouterr().out
+    assert [case.failures for case in audit.cases.values()] == [FAILURES] * 2
+    assert "2 not tested: nothing isolated 2 (" in capsys.readouterr().out
 
 
 def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, caplog):
@@ -171,15 +159,15 @@ def test_a_case_lasts_until_its_class_is_audited_again(tmp_path, examined, monke
     audit = verifying(tmp_path)
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert sorted(audit.cases) == [0, 1]
-    monkeypatch.setattr(spray_audit, "due", lambda *arguments: [])
+    monkeypatch.setattr(ClassRecords, "due", lambda *arguments: [])
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.cases == {}
 
 
 def test_the_share_of_time_is_kept(tmp_path, examined, monkeypatch):
     audit = verifying(tmp_path, max_share=0.5)
-    monkeypatch.setattr(SpRAyAudit, "_allowance", lambda self: 1e9 if not self._cost_of_case else 1.0)
-    audit._cost_of_case = 1e6
+    monkeypatch.setattr(AuditClock, "allowance", lambda self: 1e5)
+    audit._cost["test"] = 1e6
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.cases == {}
     assert audit.state_dict()["cost_of_case"] == 1e6
@@ -199,11 +187,16 @@ def test_knobs_are_checked_at_once(option):
 
 def test_classes_that_stand_out_are_tested_first_and_the_others_take_turns():
     ranking = [4, 2, 0, 1, 3]
-    assert due(ranking, None, {}, False) == due(ranking, 2, {}, True) == due(ranking, 9, {}, False) == ranking
-    assert due(ranking, 3, {}, False) == [4, 2, 0]
-    assert due(ranking, 3, {4: 0, 2: 0, 0: 0}, False) == [4, 2, 1]
-    assert due(ranking, 3, {4: 1, 2: 1, 0: 0, 1: 1}, False) == [4, 2, 3]
-    assert due(ranking, 3, {4: 2, 2: 2, 0: 0, 1: 1, 3: 2}, False) == [4, 2, 0]
+
+    def due(most, last=False, **tested):
+        records = {label: ClassRecord(last_test=tested.get(f"c{label}")) for label in ranking}
+        return ClassRecords(records).due(ranking, most, last)
+
+    assert due(None) == due(2, last=True) == due(9) == ranking
+    assert due(3) == [4, 2, 0]
+    assert due(3, c4=0, c2=0, c0=0) == [4, 2, 1]
+    assert due(3, c4=1, c2=1, c0=0, c1=1) == [4, 2, 3]
+    assert due(3, c4=2, c2=2, c0=0, c1=1, c3=2) == [4, 2, 0]
 
 
 def suspicion(label, suspicious=True):
@@ -220,19 +213,19 @@ def test_the_line_says_what_is_proven_and_why_others_are_not():
     ranking = [suspicion(3), suspicion(1), suspicion(2), suspicion(4), suspicion(5), suspicion(6, False)]
     cases = {
         3: examined_case(3, "proven"),
-        1: Case(1, "c1", trouble="its images do not agree."),
+        1: Case(1, "c1", failures=FAILURES),
         2: examined_case(2, "not used"),
         4: examined_case(4, "open", "multiplicity"),
     }
-    assert findings(ranking, cases) == (
+    assert findings(ranking, cases, why={5: "no time"}) == (
         "proven: c3 (Δp +0.620 [+0.570, +0.660]); "
         "open: c4 (multiplicity: Δp +0.620 [+0.570, +0.660]); "
-        "not used: c2; nothing isolated: c1; not tested: c5, c6"
+        "not used: c2; 3 not tested: nothing isolated 1 (c1), no time left 1 (c5), not their turn 1 (c6)"
     )
     assert findings(ranking[:1], cases) == "proven: c3 (Δp +0.620 [+0.570, +0.660])"
-    assert findings(ranking[5:], {}) == "proven: none; not tested: c6"
+    assert findings(ranking[5:], {}) == "proven: none; 1 not tested: not their turn 1 (c6)"
     assert findings(ranking, {}, verified=False).startswith("standing out: c3, c1, c2, c4, c5 (")
-    assert len(outcome(Case(1, "c", trouble="a" * 500))) < 130
+    assert len(outcome(Case(1, "c", failures=FAILURES))) < 130
     assert numbers(cases[1]) == {"proven": 0.0}
     assert numbers(cases[3])["proven"] == 1.0
 
@@ -246,7 +239,7 @@ def test_a_bench_that_remembers_reads_only_the_others():
         return torch.ones(len(kept), 3, 2, 2) * torch.tensor(kept).view(-1, 1, 1, 1), kept
 
     bench = Bench(None, None, read, np.zeros(9, dtype=np.int64), ["a"])
-    memory = remembering(bench, torch.full((2, 3, 2, 2), 0.5), np.array([4, 7]))
+    memory = remember_images(bench, torch.full((2, 3, 2, 2), 0.5), np.array([4, 7]))
     images, kept = memory.read(np.array([7, 5, 2, 4]))
     assert kept.tolist() == [7, 2, 4]
     assert images[:, 0, 0, 0].tolist() == [0.5, 2, 0.5]

@@ -10,7 +10,7 @@ import torch
 from live_state import state
 from torch import nn
 
-from unhans.clarc import Correction, activations, augmenting, below, corrected
+from unhans.clarc import Correction, activations, augment_layer, corrected, parameters_below
 
 
 def hooks(net):
@@ -25,7 +25,7 @@ def test_the_hook_corrects_only_while_it_is_active_and_leaves_nothing_behind(nam
     correction = Correction.augmentative(cases.concept(activations(net, layer, x).shape[1:]))
     expected, active, before = net(x), False, state(net)
     keys = list(net.state_dict())
-    handle = augmenting(net, layer, correction, lambda: active)
+    handle = augment_layer(net, layer, correction, lambda: active)
     assert torch.equal(net(x), expected)
     active = True
     torch.testing.assert_close(net(x), corrected(net_without_hooks(net), {layer: correction})(x))
@@ -47,7 +47,7 @@ def net_without_hooks(net):
 def test_features_of_every_sample_carry_the_artifact_and_gradients_reach_the_layers_above_it():
     net, layer, x = cases.network()
     cav = cases.concept(activations(net, layer, x).shape[1:])
-    handle, seen = augmenting(net, layer, Correction.augmentative(cav), lambda: True), []
+    handle, seen = augment_layer(net, layer, Correction.augmentative(cav), lambda: True), []
     net.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
     net(x).sum().backward()
     handle.remove()
@@ -66,7 +66,7 @@ def test_a_deep_copy_of_the_network_copies_nothing_of_the_caller():
 
     net, layer, x = cases.network()
     trainer = Trainer()
-    handle = augmenting(net, layer, Correction.projective(cases.concept((32, 16, 16))), trainer.training)
+    handle = augment_layer(net, layer, Correction.projective(cases.concept((32, 16, 16))), trainer.training)
     assert torch.equal(copy.deepcopy(net)(x), net(x))
     handle.remove()
 
@@ -75,9 +75,9 @@ def test_a_layer_that_does_not_exist_and_a_compiled_network_are_refused():
     net, _, _ = cases.network()
     correction = Correction.projective(cases.concept((32, 16, 16)))
     with pytest.raises(ValueError, match="does not exist"):
-        augmenting(net, "features.7", correction, lambda: True)
+        augment_layer(net, "features.7", correction, lambda: True)
     with pytest.raises(ValueError, match="not compiled"):
-        augmenting(torch.compile(net), "features.1", correction, lambda: True)
+        augment_layer(torch.compile(net), "features.1", correction, lambda: True)
 
 
 class Side(nn.Module):
@@ -101,17 +101,23 @@ def test_below_are_the_parameters_that_the_output_depends_on():
     net, x = Side(), cases.images(2, 5)
     net.stem.bias.requires_grad_(False)
     before = state(net)
-    assert below(net, "above", x) == ["above.weight", "above.bias", "stem.weight", "stem.bias", "shared.weight"]
-    assert below(net, "stem", x) == ["stem.weight", "stem.bias"]
-    assert below(net, "side", x) == ["side.weight", "side.bias"]
+    assert parameters_below(net, "above", x) == [
+        "above.weight",
+        "above.bias",
+        "stem.weight",
+        "stem.bias",
+        "shared.weight",
+    ]
+    assert parameters_below(net, "stem", x) == ["stem.weight", "stem.bias"]
+    assert parameters_below(net, "side", x) == ["side.weight", "side.bias"]
     assert state(net) == before
-    assert below(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 2, 1)), "0", x) == []
+    assert parameters_below(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 2, 1)), "0", x) == []
 
 
 @pytest.mark.parametrize("name", cases.BUILDERS)
 def test_below_agrees_with_changing_each_parameter(name):
     net, layer, x = cases.network(name)
-    found, before = below(net, layer, x), activations(net, layer, x)
+    found, before = parameters_below(net, layer, x), activations(net, layer, x)
     names = [key for key, _ in net.named_parameters()]
     for key in [*names[:: max(1, len(names) // 8)], *found[-1:]]:
         changed = copy.deepcopy(net)
@@ -124,4 +130,4 @@ def test_below_agrees_with_changing_each_parameter(name):
 def test_below_needs_a_layer_with_feature_maps():
     net, _, x = cases.network()
     with pytest.raises(ValueError, match="feature maps"):
-        below(net, "classifier.1", x)
+        parameters_below(net, "classifier.1", x)

@@ -116,7 +116,10 @@ SENTENCES = [
     ("analysis.fill=truth", "analysis.fill expects one of telea, navier_stokes, blur, mean, got 'truth'"),
     ("", "analysis.way=inpaint needs the folder of analysis=effect"),
     ("analysis.effects=nowhere", "nowhere holds no artifacts/"),
-    ("analysis.suspects=nowhere.csv", "analysis.suspects expects a table such as suspects.csv, got no file"),
+    (
+        "analysis.suspects=nowhere.csv",
+        "analysis.suspects expects a table such as suspects.csv, but nowhere.csv does not exist",
+    ),
     ("analysis.mask=mask.png analysis.effects=x", "leave analysis.effects out"),
     ("analysis.mask=mask.png out=photos/out", "lies in the data's own folder"),
     ("analysis.mask=nowhere.png", "analysis.mask expects a picture file"),

@@ -62,6 +62,7 @@ def test_the_analysis_of_a_checkpoint_finds_its_configuration(finished, tmp_path
     assert "Classes by suspicion" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_analysis_of_a_model_and_data(tmp_path):
     photographs(tmp_path / "photos")
     text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn untrained=true"
@@ -88,7 +89,7 @@ SENTENCES = [
     ("train.py data.classes=[3,eleven]", "eleven"),
     ("train.py data.classes=[3]", "training needs at least two classes, got 1: 3"),
     ("train.py trainer.max_epochs=many", "trainer.max_epochs='many': input should be a valid integer"),
-    ("train.py callbacks.spray_audit.classes=[eleven] trainer.max_epochs=1", "classes expects names among"),
+    ("train.py callbacks.spray_audit.classes=[eleven] trainer.max_epochs=1", "classes names no class"),
     ("train.py callbacks.spray_audit.network=net", "network='net' names no module of Classifier, which has 'model'"),
     ("train.py attribution.composite=epsilon_gamma_box", "low"),
     ("train.py attribution.composite=nothing", "composite expects one of epsilon_plus_flat"),
@@ -113,10 +114,13 @@ def test_bad_input_is_one_sentence(text, sentence, tmp_path, capsys):
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("text", ["train.py trainer.max_epochs=many", "analyze.py ckpt=nowhere.ckpt"])
+REFUSED = ["train.py trainer.max_epochs=many", "train.py data.batch_size=big", "analyze.py ckpt=nowhere.ckpt"]
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_a_mistyped_command_leaves_nothing(text, tmp_path):
     assert command(tmp_path, text) == 1
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_of_another_architecture(finished, tmp_path, capsys):
@@ -134,7 +138,7 @@ def test_a_run_is_not_resumed_from_another_architecture(finished, tmp_path, caps
 ARTIFACTS = ("border", "rounded_corners", "stripe", "watermark", "patch artifact.file=patch.png")
 CHOICES = [
     *(pytest.param(f"artifact={artifact} artifact.target=2", marks=pytest.mark.slow) for artifact in ARTIFACTS),
-    "optimizer=sgd scheduler=cosine",
+    pytest.param("optimizer=sgd scheduler=cosine", marks=pytest.mark.slow),
     "attribution.composite=epsilon_alpha2_beta1_flat callbacks.spray_audit.max_share=0.5",
     "attribution.composite=epsilon_gamma_box +attribution.parameters.low=-1 +attribution.parameters.high=1",
     "model=torchvision model.name=resnet18 data.image_size=32",
@@ -185,6 +189,7 @@ def test_a_full_disk_in_an_audit_is_counted_and_training_goes_on(tmp_path, capsy
     assert "audits failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_wandb_run_is_closed_with_the_exit_code(tmp_path, monkeypatch):
     import wandb
 
@@ -228,8 +233,9 @@ def test_interruption_keeps_what_is_finished(tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
-    assert "Stopped." in output
     run = only_run(tmp_path)
+    assert "Stopped." in output
+    assert f"Go on with train.py ckpt={run / 'checkpoints' / 'last.ckpt'}" in output
     assert rows(run / "audit" / "epoch_001" / "ranking.csv")
     assert not list(run.rglob("*.part"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from unhans.experiment import analyze_command as analysis
-from unhans.experiment.repair import repair_training as repair_command
-from unhans.experiment.run import ConfigurationError, check, with_run
+from unhans.cli import OLD, RENAMED, check_values, take_old_words, tell_old_words
+from unhans.experiment.analyses import analyze_command as analysis
+from unhans.experiment.repair import repair_command
+from unhans.experiment.run import check, with_run
 from unhans.experiment.train.train_command import check_audit
+from unhans.terminal import ConfigurationError
 
 CONF = Path(__file__).parents[2] / "conf"
 GIVEN = {
@@ -24,7 +27,7 @@ GIVEN = {
     "model/huggingface": ["model.name=microsoft/resnet-18"],
     "experiment/garbage_truck": ["data.root=imagenette"],
 }
-OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml"))
+OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/[!_]*.yaml"))
 
 
 def composed(*overrides, name="train"):
@@ -69,7 +72,7 @@ def test_every_option_of_the_analysis_composes(option):
         (["data.batch_size=big"], "data.batch_size='big': input should be a valid integer"),
         (["artifact.coverage=half"], "artifact.coverage='half': input should be a valid number"),
         (["data.resize=stretch"], "data.resize='stretch': input should be 'squash', 'crop', 'pad' or 'mirror'"),
-        (["+data.sise=3"], "data.sise is not an option of unhans.data.Digits; did you mean resize?"),
+        (["+data.sise=3"], "data.sise is not an option of unhans.data.sources.Digits; did you mean resize?"),
         (
             ["+trainer.max_epoch=3"],
             "trainer.max_epoch is not an option of pytorch_lightning.Trainer; did you mean max_epochs",
@@ -81,7 +84,6 @@ def test_every_option_of_the_analysis_composes(option):
             ["spray.n_neighbors=300"],
             "callbacks.spray_audit.samples_per_class=300 must be larger than spray.n_neighbors=300",
         ),
-        (["ckpt=nowhere.ckpt"], "ckpt expects a checkpoint file, but nowhere.ckpt does not exist"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(overrides, sentence):
@@ -90,6 +92,76 @@ def test_what_is_wrong_is_one_sentence(overrides, sentence):
         check_all(cfg)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("ckpt=nowhere.ckpt", "ckpt expects a checkpoint file, but nowhere.ckpt does not exist."),
+        ("data.root=nowhere", "data.root expects a folder, but nowhere does not exist."),
+        ("data.batch_size=big", "data.batch_size expects a number such as 32, got 'big'."),
+        ("trainer.devices=auto", None),
+        ("data.resize=crop", None),
+    ],
+)
+def test_what_is_wrong_at_a_glance_is_told_before_torch_is_imported(word, sentence, tmp_path):
+    words = ["out=somewhere", "data=image_folder", f"data.root={tmp_path}", word]
+    with initialize_config_module("unhans.conf", version_base="1.3"):
+        cfg = compose("train", overrides=words)
+        with pytest.raises(ConfigurationError, match=sentence) if sentence else nullcontext():
+            check_values(cfg, words, "train")
+
+
+def test_choices_by_their_old_words(caplog, tmp_path):
+    """They are what they are called now, also in a user's own file, and each is told."""
+    assert {f"{group}/{name}" for group, name in RENAMED.items()} <= set(OPTIONS)
+    take_old_words()
+    for name, words in (("train", ["callbacks"]), ("train", ["experiment"]), ("analyze", ["analysis"])):
+        old, new = ([f"{word}={to or RENAMED[word]}" for word in words] for to in (OLD, None))
+        assert composed(*old, name=name) == composed(*new, name=name)
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /callbacks: unhans\n"
+    )
+    words = ["experiment=mine", "out=somewhere", f"hydra.searchpath=[file://{tmp_path}]"]
+    with initialize_config_module("unhans.conf", version_base="1.3"):
+        cfg = compose("train", overrides=words, return_hydra_config=True)
+    assert cfg.callbacks.spray_audit._target_ == "unhans.callbacks.UnHans"
+    tell_old_words(cfg.hydra.runtime.choices)
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == [
+        "callbacks=unhans is now called callbacks=closed_loop"
+    ]
+    caplog.clear()
+    tell_old_words({"callbacks": "closed_loop"})
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        (
+            "train",
+            [
+                "data=image_folder",
+                "artifact=watermark",
+                "model=torchvision",
+                "data.root=x",
+                "model.name=resnet18",
+                "artifact.target=3",
+            ],
+        ),
+        ("analyze", ["data=digits", "analysis=effect"]),
+    ],
+)
+def test_the_keys_that_help_explains_are_there(name, choices):
+    with initialize_config_module("unhans.conf", version_base="1.3"):
+        cfg = compose(name, overrides=["out=somewhere", *choices], return_hydra_config=True)
+    told = cfg.hydra.help.template.partition("The main keys")[2].partition("Every key")[0].splitlines()[1:]
+    keys = [line.split("=")[0].strip() for line in told if line.strip()]
+    assert len(keys) > 10
+    for key in keys:
+        parent, _, last = key.rpartition(".")
+        assert last in (OmegaConf.select(cfg, parent) if parent else cfg), key
 
 
 @pytest.fixture
@@ -117,7 +189,7 @@ def choices():
 
 def test_a_command_takes_what_the_run_was(completed, choices):
     run = ["scheduler=cosine", "optimizer=sgd", "optimizer.lr=0.3", "data=mnist", "data.batch_size=7"]
-    cfg = completed(run, ["analysis=unhans"])
+    cfg = completed(run, ["analysis=repair"])
     assert cfg.scheduler == choices.scheduler
     assert (cfg.optimizer._target_, cfg.optimizer.lr) == (choices.optimizer._target_, 0.3)
     assert (cfg.data.name, cfg.data.batch_size) == ("mnist", 7)
@@ -128,7 +200,7 @@ def test_a_command_takes_what_the_run_was(completed, choices):
 
 def test_what_is_given_goes_first(completed, choices):
     run = ["optimizer=sgd", "artifact=watermark", "artifact.target=3", "+trainer.max_steps=5"]
-    given = ["analysis=unhans", "optimizer=adam", "+data.batch_size=9", "+trainer.max_steps=8", "~scheduler"]
+    given = ["analysis=repair", "optimizer=adam", "+data.batch_size=9", "+trainer.max_steps=8", "~scheduler"]
     cfg = completed(run, [*given, "+trainer.gradient_clip_val=1"])
     assert cfg.optimizer == composed("optimizer=adam").optimizer
     assert cfg.data == composed("data.batch_size=9").data
@@ -151,7 +223,7 @@ def test_choosing_nothing_is_a_choice(completed):
 
 def test_a_repair_has_the_trainer_and_the_schedule_of_the_command(completed):
     run = ["scheduler=cosine", "trainer.max_epochs=50", "model.width=4", "optimizer=sgd", "optimizer.lr=0.3"]
-    cfg = completed(run, ["experiment=unhans", "model.width=8"], "train", repair_command.OF_THE_RUN)
+    cfg = completed(run, ["experiment=augment", "model.width=8"], "train", repair_command.OF_THE_RUN)
     assert cfg.trainer.max_epochs == composed().trainer.max_epochs
     assert not cfg.scheduler
     assert (cfg.optimizer.lr, cfg.model.width) == (0.3, 8)
@@ -162,9 +234,10 @@ def test_the_saved_configuration_wins_over_defaults_that_changed_since(completed
     saved = composed()
     OmegaConf.update(saved, "model.width", 99)
     OmegaConf.update(saved, "data.own", "kept", force_add=True)
+    OmegaConf.update(saved, "data._target_", "unhans.data.Digits")  # as it was called
     OmegaConf.save(saved, tmp_path / "config.yaml", resolve=True)
     cfg = completed(None, [])
-    assert (cfg.model.width, cfg.data.own) == (99, "kept")
+    assert (cfg.model.width, cfg.data.own, cfg.data._target_) == (99, "kept", "unhans.data.sources.Digits")
 
 
 def test_a_checkpoint_without_a_configuration_needs_model_and_data(completed):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 from running import RANDOM, command, only_run, photographs
+
+from unhans.lrp import Conservation
+from unhans.report.figures import conservation_table
 
 TINY = (
     f"analyze.py data=image_folder data.root=photos data.image_size=32 {RANDOM} model.width=4 "
@@ -33,9 +37,14 @@ def test_every_step_is_written(finished):
     assert (finished / "conservation.png").stat().st_size > 10_000
 
 
+def test_the_caption_tells_what_cancels():
+    report = Conservation(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 4.0]), [], torch.tensor([5.0, 8.0]))
+    assert "Σ|R| is 2.6 times Σ |logits|" in conservation_table(report, "").caption
+
+
 SENTENCES = {
     "attribution=saliency": "analysis=conservation needs attribution=lrp, got Saliency",
-    "analysis.samples=0": "analysis.samples expects 1 or more, got 0",
+    "analysis.samples=0": "analysis.samples=0: input should be greater than 0",
     "attribution.layer=nothing": "attribution.layer",
     "attribution=lrp_by_place attribution.composite=[{match:{name:layer9},rule:flat},{match:dense,rule:flat}]": (
         "pattern name 'layer9' matches no layer; there are features.0.0"

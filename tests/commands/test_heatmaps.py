@@ -94,7 +94,7 @@ def test_a_class_without_images_of_the_split_is_one_sentence(tmp_path, capsys):
 
 
 SENTENCES = [
-    ("analysis.classes=[fish]", "classes expects names among cat, dog, got 'fish'."),
+    ("analysis.classes=[fish]", "classes names no class: expected one of 2 class names, got 'fish'"),
     ("analysis.samples=[3,28]", "samples expects indices from 0 to 27 of the train images, got 28."),
     ("analysis.samples=[-1]", "got -1."),
     ("analysis.samples=[]", "samples expects at least one, or null, got an empty list."),
@@ -102,8 +102,8 @@ SENTENCES = [
     ("analysis.rule_sets=[lrp]", "rule_sets expects names among epsilon_plus_flat, "),
     ("analysis.rule_sets=[epsilon_gamma_box]", "epsilon_gamma_box"),
     ("analysis.cmap=jet", "The colour map must be one of hot-cold, "),
-    ("analysis.per_class=0", "per_class expects 1 or more, or null, got 0."),
-    ("analysis.outputs=-1", "outputs expects 0 or more, got -1."),
+    ("analysis.per_class=0", "analysis.per_class=0: input should be greater than 0."),
+    ("analysis.outputs=-1", "analysis.outputs=-1: input should be greater than or equal to 0."),
     ("analysis.target=top", "analysis.target='top': input should be 'label' or 'predicted'"),
     ("analysis.samples=[a]", "analysis.samples=['a']"),
     ("+analysis.sample=[1]", "did you mean samples?"),

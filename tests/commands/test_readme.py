@@ -51,8 +51,12 @@ def workplace(tmp_path_factory):
     small = f"debug=fast trainer.max_epochs=1 spray.projection=null data.classes={CLASSES}"
     assert command(folder, f"train.py {small}{UNTESTED}") == 0
     shutil.move(only_run(folder), folder / "outputs" / "run")
+    for several in ("multirun/decoys/0", "multirun/decoys/1", "outputs/set/models/0", "outputs/set/models/1"):
+        shutil.copytree(folder / "outputs" / "run", folder / several)
     data = build_data(OmegaConf.load(folder / "outputs" / "run" / "config.yaml"))
     threes = [data.train_set.paths[i] for i in (data.train_set.labels == data.classes.index("3")).nonzero()[0]]
+    for name in ("twin", "clean"):
+        shutil.copytree(folder / "outputs" / "run", folder / "outputs" / name)
     (folder / "suspects.csv").write_text("path\n" + "\n".join(threes[::2]))
     return folder
 
@@ -76,13 +80,21 @@ VARIANTS = (  # differ by an option from another command here, or have tests of 
     "artifact.coverage=0.1,0.5", "act=none", "artifact=border", "data.exclude=", "split=union", "attribution=grad_cam",
     "spray.metric=cosine", "model.name=resnet18", "attribution.layer=", "clusterings=", "keep=5", "max_share=",
     "barycenters", "analysis=squaring", "rule_sets=", "fills=", "gromov", "split=val", "members=", "mask.png",
-    "a_clarc ckpt", "analysis=unhans", "experiment=unhans", "train.py ckpt=",
+    "a_clarc ckpt", "analysis=repair", "analysis=compare", "out=outputs/", "experiment=augment", "train.py ckpt=",
+    "decoys", "rashomon", "lrp_by_place", "spray=wasserstein", "model=huggingface", "analysis=influence",
+    "+attribution", "train.py debug=fast", "analysis.classes=[3,8]",
+)  # fmt: skip
+
+
+OWN_TESTS = (  # of these commands as they stand: test_what_it_shows, test_closed_loop, test_effect
+    "train.py", "train.py experiment=closed_loop", "analyze.py ckpt=outputs/run/checkpoints/last.ckpt analysis=effect",
 )  # fmt: skip
 
 
 def marked(text):
     """A command, slow where it is a variant of another one."""
-    return pytest.param(text, id=text, marks=[pytest.mark.slow] if any(part in text for part in VARIANTS) else [])
+    slow = text in OWN_TESTS or any(part in text for part in VARIANTS)
+    return pytest.param(text, id=text, marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.mark.parametrize("text", [marked(text) for text in dict.fromkeys(COMMANDS)])
@@ -101,15 +113,20 @@ def small(text):
     Audits of runs that show another option test nothing; those of the plain run and of the closed loop do.
     """
     if text.startswith("analyze.py"):
-        here = "" if "parallel" in text else " parallel.n_jobs=1"
+        here = "" if "parallel" in text or "compare" in text else " parallel.n_jobs=1"
         surveys = "analysis=effect" in text or "analysis=" not in text or "imagenette" in text
         some = "n01440764,n03417042" if "imagenette" in text else "cat,dog" if "photos" in text else "1,3"
-        surveys = surveys or "analysis=squaring" in text
+        surveys = surveys or "analysis=squaring" in text or "analysis=influence" in text
         few = f" analysis.classes=[{some}]" if surveys and "classes=" not in text else ""
+        few += " analysis.mask.steps=20" if "masks=" in text else ""
         few += " analysis.samples=40" if "analysis=effect" in text and "samples=" not in text else ""
         size = " data.image_size=64" if "imagenette" in text else ""
         return " samples_per_class=14 spray.projection=null" + size + here + few + repair(text, "analysis")
     size = " data.image_size=48" if "data.root" in text else ""
+    if "experiment=decoys" in text:
+        return " debug=fast trainer.max_epochs=1 hydra.sweep.dir=multirun/tried"
+    if "experiment=rashomon" in text:
+        return " debug=fast trainer.max_epochs=1 spray.projection=null data.classes=[1,3] out=outputs/tried"
     epochs = 3 if "ckpt=" in text else 1
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
     repairs = "experiment=" in text and "ckpt=" in text
@@ -120,7 +137,7 @@ def small(text):
 
 def repair(text, node):
     """What makes a repair quick."""
-    if not any(f"={name}" in text for name in ("unhans", "a_clarc", "p_clarc")):
+    if not any(f"={name}" in text for name in ("repair", "augment", "a_clarc", "p_clarc")):
         return ""
     return f" {node}.images=20 {node}.samples=10 {node}.seeds=[0] {node}.layer=features.1"
 
@@ -158,7 +175,7 @@ def test_the_snippet_on_corrections_takes_the_concept_out():
     images[carries, :, :8, :8] = 1.0
     names = {"model": SmallCNN(2).eval(), "images": images, "carries": carries}
     exec(snippet, names)
-    concept, after = names["concept"], activations(names["repaired"], "features", images)
+    concept, after = names["direction"], activations(names["repaired"], "features", images)
     scores = (after * concept.direction).sum((1, 2, 3))
     torch.testing.assert_close(scores, torch.full((20,), float((concept.unaffected * concept.direction).sum())))
 

@@ -37,7 +37,7 @@ def trained(tmp_path_factory):
 def compared(trained, tmp_path_factory):
     """A finished comparison of all methods."""
     folder = tmp_path_factory.mktemp("compared")
-    text = f"analyze.py ckpt={trained} analysis=unhans analysis.seeds=[0] device=cpu +trainer.max_epochs=2"
+    text = f"analyze.py ckpt={trained} analysis=repair analysis.seeds=[0] device=cpu +trainer.max_epochs=2"
     assert command(folder, f"{text} logger=csv out={folder / 'out'}") == 0
     return folder / "out"
 
@@ -49,7 +49,7 @@ def again(compared, tmp_path):
 
 
 def repeat(trained, out, more=""):
-    text = f"analyze.py ckpt={trained} analysis=unhans analysis.seeds=[0] device=cpu +trainer.max_epochs=2"
+    text = f"analyze.py ckpt={trained} analysis=repair analysis.seeds=[0] device=cpu +trainer.max_epochs=2"
     return command(out.parent, f"{text} {more} out={out}")
 
 
@@ -103,7 +103,7 @@ def test_the_corrected_network_does_better_than_the_uncorrected(compared):
 def test_only_above_the_layer_is_fine_tuned(compared):
     before = weights(compared / "repairs" / "uncorrected" / "seed_000" / "model.ckpt")
     after = weights(compared / "repairs" / "a_clarc" / "seed_000" / "model.ckpt")
-    layer = outcomes(compared)["a_clarc"]["outcome"]["note"].split(" at ")[1].split(",")[0]
+    layer = outcomes(compared)["a_clarc"]["outcome"]["concept"]["layer"]
     assert layer.startswith("features")
     assert torch.equal(before["model.features.0.0.weight"], after["model.features.0.0.weight"])
     assert not torch.equal(before["model.classifier.1.weight"], after["model.classifier.1.weight"])
@@ -135,7 +135,7 @@ def test_the_corrected_checkpoint_is_the_corrected_network(compared):
     found = load_network(build_network(cfg, data), data.classes, folder / "model.ckpt").eval()
     assert len(corrections_of(found)) == 1
     with torch.no_grad():
-        images = torch.stack([data.val_set.normalise(data.val_set.clean(i)) for i in range(len(data.val_set))])
+        images = torch.stack([data.val_set.scale.to_model(data.val_set.clean(i)) for i in range(len(data.val_set))])
         right = int((found(images).argmax(1).numpy() == data.val_set.labels).sum())
     clean = outcomes(compared)["p_clarc"]["outcome"]["assessment"]["clean"]
     assert (right, len(images)) == (clean["correct"], clean["n"])
@@ -197,8 +197,9 @@ def test_an_interruption_keeps_what_is_finished(epochs, trained, again, tmp_path
         assert torch.equal(value, resumed), name
 
 
+@pytest.mark.slow
 def test_from_nothing_to_table_two(tmp_path, capsys):
-    text = f"train.py experiment=unhans {PLANTED} {QUICK} trainer.max_epochs=1 trainer.accelerator=cpu"
+    text = f"train.py experiment=augment {PLANTED} {QUICK} trainer.max_epochs=1 trainer.accelerator=cpu"
     assert command(tmp_path, f"{text} out={tmp_path / 'out'}") == 0
     printed = capsys.readouterr().out
     assert "B (artifact on all)" in printed
@@ -218,11 +219,11 @@ def test_training_finds_the_configuration_of_a_checkpoint(trained, tmp_path):
     assert not (tmp_path / "out" / "start").exists()
     found = outcomes(tmp_path / "out")
     assert set(found) == {"uncorrected", "p_clarc", "reactive"}
-    assert "at features.2" in found["p_clarc"]["outcome"]["note"]
+    assert found["p_clarc"]["outcome"]["concept"]["layer"] == "features.2"
 
 
 GIVEN = "analysis.artifact=small.png analysis.classes=[7]"  # a class without a planted artifact
-ANALYSIS = "analyze.py ckpt={ckpt} analysis=unhans device=cpu"
+ANALYSIS = "analyze.py ckpt={ckpt} analysis=repair device=cpu"
 SENTENCES = [
     (f"{ANALYSIS} analysis.methods=[a_clark]", "got 'a_clark'; did you mean a_clarc?"),
     (f"{ANALYSIS} analysis.seeds=[]", "seeds expects one or more numbers"),
@@ -256,9 +257,9 @@ SENTENCES = [
     (f"{ANALYSIS} +trainer.devices='0,1'", "on one device; expected trainer.devices=1"),
     (f"{ANALYSIS} +data.classes=[1,3,8]", "was trained on the classes"),
     (f"{ANALYSIS} analysis.estimator=best", "analysis.estimator='best'"),
-    ("analyze.py analysis=unhans data=digits model=small_cnn", "optimizer is missing; give ckpt=… of a run"),
-    ("train.py experiment=unhans artifact=none logger=none", "there is no artifact to repair"),
-    ("train.py experiment=unhans ckpt=nowhere.ckpt logger=none", "nowhere.ckpt does not exist"),
+    ("analyze.py analysis=repair data=digits model=small_cnn", "optimizer is missing; give ckpt=… of a run"),
+    ("train.py experiment=augment artifact=none logger=none", "there is no artifact to repair"),
+    ("train.py experiment=augment ckpt=nowhere.ckpt logger=none", "nowhere.ckpt does not exist"),
 ]
 
 

@@ -19,8 +19,8 @@ import pytest
 from running import RANDOM, command, photographs
 
 from unhans.experiment.survey import worker as class_job
-from unhans.experiment.survey.reference_images import other_images
-from unhans.spray.groups import Described
+from unhans.experiment.survey.explanation import other_images
+from unhans.spray.groups import ImageDescriptors
 from unhans.store import atomic
 from unhans.store.virelay import class_files, load_analysis, open_maps
 
@@ -107,7 +107,7 @@ def test_the_reference_holds_images_of_all_classes(whole, again, tmp_path):
     assert np.bincount(labels).tolist() == [100, 100, 100]
     others = other_images(whole / "reference.npz", 1)
     assert len(others) == 200
-    expected = Described.of(images[labels != 1].astype(np.float32) / 255)
+    expected = ImageDescriptors.of(images[labels != 1].astype(np.float32) / 255)
     np.testing.assert_array_equal(others.gradients, expected.gradients)
 
 
@@ -208,7 +208,7 @@ def test_other_clustering_keeps_the_heatmaps(again, tmp_path, capsys):
         ("seed=1", "model.weights has changed"),
         pytest.param("data.image_size=40", "data.content has changed", marks=SLOW),
         pytest.param("split=val", "data.split was train, now val", marks=SLOW),
-        ("analysis.target=predicted", "target was label, now predicted"),
+        pytest.param("analysis.target=predicted", "target was label, now predicted", marks=SLOW),
     ],
 )
 def test_other_heatmaps_are_computed_again_and_it_says_why(change, reason, again, tmp_path, capsys):
@@ -220,7 +220,7 @@ def test_other_heatmaps_are_computed_again_and_it_says_why(change, reason, again
     assert content(again / "classes" / CLASSES[0] / "attribution.h5") != before
 
 
-@pytest.mark.parametrize("name", ["attribution.h5", "dataset.h5", "analysis.h5"])
+@pytest.mark.parametrize("name", [pytest.param("attribution.h5", marks=SLOW), "dataset.h5", "analysis.h5"])
 def test_a_file_cut_in_half_is_made_again(name, again, whole, tmp_path, capsys):
     path = again / "classes" / CLASSES[1] / name
     os.truncate(path, path.stat().st_size // 2)
@@ -238,6 +238,7 @@ def test_a_file_of_a_newer_version_is_refused(again, tmp_path, capsys):
     assert "was written by a newer version of unhans (format 99; this is 3)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_class_of_an_older_version_is_clustered_again(again, whole, tmp_path, capsys):
     path = again / "classes" / CLASSES[1] / "finding.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
@@ -302,12 +303,14 @@ def test_classes_are_chosen_by_name(again, tmp_path, capsys):
     assert "classes names no class" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_layer_of_features_is_clustered(tmp_path):
     assert command(tmp_path, f"{SMALL} attribution.layer=features.1 out={tmp_path / 'out'}") == 0
     with h5py.File(tmp_path / "out" / "classes" / CLASSES[0] / "attribution.h5") as file:
         assert file["attribution"].shape[2] < 64
 
 
+@pytest.mark.slow
 def test_names_with_slashes_or_other_letters(tmp_path):
     names = ("Кошка", "a b, c")
     photographs(tmp_path / "photos", names)
@@ -360,6 +363,7 @@ def test_an_error_in_one_class_is_told_with_its_trace_and_the_others_go_on(tmp_p
     assert {row["name"] for row in rows(tmp_path / "out" / "ranking.csv")} == {"cat", "dog"}
 
 
+@pytest.mark.slow
 def test_a_class_whose_files_could_not_be_read_is_tried_again(tmp_path, capsys):
     """As a network drive that was away for a while: names, sizes and times are as before."""
     photographs(tmp_path / "photos")

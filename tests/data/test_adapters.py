@@ -16,8 +16,9 @@ from torchvision.datasets import Flowers102, VisionDataset
 from torchvision.datasets.folder import default_loader
 from torchvision.transforms import v2
 
+from unhans.artifacts import Watermark
 from unhans.data import (
-    adapted,
+    adapt,
     class_names_of,
     draw_per_class,
     labels_of,
@@ -27,7 +28,8 @@ from unhans.data import (
     read_samples,
     without_class,
 )
-from unhans.data.adapters import NONE, Adapted, stored_labels
+from unhans.data.adapters import Adapted
+from unhans.data.items import NONE, stored_labels
 
 N, CLASSES = 12, 3
 IMAGES = torch.rand(N, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -83,26 +85,26 @@ def check(dataset):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_items_of_any_form(form):
-    check(adapted(Items(FORMS[form])))
-    check(adapted(Items(FORMS[form], targets=LABELS)))
+    check(adapt(Items(FORMS[form])))
+    check(adapt(Items(FORMS[form], targets=LABELS)))
 
 
 @pytest.mark.parametrize("form", GIVEN)
 def test_items_where_it_is_said_what_is_where(form):
     items, keys = GIVEN[form]
-    check(adapted(Items(items), keys))
+    check(adapt(Items(items), keys))
 
 
 def test_a_data_set_of_pairs_is_left_as_it_is():
     for dataset in (Items(FORMS["a pair"]), TensorDataset(IMAGES, torch.tensor(LABELS))):
-        assert adapted(dataset) is dataset
+        assert adapt(dataset) is dataset
         check(dataset)
 
 
 def test_labels_that_are_kept_are_not_read_from_images():
     for name in ("labels", "targets", "_labels", "y"):
         dataset = Items(FORMS["a mapping"], **{name: LABELS})
-        assert labels_of(adapted(dataset)).tolist() == LABELS
+        assert labels_of(adapt(dataset)).tolist() == LABELS
         assert dataset.read <= 4
     listed = Items(FORMS["a pair"], _samples=[(f"{i}.png", label) for i, label in enumerate(LABELS)])
     assert labels_of(listed).tolist() == LABELS
@@ -112,7 +114,7 @@ def test_labels_that_are_kept_are_not_read_from_images():
 def test_labels_that_a_transform_changes_are_read(caplog):
     dataset = Items(lambda image, label: {"image": image, "label": label + 1}, labels=LABELS)
     with caplog.at_level(logging.WARNING):
-        assert labels_of(adapted(dataset)).tolist() == [label + 1 for label in LABELS]
+        assert labels_of(adapt(dataset)).tolist() == [label + 1 for label in LABELS]
     assert "reads all 12 samples to know their labels" in caplog.text
 
 
@@ -129,7 +131,7 @@ def test_torchvisions_own_with_private_labels(tmp_path, monkeypatch):
     assert stored_labels(flowers).tolist() == LABELS  # there are no files at all
     for i, image in enumerate(IMAGES):
         Image.fromarray((image.permute(1, 2, 0).numpy() * 255).astype(np.uint8)).save(tmp_path / f"{i}.png")
-    images, _ = read_samples(adapted(flowers), range(N))
+    images, _ = read_samples(adapt(flowers), range(N))
     assert (images - IMAGES).abs().max() < 1 / 250
 
 
@@ -137,10 +139,10 @@ def test_torchvisions_own_with_private_labels(tmp_path, monkeypatch):
 def test_parts_and_unions(form):
     whole = Items(FORMS[form], labels=LABELS, classes=["a", "b", "c"])
     halves = ConcatDataset([Subset(whole, range(5)), Subset(whole, range(5, N))])
-    check(adapted(halves))
+    check(adapt(halves))
     assert class_names_of(halves) == ["a", "b", "c"]
-    assert names_of(adapted(halves), np.array(LABELS)) == {0: "a", 1: "b", 2: "c"}
-    part = adapted(Subset(whole, [7, 3, 4]))
+    assert names_of(adapt(halves), np.array(LABELS)) == {0: "a", 1: "b", 2: "c"}
+    part = adapt(Subset(whole, [7, 3, 4]))
     assert labels_of(part).tolist() == [1, 0, 1]
     assert paths_of(part) == ["7", "3", "4"]
     assert len(set(paths_of(halves))) == N
@@ -163,7 +165,7 @@ def test_data_sets_of_hugging_face():
     ready = plain.with_transform(
         lambda rows: {"pixel_values": [TENSOR(image) for image in rows["image"]], "labels": rows["label"]}
     )
-    dataset = adapted(ready)
+    dataset = adapt(ready)
     assert labels_of(dataset).tolist() == LABELS
     assert names_of(dataset, dataset.labels) == {0: "cat", 1: "dog", 2: "emu"}
     assert (read_samples(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
@@ -174,19 +176,19 @@ def test_images_that_the_loader_makes_tensors_of():
         images = torch.stack([TENSOR(row["image"]) for row in rows])
         return {"pixel_values": images, "labels": default_collate([row["label"] for row in rows])}
 
-    dataset = adapted(photographs(), collate=collate)
+    dataset = adapt(photographs(), collate=collate)
     assert labels_of(dataset).tolist() == LABELS
     assert (read_samples(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
     with pytest.raises(ValueError, match="expects a tensor of images, got PngImageFile; let the data set's transform"):
-        adapted(photographs())
+        adapt(photographs())
 
 
 def test_a_loaders_function_that_changes_nothing_is_not_needed():
     dataset = Items(FORMS["a pair"])
-    assert adapted(dataset, collate=default_collate) is dataset
-    assert adapted(dataset, collate=lambda rows: default_collate(rows)) is dataset
+    assert adapt(dataset, collate=default_collate) is dataset
+    assert adapt(dataset, collate=lambda rows: default_collate(rows)) is dataset
     mixed = v2.MixUp(num_classes=CLASSES)
-    assert adapted(dataset, collate=lambda rows: mixed(*default_collate(rows))) is dataset
+    assert adapt(dataset, collate=lambda rows: mixed(*default_collate(rows))) is dataset
 
 
 class Stream(IterableDataset):
@@ -202,7 +204,7 @@ class Stream(IterableDataset):
 
 @pytest.mark.parametrize("form", ["a pair", "a mapping", "one-hot"])
 def test_the_first_samples_of_an_iterable(form):
-    dataset = adapted(Stream(FORMS[form]))
+    dataset = adapt(Stream(FORMS[form]))
     assert len(dataset) == 1000
     assert labels_of(dataset)[:N].tolist() == LABELS
     assert torch.equal(read_samples(dataset, range(N))[0], IMAGES)
@@ -214,9 +216,9 @@ def test_shards_of_webdataset(tmp_path):
         for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
             shard.write({"__key__": f"{i:04}", "image.pth": image, "cls": label})
     source = webdataset.WebDataset(str(tmp_path / "a.tar"), shardshuffle=False).decode()
-    check(adapted(source.to_tuple("image.pth", "cls")))
-    check(adapted(source.to_tuple("image.pth", "cls").batched(5)))
-    check(adapted(source, {"image": "image.pth"}))
+    check(adapt(source.to_tuple("image.pth", "cls")))
+    check(adapt(source.to_tuple("image.pth", "cls").batched(5)))
+    check(adapt(source, {"image": "image.pth"}))
 
 
 class Tagged(Dataset):
@@ -232,7 +234,7 @@ class Tagged(Dataset):
 
 
 def test_a_sample_of_several_classes_is_in_each_of_them():
-    dataset = adapted(Tagged())
+    dataset = adapt(Tagged())
     assert list(zip(dataset.rows.tolist(), dataset.labels.tolist(), strict=True)) == [
         (0, 0), (0, 2), (1, NONE), (2, 1), (3, 0), (3, 1), (3, 2),
     ]  # fmt: skip
@@ -249,7 +251,7 @@ def test_a_sample_of_several_classes_is_in_each_of_them():
 
 def test_an_item_that_cannot_be_read():
     dataset = Items(lambda image, label: None if label == 1 else {"image": image, "label": label})
-    found = adapted(dataset)
+    found = adapt(dataset)
     assert labels_of(found).tolist() == [-1 if label == 1 else label for label in LABELS]
     assert found[1] is None
 
@@ -268,7 +270,7 @@ def test_an_item_that_cannot_be_read():
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
-        labels_of(adapted(dataset, keys, who="SpRAyAudit"))
+        labels_of(adapt(dataset, keys, who="SpRAyAudit"))
     assert str(caught.value).startswith("SpRAyAudit ")
     assert "\n" not in str(caught.value)
 
@@ -276,7 +278,7 @@ def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
 @pytest.mark.parametrize("label", ["cat", 0.7])
 def test_a_label_that_is_no_class(label):
     with pytest.raises(ValueError, match=rf"a label expects the number of a class, .*, got {label!r}; let the"):
-        labels_of(adapted(Items(lambda image, _: {"image": image, "label": label})))
+        labels_of(adapt(Items(lambda image, _: {"image": image, "label": label})))
 
 
 def test_batches():
@@ -284,4 +286,15 @@ def test_batches():
     parts = parts_of(next(iter(loader)), {}, "a callback")
     assert torch.equal(parts.image, IMAGES[:4])
     assert parts.label.tolist() == LABELS[:4]
-    assert isinstance(adapted(loader.dataset), Adapted)
+    assert isinstance(adapt(loader.dataset), Adapted)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("split", "target"), [("train", "a"), ("val", "b")])
+def test_a_draw_does_not_choose_who_carries_an_artifact(seed, split, target):
+    """The numbers of splits and of classes are the same: a draw by seed and number alone took carriers only."""
+    labels = np.repeat([0, 1], 400)
+    options = {"coverage": 0.5, "val_coverage": 0.5, "seed": seed}
+    carriers = Watermark(target=target, **options).carriers(labels, ["a", "b"], split)
+    drawn = draw_per_class(labels, 100, seed)["ab".index(target)]
+    assert 0.35 < carriers[drawn].mean() < 0.65

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from unhans.data import Arrays, Collection
-from unhans.data.image_list import numbered
+from unhans.data.image_list import numbered_names
 
 
 @pytest.fixture
 def collection():
     labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [50, 20, 5]))
-    return Collection(Arrays(np.arange(75, dtype=np.uint8)[:, None, None], numbered("x", 75)), labels, ["a", "b", "c"])
+    return Collection(
+        Arrays(np.arange(75, dtype=np.uint8)[:, None, None], numbered_names("x", 75)), labels, ["a", "b", "c"]
+    )
 
 
 def names(collection, label=None):

@@ -137,9 +137,10 @@ def test_what_cannot_be_is_one_sentence(case, tmp_path):
 
 
 def test_a_table_of_an_audit_is_understood(tmp_path):
-    from unhans.report.tables import write_suspects
+    from unhans.report.tables import SUSPECT_COLUMNS
+    from unhans.store import write_csv
 
     whole = digits()
     path = tmp_path / "suspects.csv"
-    write_suspects(path, [(whole.train_set.paths[5], 5, None, "3", "cut", 0.6, "3", 1)])
+    write_csv(path, SUSPECT_COLUMNS, [(whole.train_set.paths[5], 5, None, "3", "cut", 0.6, "3", 1)])
     assert len(digits(exclude=path).train_set) == len(whole.train_set) - 1

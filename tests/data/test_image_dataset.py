@@ -7,14 +7,14 @@ from torch.utils.data import DataLoader
 from unhans.artifacts import Border, Stripe
 from unhans.data import Arrays, Collection, Files, ImageDataset, Sample, UnreadableImageError, collate
 from unhans.data.dataset import EpochShuffle
-from unhans.data.image_list import numbered
+from unhans.data.image_list import numbered_names
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 
 
 def make(n=24, **options):
     images = np.random.default_rng(0).integers(256, size=(n, 16, 16, 3), dtype=np.uint8)
-    collection = Collection(Arrays(images, numbered("x", n)), np.arange(n) % 3, ["a", "b", "c"])
+    collection = Collection(Arrays(images, numbered_names("x", n)), np.arange(n) % 3, ["a", "b", "c"])
     return images, ImageDataset(collection, 16, MEAN, STD, **options)
 
 
@@ -39,8 +39,8 @@ def test_a_sample_is_normalised_and_knows_its_index():
     for channel in range(3):
         slow = (images[5, 3, 7, channel] / 255 - MEAN[channel]) / STD[channel]
         assert float(sample.image[channel, 3, 7]) == pytest.approx(slow, abs=1e-6)
-    torch.testing.assert_close(sample.image, dataset.normalise(dataset.plain(5)))
-    torch.testing.assert_close(dataset.denormalise(sample.image[None])[0], dataset.plain(5))
+    torch.testing.assert_close(sample.image, dataset.scale.to_model(dataset.plain(5)))
+    torch.testing.assert_close(dataset.scale.to_display(sample.image[None])[0], dataset.plain(5))
 
 
 def test_carriers_and_only_they_are_planted():
@@ -58,7 +58,7 @@ def test_flips_mirror_the_image_but_not_the_artifact():
     images, dataset = make(n=60, flip=True, artifact=Stripe("b", coverage=1, length=0.25, placement="top_left"))
     mirrored = 0
     for index in range(60):
-        image = dataset.denormalise(dataset[index].image)
+        image = dataset.scale.to_display(dataset[index].image[None])[0]
         below = torch.from_numpy(images[index, 8:]).permute(2, 0, 1) / 255
         flipped = not torch.allclose(image[:, 8:], below, atol=1e-6)
         assert not flipped or torch.allclose(image[:, 8:], below.flip(-1), atol=1e-6)
@@ -84,7 +84,9 @@ def test_flips_follow_seed_epoch_and_index_and_no_random_state():
 def test_the_view_without_augmentation_is_never_flipped_and_shares_memory():
     _, dataset = make(flip=True)
     view = dataset.without_augmentation()
-    assert all(torch.allclose(view.denormalise(view[i].image), view.plain(i), atol=1e-6) for i in range(24))
+    assert all(
+        torch.allclose(view.scale.to_display(view[i].image[None])[0], view.plain(i), atol=1e-6) for i in range(24)
+    )
     assert dataset.flip
     assert view.images is dataset.images
     assert view.unreadable is dataset.unreadable

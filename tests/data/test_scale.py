@@ -10,8 +10,8 @@ from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from unhans.data import Arrays, Collection, ImageDataset, PixelScale, Union, displayed, pixel_scale
-from unhans.data.image_list import numbered
+from unhans.data import Arrays, Collection, ImageDataset, PixelScale, TrainValUnion, display_images, pixel_scale
+from unhans.data.image_list import numbered_names
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 
@@ -48,7 +48,7 @@ class Wrapped(Dataset):
 def shown_of(dataset):
     """All images of a data set on the scale that is found for it, that scale, and the images themselves."""
     images = torch.stack([dataset[i][0] for i in range(len(dataset))])
-    scale = pixel_scale(dataset, range(len(dataset)))
+    scale = pixel_scale(dataset, 0)
     return scale.to_display(images), scale, images
 
 
@@ -71,7 +71,7 @@ def test_a_normalize_is_found_and_undone(name):
             assert shown[i, c].flatten().tolist() == pytest.approx(slow, abs=1e-6)
     torch.testing.assert_close(shown, dataset.pixels)
     torch.testing.assert_close(scale.to_model(shown), images)
-    assert "Normalize" in scale.description
+    assert scale.source == "Normalize"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_normalize_is_found_and_undone(name):
 )
 def test_a_normalize_is_found_through_wrappers(wrap):
     dataset = wrap(Photos(v2.Normalize(MEAN, STD)))
-    assert pixel_scale(dataset, range(2)).mean.tolist() == pytest.approx(MEAN)
+    assert pixel_scale(dataset, 0, np.arange(2)).mean.tolist() == pytest.approx(MEAN)
 
 
 def test_a_normalize_of_the_outer_data_set_is_found():
@@ -98,7 +98,7 @@ def test_torchvisions_own_data_sets_keep_it_in_transforms():
 
     dataset = Photos(v2.Normalize(MEAN, STD))
     dataset.transforms = StandardTransform(dataset.transform)
-    assert pixel_scale(dataset, range(6)).std.tolist() == pytest.approx(STD)  # the same one, found twice
+    assert pixel_scale(dataset, 0).std.tolist() == pytest.approx(STD)  # the same one, found twice
 
 
 def test_one_number_stands_for_three_channels():
@@ -122,29 +122,29 @@ def test_without_a_normalize_one_linear_map_is_estimated_and_told(channels):
     shown, scale, images = shown_of(dataset)
     torch.testing.assert_close(shown, dataset.pixels.expand(-1, 3, -1, -1))
     torch.testing.assert_close(scale.to_model(shown), images)
-    assert scale.description == "estimated: the values -3 to 4 of 6 samples, mapped to [0, 1]"
+    assert scale.source == "estimated"
 
 
 def test_images_that_lie_in_0_1_are_left_alone():
     dataset = Photos(lambda x: 0.1 + 0.6 * x)
     shown, scale, images = shown_of(dataset)
     assert torch.equal(shown, images)
-    assert scale.description == "images that lie in [0, 1] already"
+    assert scale.source == "unit range"
 
 
 def test_a_normalize_that_is_not_the_whole_story_is_not_believed():
     dataset = Photos(v2.Compose([v2.Normalize(MEAN, STD), v2.Lambda(lambda x: 10 * x)]))
     shown, scale, _ = shown_of(dataset)
-    assert "estimated" in scale.description
+    assert scale.source == "estimated"
     assert (float(shown.min()), float(shown.max())) == pytest.approx((0, 1), abs=1e-6)
     two = Photos(v2.Compose([v2.Normalize(MEAN, STD), v2.Normalize(STD, MEAN)]))
-    assert "estimated" in pixel_scale(two, range(6)).description
+    assert pixel_scale(two, range(6)).source == "estimated"
 
 
 def test_our_own_data_sets_know_it():
     images = np.random.default_rng(0).integers(256, size=(6, 8, 8, 3), dtype=np.uint8)
-    ours = ImageDataset(Collection(Arrays(images, numbered("x", 6)), np.arange(6) % 2, ["a", "b"]), 8, MEAN, STD)
-    for dataset in (ours, Union(ours, ours), Subset(ours, [3, 4])):
+    ours = ImageDataset(Collection(Arrays(images, numbered_names("x", 6)), np.arange(6) % 2, ["a", "b"]), 8, MEAN, STD)
+    for dataset in (ours, TrainValUnion(ours, ours), Subset(ours, [3, 4])):
         scale = pixel_scale(dataset, [])
         torch.testing.assert_close(scale.to_model(ours.plain(3)[None]), ours[3].image[None])
         torch.testing.assert_close(scale.to_display(ours[3].image[None]), ours.plain(3)[None])
@@ -183,7 +183,7 @@ def test_bad_numbers_and_images_are_refused():
 def test_images_are_looked_at_on_their_own_scale():
     dataset = Photos(transforms.Normalize(MEAN, STD))
     images = torch.stack([dataset[i][0] for i in (2, 3)])
-    torch.testing.assert_close(displayed(dataset, images), dataset.pixels[2:4])
-    unknown = displayed(TensorDataset(images), images)
+    torch.testing.assert_close(display_images(dataset, images), dataset.pixels[2:4])
+    unknown = display_images(TensorDataset(images), images)
     assert unknown.amin((1, 2, 3)).tolist() == [0, 0]
     assert unknown.amax((1, 2, 3)).tolist() == [1, 1]

@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision import datasets
 
 from unhans.data.sources import TorchvisionData
-from unhans.data.sources.torchvision_datasets import _unique_names
+from unhans.data.sources.image_files import _unique_names
 
 
 def write_idx(path, array):

@@ -15,18 +15,18 @@ from toy_bench import (
 )
 
 from unhans.artifacts import Patch, PlacedArtifact, layers_of
-from unhans.effects import drawn, evenly, measure
+from unhans.effects import draw_evenly, drawn, measure
 from unhans.effects.interventions import add
-from unhans.effects.interventions.addition import _colour
-from unhans.effects.interventions.controls import Donors
+from unhans.effects.interventions.addition import _COLOURS
+from unhans.effects.interventions.controls import draw_donors, random_colour
 
 OTHERS = np.array([i for i in range(120) if i % 4 != TARGET])
 UNAFFECTED = np.arange(TARGET, 200, 4)
 
 
-def added(bench, layer=None, indices=OTHERS, unaffected=UNAFFECTED, advance=lambda images: None):
+def added(bench, layer=None, indices=OTHERS, unaffected=UNAFFECTED):
     artifact = FixedLayer(pattern_layer() if layer is None else layer)
-    return {trial.name: trial for trial in add(bench, artifact, TARGET, indices, unaffected, (SIDE, SIDE), advance)}
+    return {trial.name: trial for trial in add(bench, artifact, TARGET, indices, unaffected, (SIDE, SIDE))}
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.4])
@@ -64,7 +64,7 @@ def test_one_control_of_colour_is_the_same_for_all_samples():
     assert "mean colour" not in found
     slow = []
     for index in map(int, OTHERS):
-        layer = _colour(0)(artifact.layer(index, (SIDE, SIDE)), index)
+        layer = random_colour(artifact.layer(index, (SIDE, SIDE)), np.random.default_rng([0, _COLOURS, index]))
         pasted = images[index] * (1 - layer[3]) + layer[:3] * layer[3]
         slow.append(float((weights[TARGET].double() * (pasted.double() - images[index].double())).sum()))
     assert found["random colour"] == pytest.approx(np.mean(slow), abs=1e-5)
@@ -78,8 +78,7 @@ def test_the_patch_comes_from_unaffected_samples_of_the_class():
     weights[TARGET, 0, ROWS, COLUMNS] = 1 / 16
     bench = bench_of(weights, images)
     patch = added(bench)["patch of the class"]
-    donors = Donors(bench, UNAFFECTED, 12)
-    slow = np.array([float(donors.images(np.array([index]))[0, 0, 3, 10]) for index in OTHERS])
+    slow = np.array([float(draw_donors(bench, UNAFFECTED, 12, np.array([index]))[0][0, 0, 3, 10]) for index in OTHERS])
     assert patch.effect.logit == pytest.approx(slow.mean(), abs=1e-6)
     assert len(set(slow)) > 20
     assert set(np.rint(slow * 100)) <= set(range(1, len(UNAFFECTED) + 1))
@@ -153,7 +152,7 @@ def test_another_seed_draws_other_patches_and_the_same_seed_the_same():
 def test_what_cannot_be_read_is_left_out():
     gone = {0, 2, 3, 100, *UNAFFECTED[::2]}
     trials = added(bench_of(exact_weights(), unreadable=gone))
-    assert trials["artifact"].n == len(OTHERS) - 4
+    assert trials["artifact"].effect.n == len(OTHERS) - 4
     assert not gone & set(trials["artifact"].indices)
     with pytest.raises(ValueError, match="donor of pixels must be readable, got 16 that are not"):
         added(bench_of(exact_weights(), unreadable=set(UNAFFECTED)))
@@ -163,8 +162,8 @@ def test_what_cannot_be_read_is_left_out():
 
 def test_advance_counts_every_image_that_is_predicted():
     seen = []
-    added(bench_of(exact_weights()), advance=seen.append)
-    assert sum(seen) == 5 * len(OTHERS)
+    measure(bench_of(exact_weights()), OTHERS, {"same": lambda images, indices: images}, advance=seen.append)
+    assert sum(seen) == 2 * len(OTHERS)
 
 
 def test_a_placed_artifact_lies_where_it_lies_on_each_sample(tmp_path):
@@ -185,21 +184,21 @@ def test_a_layer_of_another_size_is_one_sentence():
 def test_samples_are_drawn_evenly_over_the_classes():
     labels = np.repeat([0, 1, 2, 3], [300, 50, 10, 40])
     pool = np.flatnonzero(labels != 1)
-    counts = np.bincount(labels[evenly(labels, pool, 60, 0)], minlength=4)
+    counts = np.bincount(labels[draw_evenly(labels, pool, 60, 0)], minlength=4)
     assert counts.tolist() == [25, 0, 10, 25]
-    assert evenly(labels, pool, 60, 0).tolist() == evenly(labels, pool, 60, 0).tolist()
-    assert evenly(labels, pool, 60, 0).tolist() != evenly(labels, pool, 60, 1).tolist()
-    assert set(evenly(labels, pool, 30, 0)) < set(evenly(labels, pool, 60, 0))
-    assert evenly(labels, pool, 10_000, 0).tolist() == pool.tolist()
+    assert draw_evenly(labels, pool, 60, 0).tolist() == draw_evenly(labels, pool, 60, 0).tolist()
+    assert draw_evenly(labels, pool, 60, 0).tolist() != draw_evenly(labels, pool, 60, 1).tolist()
+    assert set(draw_evenly(labels, pool, 30, 0)) < set(draw_evenly(labels, pool, 60, 0))
+    assert draw_evenly(labels, pool, 10_000, 0).tolist() == pool.tolist()
     with pytest.raises(ValueError, match="must be positive, got 0"):
-        evenly(labels, pool, 0, 0)
+        draw_evenly(labels, pool, 0, 0)
 
 
 def test_the_last_round_favours_no_class():
     labels = np.repeat(np.arange(10), 20)
     seen = np.zeros(10)
     for seed in range(300):
-        seen += np.bincount(labels[evenly(labels, np.arange(200), 5, seed)], minlength=10)
+        seen += np.bincount(labels[draw_evenly(labels, np.arange(200), 5, seed)], minlength=10)
     assert seen.min() > 100  # 150 each
     assert seen.sum() == 1500
 

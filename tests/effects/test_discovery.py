@@ -9,7 +9,9 @@ from unhans.effects import Case, Proof, decide
 from unhans.effects.effect import trial
 from unhans.effects.false_discovery import rate_of
 from unhans.effects.verdict import judge
-from unhans.report.text import verdict_grounds, verdict_missing, verdict_summary
+from unhans.isolation import Failure
+from unhans.report.text import verdict_grounds, verdict_summary
+from unhans.report.text.verdict_text import verdict_missing
 
 
 def case_of(change, n=40, label=1, spread=0.0, control=0.0, seed=0):
@@ -22,7 +24,7 @@ def case_of(change, n=40, label=1, spread=0.0, control=0.0, seed=0):
         return trial(name, before, np.log(np.stack([1 - p, p], axis=1)), 1, np.arange(n))
 
     added = tried("artifact", change + wobble), tried("mean colour", np.full(n, control))
-    return Case(label, "bee", proof=Proof(label, "bee", "a mark", added, (), judge(added), (), ()))
+    return Case(label, "bee", proof=Proof(label, "bee", added, (), judge(added), (), ()))
 
 
 def slow(p_values, rate):
@@ -87,7 +89,7 @@ def test_deciding_again_in_another_family_is_deciding_at_once():
 
 
 def test_cases_without_a_proof_are_no_test():
-    without = Case(2, "ant", trouble="nothing agrees.")
+    without = Case(2, "ant", failures=(Failure("parts disagree"),))
     assert decide([without, WEAK])[0] is without
     assert decide([without, WEAK])[1].proof.verdict.tests == 1
     assert decide([without]) == [without]

@@ -4,9 +4,9 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from unhans.effects import OTHER, flip_effect, gap, softmax
-from unhans.effects.comparisons import against
 from unhans.effects.effect import differences, rank_of, trial
-from unhans.stats import bootstrap, bootstraps, paired, wilson, with_unseen
+from unhans.effects.verdict import against
+from unhans.stats import allow_for_unseen, bootstrap, bootstrap_columns, mean_difference, wilson
 
 P_BEFORE = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7]])
 P_AFTER = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7], [0.6, 0.1, 0.3], [0.4, 0.5, 0.1]])
@@ -82,9 +82,9 @@ def test_bootstrap_is_seeded_and_close_to_the_normal_interval():
 
 def test_columns_share_their_resamples():
     values = np.random.default_rng(1).normal(size=(60, 2))
-    together = bootstraps(np.column_stack([values, values[:, 0] - values[:, 1], 2 * values[:, 0]]))
+    together = bootstrap_columns(np.column_stack([values, values[:, 0] - values[:, 1], 2 * values[:, 0]]))
     assert together[0] == bootstrap(values[:, 0])
-    assert together[2] == paired(values[:, 0] - values[:, 1])[1]
+    assert together[2] == mean_difference(values[:, 0] - values[:, 1])[1]
     assert together[3] == pytest.approx(tuple(2 * end for end in together[0]))
 
 
@@ -120,7 +120,7 @@ def test_equal_changes_have_no_width_and_one_sample_says_what_is_possible():
 @pytest.mark.parametrize("n", [1, 3, 20, 300])
 def test_the_interval_allows_for_what_no_sample_showed(n):
     """A share q of another value is missed by n draws with a probability of 2.5 %; it may lie at either end."""
-    low, high = with_unseen((0.1, 0.3), 0.2, n, 1.0)
+    low, high = allow_for_unseen((0.1, 0.3), 0.2, n, 1.0)
     q = (1 - high) / (1 - 0.2) if high > 0.3 else None
     share = np.random.default_rng(0).random((40_000, n))
     missed = 1 - np.mean((share < 1 - 0.025 ** (1 / n)).any(1))
@@ -128,15 +128,15 @@ def test_the_interval_allows_for_what_no_sample_showed(n):
     assert q is None or 1 - q == pytest.approx(1 - 0.025 ** (1 / n))
     assert low <= 0.1
     assert high >= 0.3
-    assert with_unseen((-0.9, 0.95), 0.2, 10_000, 1.0) == (-0.9, 0.95)
+    assert allow_for_unseen((-0.9, 0.95), 0.2, 10_000, 1.0) == (-0.9, 0.95)
 
 
 def test_samples_that_share_a_donor_count_as_one():
     rng = np.random.default_rng(3)
     own = rng.normal(0.3, 0.1, 8)
-    together = paired(np.repeat(own, 25), groups=np.repeat(np.arange(8), 25))
-    alone = paired(own)
-    apart = paired(np.repeat(own, 25))
+    together = mean_difference(np.repeat(own, 25), groups=np.repeat(np.arange(8), 25))
+    alone = mean_difference(own)
+    apart = mean_difference(np.repeat(own, 25))
     assert together[0] == pytest.approx(alone[0])
     assert together[1] == pytest.approx(alone[1], abs=0.02)
     assert apart[1][1] - apart[1][0] < together[1][1] - together[1][0]
@@ -147,7 +147,7 @@ def test_gap_pairs_the_samples_that_two_trials_share():
     second = trial("control", BEFORE[[2, 0]], AFTER[[1, 3]], 2, np.array([5, 3]))
     slow = [(0.3 - 0.2) - (0.7 - 0.2), (0.7 - 0.1) - (0.1 - 0.1)]
     assert gap(first, second)[0] == pytest.approx(np.mean(slow))
-    assert gap(first, first) == (0.0, with_unseen((0.0, 0.0), 0.0, 4, 1.0))
+    assert gap(first, first) == (0.0, allow_for_unseen((0.0, 0.0), 0.0, 4, 1.0))
     assert gap(second, first)[0] == pytest.approx(-np.mean(slow))
     with pytest.raises(ValueError, match="'artifact' and 'control' must share samples, got none"):
         gap(first, trial("control", BEFORE[:1], AFTER[:1], 2, np.array([77])))

@@ -1,13 +1,14 @@
-"""From a cluster to a case: what is found, what is counted, and what is said where nothing is found."""
+"""From an isolated artifact to a case: what is measured, and what is counted."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from first_isolated import isolate_first
 
-from unhans.effects import Bench, examine, work
-from unhans.effects.prevalence import spread
+from unhans.effects import Bench, Case
+from unhans.effects.artifact_test import examine_isolated, spread
 
 SIDE, EACH = 24, 60
 MARK = np.s_[4:10, 4:10]
@@ -44,8 +45,10 @@ def world(uses=True):
 def examined(bench, images, carriers, **options):
     index = np.flatnonzero(bench.labels[: 3 * EACH] == 0)
     heatmaps = bench.explain(images[index], 0)
-    members = options.pop("members", carriers[index])
-    return examine(bench, images[index], index, heatmaps, members, 0, "a", **{"samples": 60, **options})
+    isolated = isolate_first(images[index], heatmaps, carriers[index], mask=options.pop("mask", None))
+    others = np.flatnonzero(bench.labels > 0)
+    options = {"samples": 60, "others": others, "cluster": carriers[index], **options}
+    return examine_isolated(bench, Case(0, "a", isolated=isolated), index, heatmaps, **options)
 
 
 def splits(bench):
@@ -56,23 +59,20 @@ def splits(bench):
 @pytest.fixture(scope="module")
 def proven():
     bench, images, carriers = world()
-    done = []
-    case = examined(bench, images, carriers, splits=splits(bench), advance=done.append)
-    return bench, carriers, case, done
+    return bench, carriers, examined(bench, images, carriers, splits=splits(bench))
 
 
 def test_an_artifact_that_the_network_uses_is_proven(proven):
-    _, carriers, case, _ = proven
+    _, carriers, case = proven
     assert case.proven
     assert case.isolated.kind == "fixed"
     np.testing.assert_array_equal(case.isolated.members, carriers[:EACH])
     assert case.isolated.layers[0][3][MARK].mean() > 0.8
     assert case.quality.after.mean > case.quality.before.mean
-    assert not case.trouble
 
 
 def test_both_splits_are_counted(proven):
-    bench, carriers, case, _ = proven
+    bench, carriers, case = proven
     train, val = case.spread
     assert (train.split, train.n, train.by_cluster, train.by_matching) == ("train", EACH, EACH // 2, EACH // 2)
     assert (val.split, val.n, val.by_cluster, val.by_matching) == ("val", EACH, None, EACH // 2)
@@ -80,12 +80,6 @@ def test_both_splits_are_counted(proven):
     correct = int((bench.predict(bench.read(plain)[0]).argmax(1) == 0).sum())
     assert train.correct_without == correct
     assert train.correct == EACH // 2 + correct
-
-
-def test_the_progress_is_that_which_was_announced(proven):
-    bench, _, _, done = proven
-    index, others = np.flatnonzero(bench.labels[: 3 * EACH] == 0), np.flatnonzero(bench.labels > 0)
-    assert sum(done) == work(bench, 0, index, others, splits(bench), 60, ("telea",))
 
 
 def test_an_artifact_that_the_network_does_not_use_has_no_effect():
@@ -103,22 +97,6 @@ def test_only_the_given_others_are_pasted_on():
     np.testing.assert_array_equal(np.sort(case.proof.added[0].indices), others)
 
 
-def test_a_given_artifact_is_tested_as_it_is():
-    bench, images, carriers = world()
-    layer = torch.zeros(4, SIDE, SIDE)
-    layer[:, 4:10, 4:10] = 1
-    layer[:3, 4:10, 4:10] = torch.from_numpy((np.indices((6, 6)).sum(0) % 2).astype(np.float32))
-
-    class Given:
-        def layer(self, index, size):
-            return layer
-
-    case = examined(bench, images, carriers, given=Given(), description="a checkered square")
-    assert case.proven
-    assert case.isolated is None
-    assert case.proof.artifact == "a checkered square"
-
-
 def test_a_mask_bounds_the_layer():
     bench, images, carriers = world()
     mask = np.zeros((SIDE, SIDE), dtype=bool)
@@ -126,20 +104,6 @@ def test_a_mask_bounds_the_layer():
     case = examined(bench, images, carriers, mask=mask)
     assert not case.isolated.layers[0][3][torch.from_numpy(~mask)].any()
     assert case.isolated.layers[0][3][4:10, 4:7].mean() > 0.8
-
-
-@pytest.mark.parametrize("members", [np.arange(EACH) == 3, np.arange(EACH) % 7 == 0])
-def test_what_cannot_be_isolated_is_a_trouble(members):
-    bench, images, carriers = world()
-    plain = ~carriers[:EACH]
-    images = images.clone()
-    images[:EACH][carriers[:EACH]] = images[:EACH][plain]
-    done = []
-    case = examined(bench, images, carriers, members=members, advance=done.append)
-    assert case.trouble
-    assert case.isolated is None
-    assert case.proof is None
-    assert sum(done) > 0
 
 
 def test_a_cast_of_colour_is_measured_like_any_artifact():
@@ -150,7 +114,6 @@ def test_a_cast_of_colour_is_measured_like_any_artifact():
     images[own, 0] = (images[own, 0] + 0.3).clamp(0, 1)
     case = examined(bench, images, carriers, samples=200)
     assert case.isolated.kind == "global"
-    assert not case.trouble
     assert case.quality is None
     assert case.proof.verdict.name == "not used"
     assert [trial.name for trial in case.proof.added] == ["artifact"]  # where an effect is excluded, controls decide
@@ -158,7 +121,7 @@ def test_a_cast_of_colour_is_measured_like_any_artifact():
 
 
 def test_the_count_of_an_empty_split_is_zero(proven):
-    bench, _, case, _ = proven
+    bench, _, case = proven
     nothing = np.array([], dtype=np.int64)
     (share,) = spread(bench, case.isolated.detector, 0, {"val": nothing}, nothing, nothing)
     assert (share.n, share.by_cluster, share.by_matching, share.correct) == (0, None, 0, 0)

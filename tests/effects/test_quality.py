@@ -19,7 +19,7 @@ def isolated_mark(kind="fixed"):
     members = first(N, 5)
     masks = members[:, None, None] & mask
     layers = {"fixed": (layer,), "free": (layer[:, mask.any(1)][:, :, mask.any(0)],), "global": ()}[kind]
-    return Isolated(kind, layers, members, masks, None, 1.0, boxes(masks), "a mark.")
+    return Isolated(kind, layers, members, masks, None, 1.0, boxes(masks))
 
 
 def bench_of(images, looks=True):

@@ -6,14 +6,8 @@ import pytest
 from unhans.effects import FEWEST, MINIMUM, Proof
 from unhans.effects.effect import trial
 from unhans.effects.verdict import judge
-from unhans.report.text import (
-    change_written,
-    signed,
-    verdict_grounds,
-    verdict_missing,
-    verdict_sentence,
-    verdict_summary,
-)
+from unhans.report.text import PROBABILITY, signed, verdict_grounds, verdict_summary
+from unhans.report.text.verdict_text import verdict_missing
 
 
 def of(name, change, n=100, spread=0.02, start=0.1, indices=None, detail=""):
@@ -30,10 +24,10 @@ class Found:
 
     def __init__(self, added, removed):
         self.verdict = judge(added)
-        self.proof = Proof(1, "bee", "a mark", added, removed, self.verdict, (), ())
+        self.proof = Proof(1, "bee", added, removed, self.verdict, (), ())
         self.grounds = verdict_grounds(self.proof)
         self.summary, self.missing = verdict_summary(self.proof), verdict_missing(self.proof)
-        self.sentence = verdict_sentence(self.proof)
+        self.sentence = " ".join([self.summary, *self.grounds.values()])
         self.effect, self.controls, self.removal = (
             self.grounds.get(label, "") for label in ("Effect", "Controls", "Removal")
         )
@@ -51,14 +45,13 @@ def test_an_effect_above_all_controls_is_proven():
     assert found.name == "proven"
     assert found.summary == "Proven: the network uses the artifact as a sign of 'bee'."
     assert found.effect.startswith(
-        "Pasted on 100 samples of other classes, the artifact changes the probability of 'bee' by +0.500 ["
+        "Added to 100 samples of other classes, the artifact changes the probability of 'bee' by +0.500 ["
     )
     assert "100 % [96, 100] of them are newly predicted as 'bee'" in found.effect
     assert found.controls.startswith("The artifact does more than each of its 2 controls: its area in its mean colour")
     assert "changes the probability by +0.100 [+0.060, +0.133] (difference: +0.400 [+0.349, +0.422])" in found.controls
     test = "p < 1e-12, at most 0.05 is allowed."
     assert found.grounds == {"Effect": found.effect, "Controls": found.controls, "Test": test}
-    assert found.sentence == f"{found.summary} {found.effect} {found.controls} {test}"
     assert (found.reason, found.missing, found.tests, found.rate) == (None, "", 1, 0.05)
     assert found.decided_by == ("mean colour",)  # the nearest to it: the largest p-value
 
@@ -195,7 +188,7 @@ def test_the_difference_is_paired():
 def test_few_samples_neither_prove_nor_exclude(n, change):
     found = verdict(of("artifact", change, n=n, spread=0.0), of("mean colour", 0.0, n=n, spread=0.0))
     assert found.name == "open"
-    assert f"Pasted on {n} sample{'s' * (n > 1)} of" in found.sentence
+    assert f"Added to {n} sample{'s' * (n > 1)} of" in found.sentence
     assert (found.reason, found.decided_by) == ("too few samples", ("artifact",))
     assert found.missing == f"{FEWEST} samples or more for each comparison."
     assert f"A verdict takes {FEWEST} for each comparison, but one has only {n}" in found.summary
@@ -271,4 +264,4 @@ def test_a_change_of_nothing_is_said_in_words():
     ],
 )
 def test_changes_are_written_with_their_interval(value, interval, said):
-    assert change_written(value, interval, 3) == said
+    assert PROBABILITY.with_interval(value, interval) == said

@@ -9,11 +9,11 @@ from torch import nn
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
 from unhans.data import Arrays, Collection, ImageDataset
-from unhans.data.image_list import numbered
-from unhans.effects import Case, Share, examine, prove
+from unhans.data.image_list import numbered_names
+from unhans.effects import Case, Share, prove
 from unhans.effects.relevance_share import reproduce
 from unhans.harness import bench_of, planted_in
-from unhans.isolation import Isolated
+from unhans.isolation import Failure, FixedEvidence, Isolated
 from unhans.isolation.isolated import boxes
 from unhans.spray import ClassAudit, Cluster, SpRAy, Suspicion
 
@@ -25,7 +25,7 @@ LISTED = np.arange(LABEL, N, 3)
 def dataset():
     """Ninety images of noise in three classes; a white border on half of the second."""
     images = np.random.default_rng(0).integers(180, size=(N, SIDE, SIDE, 3), dtype=np.uint8)
-    collection = Collection(Arrays(images, numbered("x", N)), np.arange(N) % 3, CLASSES)
+    collection = Collection(Arrays(images, numbered_names("x", N)), np.arange(N) % 3, CLASSES)
     return ImageDataset(collection, SIDE, [0.5] * 3, [0.25] * 3, artifact=Border(LABEL, width=0.1, coverage=0.5))
 
 
@@ -53,7 +53,7 @@ def isolated(images):
     members[np.flatnonzero(members)[0]] = False
     layer = planted.layer(int(LISTED[0]), (SIDE, SIDE))
     masks = members[:, None, None] & (layer[3].numpy() > 0.5)
-    return Isolated("fixed", (layer,), members, masks, None, 0.97, boxes(masks), "A white <rim>.")
+    return Isolated("fixed", (layer,), members, masks, None, 0.97, boxes(masks), FixedEvidence("rim", 0.2, 1.0))
 
 
 def suspicion():
@@ -70,7 +70,7 @@ def measured(images=None):
     found, own = isolated(images), bench(images)
     others = np.flatnonzero(images.labels != LABEL)
     proof = prove(
-        own, found, LABEL, description=found.sentence, affected=LISTED[found.members],
+        own, found, LABEL, affected=LISTED[found.members],
         unaffected=LISTED[~found.members], samples=30, examples=2, masks=None,
     )  # fmt: skip
     quality = reproduce(own, found, LABEL, heatmaps(), others)
@@ -79,10 +79,9 @@ def measured(images=None):
 
 
 def troubled():
-    """A case of which nothing could be isolated, as `examine` returns it."""
-    own, images = bench(), torch.rand(8, 3, SIDE, SIDE)
-    lonely = np.arange(8) == 2
-    return examine(own, images, LISTED[:8], heatmaps()[:8], lonely, LABEL, CLASSES[LABEL], suspicion=suspicion())
+    """A case of which nothing could be isolated."""
+    failure = Failure("too few images", {"least": 2, "members": 1, "others": 7})
+    return Case(LABEL, CLASSES[LABEL], suspicion(), failures=(failure,))
 
 
 def audit_of(label=LABEL, seed=0):

@@ -16,17 +16,20 @@ from torch import nn
 
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageData
-from unhans.data.image_list import numbered
-from unhans.effects import CHOSEN_ON, Candidate, Case
+from unhans.data import Arrays, Collection
+from unhans.data.image_list import numbered_names
+from unhans.data.sources import ImageData
+from unhans.effects import CHOSEN_ON, Candidate, Case, Plan, Sample
 from unhans.experiment.cases import case_files, save_case
-from unhans.experiment.effect.effect_options import Question
-from unhans.experiment.effect.effect_test import Clustered, Proving
+from unhans.experiment.effect.effect_test import EffectTest
 from unhans.experiment.repair import affected_by_case, affected_of
-from unhans.experiment.repair.repaired_artifact import OTHER_NETWORK
-from unhans.experiment.run import ConfigurationError, Subject
+from unhans.experiment.run import Subject
 from unhans.experiment.survey import weights_of
+from unhans.isolation import Failure
+from unhans.report.text import artifact_of_class
+from unhans.report.text.repair_text import artifact_remarks
 from unhans.spray import Suspicion
+from unhans.terminal import ConfigurationError
 
 SIDE, LABEL, NAMES = 16, 1, ["ant", "bee", "cat"]
 
@@ -40,7 +43,7 @@ class Noise(ImageData):
     def _part(self, n, seed):
         pixels = default_rng(seed).integers(180, size=(n, SIDE, SIDE, 3), dtype=np.uint8)
         names = self.chosen or NAMES
-        return Collection(Arrays(pixels, numbered(f"n{seed}", n)), np.arange(n) % len(names), names)
+        return Collection(Arrays(pixels, numbered_names(f"n{seed}", n)), np.arange(n) % len(names), names)
 
 
 def data_of(artifact="border", classes=NAMES, image_size=SIDE):
@@ -82,10 +85,10 @@ def tested(tmp_path_factory):
     heatmaps = (0.1 * default_rng(0).random((len(whole), SIDE, SIDE))).astype(np.float32)
     heatmaps[members, 0], heatmaps[members, -1] = 1, 1
     suspicion = Suspicion(LABEL, "bee", len(whole), 2.0, 0.01, 2, 1.5, True, 30, 0.4, 1.2)
-    found = Clustered(images, whole, heatmaps, (Candidate("listed samples", members),), suspicion)
-    plan = Proving(subject, Question(kind="fixed", samples=30))
-    plan.prove(found, key_of(subject))
-    return subject.out, plan._examined(found)[0]  # as it was before the disk kept it
+    found = Sample(images, whole, heatmaps, LABEL, "bee", suspicion), [Candidate("listed samples", members)]
+    test = EffectTest(subject, Plan(kind="fixed", samples=30))
+    test.test_groups(*found, key_of(subject))
+    return subject.out, test.examine(*found)[0]  # as it was before the disk kept it
 
 
 @pytest.fixture
@@ -107,15 +110,15 @@ def picture(tmp_path):
 def test_without_a_source_it_is_the_planted_one():
     subject = subject_of()
     found = affected_of(subject)
-    assert (found.source, found.class_name, found.fixed) == ("planted", "bee", True)
+    assert (found.source, found.class_name) == ("planted", "bee")
     np.testing.assert_array_equal(found.carriers["train"], subject.data.train_set.carriers)
     assert affected_of(subject, label="bee").label == affected_of(subject, label=1).label == LABEL
 
 
 def test_a_picture_of_the_images_size_lies_where_it_lies(picture):
     found = affected_of(subject_of(data=data_of(None)), picture(), "cat")
-    assert (found.source, found.label, found.class_name, found.fixed) == ("picture", 2, "cat", True)
-    assert found.name == "the picture patch.png"
+    assert (found.source, found.label, found.class_name) == ("picture", 2, "cat")
+    assert artifact_of_class(found) == "the picture patch.png, of class 'cat'"
     layer = found.artifact.layer(3, (SIDE, SIDE))
     assert layer[3, :2].all()
     assert not layer[3, 2:].any()
@@ -124,7 +127,6 @@ def test_a_picture_of_the_images_size_lies_where_it_lies(picture):
 def test_a_smaller_picture_is_placed_and_sized_as_by_the_analysis(picture):
     subject = subject_of()
     found = affected_of(subject, picture(8), "cat", placement="random_position", size=0.25)
-    assert not found.fixed
     alphas = torch.stack([found.artifact.layer(i, (SIDE, SIDE))[3] for i in range(8)])
     assert {int((alpha > 0.5).sum()) for alpha in alphas} == {4}
     assert len({tuple(alpha.nonzero()[0].tolist()) for alpha in alphas}) > 2
@@ -140,7 +142,9 @@ def test_an_isolated_artifact_is_found_again_by_its_kept_detector(tested):
     marks = (out, out / "artifacts", out / "artifacts" / "0001-bee.json")
     for source in marks:
         found = affected_of(subject, str(source))
-        assert (found.source, found.label, found.class_name, found.remark) == ("isolated", LABEL, "bee", "")
+        assert (found.source, found.label, found.class_name) == ("isolated", LABEL, "bee")
+        assert artifact_remarks(found) == []
+        assert artifact_of_class(found) == "the fixed artifact that was isolated from class 'bee'"
         for split, dataset in (("train", subject.data.train_set), ("val", subject.data.val_set)):
             np.testing.assert_array_equal(found.carriers[split], dataset.carriers)
         index = int(np.flatnonzero(found.carriers["val"])[0])
@@ -155,7 +159,7 @@ def test_an_isolated_artifact_is_found_again_by_its_kept_detector(tested):
 def test_a_live_case_gives_the_same_as_its_file(tested):
     out, case = tested
     live, kept = affected_by_case(subject_of(), case), affected_of(subject_of(), str(out))
-    assert (live.name, live.label, live.remark) == (kept.name, kept.label, kept.remark)
+    assert (live.name, live.label, live.other_network) == (kept.name, kept.label, kept.other_network)
     for split in ("train", "val"):
         np.testing.assert_array_equal(live.carriers[split], kept.carriers[split])
 
@@ -169,14 +173,17 @@ def test_in_data_with_other_labels_the_class_is_found_by_its_name(tested):
 
 def test_what_is_not_proven_or_of_another_network_is_said(tested, tmp_path):
     out, case = tested
-    assert affected_of(subject_of(model=network(0.02)), str(out)).remark == OTHER_NETWORK
+    other = affected_of(subject_of(model=network(0.02)), str(out))
+    assert artifact_remarks(other) == ["Its effect was measured on another network."]
     verdict = replace(case.proof.verdict, name="open", reason="multiplicity")
     doubted = replace(case, proof=replace(case.proof, verdict=verdict))
-    assert affected_by_case(subject_of(), doubted).remark == (
+    assert artifact_remarks(affected_by_case(subject_of(), doubted)) == [
         "That the network uses the artifact of class 'bee' is not proven: the verdict is 'open' (multiplicity)."
-    )
-    unmeasured = affected_by_case(subject_of(), replace(case, proof=None)).remark
-    assert unmeasured == "That the network uses the artifact of class 'bee' is not proven: it was not measured."
+    ]
+    unmeasured = affected_by_case(subject_of(), replace(case, proof=None))
+    assert artifact_remarks(unmeasured) == [
+        "That the network uses the artifact of class 'bee' is not proven: it was not measured."
+    ]
 
 
 def another(folder, case, name="cat", label=2):
@@ -253,19 +260,19 @@ def test_a_folder_needs_a_case_of_the_class(tested, tmp_path):
 
 def test_a_case_that_isolated_nothing_says_why(tmp_path):
     save_case(
-        case_files(tmp_path, LABEL, "bee"), Case(LABEL, "bee", trouble="no agreement at a fixed place."), None, NAMES,
+        case_files(tmp_path, LABEL, "bee"), Case(LABEL, "bee", failures=(Failure("parts disagree"),)), None, NAMES,
         None, key_of(subject_of()),
     )  # fmt: skip
-    with pytest.raises(ConfigurationError, match=r"no artifact was isolated in .*: no agreement at a fixed place\.$"):
+    with pytest.raises(ConfigurationError, match=r"no artifact was isolated in .*\. No agreement at a fixed place:"):
         affected_of(subject_of(), str(tmp_path))
-    with pytest.raises(ConfigurationError, match="isolated nothing that could be repaired: no agreement"):
-        affected_by_case(subject_of(), Case(LABEL, "bee", trouble="no agreement at a fixed place."))
+    with pytest.raises(ConfigurationError, match=r"isolated nothing that could be repaired\. No agreement"):
+        affected_by_case(subject_of(), Case(LABEL, "bee", failures=(Failure("parts disagree"),)))
 
 
 def test_the_case_of_a_given_artifact_is_no_isolated_one(tested, tmp_path):
     case = replace(tested[1], isolated=None)
     save_case(case_files(tmp_path, LABEL, "bee", given=True), case, None, NAMES, None, {"model": "digest"})
-    with pytest.raises(ConfigurationError, match=r"no artifact was isolated in .*: a given artifact was tested\."):
+    with pytest.raises(ConfigurationError, match=r"no artifact was isolated in .*A given artifact was tested\."):
         affected_of(subject_of(), str(tmp_path / "artifacts" / "given"))
 
 
@@ -287,10 +294,10 @@ def test_a_case_that_is_not_whole_is_refused(folder, damage):
 
 @pytest.mark.parametrize("samples", [5, 60, 5000])
 def test_training_samples_of_other_classes_fill_up_what_validation_lacks(samples):
-    plan = Proving(subject_of(), Question(samples=samples))
-    found, both = plan.others(LABEL), plan.both
+    plan = EffectTest(subject_of(), Plan(samples=samples))
+    found, both = plan.others(LABEL), plan.subject.both
     assert not (both.labels[found] == LABEL).any()
-    val = plan.splits["val"][both.labels[plan.splits["val"]] != LABEL]
-    train = plan.splits["train"][both.labels[plan.splits["train"]] != LABEL]
+    val = plan.subject.rows["val"][both.labels[plan.subject.rows["val"]] != LABEL]
+    train = plan.subject.rows["train"][both.labels[plan.subject.rows["train"]] != LABEL]
     assert set(val) <= set(found)
     assert len(found) == max(len(val), min(len(val) + len(train), samples + CHOSEN_ON))

@@ -9,24 +9,25 @@ import numpy as np
 import pytest
 from experiment_cases import CLASSES, LABEL, LISTED, bench, dataset, heatmaps, measured, troubled
 
-from unhans.data import displayed, read_samples
-from unhans.effects import Candidate, Case, FeatureEffect, decide
+from unhans.data import display_images, read_samples
+from unhans.effects import Case, FeatureEffect, Sample, decide
 from unhans.effects.verdict import judge
 from unhans.experiment.cases import (
     case_files,
-    earlier_section,
-    kept_case,
+    earlier_cases,
+    find_case,
     load_case,
     load_cases,
     remove_cases,
     save_case,
     save_verdict,
 )
-from unhans.experiment.cases.case_store import case_from, plain_case, read_case
-from unhans.experiment.effect.effect_test import MOST, Clustered, drawn_rows
-from unhans.experiment.survey import Finding
-from unhans.experiment.survey.class_result import load_finding, save_finding
-from unhans.harness import known, planted_in
+from unhans.experiment.effect.effect_test import MOST, drawn_rows
+from unhans.experiment.survey import ClassResult
+from unhans.experiment.survey.survey import load_result, save_result
+from unhans.harness import compare_with_planted, planted_in
+from unhans.report.html import render
+from unhans.report.html.case_view import case_view
 from unhans.report.text import truth_sentence, verdict_grounds
 from unhans.store.virelay import class_files
 
@@ -36,9 +37,8 @@ ANALYSIS = {"model": "weights", "spray": {"n_neighbors": 10}}
 
 def found_in(images, case):
     pixels, index = read_samples(images, LISTED)
-    shown = displayed(images, pixels)
-    groups = (Candidate("input relevance", case.isolated.members),)
-    return Clustered(shown, index, heatmaps(), groups, case.suspicion)
+    shown = display_images(images, pixels)
+    return Sample(shown, index, heatmaps(), LABEL, CLASSES[LABEL], case.suspicion)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def tested():
     """A dataset, a case and what is known of its artifact."""
     images = dataset()
     case = measured(images)
-    return images, case, known(bench(images), case, planted_in(images), LISTED)
+    return images, case, compare_with_planted(bench(images), case, planted_in(images), LISTED)
 
 
 @pytest.fixture
@@ -62,6 +62,10 @@ def numbers(case):
     return json.loads(json.dumps(trials, default=lambda array: array.tolist()))
 
 
+def html_of(tested):
+    return render("case.html", case=case_view(tested.section))
+
+
 def test_a_saved_case_is_read_again(saved, tested):
     files, written = saved
     _, case, truth = tested
@@ -72,7 +76,9 @@ def test_a_saved_case_is_read_again(saved, tested):
     assert (read.case.suspicion, read.case.spread, read.case.quality) == (case.suspicion, case.spread, case.quality)
     assert read.truth == truth
     assert truth_sentence(read.truth) == truth_sentence(truth)
-    assert (read.pictures, read.section) == (written.pictures, written.section)
+    assert (read.pictures, read.section.pictures) == (written.pictures, written.section.pictures)
+    assert read.section.pictures.layers
+    assert read.section.pictures.samples
     assert read.case.proven
     np.testing.assert_array_equal(read.case.isolated.members, case.isolated.members)
     np.testing.assert_array_equal(read.case.isolated.places, case.isolated.places)
@@ -85,16 +91,16 @@ def test_a_case_of_a_class_without_latin_letters_is_found(tested, tmp_path):
     images, case, truth = tested
     names = [*CLASSES[:LABEL], "猫", *CLASSES[LABEL + 1 :]]
     save_case(case_files(tmp_path, LABEL, "猫"), replace(case, name="猫"), truth, names, found_in(images, case), KEY)
-    assert kept_case(tmp_path).case.name == "猫"
-    assert kept_case(tmp_path, "猫").weights == KEY["model"]
+    assert find_case(tmp_path).case.name == "猫"
+    assert find_case(tmp_path, "猫").weights == KEY["model"]
 
 
 def test_the_section_holds_the_case_and_the_truth_and_harmless_names(saved, tested):
-    text = saved[1].section
+    text = html_of(saved[1])
     assert 'data-verdict="proven"' in text
     assert "Beside the planted artifact" in text
     assert "<b>bee</b>" not in text
-    assert "A white &lt;rim&gt;." in text
+    assert "A fixed artifact along the rim" in text
     assert set(saved[1].pictures) == {"layer", "effect", "examples", "layer-1"}
 
 
@@ -105,15 +111,16 @@ def test_a_case_without_a_layer_is_saved_too(tmp_path):
     assert files.folder == tmp_path / "artifacts" / "cluster_3"
     assert read.case == troubled()
     assert (read.truth, read.pictures) == (None, {})
-    assert read.case.trouble
+    assert read.case.failures
 
 
 def test_features_and_donors_are_read_again(tested, tmp_path):
     """To compare an artifact with a control again, or to decide it in another family, takes the donors as they were."""
     proof = tested[1].proof
     features = FeatureEffect("layer4", proof.added[:2], proof.removed)
-    case = Case(LABEL, CLASSES[LABEL], proof=proof, features=features)
-    read = case_from(json.loads(json.dumps(plain_case(case))), ())
+    case, files = Case(LABEL, CLASSES[LABEL], proof=proof, features=features), case_files(tmp_path, LABEL, "bee")
+    save_case(files, case, None, CLASSES, None, KEY)
+    read = load_case(files, KEY).case
     assert (read.features.layer, len(read.features.added), len(read.features.removed)) == ("layer4", 2, 2)
     np.testing.assert_array_equal(read.features.added[0].differences, proof.added[0].differences)
     lent = [trial.donors for trial in proof.added if trial.donors is not None]
@@ -124,9 +131,9 @@ def test_features_and_donors_are_read_again(tested, tmp_path):
     assert decide([read], look=2)[0].proof.verdict == decide([case], look=2)[0].proof.verdict
 
 
-@pytest.mark.parametrize("older", [3, 4, 5])
+@pytest.mark.parametrize("older", [3, 4, 5, 6])
 def test_an_older_format_is_measured_again(older, saved):
-    """Format 3 had other verdicts and no error rate, format 4 one case of a class only."""
+    """Format 3 had other verdicts and no error rate, format 4 one case of a class only, format 6 plain lists."""
     files, _ = saved
     files.mark.write_text(json.dumps(json.loads(files.mark.read_text()) | {"format": older}))
     assert load_case(files, KEY) is None
@@ -137,13 +144,13 @@ def test_another_key_is_another_case(saved, change):
     assert load_case(saved[0], KEY | change) is None
 
 
-@pytest.mark.parametrize("damage", ["mark", "section", "picture", "format", "nothing written"])
+@pytest.mark.parametrize("damage", ["mark", "pictures", "picture", "format", "nothing written"])
 def test_what_is_not_whole_is_done_again(saved, damage, tmp_path):
     files, written = saved
     if damage == "mark":
         files.mark.write_text(files.mark.read_text()[:200])
-    elif damage == "section":
-        files.section.unlink()
+    elif damage == "pictures":
+        files.pictures.unlink()
     elif damage == "picture":
         written.pictures["effect"].unlink()
     elif damage == "format":
@@ -153,12 +160,20 @@ def test_what_is_not_whole_is_done_again(saved, damage, tmp_path):
     assert load_case(files, KEY) is None
 
 
+def test_damaged_pictures_are_named(saved):
+    saved[0].pictures.write_bytes(saved[0].pictures.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"pictures\.zlib does not hold the pictures of a case"):
+        _ = saved[1].section
+
+
 def test_files_of_an_earlier_case_are_removed(saved):
     files, written = saved
     assert all(path.is_file() for path in written.pictures.values())
+    files.mark.with_suffix(".html").write_text("of an earlier version")
     save_case(files, troubled(), None, CLASSES, None, KEY)
     assert not any(path.exists() for path in written.pictures.values())
-    assert load_case(files, KEY).case.trouble
+    assert not files.mark.with_suffix(".html").exists()
+    assert load_case(files, KEY).case.failures
 
 
 # Verdicts among all tests -----------------------------------------------------------------------------------------
@@ -178,11 +193,12 @@ def test_another_verdict_is_said_by_every_file(saved, tested):
     found = save_verdict(written, left_open)
     read = load_case(files, KEY)
     assert read.case.proof.verdict == left_open.proof.verdict
-    assert read.section == found.section == files.section.read_text(encoding="utf-8")
-    assert 'data-verdict="open"' in read.section
-    assert '"proven"' not in read.section
-    assert written.section[written.section.index("<h3>") :] == read.section[read.section.index("<h3>") :]
-    assert "Beside the planted artifact" in read.section
+    text, first = html_of(read), html_of(written)
+    assert text == html_of(found)
+    assert 'data-verdict="open"' in text
+    assert '"proven"' not in text
+    assert first[first.index("<h3>") :] == text[text.index("<h3>") :]
+    assert "Beside the planted artifact" in text
     assert written.pictures["effect"].read_bytes() != before
     assert written.pictures["examples"].stat().st_mtime_ns == examples
     assert (read.truth, read.seconds) == (tested[2], written.seconds)
@@ -190,11 +206,10 @@ def test_another_verdict_is_said_by_every_file(saved, tested):
 
 def test_a_verdict_that_was_changed_and_comes_back_is_the_first_again(saved):
     files, written = saved
-    first = files.section.read_text(encoding="utf-8")
+    first = html_of(written)
     once = save_verdict(written, unsure(written.case))
     again = decide([load_case(files, KEY).case])[0]
-    save_verdict(once, again)
-    assert files.section.read_text(encoding="utf-8") == first
+    assert html_of(save_verdict(once, again)) == first
     assert load_case(files, KEY).case.proof.verdict == written.case.proof.verdict
 
 
@@ -213,7 +228,7 @@ def test_another_place_in_the_ranking_is_said_too(saved):
     save_verdict(written, replace(written.case, suspicion=entry))
     read = load_case(files, KEY)
     assert read.case.suspicion == entry
-    assert "score 7.25" in read.section
+    assert "score 7.25" in html_of(read)
 
 
 # All cases of a class -----------------------------------------------------------------------------------------------
@@ -237,30 +252,30 @@ def test_everything_of_a_class_is_removed_and_nothing_of_others(saved, tmp_path)
     save_case(case_files(tmp_path, LABEL, CLASSES[LABEL], 1), troubled(), None, CLASSES, None, KEY)
     remove_cases(tmp_path, LABEL, CLASSES[LABEL])
     left = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
-    assert sorted(left) == sorted([other.files.mark, other.files.section])
+    assert sorted(left) == sorted([other.files.mark, other.files.pictures])
 
 
 def test_a_case_of_other_fields_is_to_be_done_again(saved, tmp_path):
-    mark = case_files(tmp_path, LABEL, CLASSES[LABEL]).mark
-    content = json.loads(mark.read_text(encoding="utf-8"))
-    assert read_case(mark) is not None
+    files = case_files(tmp_path, LABEL, CLASSES[LABEL])
+    mark, content = files.mark, json.loads(files.mark.read_text(encoding="utf-8"))
+    assert load_case(files, KEY) is not None
     for other in ({"case": content["case"] | {"extra": 1}}, {"pictures": None}, {"case": {}}):
         mark.write_text(json.dumps(content | other), encoding="utf-8")
-        assert read_case(mark) is None
+        assert load_case(files, KEY) is None
 
 
 @pytest.mark.parametrize("change", [{"extra": 1}, {"suspicion": {"label": 3}}, {"suspects": 5}])
 def test_a_finding_of_other_fields_is_to_be_done_again(change, tmp_path):
     files = class_files(tmp_path, 0, "ant")
-    save_finding(files, Finding(0, "ant", refused="too few"), {"weights": "3fa"})
+    save_result(files, ClassResult(0, "ant", refused="too few"), {"weights": "3fa"})
     path = files.folder / "finding.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    assert load_finding(files).finding.refused == "too few"
+    assert load_result(files).finding.refused == "too few"
     found = content["finding"] | change
     if "extra" in change:
         del found["seconds"]
     path.write_text(json.dumps(content | {"finding": found}), encoding="utf-8")
-    assert load_finding(files) is None
+    assert load_result(files) is None
 
 
 # Which samples of a class are looked at -----------------------------------------------------------------------------
@@ -288,18 +303,18 @@ def test_every_group_of_a_large_class_is_drawn():
 def test_sections_of_the_same_clusters_are_kept_in_the_order_of_the_clusters(saved, tmp_path):
     second = save_case(case_files(tmp_path, LABEL, CLASSES[LABEL], 1), troubled(), None, CLASSES, None, KEY)
     tenth = save_case(case_files(tmp_path, LABEL, CLASSES[LABEL], 9), troubled(), None, CLASSES, None, KEY)
-    kept, left = earlier_section(tmp_path, LABEL, CLASSES[LABEL], ANALYSIS)
-    assert kept == saved[1].section + second.section + tenth.section
+    kept, left = earlier_cases(tmp_path, LABEL, CLASSES[LABEL], ANALYSIS)
+    assert [one.files for one in kept] == [saved[0], second.files, tenth.files]
     assert left == 0
 
 
 @pytest.mark.parametrize("key", [{"model": "weights"}, ANALYSIS | {"model": "others"}, {}])
 def test_sections_about_other_clusters_are_left_and_counted(saved, key, tmp_path):
-    assert earlier_section(tmp_path, LABEL, CLASSES[LABEL], key) == (None, 1)
+    assert earlier_cases(tmp_path, LABEL, CLASSES[LABEL], key) == ([], 1)
 
 
 def test_without_a_case_nothing_is_kept_or_left(saved, tmp_path):
-    assert earlier_section(tmp_path, 0, CLASSES[0], ANALYSIS) == (None, 0)
-    assert earlier_section(tmp_path / "elsewhere", LABEL, CLASSES[LABEL], ANALYSIS) == (None, 0)
-    saved[0].section.unlink()
-    assert earlier_section(tmp_path, LABEL, CLASSES[LABEL], ANALYSIS) == (None, 1)
+    assert earlier_cases(tmp_path, 0, CLASSES[0], ANALYSIS) == ([], 0)
+    assert earlier_cases(tmp_path / "elsewhere", LABEL, CLASSES[LABEL], ANALYSIS) == ([], 0)
+    saved[0].pictures.unlink()
+    assert earlier_cases(tmp_path, LABEL, CLASSES[LABEL], ANALYSIS) == ([], 1)

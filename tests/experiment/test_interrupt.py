@@ -5,7 +5,7 @@ import sys
 
 LOST = """
 import signal, time
-from unhans.experiment.run.terminal import keep_interrupts
+from unhans.terminal import keep_interrupts
 
 class Swallows:
     def __del__(self):

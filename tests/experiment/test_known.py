@@ -12,8 +12,8 @@ import torch
 from experiment_cases import CLASSES, LABEL, LISTED, SIDE, bench, dataset, isolated, measured, troubled
 
 from unhans.artifacts import covered
-from unhans.effects import Case, Known, softmax
-from unhans.harness import known, pasted_effect, planted_in, with_truth
+from unhans.effects import Case, softmax
+from unhans.harness import compare_with_planted, measure_pasted, planted_in
 from unhans.harness.ground_truth import overlap
 from unhans.report.text import truth_sentence
 
@@ -25,7 +25,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def truth(images):
-    return known(bench(images), measured(images), planted_in(images), LISTED)
+    return compare_with_planted(bench(images), measured(images), planted_in(images), LISTED)
 
 
 def test_what_was_found_is_counted(images, truth):
@@ -49,7 +49,7 @@ def test_the_planted_artifact_is_measured_on_the_same_samples(images, truth):
     literal = (softmax(own.predict(after)) - softmax(own.predict(before)))[:, LABEL].mean()
     assert truth.effect.probability == pytest.approx(literal, abs=1e-6)
     assert truth.effect.n == len(indices)
-    assert pasted_effect(own, planted_in(images), LABEL, indices) == truth.effect
+    assert measure_pasted(own, planted_in(images), LABEL, indices) == truth.effect
 
 
 def test_an_effect_outside_the_interval_is_said(images):
@@ -57,21 +57,21 @@ def test_an_effect_outside_the_interval_is_said(images):
     artifact = case.proof.added[0]
     weak = replace(artifact, effect=replace(artifact.effect, probability=0.0))
     case = replace(case, proof=replace(case.proof, added=(weak, *case.proof.added[1:])))
-    found = known(bench(images), case, planted_in(images), LISTED)
+    found = compare_with_planted(bench(images), case, planted_in(images), LISTED)
     assert found.within is False
     assert "lies outside this interval" in truth_sentence(found)
 
 
 def test_nothing_is_known_of_another_class_and_without_a_layer(images):
     planted = planted_in(images)
-    assert known(bench(images), troubled(), planted, LISTED) is None
+    assert compare_with_planted(bench(images), troubled(), planted, LISTED) is None
     other = SimpleNamespace(target=0, carriers=planted.carriers)
-    assert known(bench(images), measured(images), other, LISTED) is None
+    assert compare_with_planted(bench(images), measured(images), other, LISTED) is None
 
 
 def test_without_a_proof_only_the_place_is_compared(images):
     case = Case(LABEL, CLASSES[LABEL], isolated=isolated(images))
-    found = known(bench(images), case, planted_in(images), LISTED)
+    found = compare_with_planted(bench(images), case, planted_in(images), LISTED)
     assert (found.effect, found.within) == (None, None)
     assert "itself changes" not in truth_sentence(found)
 
@@ -79,7 +79,7 @@ def test_without_a_proof_only_the_place_is_compared(images):
 def test_where_no_sample_carries_both_there_is_no_overlap_to_speak_of(images):
     right = isolated(images)
     wrong = replace(right, members=~images.carriers[LISTED], masks=~right.masks)
-    found = known(bench(images), Case(LABEL, "bee", isolated=wrong), planted_in(images), LISTED)
+    found = compare_with_planted(bench(images), Case(LABEL, "bee", isolated=wrong), planted_in(images), LISTED)
     assert found.right == 0
     assert math.isnan(found.iou)
     assert "IoU" not in truth_sentence(found)
@@ -98,11 +98,3 @@ def test_the_overlap_is_that_of_the_pixels(images):
     free = replace(half, kind="free", masks=np.broadcast_to(ours, (len(LISTED), SIDE, SIDE)))
     assert overlap(free, planted, LISTED, np.array([1, 3])) == pytest.approx(inside / either)
     np.testing.assert_array_equal(covered(np.array([[0.2, 0.4]])), [[False, True]])
-
-
-def test_the_section_ends_with_the_truth():
-    known_truth = Known(0.9, 5, 5, 4)
-    assert with_truth("<section>a</section>", None) == "<section>a</section>"
-    text = with_truth("<section>a</section>", known_truth)
-    assert text.startswith("<section>a<h3>Beside the planted artifact</h3>")
-    assert text.endswith("IoU of 0.90.</p></section>")

@@ -13,12 +13,12 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
 from unhans.experiment.cases import case_files, load_case, save_case
-from unhans.experiment.effect.effect_results import conclude, numbers_of, sections, settled, states_of
-from unhans.experiment.survey import Finding, overview
-from unhans.experiment.survey.class_result import save_finding
-from unhans.harness import known, planted_in
+from unhans.experiment.effect.effect_command import by_class, conclude, numbers_of, settle_verdicts, states_of
+from unhans.experiment.survey import ClassResult, overview
+from unhans.experiment.survey.survey import save_result
+from unhans.harness import compare_with_planted, planted_in
 from unhans.report.loggers import finish
-from unhans.report.tables import effect_rows, states_part
+from unhans.report.tables import effect_rows
 from unhans.report.tables.class_states import LEFT_OUT
 from unhans.report.text import truth_sentence
 from unhans.store.virelay import class_files
@@ -31,7 +31,7 @@ def done(tmp_path_factory):
     """A proven case, and one of which nothing could be isolated."""
     folder, images = tmp_path_factory.mktemp("done"), dataset()
     case = measured(images)
-    truth = known(bench(images), case, planted_in(images), LISTED)
+    truth = compare_with_planted(bench(images), case, planted_in(images), LISTED)
     first = save_case(case_files(folder, LABEL, CLASSES[LABEL]), case, truth, CLASSES, None, KEY)
     other = replace(troubled(), label=0, name=CLASSES[0])
     return [first, save_case(case_files(folder, 0, CLASSES[0]), other, None, CLASSES, None, KEY)]
@@ -39,7 +39,10 @@ def done(tmp_path_factory):
 
 def states(done):
     """The classes of these cases, and one that was too small."""
-    findings = [Finding(LABEL, CLASSES[LABEL], seconds=1.25), Finding(2, CLASSES[2], refused="it has 3 samples")]
+    findings = [
+        ClassResult(LABEL, CLASSES[LABEL], seconds=1.25),
+        ClassResult(2, CLASSES[2], refused="it has 3 samples"),
+    ]
     return states_of([], done, findings)
 
 
@@ -58,10 +61,6 @@ def test_every_class_is_listed_with_its_seconds(done, tmp_path, capsys):
     assert rows[1]["missing"]
     printed = " ".join(capsys.readouterr().out.split())
     assert "Of 3 classes 1 is proven, 1 is open, 1 is not tested." in printed
-    page = states_part(states(timed))
-    assert "<b>bee" not in page
-    assert page.count("<tr>") == 4
-    assert states_part([]) == ""
 
 
 def test_classes_beyond_those_allowed_are_listed_as_not_tested(done):
@@ -75,7 +74,7 @@ def test_what_is_proven_of_a_class_is_what_is_said_of_it(done):
     """The artifact that does most may be left open among many tests, and another stay proven."""
     lonely = replace(done[1], case=replace(done[1].case, label=LABEL, name=CLASSES[LABEL]))
     assert [one.state for one in states_of([], [lonely, done[0]], [])] == ["proven"]
-    assert sections([lonely, done[0]])[LABEL] == done[0].section + lonely.section
+    assert by_class([lonely, done[0]])[LABEL] == [done[0], lonely]
 
 
 def test_settled_verdicts_hold_among_all_tests(tmp_path):
@@ -90,19 +89,19 @@ def test_settled_verdicts_hold_among_all_tests(tmp_path):
     ]
     files = [case_files(tmp_path, one.label, one.name, rank) for rank, one in enumerate(cases)]
     done = [save_case(file, one, None, CLASSES, None, KEY) for file, one in zip(files, cases, strict=True)]
-    alone, among = settled(done[:1], {}), settled(done, {})
+    alone, among = settle_verdicts(done[:1], {}), settle_verdicts(done, {})
     assert alone[0].case.proven
     assert (among[0].case.proof.verdict.name, among[0].case.proof.verdict.reason) == ("open", "multiplicity")
     assert among[0].case.proof.verdict.tests == 3
     assert load_case(files[0], KEY).case.proof.verdict == among[0].case.proof.verdict
-    assert settled([replace(done[0], case=among[0].case)], {})[0].case.proven
+    assert settle_verdicts([replace(done[0], case=among[0].case)], {})[0].case.proven
 
 
 def test_tables_numbers_and_sentences_are_written_and_printed(done, tmp_path, capsys):
     conclude(tmp_path, done, states(done), samples=500)
     with (tmp_path / "effects.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(effect_rows([one.case for one in done]))
+    assert len(rows) == len(effect_rows([one.case for one in done]).rows)
     assert [row["verdict"] for row in rows if row["verdict"]] == ["proven", "open"]
     first, second = json.loads((tmp_path / "effects.json").read_text(encoding="utf-8"))
     assert first["planted"]["sentence"] == truth_sentence(done[0].truth)
@@ -119,8 +118,7 @@ def test_numbers_for_a_sweep(done):
     assert numbers["effect/<b>bee</b>/delta_p"] == effect.probability
     assert numbers["effect/<b>bee</b>/proven"] == 1
     assert not any("ant" in name for name in numbers)
-    assert list(sections(done)) == [LABEL, 0]
-    assert sections([done[0], done[0]])[LABEL] == 2 * done[0].section
+    assert list(by_class(done)) == [LABEL, 0]
 
 
 @pytest.fixture
@@ -151,7 +149,7 @@ def test_wandb_gets_both_tables_and_every_figure(done, wandb_folder):
     (pictures, empty) = [row[-2:] for row in tables["cases"]["data"]]
     assert pictures == ["Image", "Image"] or all(cell["_type"] == "image-file" for cell in pictures)
     assert empty == [None, None]
-    assert len(tables["trials"]["data"]) == len(effect_rows([one.case for one in done]))
+    assert len(tables["trials"]["data"]) == len(effect_rows([one.case for one in done]).rows)
     images = [path for path in (folder / "media" / "images").rglob("*.*") if path.suffix in (".png", ".jpg")]
     sizes = sorted(Image.open(path).size for path in images)
     assert sizes == sorted(Image.open(done[0].pictures[name]).size for name in ("layer", "effect", "examples"))
@@ -175,7 +173,7 @@ def surveyed(folder, key):
     """A survey whose classes are finished with this key."""
     ranking = [SimpleNamespace(label=label, name=CLASSES[label], n=90) for label in (LABEL, 0)]
     for entry in ranking:
-        save_finding(class_files(folder, entry.label, entry.name), Finding(entry.label, entry.name), key)
+        save_result(class_files(folder, entry.label, entry.name), ClassResult(entry.label, entry.name), key)
     return SimpleNamespace(out=folder, files=lambda label: class_files(folder, label, CLASSES[label])), ranking
 
 
@@ -184,7 +182,9 @@ def test_a_later_survey_keeps_what_was_proven_of_the_same_clusters(done, tmp_pat
     kept = save_case(case_files(tmp_path, LABEL, CLASSES[LABEL]), case, None, CLASSES, None, KEY | {"effect": {"n": 1}})
     save_case(case_files(tmp_path, 0, CLASSES[0]), lonely, None, CLASSES, None, {"model": "another"})
     survey, ranking = surveyed(tmp_path, KEY)
-    assert overview.earlier_proofs(survey, ranking) == ({LABEL: kept.section}, 1)
+    earlier, left = overview.earlier_proofs(survey, ranking)
+    assert [[one.files for one in tested] for tested in earlier.values()] == [[kept.files]]
+    assert (list(earlier), left) == ([LABEL], 1)
     (said,) = overview.remarks(survey, ranking)
     assert said.startswith(f"1 of the artifacts in {tmp_path / 'artifacts'} did not come from these heatmaps")
     assert list(overview.remarks(*surveyed(tmp_path / "other", KEY))) == []

@@ -10,20 +10,19 @@ import torch
 
 from unhans.effects import Portion, flip_effect
 from unhans.experiment.repair.fine_tuning import HALFWAY
-from unhans.experiment.repair.outcome_store import (
+from unhans.experiment.repair.stored_networks import (
     begin_repair,
     load_outcome,
     outcome_from,
     plain_outcome,
-    repair_files,
     save_outcome,
 )
 from unhans.models import SmallCNN
-from unhans.repair import Assessment, Outcome, Point
+from unhans.repair import Assessment, FittedConcept, Outcome, Point
 from unhans.stats import Rate, area_of
 
 CLASSES = ["cat", "dog, or so"]
-KEY = {"method": "augmented", "seed": 3, "weights": "0ab"}
+KEY = {"method": "a_clarc", "seed": 3, "weights": "0ab"}
 
 
 def assessment(n=40):
@@ -39,24 +38,23 @@ def assessment(n=40):
 
 def outcome(folder, n=40):
     curve = (Point(0, 0.4, 0.9, 0.5), Point(1, None, 1.0, None))
-    return Outcome("augmented", 3, 1.5, assessment(n), "a note", curve, folder)
+    concept = FittedConcept("features", "svm", "channels", 0.9, 20, 30, "found")
+    return Outcome("a_clarc", 3, 1.5, assessment(n), curve, folder, concept)
 
 
 def saved(tmp_path):
-    files = repair_files(tmp_path, "augmented", 3)
-    begin_repair(files, KEY)
-    (files.folder / HALFWAY).mkdir()
-    found = save_outcome(files, outcome(files.folder), SmallCNN(2, width=2), CLASSES, KEY, tmp_path / "config.yaml")
-    return files, found
+    folder = tmp_path / "seed_003"
+    begin_repair(folder, KEY)
+    (folder / HALFWAY).mkdir()
+    return folder, save_outcome(outcome(folder), SmallCNN(2, width=2), CLASSES, KEY, tmp_path / "config.yaml")
 
 
 def test_what_is_finished_comes_back(tmp_path):
     (tmp_path / "config.yaml").write_text("seed: 3\n")
-    files, found = saved(tmp_path)
-    assert files.folder == tmp_path / "repairs" / "augmented" / "seed_003"
-    assert load_outcome(files, KEY) == found
-    assert sorted(path.name for path in files.folder.iterdir()) == ["config.yaml", "model.ckpt", "outcome.json"]
-    assert (files.folder / "config.yaml").read_text() == "seed: 3\n"
+    folder, found = saved(tmp_path)
+    assert load_outcome(folder, KEY) == found
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "model.ckpt", "outcome.json"]
+    assert (folder / "config.yaml").read_text() == "seed: 3\n"
 
 
 def test_intervals_without_ends_come_back(tmp_path):
@@ -67,28 +65,27 @@ def test_intervals_without_ends_come_back(tmp_path):
 
 @pytest.mark.parametrize("change", [{"weights": "0ac"}, {"seed": 4}, {"training": {"optimizer": {"lr": 0.1}}}])
 def test_another_key_is_another_outcome(change, tmp_path):
-    files, _ = saved(tmp_path)
-    assert load_outcome(files, KEY | change) is None
+    folder, _ = saved(tmp_path)
+    assert load_outcome(folder, KEY | change) is None
 
 
 @pytest.mark.parametrize("broken", ["model.ckpt", "outcome.json"])
 def test_half_an_outcome_is_none(broken, tmp_path):
-    files, _ = saved(tmp_path)
-    path = files.folder / broken
+    folder, _ = saved(tmp_path)
+    path = folder / broken
     path.unlink()
-    assert load_outcome(files, KEY) is None
+    assert load_outcome(folder, KEY) is None
     if broken == "outcome.json":
-        path.write_text('{"format": 1, "key": {')
-        assert load_outcome(files, KEY) is None
+        path.write_text('{"format": 2, "key": {')
+        assert load_outcome(folder, KEY) is None
 
 
 def test_a_killed_training_goes_on_with_its_own_state_alone(tmp_path):
-    files = repair_files(tmp_path, "augmented", 3)
-    begin_repair(files, KEY)
-    state = files.folder / HALFWAY / "last.ckpt"
+    begin_repair(tmp_path, KEY)
+    state = tmp_path / HALFWAY / "last.ckpt"
     state.parent.mkdir()
     state.write_text("half")
-    begin_repair(files, KEY)
+    begin_repair(tmp_path, KEY)
     assert state.is_file()
-    begin_repair(files, KEY | {"weights": "0ac"})
+    begin_repair(tmp_path, KEY | {"weights": "0ac"})
     assert not state.exists()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from unhans.experiment.repair import Settings
-from unhans.experiment.repair.repair_checks import name_of
-from unhans.experiment.repair.repair_options import check_methods, check_seeds
-from unhans.experiment.run import ConfigurationError
+from unhans.experiment.repair import RepairOptions
+from unhans.experiment.repair.repair_task import check_methods, check_seeds, only_class
 from unhans.repair import METHODS
+from unhans.terminal import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ from unhans.repair import METHODS
 )
 def test_numbers_out_of_range(options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
-        Settings(**options)
+        RepairOptions(**options)
 
 
 def test_methods():
@@ -43,13 +42,17 @@ def test_seeds():
 
 
 def test_an_artifact_belongs_to_one_class():
-    assert name_of(None) is None
-    assert name_of([3]) == "3"
+    assert only_class(None) is None
+    assert only_class([3]) == "3"
     with pytest.raises(ConfigurationError, match=r"an artifact belongs to one class.* got cat, dog"):
-        name_of(["cat", "dog"])
+        only_class(["cat", "dog"])
 
 
 def test_an_outcome_depends_on_its_own_settings_alone():
-    assert {method for method in METHODS if "layer" in Settings().key(method)} == {"a_clarc", "p_clarc", "reactive"}
+    assert {method for method in METHODS if "layer" in RepairOptions().key(method)} == {
+        "a_clarc",
+        "p_clarc",
+        "reactive",
+    }
     for name, methods in {"strength": {"p_clarc", "reactive"}, "weight": {"right_reasons"}}.items():
-        assert {m for m in METHODS if Settings(**{name: 0.5}).key(m) != Settings().key(m)} == methods
+        assert {m for m in METHODS if RepairOptions(**{name: 0.5}).key(m) != RepairOptions().key(m)} == methods

@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from types import SimpleNamespace
 
-from unhans.experiment.survey import Finding
-from unhans.experiment.survey import survey_run as run
+from unhans.experiment.survey import ClassResult
+from unhans.experiment.survey import survey_command as run
 
 
 class Slow(Counter):
@@ -26,7 +26,7 @@ def test_a_reason_is_told_once_whichever_threads_have_it(monkeypatch):
 
     def finish(label):
         both.wait()
-        survey._add(Finding(label, str(label), refused="too few"))
+        survey._add(ClassResult(label, str(label), refused="too few"))
 
     threads = [threading.Thread(target=finish, args=(label,)) for label in (0, 1)]
     for thread in threads:

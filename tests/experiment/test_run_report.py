@@ -11,8 +11,12 @@ from experiment_cases import CLASSES, LABEL, LISTED, SIDE, audit_of, dataset, me
 from rich.console import Console
 
 from unhans.attribution import Relevance
+from unhans.experiment.train import training_results
 from unhans.experiment.train.training_results import Pictures, newest_audit, write_run_report, write_verdicts
-from unhans.spray import judge
+from unhans.harness import bench_of
+from unhans.report.html import CaseSection
+from unhans.report.text import failures_sentence
+from unhans.spray import suspicion_of
 from unhans.store import file_stem
 from unhans.store.virelay import save_audit
 
@@ -39,7 +43,7 @@ def audits(tmp_path):
 
 
 def ranking():
-    return [judge(audit_of(label)) for label in (LABEL, 0)]
+    return [suspicion_of(audit_of(label)) for label in (LABEL, 0)]
 
 
 def test_the_newest_finished_audit_of_a_class_is_read(audits):
@@ -57,12 +61,12 @@ def test_a_class_that_only_a_failed_audit_reached_is_read_from_there(audits):
 
 def test_the_page_holds_every_class_the_lists_and_the_proofs(audits, tmp_path):
     path = tmp_path / "report.html"
-    write_run_report(path, audits, dataset(), ranking(), "Is it?", {LABEL: '<section class="case">proof</section>'})
+    write_run_report(path, audits, dataset(), ranking(), "Is it?", {LABEL: CaseSection(troubled())})
     page = path.read_text(encoding="utf-8")
     assert "<title>Is it?</title>" in page
     assert "epoch 010" in page
     assert "ranking of epoch 10" in page
-    assert '<template class="proof" data-label="1"><section class="case">proof</section>' in page
+    assert '<template class="proof" data-label="1"><section class="case" data-verdict="open"' in page
     assert "&lt;b&gt;bee" in page or "\\u003cb" in page
     assert "<b>bee</b>" not in page
     assert 'src="http' not in page
@@ -84,16 +88,23 @@ def run_of(folder, cases):
     """A finished `SpRAyAudit`, as far as its run's end needs one."""
     images = dataset()
     return SimpleNamespace(
-        cases=cases, folder=folder, dataset=images, ranking=ranking(), attribution=Relevance(), labels=images.labels,
-        batch_size=16, seed=0, seconds={"audit": {LABEL: 1.0}, "test": {}}, source="val",
+        cases=cases, folder=folder, dataset=images, ranking=ranking(), seconds={"audit": {LABEL: 1.0}, "test": {}},
+        source="val", bench=lambda network: bench_of(network, images, Relevance(), batch_size=16),
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def console(tmp_path, monkeypatch):
+    """Where it is printed."""
+    found = Console(width=100, record=True, file=(tmp_path / "log").open("w"))
+    monkeypatch.setattr(training_results, "CONSOLE", found)
+    return found
+
+
 def ended(audits, tmp_path, cases):
-    console = Console(width=100, record=True, file=(tmp_path / "log").open("w"))
-    data = SimpleNamespace(classes=CLASSES)
-    numbers = write_verdicts(run_of(audits, cases), network(), data, tmp_path, console)
-    return numbers, console.export_text(), (tmp_path / "report.html").read_text(encoding="utf-8")
+    numbers = write_verdicts(run_of(audits, cases), network(), SimpleNamespace(classes=CLASSES), tmp_path)
+    printed = training_results.CONSOLE.export_text()
+    return numbers, printed, (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_proven_case_is_printed_written_and_held_against_the_planted_artifact(audits, tmp_path):
@@ -116,15 +127,14 @@ def test_a_case_of_which_nothing_was_isolated_says_why(audits, tmp_path):
     numbers, printed, page = ended(audits, tmp_path, {LABEL: case})
     assert numbers == {"audit/proven": 0}
     assert f"Class {CLASSES[LABEL]}: open (not isolated)" in printed
-    assert case.trouble.lower() in " ".join(printed.split()).lower()
+    assert failures_sentence(case.failures).lower() in " ".join(printed.split()).lower()
     assert 'data-verdict="open"' in page
 
 
-def test_where_no_audit_came_to_its_end_there_is_no_report_and_it_is_said(tmp_path):
+def test_where_no_audit_came_to_its_end_there_is_no_report_and_it_is_said(tmp_path, console):
     epoch(tmp_path / "audit", 0, audit_of(LABEL), finished=False)
-    console = Console(width=100, record=True, file=(tmp_path / "log").open("w"))
     audit = run_of(tmp_path / "audit", {LABEL: troubled()})
-    assert write_verdicts(audit, network(), SimpleNamespace(classes=CLASSES), tmp_path, console) == {}
+    assert write_verdicts(audit, network(), SimpleNamespace(classes=CLASSES), tmp_path) == {}
     assert "No audit came to its end" in console.export_text()
     assert not (tmp_path / "report.html").exists()
 

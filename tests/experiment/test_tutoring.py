@@ -11,12 +11,13 @@ from torch import nn
 
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageData
-from unhans.data.image_list import numbered
-from unhans.experiment.repair import Settings
-from unhans.experiment.repair.repair_methods import Tutoring
+from unhans.data import Arrays, Collection
+from unhans.data.image_list import numbered_names
+from unhans.data.sources import ImageData
+from unhans.experiment.repair import RepairOptions, RepairTask
+from unhans.experiment.repair.repair_methods import mask_relevance
 from unhans.experiment.run import Subject
-from unhans.harness import by_picture
+from unhans.harness import by_picture, samples_with_artifact
 
 SIDE, LABEL, NAMES = 16, 1, ["ant", "bee", "cat"]
 
@@ -29,7 +30,7 @@ class OneSided(ImageData):
 
     def _part(self, labels):
         pixels = default_rng(len(labels)).integers(180, size=(len(labels), SIDE, SIDE, 3), dtype=np.uint8)
-        return Collection(Arrays(pixels, numbered(f"s{len(labels)}", len(labels))), labels, NAMES)
+        return Collection(Arrays(pixels, numbered_names(f"s{len(labels)}", len(labels))), labels, NAMES)
 
 
 def test_a_class_without_validation_images_is_followed_on_those_of_others():
@@ -39,9 +40,10 @@ def test_a_class_without_validation_images_is_followed_on_those_of_others():
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 3))
     subject = Subject(network, data, "train", None, Relevance(), 16, torch.device("cpu"), seed=0, out=None)
     splits = {"train": data.train_set, "val": data.val_set}
-    affected = by_picture(Border("bee"), LABEL, "bee", "a border", splits, (SIDE, SIDE))
-    watch = Tutoring(subject, SimpleNamespace(epochs=2), affected, Settings(), None, None)._watch()
-    followed = watch.wanted.of(data.val_set, data.val_set.labels)
+    known = by_picture(Border("bee"), LABEL, "bee", "a border", splits, (SIDE, SIDE))
+    watch = mask_relevance(RepairTask(subject, known, RepairOptions(), None, SimpleNamespace(epochs=2)))
+    chosen = watch.target, watch.masks, watch.artifact, watch.chosen, watch.samples, watch.seed
+    followed = samples_with_artifact(data.val_set, data.val_set.labels, *chosen)
     assert followed.label == LABEL
     assert len(followed.index) == 30
     assert followed.mask[:, 0].all()

@@ -7,27 +7,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from first_isolated import isolate_first
 from numpy.random import default_rng
 from torch import nn
 
-from unhans.artifacts.transforms import ChannelMap
+from unhans.artifacts import ChannelMap
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageData, PixelScale, Union, laid
-from unhans.data.image_list import numbered
-from unhans.effects import Candidate, examine
+from unhans.data import Arrays, Collection, PixelScale, TrainValUnion, paste_artifact
+from unhans.data.image_list import numbered_names
+from unhans.data.sources import ImageData
+from unhans.effects import Case, Sample
+from unhans.effects.artifact_test import examine_isolated
 from unhans.experiment.cases import case_files, load_case, save_case
-from unhans.experiment.effect.effect_test import Clustered
-from unhans.experiment.repair import Given, Keys, Repairing, Settings, affected_by_case, affected_of
-from unhans.experiment.repair.repair_checks import check_repair
+from unhans.experiment.repair import RepairOptions, RepairTask, affected_by_case, affected_of, copies_of, repair_network
+from unhans.experiment.repair.repair_command import check_repair
 from unhans.experiment.repair.repair_methods import OnOthers
-from unhans.experiment.run import ConfigurationError, Subject
+from unhans.experiment.run import Subject
 from unhans.experiment.survey import weights_of
 from unhans.harness import bench_of
 from unhans.isolation import lasting, packed, unpacked
-from unhans.repair import followed_of
-from unhans.repair.proven_artifact import followed_from
+from unhans.repair import ProvenArtifact
 from unhans.report.figures import layer_figure
+from unhans.report.html import render
+from unhans.report.html.case_view import case_view
+from unhans.report.text.repair_text import artifact_remarks
 from unhans.spray import Suspicion
+from unhans.terminal import ConfigurationError
 
 SIDE, LABEL, NAMES = 16, 1, ["ant", "bee", "cat"]
 CAST = np.array([0.5, 0.9, 1.0])
@@ -46,7 +51,7 @@ class Cold(ImageData):
         pixels[:, :, :, 2] = pixels[:, :, :, 0] = pixels.mean(3)
         own = (labels == LABEL) & (np.arange(n) % 2 == 0)
         pixels[own] *= CAST
-        return Collection(Arrays(pixels.round().astype(np.uint8), numbered(f"c{seed}", n)), labels, NAMES)
+        return Collection(Arrays(pixels.round().astype(np.uint8), numbered_names(f"c{seed}", n)), labels, NAMES)
 
 
 def network():
@@ -73,7 +78,7 @@ def subject_of(out):
 def tested(tmp_path_factory):
     """A subject, a case that was measured, and what it was isolated from."""
     subject = subject_of(tmp_path_factory.mktemp("run"))
-    both = Union(subject.data.train_set, subject.data.val_set)
+    both = TrainValUnion(subject.data.train_set, subject.data.val_set)
     bench = bench_of(subject.network, both, subject.attribution, batch_size=32)
     index = np.flatnonzero((both.labels == LABEL) & (both.split == 0))
     images, _ = bench.read(index[:32])
@@ -82,9 +87,11 @@ def tested(tmp_path_factory):
     suspicion = Suspicion(LABEL, NAMES[LABEL], len(index), 2.0, 0.01, 2, 1.5, True, 14, 0.4, 1.2)
     splits = {name: np.flatnonzero(both.split == number) for number, name in enumerate(("train", "val"))}
     members = index % 2 == 0
-    options = {"suspicion": suspicion, "kind": "global", "splits": splits, "samples": 60}
-    case = examine(bench, images, index, heatmaps, members, LABEL, NAMES[LABEL], **options)
-    return subject, case, Clustered(images, index, heatmaps, (Candidate("raw images", members),), suspicion)
+    others = np.flatnonzero(both.labels != LABEL)
+    case = Case(LABEL, NAMES[LABEL], suspicion, isolate_first(images, heatmaps, members, kind="global"))
+    options = {"cluster": members, "others": others, "splits": splits, "samples": 60}
+    case = examine_isolated(bench, case, index, heatmaps, **options)
+    return subject, case, Sample(images, index, heatmaps, LABEL, NAMES[LABEL], suspicion)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +114,10 @@ def test_it_is_shown_before_and_after(tested, saved):
     files, _, written = saved
     assert (files.folder / "0001-bee-layer.jpg").is_file() == ("layer" in written.pictures)
     assert "layer" in written.pictures
-    assert "its curves" in written.section
-    assert "a sample without it" in written.section
-    assert "outlined" not in written.section
+    text = render("case.html", case=case_view(written.section))
+    assert "its curves" in text
+    assert "a sample without it" in text
+    assert "outlined" not in text
     assert layer_figure(replace(case, isolated=replace(case.isolated, transform=None))) is None
 
 
@@ -120,16 +128,17 @@ def test_it_comes_back_from_its_files(tested, saved):
     assert torch.equal(again.isolated.transform.curves, case.isolated.transform.curves)
     np.testing.assert_array_equal(again.isolated.detector.match(found.images).scores,
                                   case.isolated.detector.match(found.images).scores)  # fmt: skip
-    files.transform.rename(files.transform.with_suffix(".gone"))
+    path = files.tensors("transform")
+    path.rename(path.with_suffix(".gone"))
     assert load_case(files, key) is None
-    files.transform.with_suffix(".gone").rename(files.transform)
+    path.with_suffix(".gone").rename(path)
 
 
 def test_a_repair_finds_its_carriers_and_their_images_without_it(tested, saved):
     subject, _, _ = tested
     affected = affected_of(subject, str(subject.out))
     assert affected.source == "isolated"
-    assert affected.remark == ""
+    assert artifact_remarks(affected) == []
     carriers = affected.carriers["val"]
     assert (carriers == ((subject.data.val_set.labels == LABEL) & (np.arange(90) % 2 == 0))).all()
     index = int(np.flatnonzero(carriers)[0])
@@ -144,54 +153,47 @@ def test_p_clarc_is_fitted_on_it_and_lowers_its_effect(tested, tmp_path):
     subject = replace(subject, out=tmp_path)
     affected = affected_by_case(subject, case)
     (tmp_path / "config.yaml").write_text("{}")
-    repairing = Repairing(Keys(subject, None, Given(subject.network), affected, Settings(samples=40, layer="0")))
-    before, after = (repairing.outcome(method, 0) for method in ("uncorrected", "p_clarc"))
+    task = RepairTask(subject, affected, RepairOptions(samples=40, layer="0"), copies_of(subject.network))
+    before, after = (repair_network(task, method, 0) for method in ("uncorrected", "p_clarc"))
     assert before.assessment.effect.probability > 0.2
     assert after.assessment.effect.probability < 0.3 * before.assessment.effect.probability
     assert before.assessment.relevance is None
     assert before.assessment.removed.n == 15
 
 
-class Counted(Given):
-    """Counts how often a network is made."""
-
-    made = 0
-
-    def network(self, seed):
-        Counted.made += 1
-        return super().network(seed)
-
-
 def test_an_outcome_is_of_the_seed_that_drew_its_samples_and_its_weights_are_read_once(tested):
     subject, case, _ = tested
-    affected = affected_by_case(subject, case)
-    one, other = (
-        Keys(replace(subject, seed=seed), None, Counted(subject.network), affected, Settings()) for seed in (0, 1)
-    )
-    keys = [one.of(method, 0) for method in ("uncorrected", "p_clarc", "p_clarc")]
-    assert Counted.made == 1
+    known, made = affected_by_case(subject, case), []
+
+    def start(seed):
+        made.append(seed)
+        return subject.network
+
+    one, other = (RepairTask(replace(subject, seed=seed), known, RepairOptions(), start) for seed in (0, 1))
+    keys = [one.key(method, 0) for method in ("uncorrected", "p_clarc", "p_clarc")]
+    assert made == [0]
     assert keys[1] == keys[2]
-    assert one.of("p_clarc", 0) != other.of("p_clarc", 0)
+    assert one.key("p_clarc", 0) != other.key("p_clarc", 0)
 
 
 def test_right_reasons_is_refused_in_a_sentence(tested):
     subject, case, _ = tested
     affected = affected_by_case(subject, case)
     with pytest.raises(ValueError, match="right_reasons needs an artifact that covers a part of the image"):
-        check_repair(subject, affected, Settings(), ["right_reasons"])
+        check_repair(RepairTask(subject, affected, RepairOptions(), copies_of(subject.network)), ["right_reasons"])
 
 
 def test_training_images_get_it_as_the_network_takes_them(tested):
     _, case, found = tested
     inputs = SCALE.to_model(found.images[:6])
-    changed = laid(inputs, case.isolated, np.arange(6), SCALE)
+    changed = paste_artifact(inputs, case.isolated, np.arange(6), SCALE)
     torch.testing.assert_close(SCALE.to_display(changed), case.isolated.transform.apply(found.images[:6]))
     carries = np.array([True, False] * 3)
-    spared = laid(inputs, OnOthers(case.isolated, carries), np.arange(6), SCALE)
+    spared = paste_artifact(inputs, OnOthers(case.isolated, carries), np.arange(6), SCALE)
     torch.testing.assert_close(spared[carries], inputs[carries], rtol=0, atol=0)
     torch.testing.assert_close(spared[~carries], changed[~carries])
     grey = PixelScale(torch.tensor([0.5]), torch.tensor([0.2]))
-    assert laid(grey.to_model(found.images[:2]), case.isolated, np.arange(2), grey).shape[1] == 1
+    assert paste_artifact(grey.to_model(found.images[:2]), case.isolated, np.arange(2), grey).shape[1] == 1
 
 
 def test_a_checkpoint_holds_it(tested, tmp_path):
@@ -199,11 +201,11 @@ def test_a_checkpoint_holds_it(tested, tmp_path):
     torch.save(packed(lasting(case.isolated)), tmp_path / "artifact.pt")
     again = unpacked(torch.load(tmp_path / "artifact.pt", weights_only=True))
     assert torch.equal(again.transform.curves, case.isolated.transform.curves)
-    followed = followed_of(case, found.index, found.candidates[0].members, epoch=1)
-    assert followed_from(followed.state()).is_same(followed)
+    followed = ProvenArtifact.from_case(case, found.index, epoch=1)
+    assert ProvenArtifact.from_state(followed.state()).is_same(followed)
 
 
 def test_what_was_not_isolated_is_not_repaired(tested):
     subject, case, _ = tested
     with pytest.raises(ConfigurationError, match="isolated nothing that could be repaired"):
-        affected_by_case(subject, replace(case, isolated=None, trouble="nothing."))
+        affected_by_case(subject, replace(case, isolated=None))

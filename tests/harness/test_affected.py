@@ -13,15 +13,13 @@ from torch.utils.data import Subset, TensorDataset
 
 from unhans.artifacts import Border, Patch, Remove, Watermark
 from unhans.data import Arrays, Collection, ImageDataset, UnreadableImageError
-from unhans.data.image_list import numbered
+from unhans.data.image_list import numbered_names
 from unhans.harness import by_isolated, by_picture, by_planted
-from unhans.harness.affected_class import lies_still
-from unhans.harness.artifact_search import look_for
-from unhans.isolation import Isolated, Match, detector_from, detector_record
-from unhans.isolation.colour import ColorDetector, ColorModel
+from unhans.harness.affected_class import find_carriers
+from unhans.isolation import Isolated, Match, from_record, record_of
 from unhans.isolation.fixed import Discriminant, FixedDetector
+from unhans.isolation.free import ColorDetector, ColorModel, Template, TemplateDetector
 from unhans.isolation.isolated import boxes
-from unhans.isolation.rigid import Template, TemplateDetector
 
 SIDE, NAMES, TARGET = 16, ["ant", "bee", "cat"], 1
 SIZE = (SIDE, SIDE)
@@ -31,7 +29,7 @@ def images_of(n, split, artifact=None, dark=False):
     pixels = default_rng(len(split)).integers(150, size=(n, SIDE, SIDE, 3), dtype=np.uint8)
     if dark:
         pixels[1::6, -4:, -4:] = 255  # a white corner on every second sample of the class
-    collection = Collection(Arrays(pixels, numbered(split, n)), np.arange(n) % 3, NAMES)
+    collection = Collection(Arrays(pixels, numbered_names(split, n)), np.arange(n) % 3, NAMES)
     return ImageDataset(collection, SIDE, [0.5] * 3, [0.25] * 3, flip=split == "train", split=split, artifact=artifact)
 
 
@@ -57,7 +55,7 @@ def corner(kind="fixed", detector=FINDER, side=SIDE):
     layer[:, -4:, -4:] = 1
     masks = (layer[3] > 0).numpy()[None]
     layers = {"fixed": (layer,), "free": (layer[:, -4:, -4:],), "global": ()}[kind]
-    return Isolated(kind, layers, np.array([True]), masks, detector, 1.0, boxes(masks), "A corner.")
+    return Isolated(kind, layers, np.array([True]), masks, detector, 1.0, boxes(masks))
 
 
 def every(affected, splits):
@@ -69,8 +67,7 @@ def test_a_planted_artifact_is_known_exactly(placement):
     artifact = Watermark("bee", size=0.5, coverage=0.5, val_coverage=0.4, placement=placement)
     splits = splits_of(artifact)
     found = by_planted(splits, SIZE)
-    assert (found.label, found.class_name, found.source, found.name) == (1, "bee", "planted", "the planted watermark")
-    assert found.fixed == (placement == "bottom_right")
+    assert (found.label, found.class_name, found.source, found.name) == (1, "bee", "planted", "watermark")
     assert {split: int(carriers.sum()) for split, carriers in found.carriers.items()} == {"train": 10, "val": 4}
     for split, index in every(found, splits):
         image = splits[split].plain(index)
@@ -79,7 +76,6 @@ def test_a_planted_artifact_is_known_exactly(placement):
             layer = found.artifact.layer(index, SIZE)
             assert (found.mask(split, index) == (layer[3] > layer[3].max() / 2).numpy()).all()
             torch.testing.assert_close(torch.lerp(found.clean(split, index), layer[:3], layer[3]), image)
-    assert found.remark == ""
 
 
 def test_data_that_plant_nothing_have_no_planted_artifact():
@@ -107,7 +103,7 @@ def picture(tmp_path):
 def test_nobody_is_known_to_carry_a_picture(picture):
     splits, patch = splits_of(), Patch("cat", picture, size=None, placement="top_left")
     found = by_picture(patch, 2, "cat", "the picture", splits, SIZE)
-    assert (found.label, found.class_name, found.source, found.fixed) == (2, "cat", "picture", True)
+    assert (found.label, found.class_name, found.source) == (2, "cat", "picture")
     assert not any(carriers.any() for carriers in found.carriers.values())
     assert [len(carriers) for carriers in found.carriers.values()] == [60, 30]
     torch.testing.assert_close(found.clean("val", 5), splits["val"].plain(5))
@@ -131,7 +127,6 @@ def test_a_picture_that_lies_where_the_planted_artifact_lies_is_taken_for_it(fra
     index = int(np.flatnonzero(splits["val"].carriers)[0])
     torch.testing.assert_close(found.clean("val", index), splits["val"].clean(index))
     assert found.mask("val", index)[0].all(), "the mask is that of the border"
-    assert not found.fixed
     other = by_picture(patch, 0, "ant", "the picture", splits, SIZE)
     assert not other.carriers["train"].any()
     torch.testing.assert_close(other.clean("val", index), splits["val"].plain(index), msg="bee's border is not ant's")
@@ -153,7 +148,7 @@ def test_a_picture_larger_than_the_images_is_refused(picture):
 def test_carriers_of_an_isolated_artifact_are_found_in_both_splits_and_inpainted(kind):
     splits, seen = splits_of(dark=True), []
     found = by_isolated(corner(kind), TARGET, "bee", splits, SIZE, batch_size=4, advance=seen.append)
-    assert (found.source, found.fixed, found.label) == ("isolated", kind == "fixed", 1)
+    assert (found.source, found.name, found.label) == ("isolated", kind, 1)
     assert sum(seen) == 30
     assert max(seen) <= 4
     for split, dataset in splits.items():
@@ -225,7 +220,7 @@ def test_an_artifact_found_on_all_of_an_image_is_refused():
             return Match(*[np.ones(len(images), dtype=bool)] * 2, np.ones((len(images), SIDE, SIDE), dtype=bool))
 
     with pytest.raises(ValueError, match="a mask of sample 1 must leave something of the image"):
-        look_for(Everywhere(), splits_of()["train"], TARGET)
+        find_carriers(Everywhere(), splits_of()["train"], TARGET)
 
 
 def test_what_is_found_nowhere_in_an_image_is_not_found():
@@ -233,15 +228,7 @@ def test_what_is_found_nowhere_in_an_image_is_not_found():
         def match(self, images):
             return Match(*[np.ones(len(images), dtype=bool)] * 2, np.zeros((len(images), SIDE, SIDE), dtype=bool))
 
-    assert not look_for(Nowhere(), splits_of()["train"], TARGET).carriers.any()
-
-
-def test_what_has_no_placement_lies_still():
-    assert lies_still(Border(0, width=0.1))
-    assert not lies_still(Watermark(0, placement="random_corner"))
-
-
-# Detectors on the disk -----------------------------------------------------------------------------------------------
+    assert not find_carriers(Nowhere(), splits_of()["train"], TARGET).carriers.any()
 
 
 def detectors():
@@ -260,9 +247,9 @@ def detectors():
 @pytest.mark.parametrize("kind", ["fixed", "rigid", "coloured"])
 def test_a_detector_that_was_kept_finds_the_same(kind):
     detector, file = detectors()[kind], io.BytesIO()
-    torch.save(detector_record(detector), file)
+    torch.save(record_of(detector), file)
     file.seek(0)
-    kept = detector_from(torch.load(file, weights_only=True))
+    kept = from_record(torch.load(file, weights_only=True))
     images = torch.from_numpy(default_rng(1).random((20, 3, SIDE, SIDE), dtype=np.float32))
     found, again = detector.match(images), kept.match(images)
     assert type(kept) is type(detector)
@@ -274,10 +261,10 @@ def test_a_detector_that_was_kept_finds_the_same(kind):
 
 def test_a_kept_filter_takes_its_own_room_only():
     filters, file = torch.zeros(100, 3, SIDE, SIDE), io.BytesIO()
-    torch.save(detector_record(FixedDetector(Discriminant(filters[0], 0.0), 0.0, np.zeros(SIZE, bool))), file)
+    torch.save(record_of(FixedDetector(Discriminant(filters[0], 0.0), 0.0, np.zeros(SIZE, bool))), file)
     assert file.tell() < 10_000
 
 
 def test_a_detector_of_another_kind_is_not_kept():
     with pytest.raises(TypeError, match=r"must be one of FixedDetector, .*, got Corner"):
-        detector_record(Corner())
+        record_of(Corner())

@@ -10,9 +10,9 @@ from torch.utils.data import Subset, TensorDataset
 
 from unhans.artifacts import Border, Patch, Watermark
 from unhans.attribution import Relevance
-from unhans.data import Arrays, Collection, ImageDataset, PixelScale, Union, displayed
-from unhans.data.image_list import numbered
-from unhans.harness import bench_of, planted_in, true_images
+from unhans.data import Arrays, Collection, ImageDataset, PixelScale, TrainValUnion, display_images
+from unhans.data.image_list import numbered_names
+from unhans.harness import bench_of, planted_in
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 NAMES = ["a", "b", "c"]
@@ -20,7 +20,7 @@ NAMES = ["a", "b", "c"]
 
 def ours(n=24, seed=0, split="train", **options):
     images = np.random.default_rng(seed).integers(256, size=(n, 16, 16, 3), dtype=np.uint8)
-    collection = Collection(Arrays(images, numbered("x", n)), np.arange(n) % 3, NAMES)
+    collection = Collection(Arrays(images, numbered_names("x", n)), np.arange(n) % 3, NAMES)
     return ImageDataset(collection, 16, MEAN, STD, split=split, **options)
 
 
@@ -126,18 +126,17 @@ def test_nothing_read_is_an_empty_batch():
 
 def test_what_an_image_was_before_it_was_planted():
     dataset, before = ours(artifact=Border("b", coverage=0.5)), ours()
-    truth = true_images(dataset)
     (carrier, *_) = np.flatnonzero(dataset.carriers)
     assert not torch.equal(dataset.plain(carrier), before.plain(carrier))
-    assert torch.equal(truth(carrier), before.plain(carrier))
-    assert true_images(before) is None
-    assert true_images(TensorDataset(torch.zeros(2, 3, 4, 4), torch.zeros(2))) is None
+    assert torch.equal(planted_in(dataset).truth(carrier), before.plain(carrier))
+    assert planted_in(before) is None
+    assert planted_in(TensorDataset(torch.zeros(2, 3, 4, 4), torch.zeros(2))) is None
 
 
 def test_the_planted_artifact_is_where_it_was_planted_in_unions_and_subsets():
     artifact = Watermark("b", "x", coverage=1, val_coverage=1, size=0.4, placement="random_position")
     train, val = ours(artifact=artifact), ours(seed=1, split="val", artifact=artifact)
-    dataset = Subset(Union(train, val), [0, 4, 30, 24 + 7])
+    dataset = Subset(TrainValUnion(train, val), [0, 4, 30, 24 + 7])
     planted = planted_in(dataset)
     assert (planted.name, planted.target) == ("watermark", 1)
     assert planted.carriers.tolist() == [False, True, False, True]
@@ -145,7 +144,7 @@ def test_the_planted_artifact_is_where_it_was_planted_in_unions_and_subsets():
     assert torch.equal(planted.layer(1, (16, 16)), artifact.layer(4, 16))
     assert torch.equal(planted.truth(3), ours(seed=1).plain(7))
     pasted = artifact.paste(planted.truth(3), 7)
-    torch.testing.assert_close(displayed(dataset, dataset[3].image[None])[0], pasted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(display_images(dataset, dataset[3].image[None])[0], pasted, atol=1e-5, rtol=0)
 
 
 def test_patches_keep_their_layered_form(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unhans.isolation.fixed import gradients
-from unhans.isolation.fixed.image_gradients import divergence, integrate
+from unhans.isolation.fixed.discriminant import divergence, integrate
 
 SHAPES = [(3, 6, 9), (1, 1, 7), (2, 5, 1), (4, 2, 16, 8), (8, 8)]
 

@@ -7,21 +7,21 @@ from marked_scenes import first, overlap, photographs
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
-from unhans.isolation.fixed import Discriminant, deal, gradients
+from unhans.isolation.fixed import Discriminant, deal_folds, gradients
 from unhans.isolation.fixed.discriminant import (
     contrast,
     discriminant,
     extent,
     gradient_moments,
+    integrate,
     pixel_moments,
     regions,
     significant,
     variance,
 )
-from unhans.isolation.fixed.image_gradients import integrate
-from unhans.isolation.fixed.mark_parts import Part, choose, mean_relevance, relevance_density
-from unhans.isolation.fixed.matting import Statistics, estimate_layer, guided_filter, own_alpha, ratio_noise
-from unhans.isolation.fixed.membership import held_out, settle
+from unhans.isolation.fixed.mark_parts import Part, mean_relevance, relevance_density, relevant_parts
+from unhans.isolation.fixed.matting import PixelStatistics, estimate_layer, guided_filter, own_alpha, ratio_noise
+from unhans.isolation.fixed.membership import held_out, refine_membership
 from unhans.isolation.validation import area_under_roc, chance, split_scores
 
 
@@ -82,7 +82,7 @@ def test_a_filter_scores_only_the_samples_it_has_not_seen(monkeypatch):
     images, members = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(3)), np.arange(40) < 15
     scored, score = [], Discriminant.scores
     monkeypatch.setattr(Discriminant, "scores", lambda own, some: (scored.append(len(some)), score(own, some))[1])
-    held_out(images, members, deal(members, np.random.default_rng(0)), None)
+    held_out(images, members, deal_folds(members, np.random.default_rng(0)), None)
     assert sum(scored) == 40
 
 
@@ -92,7 +92,7 @@ def test_where_rounds_do_not_settle_the_moments_are_of_the_members(monkeypatch):
     images = torch.rand(60, 3, 8, 8, generator=torch.Generator().manual_seed(4)) * 0.2
     images[:30, :, 2:6, 2:6] = torch.eye(4)
     cluster = np.arange(60) < 20
-    found = settle(images, cluster, 0)
+    found = refine_membership(images, cluster, 0)
     assert (found.members != cluster).any()
     assert found.carriers.n == found.members.sum()
     expected = gradients(images[torch.from_numpy(found.members)]).double().mean(1)
@@ -101,7 +101,7 @@ def test_where_rounds_do_not_settle_the_moments_are_of_the_members(monkeypatch):
 
 def test_held_out_scores_come_from_filters_that_have_not_seen_the_sample():
     images, members = photographs(25, 10), first(25, 9)
-    parts = deal(members, np.random.default_rng(0))
+    parts = deal_folds(members, np.random.default_rng(0))
     scores, carriers, rest = held_out(images, members, parts, None)
     for part in range(5):
         others = parts != part
@@ -111,7 +111,7 @@ def test_held_out_scores_come_from_filters_that_have_not_seen_the_sample():
 
 
 def test_parts_are_dealt_evenly():
-    parts = deal(first(23, 7), np.random.default_rng(0))
+    parts = deal_folds(first(23, 7), np.random.default_rng(0))
     assert max(np.bincount(parts[:7], minlength=5)) - min(np.bincount(parts[:7], minlength=5)) <= 1
     assert max(np.bincount(parts[7:], minlength=5)) - min(np.bincount(parts[7:], minlength=5)) <= 1
 
@@ -150,7 +150,7 @@ def test_chance_is_small_for_separated_scores_and_uniform_for_noise():
 
 
 def uniform(mean, variance, side=12):
-    return Statistics(20, np.full((3, side, side), mean), np.full((side, side), variance))
+    return PixelStatistics(20, np.full((3, side, side), mean), np.full((side, side), variance))
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 0.8, 1.0])
@@ -228,10 +228,7 @@ def part(density, alpha=1.0, color=(1, 1, 1), error=0.0, size=10):
 
 def test_relevant_parts_and_what_continues_them_are_kept():
     loud, same, veiled, red = part(2), part(0.1), part(0.1, alpha=0.5), part(0.5, color=(1, 0, 0))
-    choice = choose([loud, same, veiled, red])
-    assert choice.kept == (loud, same)
-    assert choice.left == (veiled, red)
-    assert choice.faint is None
+    assert relevant_parts([loud, same, veiled, red]) == ([loud, same], None)
 
 
 def test_noise_makes_parts_look_the_same():
@@ -244,13 +241,8 @@ def test_noise_makes_parts_look_the_same():
 def test_without_a_relevant_part_those_of_one_look_are_judged_together():
     sides = [part(0.2, size=10), part(0.5, size=30)]
     other = part(0.35, color=(0, 0, 0))
-    choice = choose([*sides, other])
-    assert list(choice.kept) == sides
-    assert choice.left == (other,)
-    assert choice.faint == pytest.approx((0.2 * 10 + 0.5 * 30) / 40)
-    refused = choose([part(0.2), part(0.24)])
-    assert refused.kept == ()
-    assert refused.faint == pytest.approx(0.22)
+    assert relevant_parts([*sides, other]) == (sides, pytest.approx((0.2 * 10 + 0.5 * 30) / 40))
+    assert relevant_parts([part(0.2), part(0.24)]) == ([], pytest.approx(0.22))
 
 
 def test_the_mean_relevance_is_that_of_the_members_where_it_is_positive():
@@ -275,8 +267,8 @@ def test_alpha_is_drawn_to_its_level_as_far_as_noise_explains_it():
     near[10:30, 10:30] = True
     keep = np.where(near, 0.7, 1.0)
     noisy = [rng.chisquare(n - 1, (40, 40)) / (n - 1) * 0.09 for n in (11, 31)]
-    carriers = Statistics(11, np.full((3, 40, 40), 0.5) + 0.15 * near, noisy[0] * keep**2)
-    rest = Statistics(31, np.full((3, 40, 40), 0.5), noisy[1])
+    carriers = PixelStatistics(11, np.full((3, 40, 40), 0.5) + 0.15 * near, noisy[0] * keep**2)
+    rest = PixelStatistics(31, np.full((3, 40, 40), 0.5), noisy[1])
     change = torch.from_numpy(carriers.mean - rest.mean)
     alpha = estimate_layer(carriers, rest, change, [near], 0)[3].numpy()
     assert own_alpha(carriers, rest, near)[near].std() > 0.15

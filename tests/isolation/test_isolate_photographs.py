@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from first_isolated import isolate_first
 from marked_scenes import overlap, relevance
 from PIL import Image
 
 from unhans.artifacts import Border, RoundedCorners, Watermark
-from unhans.isolation import isolate
 
 ARTIFACTS = {
     "watermark": Watermark(0),
@@ -36,7 +36,7 @@ def test_the_layer_overlaps_the_truth(trucks, name):
     cluster = carry.copy()
     cluster[np.flatnonzero(carry)[:8]] = False  # 20 % are missing, 9 % are wrong
     cluster[np.flatnonzero(~carry)[:3]] = True
-    found = isolate((images * 255).round() / 255, relevance(carry, mask), cluster, kind="fixed")
+    found = isolate_first((images * 255).round() / 255, relevance(carry, mask), cluster, kind="fixed")
     alpha = found.layers[0][3].numpy()
     assert overlap(alpha > 0.5 * alpha.max(), mask) > 0.8
     assert found.members[carry].mean() >= 0.95

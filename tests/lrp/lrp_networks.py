@@ -12,7 +12,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from unhans.lrp import resolve
 from unhans.lrp.operations import Linear
-from unhans.lrp.propagation import Plan, planned
+from unhans.lrp.propagation import Plan, plan_relevance
 from unhans.lrp.tracing import Tape, record
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, FrozenBatchNorm2d)
@@ -113,7 +113,7 @@ def functional(net: Net, x: Tensor) -> Tensor:
 def recorded(model: nn.Module, x: Tensor, composite) -> tuple[Tape, Plan]:
     """Return what the model ran and the steps that relevance takes."""
     tape = record(model, x)
-    return tape, planned(tape, resolve(composite), tape.output)
+    return tape, plan_relevance(tape, resolve(composite), tape.output)
 
 
 def linear_steps(plan: Plan) -> list[Linear]:

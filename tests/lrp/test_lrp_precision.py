@@ -14,10 +14,10 @@ from unhans.lrp.numerics import _switches, whole_float32
 
 
 def flags():
-    return [getattr(place, name) for place, name, _ in _switches()]
+    return [switch.fp32_precision for switch in _switches()]
 
 
-EXACT = [exact for _, _, exact in _switches()]
+EXACT = ["ieee"] * len(flags())
 
 
 @pytest.fixture(autouse=True, params=["default", "high"])

@@ -14,13 +14,14 @@ from unhans.lrp.operations import ByWeight, Equal
 
 def cancelling():
     """x + conv(x) with conv ≈ −1: the sum is nearly zero where both summands are not."""
-    model = Written(
-        lambda net, x: net.fc(net.conv(x + net.branch(x)).flatten(1)),
-        branch=nn.Conv2d(2, 2, 1, bias=False),
-        conv=nn.Conv2d(2, 3, 2, bias=False),
-        fc=nn.Linear(12, 4, bias=False),
+    model = seeded(
+        lambda: Written(
+            lambda net, x: net.fc(net.conv(x + net.branch(x)).flatten(1)),
+            branch=nn.Conv2d(2, 2, 1, bias=False),
+            conv=nn.Conv2d(2, 3, 2, bias=False),
+            fc=nn.Linear(12, 4, bias=False),
+        )
     )
-    model = seeded(lambda: model)
     with torch.no_grad():
         model.branch.weight.copy_(-torch.eye(2).double()[:, :, None, None] * (1 - 1e-6))
     return model

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from unhans.clarc import Correction, corrected, corrections_of, uncorrected
-from unhans.models import Classifier, SmallCNN, load_network, load_weights, save_network
+from unhans.experiment.run import Classifier
+from unhans.models import SmallCNN, load_network, save_network
 
 CLASSES = ["cat", "dog", "emu"]
 LAYER = "features.1"
@@ -48,7 +49,7 @@ def test_a_classifier_gets_the_corrections(tmp_path):
     model = corrected(network(), {LAYER: correction()})
     save_network(model, CLASSES, tmp_path / "model.ckpt")
     classifier = Classifier(network(1), CLASSES, torch.optim.SGD)
-    load_weights(classifier, tmp_path / "model.ckpt")
+    classifier.model = load_network(classifier.model, CLASSES, tmp_path / "model.ckpt")
     assert torch.equal(classifier.eval()(images()), model(images()))
 
 

@@ -10,28 +10,33 @@ import pytest
 import timm
 import torch
 import transformers
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 from torchvision import models
 
 from unhans.data import Preprocessing
 from unhans.data.sources import ImageFolder
+from unhans.experiment.run.subject import preprocessing_of as preprocessing_of_node
 from unhans.lrp import LRP
 from unhans.lrp.tracing import logits_of
 from unhans.models import (
     Head,
     head_of,
     huggingface_classifier,
-    names_with,
     output_indices,
-    preprocessing_of,
-    speak,
+    output_names,
+    relabel_for_head,
     timm_classifier,
     torchvision_classifier,
 )
 from unhans.models.outputs import wordnet_ids
 
 SOME = {"n01440764": 0, "n02102040": 217, "n02979186": 482, "n03417042": 569}  # of Imagenette
+
+
+def preprocessing_of(make, options):
+    return preprocessing_of_node(OmegaConf.create({"_target_": f"{make.__module__}.{make.__qualname__}", **options}))
 
 
 def images(size=64):
@@ -117,7 +122,7 @@ def test_classes_are_found_by_wordnet_id_and_by_name(squeezenet):
     assert output_indices(head, ["garbage truck", "Tench", "english_springer"]) == [569, 0, 217]
     assert output_indices(head, ["crane (n02012849)", "crane (n03126707)"]) == [134, 517]
     assert [wordnet_ids()[i] for i in SOME.values()] == list(SOME)
-    names = names_with(head, ["n03417042", "crane (n02012849)"], [569, 134])
+    names = output_names(head, ["n03417042", "crane (n02012849)"], [569, 134])
     assert (names[569], names[134], names[0], names[517]) == ("n03417042", "crane (n02012849)", "tench", "crane")
     assert len(set(names)) == 1000
 
@@ -172,10 +177,10 @@ def test_the_order_of_the_networks_outputs_is_not_that_of_the_folders(vit, tmp_p
     data = ImageFolder(class_folder(tmp_path, ["cat", "dog", "emu"]), image_size=32)
     data.setup()
     before = data.train_set.labels.copy()
-    speak(network, data)
+    relabel_for_head(network, data)
     assert data.classes == ["emu", "cat", "dog"]
     assert [data.classes[label] for label in data.train_set.labels] == [("cat", "dog", "emu")[i] for i in before]
-    speak(network, data)  # a second network of the same run changes nothing
+    relabel_for_head(network, data)  # a second network of the same run changes nothing
     assert data.classes == ["emu", "cat", "dog"]
 
 
@@ -186,7 +191,7 @@ def test_outputs_that_are_taken_in_order_are_told(tmp_path, caplog):
     data = ImageFolder(class_folder(tmp_path / "data", ["cat", "dog"]), image_size=32)
     data.setup()
     with caplog.at_level(logging.WARNING):
-        speak(network, data)
+        relabel_for_head(network, data)
     assert "output 0 for 'cat', output 1 for 'dog', and so on" in caplog.text
     assert data.classes == ["cat", "dog"]
 
@@ -194,7 +199,7 @@ def test_outputs_that_are_taken_in_order_are_told(tmp_path, caplog):
 def test_data_of_a_few_classes_takes_the_labels_of_a_wide_head(squeezenet, tmp_path):
     data = ImageFolder(class_folder(tmp_path, SOME), image_size=32)
     data.setup()
-    speak(torchvision_classifier(4, "squeezenet1_1", squeezenet[1], head="keep"), data)
+    relabel_for_head(torchvision_classifier(4, "squeezenet1_1", squeezenet[1], head="keep"), data)
     assert sorted(set(data.train_set.labels)) == sorted(set(data.val_set.labels)) == sorted(SOME.values())
     assert [data.classes[i] for i in SOME.values()] == list(SOME)
     assert data.num_classes == 1000
@@ -235,7 +240,7 @@ def test_a_new_head_takes_mean_and_size_but_not_the_cut():
 
 
 def test_data_take_over_what_the_weights_expect(tmp_path, caplog):
-    wanted = Preprocessing(64, (0.1,) * 3, (0.2,) * 3, "crop", 73, "bilinear", "resnet50 with the weights DEFAULT")
+    wanted = Preprocessing(64, (0.1,) * 3, (0.2,) * 3, "crop", 73, "bilinear", "resnet50 (DEFAULT)")
     root = class_folder(tmp_path, ["a", "b"])
     data = ImageFolder(root, preprocessing=lambda classes: wanted)
     with caplog.at_level(logging.WARNING):
@@ -246,8 +251,8 @@ def test_data_take_over_what_the_weights_expect(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         other.setup()
     assert caplog.messages == [
-        "data.mean is [0.5, 0.5, 0.5] instead of [0.1, 0.1, 0.1], data.resize is squash instead of crop; resnet50 with "
-        "the weights DEFAULT expects the latter, and its accuracy and heatmaps may suffer. null takes its value."
+        "data.mean is [0.5, 0.5, 0.5] instead of [0.1, 0.1, 0.1], data.resize is squash instead of crop; resnet50 "
+        "(DEFAULT) expects the latter, and its accuracy and heatmaps may suffer. null takes its value."
     ]
     assert other.train_set[0].image.shape == (3, 64, 64)
     assert other.crop_from is None
@@ -361,7 +366,7 @@ def test_a_trained_network_on_real_images(real_data):
     )  # fmt: skip
     data.setup()
     network = torchvision_classifier(10, **options).eval()
-    speak(network, data)
+    relabel_for_head(network, data)
     with torch.no_grad():
         logits = network(torch.stack([sample.image for sample in data.val_set]))
     ten = torch.tensor(sorted(set(data.val_set.labels.tolist())))

@@ -11,9 +11,9 @@ from numpy.random import default_rng
 from scipy.stats import t as student
 from toy_bench import CLASSES, SIDE, TARGET, FixedLayer, bench_of, exact_weights, images_of, pattern_layer
 
-from unhans.effects import evenly, flip_effect
-from unhans.repair import assess, assess_work
-from unhans.stats import Rate, area_of, over_seeds
+from unhans.effects import draw_evenly, flip_effect
+from unhans.repair import AssessmentPlan, OnBench, assess
+from unhans.stats import Rate, area_of, mean_over_seeds
 
 N, N_TRAIN = 240, 120
 PLAIN = images_of(N)
@@ -52,6 +52,14 @@ def weights(seed=3):
     """A network that reads each class from its own pixels, and the target from the pattern too."""
     found = torch.from_numpy(default_rng(seed).normal(size=(len(CLASSES), 3, SIDE, SIDE)) * 0.05).float()
     return found + exact_weights(0.3)
+
+
+def plan_of(bench, affected, splits=SPLITS, **options):
+    return AssessmentPlan(OnBench(bench, affected, splits), **options)
+
+
+def assessed(*arguments, **options):
+    return assess(plan_of(*arguments, **options))
 
 
 class Setting:
@@ -111,7 +119,7 @@ def slowly(setting, affected, unreadable=(), samples=500):
         added_right.setdefault(labels[index], []).append(changed.argmax() == labels[index])
         before, after, kept = [*before, logits], [*after, changed], [*kept, index]
     others = [row for row, index in enumerate(kept) if labels[index] != TARGET]
-    chosen = evenly(labels, np.array(kept)[others], samples, 0)
+    chosen = draw_evenly(labels, np.array(kept)[others], samples, 0)
     rows = [row for row in others if kept[row] in chosen]
     effect = flip_effect(np.array(before)[rows], np.array(after)[rows], TARGET)
     return clean_right, added_right, removed_right, shares, effect
@@ -122,7 +130,7 @@ def slowly(setting, affected, unreadable=(), samples=500):
 def test_every_number_is_that_of_the_second_version(source, unreadable):
     affected = known(source)
     setting = Setting(affected, unreadable)
-    found = assess(setting.bench, affected, SPLITS, samples=40)
+    found = assessed(setting.bench, affected, SPLITS, samples=40)
     clean, added, removed, shares, effect = slowly(setting, affected, unreadable, samples=40)
     for rate, right in ((found.clean, clean), (found.added, added)):
         assert (rate.correct, rate.n) == (sum(map(sum, right.values())), sum(map(len, right.values())))
@@ -149,7 +157,7 @@ def test_every_number_is_that_of_the_second_version(source, unreadable):
 
 
 def test_the_toy_network_is_fooled_and_so_is_the_assessment():
-    found = assess(Setting(known()).bench, known(), SPLITS)
+    found = assessed(Setting(known()).bench, known(), SPLITS)
     assert found.effect.probability_interval[0] > 0.1
     assert found.worst[0][1], "the worst group must be one with the artifact added"
 
@@ -157,12 +165,13 @@ def test_the_toy_network_is_fooled_and_so_is_the_assessment():
 def test_each_image_is_read_once_and_the_progress_adds_up():
     for affected in (known("planted"), known("isolated"), known("planted", val=0), known("isolated", 0, 0)):
         setting, done = Setting(affected), []
-        assess(setting.bench, affected, SPLITS, explained=5, advance=done.append)
+        plan = plan_of(setting.bench, affected, most_explained=5)
+        assess(plan, done.append)
         carriers = SPLITS["val"][affected.carriers["val"]]
         for split in SPLITS:
             once = [index for index in setting.read if index in SPLITS[split] and index not in setting.planted]
             assert len(once) <= len(set(once)) + 5, "only what is explained is read again"
-        assert sum(done) == assess_work(setting.bench, affected, SPLITS, explained=5)
+        assert sum(done) == plan.work
         assert sum(done) == setting.predicted + setting.explained
         left = 0 if affected.source == "planted" else len(carriers)
         again = left or (0 if len(carriers) else int(affected.carriers["train"].sum()))
@@ -172,14 +181,16 @@ def test_each_image_is_read_once_and_the_progress_adds_up():
 def test_training_carriers_stand_in_where_no_validation_sample_carries_it():
     affected = known("isolated", val=0)
     setting = Setting(affected)
-    found = assess(setting.bench, affected, SPLITS)
+    found = assessed(setting.bench, affected, SPLITS)
     right = []
     for own in np.flatnonzero(affected.carriers["train"]):
         logits = (affected.clean("train", own).double() * setting.network.double()).sum((1, 2, 3))
         right.append(int(logits.argmax()) == TARGET)
     assert found.removed == Rate(sum(right), len(right))
     assert (found.removed_from, found.relevance_on, found.left_out) == ("train", "train", 0)
-    alone = assess(setting.bench, replace(affected, carriers={"val": affected.carriers["val"]}), {"val": SPLITS["val"]})
+    alone = assessed(
+        setting.bench, replace(affected, carriers={"val": affected.carriers["val"]}), {"val": SPLITS["val"]}
+    )
     assert (alone.removed, alone.removed_from, alone.relevance_on) == (None, None, "pasted")
     assert alone.clean == found.clean
 
@@ -187,7 +198,7 @@ def test_training_carriers_stand_in_where_no_validation_sample_carries_it():
 def test_without_carriers_the_relevance_is_that_of_pasted_images_of_the_class():
     affected = known("picture", 0, 0)
     setting = Setting(affected)
-    found = assess(setting.bench, affected, SPLITS, explained=7)
+    found = assessed(setting.bench, affected, SPLITS, most_explained=7)
     own = SPLITS["val"][setting.bench.labels[SPLITS["val"]] == TARGET]
     assert (found.relevance.n, found.relevance_on) == (7, "pasted")
     pasted = torch.lerp(setting.images[own], pattern_layer()[:3], pattern_layer()[3:])
@@ -195,15 +206,15 @@ def test_without_carriers_the_relevance_is_that_of_pasted_images_of_the_class():
     shares = relevance[:, MASK].sum(1) / relevance.sum((1, 2))
     low, high = sorted(shares)[:7], sorted(shares)[-7:]
     assert np.mean(low) <= found.relevance.mean <= np.mean(high)
-    everyone = assess(setting.bench, affected, SPLITS, explained=1000)
+    everyone = assessed(setting.bench, affected, SPLITS, most_explained=1000)
     assert everyone.relevance.mean == pytest.approx(shares.mean(), rel=1e-5)
 
 
 def test_fewer_images_are_drawn_evenly_and_the_same_again():
     setting = Setting(known())
-    found = assess(setting.bench, known(), SPLITS, images=20)
+    found = assessed(setting.bench, known(), SPLITS, images=20)
     assert {rate.n for rate in found.groups.values()} == {5}
-    assert found == assess(setting.bench, known(), SPLITS, images=20)
+    assert found == assessed(setting.bench, known(), SPLITS, images=20)
 
 
 @pytest.mark.parametrize(
@@ -215,19 +226,19 @@ def test_fewer_images_are_drawn_evenly_and_the_same_again():
 )
 def test_splits_that_do_not_fit_are_refused(splits, message):
     with pytest.raises(ValueError, match=message):
-        assess(Setting(known()).bench, known(), splits)
+        assessed(Setting(known()).bench, known(), splits)
 
 
 def test_without_images_of_other_classes_there_is_no_effect():
     setting = Setting(known())
     alone = replace(setting.bench, labels=np.full(N, TARGET))
     with pytest.raises(ValueError, match="needs validation images of classes other than 1, got none"):
-        assess(alone, known(), SPLITS)
+        assessed(alone, known(), SPLITS)
 
 
 def test_without_readable_images_nothing_is_measured():
     with pytest.raises(ValueError, match="needs samples that can be read, got none of 120"):
-        assess(Setting(known(), unreadable=range(N_TRAIN, N)).bench, known(), SPLITS)
+        assessed(Setting(known(), unreadable=range(N_TRAIN, N)).bench, known(), SPLITS)
 
 
 # The area under the ROC curve ----------------------------------------------------------------------------------------
@@ -274,22 +285,22 @@ def test_an_area_needs_both_sides():
 
 def test_the_interval_over_seeds_is_students():
     values = [0.8, 0.9, 0.95]
-    mean, (low, high) = over_seeds(values)
+    mean, (low, high) = mean_over_seeds(values)
     half = student.ppf(0.975, 2) * np.std(values, ddof=1) / np.sqrt(3)
     assert (mean, low, high) == pytest.approx((np.mean(values), np.mean(values) - half, np.mean(values) + half))
-    assert over_seeds(values, bounds=(0, 1))[1] == pytest.approx((low, 1.0))
-    assert over_seeds([0.5, 0.5]) == (0.5, (0.5, 0.5))
+    assert mean_over_seeds(values, bounds=(0, 1))[1] == pytest.approx((low, 1.0))
+    assert mean_over_seeds([0.5, 0.5]) == (0.5, (0.5, 0.5))
 
 
 def test_one_seed_says_nothing():
-    assert over_seeds([0.5], bounds=(0, 1)) == (0.5, (0, 1))
-    assert over_seeds([0.5])[1] == (-np.inf, np.inf)
+    assert mean_over_seeds([0.5], bounds=(0, 1)) == (0.5, (0, 1))
+    assert mean_over_seeds([0.5])[1] == (-np.inf, np.inf)
 
 
 @pytest.mark.parametrize("values", [[], [0.5, float("nan")]])
 def test_a_mean_over_seeds_needs_finite_numbers(values):
     with pytest.raises(ValueError, match="at least one finite number"):
-        over_seeds(values)
+        mean_over_seeds(values)
 
 
 def test_a_perfect_order_is_as_certain_as_its_smaller_side():

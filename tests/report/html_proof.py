@@ -6,7 +6,7 @@ import torch
 from unhans.effects import Case, Portion, Proof, Quality, Share, Verdict
 from unhans.effects.effect import trial
 from unhans.effects.interventions import Example
-from unhans.isolation import Isolated
+from unhans.isolation import Failure, FixedEvidence, FreeEvidence, GlobalEvidence, Isolated
 from unhans.isolation.isolated import boxes
 from unhans.spray import Suspicion
 
@@ -33,7 +33,6 @@ def proof_of(verdict="proven", removed=True, examples=2, label=1, **changes):
     values = {
         "label": label,
         "name": CLASSES[label],
-        "artifact": "a fixed layer at the bottom left",
         "added": (
             trial_of(),
             trial_of("mean colour", 0.1, seed=1),
@@ -59,20 +58,24 @@ def fixed_of(size=(H, W), members=8):
     carries = np.arange(N) < members
     masks = np.zeros((N, *size), bool)
     masks[carries, size[0] // 2 :, : size[1] // 2] = True
-    return Isolated("fixed", (layer,), carries, masks, None, 0.98, boxes(masks), "A layer at a fixed place.")
+    return Isolated(
+        "fixed", (layer,), carries, masks, None, 0.98, boxes(masks), FixedEvidence("bottom left", 0.25, 0.8)
+    )
 
 
 def free_of(prototypes=3, size=(H, W)):
     random = np.random.default_rng(5)
     layers = tuple(torch.as_tensor(random.random((4, 5 + k, 6)), dtype=torch.float32) for k in range(prototypes))
     base = fixed_of(size)
-    return Isolated("free", layers, base.members, base.masks, None, 0.9, base.places, "Prototypes at changing places.")
+    return Isolated(
+        "free", layers, base.members, base.masks, None, 0.9, base.places, FreeEvidence("shape", (8, 8), (0, 4))
+    )
 
 
 def global_of():
     masks = np.zeros((N, H, W), bool)
     members = np.arange(N) < 8
-    return Isolated("global", (), members, masks, None, 0.9, boxes(masks), "The colours of the whole image differ.")
+    return Isolated("global", (), members, masks, None, 0.9, boxes(masks), GlobalEvidence(0.001, 0.9, 0.6))
 
 
 def suspicion_of(label=1, suspicious=True):
@@ -93,7 +96,7 @@ def case_of(isolated="fixed", proof="proven", **changes):
         "quality": None if layers is None else QUALITY,
         "proof": None if proof is None else proof_of(proof),
         "spread": SPREAD if proof else (),
-        "trouble": "" if proof else "the cluster of <one> image shows nothing.",
+        "failures": () if proof else (Failure("too few images", {"least": 2, "members": 1, "others": 11}),),
     }
     return Case(**values | changes)
 

@@ -6,22 +6,24 @@ from pathlib import Path
 import numpy as np
 
 from unhans.effects import Portion, flip_effect
-from unhans.repair import METHODS, Assessment, Outcome, Point
+from unhans.repair import METHODS, Assessment, FittedConcept, Outcome, Point
 from unhans.stats import Rate, area_of, bootstrap
 
 CLASSES = ("tench", "<script>boom()</script> & $chain$ saw", "French horn", "garbage truck", "gas pump")
 LABEL = 3
 N = 100  # validation images of each class
 
-# clean, added, removed accuracy; shift of the logit by the artifact; relevance in the mask; seconds; note
+CONCEPT = FittedConcept("features.3", "pattern", "positions", 0.98, 200, 190, "pasted")
+
+# clean, added, removed accuracy; shift of the logit by the artifact; relevance in the mask; seconds; what was chosen
 TRUTHS = {
-    "uncorrected": (0.927, 0.52, 0.70, 4.0, 0.46, 0.0, ""),
-    "unaltered": (0.93, 0.55, 0.72, 3.6, 0.44, 131.0, "10 epochs"),
-    "augmented": (0.935, 0.93, 0.90, 0.05, 0.03, 133.0, "10 epochs"),
-    "a_clarc": (0.92, 0.90, 0.88, 0.3, 0.07, 142.0, "features.3, pattern, positions"),
-    "p_clarc": (0.925, 0.91, 0.86, 0.1, 0.05, 6.4, "features.3, pattern, positions"),
-    "reactive": (0.927, 0.905, 0.86, 0.12, 0.05, 6.6, "features.3, pattern, positions"),
-    "right_reasons": (0.90, 0.78, 0.80, 1.5, 0.09, 260.0, "weight 10"),
+    "uncorrected": (0.927, 0.52, 0.70, 4.0, 0.46, 0.0, {}),
+    "unaltered": (0.93, 0.55, 0.72, 3.6, 0.44, 131.0, {}),
+    "augmented": (0.935, 0.93, 0.90, 0.05, 0.03, 133.0, {}),
+    "a_clarc": (0.92, 0.90, 0.88, 0.3, 0.07, 142.0, {"concept": CONCEPT}),
+    "p_clarc": (0.925, 0.91, 0.86, 0.1, 0.05, 6.4, {"concept": CONCEPT}),
+    "reactive": (0.927, 0.905, 0.86, 0.12, 0.05, 6.6, {"concept": CONCEPT}),
+    "right_reasons": (0.90, 0.78, 0.80, 1.5, 0.09, 260.0, {"weight": 10.0}),
 }
 
 
@@ -40,7 +42,7 @@ def effect_of(shift, random, n=200):
 @cache
 def assessment_of(method, seed=0):
     clean, added, removed, shift, relevance, _, _ = TRUTHS[method]
-    random = np.random.default_rng([seed, list(METHODS).index(method)])
+    random = np.random.default_rng([seed, METHODS.index(method)])
     groups = {}
     for number, name in enumerate(CLASSES):
         groups[name, False] = rate(clean, N, random)
@@ -57,7 +59,7 @@ def curve_of(method, seed=0, epochs=10):
     if method in ("uncorrected", "p_clarc", "reactive"):
         return ()
     clean, added, _, _, last, _, _ = TRUTHS[method]
-    random = np.random.default_rng([seed, 7, list(METHODS).index(method)])
+    random = np.random.default_rng([seed, 7, METHODS.index(method)])
     points = []
     for epoch in range(epochs + 1):
         near = 1 - np.exp(-epoch / 2)
@@ -69,12 +71,12 @@ def curve_of(method, seed=0, epochs=10):
 def outcome_of(method, seed=0, folder=Path("out"), **changes):
     values = {
         "method": method, "seed": seed, "seconds": TRUTHS[method][5] + seed, "assessment": assessment_of(method, seed),
-        "note": TRUTHS[method][6], "curve": curve_of(method, seed), "folder": folder / method / f"seed_{seed:03d}",
+        "curve": curve_of(method, seed), "folder": folder / method / f"seed_{seed:03d}", **TRUTHS[method][6],
     }  # fmt: skip
     return Outcome(**values | changes)
 
 
-def outcomes_of(methods=tuple(METHODS), seeds=3):
+def outcomes_of(methods=METHODS, seeds=3):
     """Return an outcome of every method and seed; the uncorrected network is the same for all seeds."""
     return [
         outcome_of(method, seed, assessment=assessment_of(method, 0 if method == "uncorrected" else seed))

@@ -30,8 +30,9 @@ def test_curves_are_the_numbers_and_bands_their_intervals():
 def test_any_number_of_epochs_and_artifacts_fits(epochs, artifacts):
     named = {f"$artifact {k}$ " * 12: effects(epochs, k) for k in range(artifacts)}
     figure = monitor_figure(list(range(epochs)), named, 0.05)
-    render = figure.canvas.get_renderer()
-    boxes = [text.get_window_extent(render) for text in figure.texts]
+    figure.draw_without_rendering()
+    render, key = figure.canvas.get_renderer(), figure.subfigs[0].legends[0]
+    boxes = [text.get_window_extent(render) for text in (*figure.texts[:2], *key.get_texts())]
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height for box in boxes)
     panel = figure.axes[0].get_tightbbox(render)
     assert min(box.y0 for box in boxes) >= panel.y1  # the key stands above the curves

@@ -12,17 +12,15 @@ import pytest
 from html_proof import CLASSES, SPREAD, case_of, proof_of, suspicion_of, trial_of
 from rich.console import Console
 
-from unhans.effects import Case, FeatureEffect, Share, decide, leading, reason_of, state_of
+from unhans.effects import Case, FeatureEffect, GivenPicture, Share, decide, leading, reason_of, state_of
 from unhans.effects.verdict import judge
-from unhans.report.files import case_record, write_cases
+from unhans.report.files import case_record
+from unhans.report.files.case_files import write_cases
 from unhans.report.tables import (
-    CASE_COLUMNS,
-    EFFECT_COLUMNS,
     case_rows,
     class_states,
     effect_rows,
     effect_tables,
-    write_effects,
 )
 from unhans.report.text import (
     LOGIT,
@@ -30,14 +28,16 @@ from unhans.report.text import (
     RANK,
     SHARE,
     case_sentences,
+    failures_sentence,
     findings,
+    isolated_sentence,
     signed,
     spread_sentences,
     verdict_grounds,
-    verdict_sentence,
     verdict_summary,
 )
 from unhans.stats import wilson
+from unhans.store import write_csv
 
 
 def printed(cases, width=80, truths=()):
@@ -78,7 +78,7 @@ def test_the_tables_show_every_trial_and_then_the_verdict():
         for measure in (RANK, PROBABILITY, LOGIT, SHARE):
             assert measure.said(trial.effect) in text
             assert measure.range_said(trial.effect) in text
-    assert "  mean colour" in text
+    assert "  its area in " in text
     assert "[/" not in text
     verdict = text[text.rindex("Class ") :]
     assert verdict.startswith(f"Class {CLASSES[1]}: proven\n")
@@ -121,7 +121,7 @@ def test_without_removals_there_is_one_table_and_without_a_proof_a_sentence():
     assert text.splitlines()[0].endswith(": open (not isolated)")
     assert lines_of(text) == {
         "Verdict": "Open: no artifact could be isolated, so its effect was not measured.",
-        "Reason": "The cluster of <one> image shows nothing.",
+        "Reason": failures_sentence(case_of(None, None).failures),
         "Missing": "A layer that can be pasted: a mask of where the artifact lies, or a picture of it.",
     }
     assert effect_tables([]) == []
@@ -132,10 +132,10 @@ def test_without_removals_there_is_one_table_and_without_a_proof_a_sentence():
 
 def test_every_trial_is_a_row_and_the_verdict_stands_with_the_artifact(tmp_path):
     cases = [case_of(), case_of(None, None)]
-    write_effects(tmp_path / "effects.csv", cases)
+    write_csv(tmp_path / "effects.csv", *effect_rows(cases))
     with (tmp_path / "effects.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == EFFECT_COLUMNS
+    assert tuple(rows[0]) == effect_rows(cases).columns
     trials = [*cases[0].proof.added, *cases[0].proof.removed]
     assert [row["trial"] for row in rows] == [*(trial.name for trial in trials), ""]
     assert [row["direction"] for row in rows] == ["add"] * 4 + ["remove"] * 2 + [""]
@@ -149,7 +149,7 @@ def test_every_trial_is_a_row_and_the_verdict_stands_with_the_artifact(tmp_path)
         assert float(row["delta_logit_high"]) == effect.logit_interval[1]
         assert int(row["n"]) == effect.n
     assert rows[0]["class"] == CLASSES[1]
-    assert all(isinstance(value, str | int | float | None) for row in effect_rows(cases) for value in row)
+    assert all(isinstance(value, str | int | float | None) for row in effect_rows(cases).rows for value in row)
 
 
 def test_the_record_is_strict_json(tmp_path):
@@ -174,12 +174,12 @@ def test_the_record_is_strict_json(tmp_path):
 
 def test_a_case_is_a_row_of_a_logger_with_its_pictures():
     cases = [case_of(), case_of(None, None)]
-    rows = case_rows(cases, [[Path("a.png")], [None]])
-    assert [len(row) for row in rows] == [len(CASE_COLUMNS) + 1] * 2
+    columns, rows = case_rows(cases, {"layer": [Path("a.png"), None]})
+    assert [len(row) for row in rows] == [len(columns)] * 2
     assert (rows[0][0], rows[0][1], rows[0][-1]) == (CLASSES[1], "proven", Path("a.png"))
-    assert rows[0][CASE_COLUMNS.index("delta_p")] == cases[0].proof.added[0].effect.probability
-    assert rows[1][CASE_COLUMNS.index("delta_p")] is None
-    assert len(case_rows(cases)[0]) == len(CASE_COLUMNS)
+    assert rows[0][columns.index("delta_p")] == cases[0].proof.added[0].effect.probability
+    assert rows[1][columns.index("delta_p")] is None
+    assert case_rows(cases).columns == columns[:-1]
 
 
 # Feature space -------------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_features_alone_are_open_and_say_their_effect():
 
 def test_what_is_open_speaks_for_a_class_before_what_is_not_used():
     """In the table of all classes as in the line that the callback prints."""
-    unused = case_of(proof=None, trouble="")
+    unused = case_of(proof=None, failures=())
     unused = replace(unused, proof=replace(proof_of(), verdict=judge((trial_of(shift=-2.0, n=500),))))
     cases = [unused, in_features()]
     assert state_of(unused) == "not used"
@@ -230,7 +230,8 @@ def test_features_are_in_the_record_and_in_the_rows():
     assert record["features"]["layer"] == "layer4"
     assert [each["trial"] for each in record["features"]["added"]] == ["concept", "random direction"]
     assert [each["n"] for each in record["features"]["removed"]] == [20]
-    rows = [dict(zip(EFFECT_COLUMNS, row, strict=True)) for row in effect_rows([in_features()])]
+    columns, found = effect_rows([in_features()])
+    rows = [dict(zip(columns, row, strict=True)) for row in found]
     assert [row["direction"] for row in rows] == ["add in features", "add in features", "remove in features"]
     assert [row["verdict"] for row in rows] == ["open", None, None]
     assert [row["reason"] for row in rows] == ["features only", None, None]
@@ -256,17 +257,17 @@ def test_four_sentences_lead_from_the_suspicion_to_the_verdict():
     suspicion, layer, effect, verdict = case_sentences(case)
     assert suspicion.startswith(f"Class {CLASSES[1]} stands out (score ")
     assert layer == (
-        "A layer at a fixed place. Inside the artifact lies 71 % [65, 77] of the positive relevance in the 8 images "
-        "that carry it; on 20 other images 10 % [8, 12] before and 60 % [50, 70] after the isolated layer is laid over "
-        "them; "
-        "the mean relevance inside it correlates with the cluster's by 0.90 (95 % intervals)."
+        f"{isolated_sentence(case.isolated)} Inside the artifact lies 71 % [65, 77] of the positive relevance in the "
+        "8 images that carry it; on 20 other images 10 % [8, 12] before and 60 % [50, 70] after the isolated layer is "
+        "laid over them; the mean relevance inside it correlates with the cluster's by 0.90 (95 % intervals)."
     )
     artifact = case.proof.added[0].effect
-    assert f"Added to 60 samples of other classes, it changes the probability of {CLASSES[1]} by " in effect
+    assert "Added to 60 samples of other classes, the artifact changes the probability of " in effect
     assert f"{PROBABILITY.said(artifact)} {PROBABILITY.range_said(artifact)}" in effect
-    assert "The strongest control (patch of the class)" in effect
-    assert "Removed from 20 affected samples (telea)" in effect
-    assert verdict == verdict_sentence(case.proof)
+    assert "a patch of the class in its area changes" in effect
+    assert "Taken away from 20 affected samples (fill: telea)" in effect
+    assert verdict == verdict_summary(case.proof)
+    assert effect == " ".join(verdict_grounds(case.proof).values())
 
 
 @pytest.mark.parametrize(
@@ -288,10 +289,12 @@ def test_states(case, state):
 
 def test_what_is_missing_is_said():
     assert case_sentences(Case(0, "fish"))[0] == "Class fish was named by the user."
-    assert case_sentences(case_of(None))[1] == "The artifact was given: a fixed layer at the bottom left."
+    assert case_sentences(case_of(None, given=GivenPicture("mark.png", 0.3, "top_left")))[1] == (
+        "The artifact was given: The picture mark.png at size 0.3, top left."
+    )
     assert "does not stand out" in case_sentences(replace(case_of(), suspicion=suspicion_of(suspicious=False)))[0]
     said = case_sentences(case_of("global", None))
-    assert said[2] == "Its effect was not measured. The cluster of <one> image shows nothing."
+    assert said[2] == f"Its effect was not measured. {failures_sentence(case_of(None, None).failures)}"
     assert said[3] == "Open: what was isolated has no layer to paste, so its effect was not measured."
 
 

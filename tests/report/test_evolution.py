@@ -5,7 +5,6 @@ import pytest
 
 from unhans.attribution import colorize, picture
 from unhans.report.figures import Strip, evolution_sheet
-from unhans.report.figures.evolution_figure import evolution_figure
 from unhans.store import write_figure
 
 
@@ -22,8 +21,7 @@ def drawn(figure):
 
 def test_a_strip_is_the_image_and_its_jointly_scaled_heatmaps():
     one = strip(4)
-    figure = evolution_figure(one.image, one.epochs, one.heatmaps, one.predictions, one.ranks, one.title)
-    image, *maps = drawn(figure)
+    image, *maps = drawn(evolution_sheet([one]))
     np.testing.assert_array_equal(image, picture(one.image))
     largest = max(abs(value) for value in one.heatmaps.ravel())
     for ours, theirs in zip(one.heatmaps, maps, strict=True):
@@ -31,23 +29,19 @@ def test_a_strip_is_the_image_and_its_jointly_scaled_heatmaps():
 
 
 def test_above_each_heatmap_stand_its_epoch_class_and_rank():
-    one = strip(3)
-    figure = evolution_figure(one.image, one.epochs, one.heatmaps, one.predictions, one.ranks, one.title)
-    written = [text.get_text() for text in figure.axes[0].texts]
+    written = [text.get_text() for text in evolution_sheet([strip(3)]).axes[0].texts]
     assert written == ["sample", "epoch 2", "$class 0 · 1", "epoch 3", "$class 1 · 2", "epoch 4", "$class 2 · 3"]
 
 
-@pytest.mark.parametrize("count", [1, 10, 11, 25])
-def test_a_long_strip_goes_on_below_and_nothing_overlaps(count, tmp_path):
-    one = strip(count)
-    figure = evolution_figure(one.image, one.epochs, one.heatmaps, one.predictions, one.ranks, one.title)
+@pytest.mark.parametrize("count", [1, 10, 11])
+def test_no_picture_lies_on_another_or_off_the_page(count, tmp_path):
+    figure = evolution_sheet([strip(count, seed=seed) for seed in range(2)])
     write_figure(tmp_path / "a.png", figure)
-    extents = [image.get_extent() for image in figure.axes[0].images[1:]]
-    corners = [(round(left, 6), round(top, 6)) for left, _, _, top in extents]
-    assert len(set(corners)) == count
-    assert len({left for left, _ in corners}) == min(count, 10)
-    (right, bottom) = (figure.axes[0].get_xlim()[1], figure.axes[0].get_ylim()[0])
-    assert all(extent[1] <= right and extent[2] <= bottom for extent in extents)
+    axes = figure.axes[0]
+    corners = {(round(left, 6), round(top, 6)) for left, _, _, top in (each.get_extent() for each in axes.images)}
+    assert len(corners) == 2 * (1 + min(count, 10))
+    assert all(each.get_extent()[1] <= axes.get_xlim()[1] + 1e-9 for each in axes.images)
+    assert all(each.get_extent()[2] <= axes.get_ylim()[0] + 1e-9 for each in axes.images)
 
 
 def test_a_sheet_shows_at_most_ten_epochs_with_the_first_and_the_last():
@@ -70,7 +64,7 @@ def test_samples_are_scaled_each_for_itself():
 def test_parts_of_different_length_are_refused():
     one = strip(3)
     with pytest.raises(ValueError, match="got 3 epochs, 2 heatmaps, 3 predictions, 3 ranks"):
-        evolution_figure(one.image, one.epochs, one.heatmaps[:2], one.predictions, one.ranks, "")
+        Strip(one.image, one.epochs, one.heatmaps[:2], one.predictions, one.ranks, "")
 
 
 def test_strips_of_different_epochs_are_refused():

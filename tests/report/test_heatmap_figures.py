@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unhans.attribution import class_means, colorize, overlay, picture, scale
-from unhans.report.figures import BLUE, Look, Method, heatmap_figure, legible, mean_figure, output_figure
+from unhans.report.figures import BLUE, Look, Method, heatmap_figure, legible, output_notes, panel_figure
 from unhans.report.figures.canvas import ALARM
 from unhans.report.files import HeatmapPages, Looked
 from unhans.store import write_figure
@@ -23,6 +23,14 @@ def images(count, height=6, width=8, channels=3):
     return np.random.default_rng(9).random((count, channels, height, width))
 
 
+def output_figure(photo, methods, names, logits, odds, title, **options):
+    return panel_figure(methods, names, output_notes(logits, odds), title, image=photo, **options)
+
+
+def mean_figure(photos, methods, names, counts, title, **options):
+    return panel_figure(methods, names, [f"n = {n}" for n in counts], title, images=photos, **options)
+
+
 def tiles(figure):
     return [
         np.asarray(image.get_array()) for axes in figure.axes if axes.get_label() != "legend" for image in axes.images
@@ -30,7 +38,7 @@ def tiles(figure):
 
 
 def texts(figure):
-    return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
+    return [line for text in figure.findobj(matplotlib.text.Text) for line in text.get_text().splitlines()]
 
 
 def joined(figure):
@@ -74,7 +82,7 @@ def test_a_figure_says_what_it_shows():
     said = joined(figure)
     for part in ("Title", "Target", "LRP epsilon", "−1 contradicts", "0 none", "+1 supports", "of each map"):
         assert part in said
-    colours = {text.get_text(): text.get_color() for text in figure.axes[1].texts}
+    colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
     assert colours["two"] == ALARM
     assert colours["one"] != ALARM
     assert "all maps of a method" in joined(
@@ -108,7 +116,7 @@ def test_panels_of_any_number_and_shape_fit(count, height, width, tmp_path):
     methods = [Method(LONG, maps(count, height, width)), Method("b", maps(count, height, width, 1))]
     names, numbers = [LONG] * count, np.linspace(-99999, 1e6, count)
     photo = images(1, height, width)[0]
-    assert_whole(output_figure(photo, methods, names, numbers, numbers / 1e6, LONG, truth=0), tmp_path / "a.png")
+    assert_whole(output_figure(photo, methods, names, numbers, numbers / 1e6, LONG, marked=0), tmp_path / "a.png")
     figure = mean_figure(images(count, height, width), methods, names, [3] * count, LONG, subtitle=LONG)
     assert_whole(figure, tmp_path / "b.png")
     assert len(tiles(figure)) == 3 * count
@@ -117,14 +125,14 @@ def test_panels_of_any_number_and_shape_fit(count, height, width, tmp_path):
 def test_every_output_has_its_logit_and_probability():
     photo, one = images(1)[0], maps(3)
     figure = output_figure(
-        photo, [Method("LRP", one)], ["cat", "dog", "$"], [3.14159, 1, -2], [0.9, 0.0999, 0.0001], "T", truth=1
+        photo, [Method("LRP", one)], ["cat", "dog", "$"], [3.14159, 1, -2], [0.9, 0.0999, 0.0001], "T", marked=1
     )
     assert [text for text in texts(figure) if text.startswith("logit")] == ["logit 3.14", "logit 1", "logit -2"]
     assert [text for text in texts(figure) if text.startswith("p =")] == ["p = 0.900", "p = 0.100", "p = 0.000"]
     image, *panels = sorted(tiles(figure), key=lambda tile: not np.array_equal(tile, picture(photo)))
     np.testing.assert_array_equal(image, picture(photo))
     np.testing.assert_array_equal(panels, colorize(scale(one)))
-    blue = [text.get_text() for text in figure.axes[1].texts if text.get_color() == BLUE]
+    blue = [text.get_text() for text in figure.axes[0].texts if text.get_color() == BLUE]
     assert blue == ["dog"]
 
 
@@ -139,7 +147,7 @@ def test_outputs_scaled_jointly_keep_their_relative_strength():
 def test_means_stand_under_their_mean_image():
     photos, one = images(2), maps(2)
     figure = mean_figure(photos, [Method("m", one)], ["cat", "dog"], [5, 12], "T")
-    expected = [*(picture(photo) for photo in photos), *colorize(scale(one))]
+    expected = [tile for pair in zip(map(picture, photos), colorize(scale(one)), strict=True) for tile in pair]
     np.testing.assert_array_equal(tiles(figure), expected)
     assert [text for text in texts(figure) if text.startswith("n =")] == ["n = 5", "n = 12"]
 
@@ -149,7 +157,7 @@ def test_what_does_not_fit_together_is_refused():
         heatmap_figure(images(2), [Method("m", maps(2))], ["a"], "T")
     with pytest.raises(ValueError, match="needs images"):
         heatmap_figure(images(2), [], ["a", "b"], "T")
-    with pytest.raises(ValueError, match=r"got the numbers \[2, 2, 2, 3\]"):
+    with pytest.raises(ValueError, match=r"got the numbers \[2, 2, 3\]"):
         output_figure(images(1)[0], [Method("m", maps(3))], ["a", "b"], [1, 2], [0.5, 0.5], "T")
     with pytest.raises(ValueError, match="need a method"):
         mean_figure(images(1), [], ["a"], [3], "T")
@@ -188,17 +196,17 @@ def test_nothing_added_is_nothing_written(tmp_path):
 def test_the_means_are_those_of_all_samples_of_a_class(joint, tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(
-        "unhans.report.files.heatmap_pages.mean_figure",
-        lambda images, methods, classes, counts, title, **options: drawn.update(
-            images=images, methods=methods, classes=classes, counts=counts, figure=mean_figure(
-                images, methods, classes, counts, title, **options)
+        "unhans.report.files.heatmap_pages.panel_figure",
+        lambda methods, classes, notes, title, **options: drawn.update(
+            methods=methods, classes=classes, notes=notes, figure=panel_figure(
+                methods, classes, notes, title, **options), **options
         ) or drawn["figure"],
     )  # fmt: skip
     writer, parts = pages(tmp_path, Look(joint)), [looked(2, 4), looked(0, 3)]
     for part in parts:
         writer.add(part)
     writer.finish()
-    assert drawn["counts"] == [4, 3]
+    assert drawn["notes"] == ["n = 4", "n = 3"]
     assert drawn["classes"] == ["dog/fish", "cat"]
     np.testing.assert_allclose(drawn["images"][1], parts[1].images.mean(0))
     for j, method in enumerate(drawn["methods"]):

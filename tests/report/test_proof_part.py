@@ -4,47 +4,27 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from html_outline import Outline, section_of
 from html_proof import CLASSES, case_of, example_of, free_of, proof_of, samples_of, trial_of
 from PIL import Image
 
-from unhans.report.html import proof_part
-from unhans.report.html.effects_html import effects_table
+from unhans.report.html import CaseSection, case_pictures, render
+from unhans.report.html.case_view import effects_view
 from unhans.report.pictures import data_uri
-from unhans.report.tables import EffectGroup, EffectLine, axis_of, effect_groups
-from unhans.report.text import MEASURES, verdict_grounds, verdict_summary
+from unhans.report.tables import EffectGroup, axis_of, effect_groups
+from unhans.report.tables.effect_tables import EffectLine
+from unhans.report.text import MEASURES, failures_sentence, isolated_sentence, verdict_grounds, verdict_summary
 
-VOID = {"img", "br"}
 
-
-class Outline(HTMLParser):
-    """Reads a section: its elements, its text, and whether every element is closed in turn."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.seen, self.text, self.attributes = [], [], "", []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += f"{data} "
+def html_of(case, *sources):
+    return section_of(CaseSection(case, case_pictures(case, CLASSES, *sources)))
 
 
 def section(case, *sources):
-    return Outline(proof_part(case, CLASSES, *sources))
+    return Outline(html_of(case, *sources))
 
 
 def test_a_section_holds_the_four_steps_and_every_number():
@@ -62,13 +42,13 @@ def test_a_section_holds_the_four_steps_and_every_number():
     for text in (verdict_summary(case.proof), *grounds.items()):
         for words in [text] if isinstance(text, str) else text:
             assert words in read.text
-    assert case.isolated.sentence in read.text
+    assert isolated_sentence(case.isolated) in read.text
     assert "12 of 50 validation images of the class carry it" in read.text
     assert read.seen.count("img") == 3 + 2 * 6 + 4 * 4  # the layer, samples and heatmaps, before and after
 
 
 def test_no_name_is_read_as_html_and_nothing_comes_from_a_network():
-    text = proof_part(case_of(), CLASSES, *samples_of())
+    text = html_of(case_of(), *samples_of())
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     sources = re.findall(r'src="([^"]*)"', text)
@@ -97,13 +77,13 @@ def test_every_state_has_its_badge(case, badge, pictures):
 
 
 def test_what_is_missing_is_said():
-    assert "The cluster of <one> image shows nothing." in section(case_of(None, None)).text
-    assert "Its effect was not measured. The cluster" in section(case_of("global", None)).text
+    assert failures_sentence(case_of(None, None).failures) in section(case_of(None, None)).text
+    assert "Its effect was not measured. An artifact is what" in section(case_of("global", None)).text
 
 
 def test_both_heatmaps_of_a_sample_share_one_scale():
     proof = replace(proof_of(removed=False), examples=(example_of(0),))
-    text = proof_part(replace(case_of(None), proof=proof), CLASSES)
+    text = html_of(replace(case_of(None), proof=proof))
     pictures = [read_picture(source) for source in re.findall(r'src="([^"]*)"', text)]
     assert pictures[1].max() < pictures[3].max() == 255  # the map after is five times as strong
 
@@ -128,7 +108,11 @@ def test_a_small_picture_keeps_its_pixels_and_a_large_one_its_colours():
 # The chart -----------------------------------------------------------------------------------------------------------
 
 
-def left_of(html):
+def table_of(groups):
+    return render("effects.html", table=effects_view(groups))
+
+
+def dots_of(html):
     return [float(value) for value in re.findall(r'<u style="left:([\d.]+)%">', html)]
 
 
@@ -136,7 +120,7 @@ def test_a_dot_lies_where_its_value_is_on_the_axis():
     groups = effect_groups(proof_of())
     low, high, _ = axis_of(groups)
     values = [line.value for group in groups for line in group.lines]
-    assert left_of(effects_table(groups)) == pytest.approx([100 * (v - low) / (high - low) for v in values], abs=0.01)
+    assert dots_of(table_of(groups)) == pytest.approx([100 * (v - low) / (high - low) for v in values], abs=0.01)
 
 
 @pytest.mark.parametrize("ends", [(-0.001, 0.002), (0, 0), (-1, 1), (-0.3, 0.7), (0.2, 0.9), (-0.9, -0.2)])
@@ -152,6 +136,6 @@ def test_an_axis_holds_its_values_zero_and_few_ticks(ends):
 
 def test_an_interval_without_bounds_stays_on_the_axis():
     groups = effect_groups(proof_of(added=(trial_of(n=1),), removed=()))
-    table = effects_table(groups)
-    assert all(0 <= left <= 100 for left in left_of(table))
+    table = table_of(groups)
+    assert all(0 <= left <= 100 for left in dots_of(table))
     assert "−∞" in table

@@ -30,6 +30,7 @@ def test_names_stand_beside_negative_bars_not_under_them(suspicion):
     ranking = [suspicion(0), suspicion(1)]
     ranking[0].score, ranking[1].score = 1.7, -0.4
     figure = ranking_figure(ranking)
+    figure.draw_without_rendering()
     first, render = figure.axes[0], figure.canvas.get_renderer()
     names = [label.get_window_extent(render) for label in first.get_yticklabels()]
     assert max(name.x1 for name in names) <= first.containers[0][1].get_window_extent(render).x0

@@ -10,14 +10,15 @@ import pytest
 from rich.console import Console
 
 from unhans.report.tables import (
+    SUSPECT_COLUMNS,
     cluster_rows,
+    ranked_clusters,
+    ranking_rows,
     ranking_table,
     suspect_rows,
-    write_clusters,
-    write_ranking,
-    write_suspects,
 )
-from unhans.report.text.ranking_text import raw_images_stand_out
+from unhans.report.text.audit_text import raw_images_stand_out
+from unhans.store import write_csv
 
 NAMES = ["church", "[bold]a very long class name[/bold] indeed, with markup", "猫"]
 
@@ -47,8 +48,8 @@ def test_every_number_can_be_read_at_80_columns(suspicion):
 
 
 @pytest.mark.parametrize(("control", "sentence"), [
-    (0.05, "Its raw images fall into groups as well (λ₂ 0.050)"),
-    (0.2, "Its raw images do not (λ₂ 0.200)"),
+    (0.05, "Its raw images alone fall into groups as well (λ₂ 0.050, unusually small)"),
+    (0.2, "Its raw images alone do not fall into groups (λ₂ 0.200, larger than that of its heatmaps)"),
     (None, "The raw images were not compared"),
 ])  # fmt: skip
 def test_the_caption_says_what_the_raw_images_mean(suspicion, control, sentence):
@@ -87,9 +88,8 @@ def test_raw_images_stand_out_below_the_heatmaps_or_half_of_the_others(suspicion
 
 
 def test_the_ranking_is_written_in_full(suspicion, tmp_path):
-    write_ranking(
-        tmp_path / "ranking.csv", [suspicion(1, "猫, cat", lambda_2=1 / 3, suspicious=True), suspicion(0, control=None)]
-    )
+    ranking = [suspicion(1, "猫, cat", lambda_2=1 / 3, suspicious=True), suspicion(0, control=None)]
+    write_csv(tmp_path / "ranking.csv", *ranking_rows(ranking))
     first, second = read(tmp_path / "ranking.csv")
     assert (first["label"], first["name"], first["suspicious"]) == ("1", "猫, cat", "True")
     assert float(first["lambda_2"]) == 1 / 3
@@ -99,7 +99,7 @@ def test_the_ranking_is_written_in_full(suspicion, tmp_path):
 def test_the_cleaning_list_has_the_members_of_the_striking_cluster(audit, suspicion, tmp_path):
     paths = [tmp_path / f"{i}.jpg" for i in range(40)]
     rows = suspect_rows(audit, suspicion(1, suspicious=True), ["birds", "cats", "fish"], paths)
-    write_suspects(tmp_path / "suspects.csv", rows)
+    write_csv(tmp_path / "suspects.csv", SUSPECT_COLUMNS, rows)
     found = read(tmp_path / "suspects.csv")
     assert [int(row["index"]) for row in found] == list(range(125, 140))
     assert found[0] == {
@@ -125,7 +125,7 @@ def test_the_clusters_of_all_classes_are_ranked_by_score(audit, suspicion, tmp_p
     better = tuple(dataclasses.replace(cluster, score=cluster.score + 0.1) for cluster in audit.clusters)
     other = dataclasses.replace(audit, name="猫", clusters=better)
     rows = cluster_rows(audit, suspicion(1)) + cluster_rows(other, suspicion(2, suspicious=True))
-    write_clusters(tmp_path / "clusters.csv", rows)
+    write_csv(tmp_path / "clusters.csv", *ranked_clusters(rows))
     found = read(tmp_path / "clusters.csv")
     assert [float(row["score"]) for row in found] == pytest.approx([0.55, 0.45, 0.3, 0.2])
     assert [row["rank"] for row in found] == ["1", "2", "3", "4"]

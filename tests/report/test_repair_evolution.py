@@ -41,7 +41,7 @@ def test_few_epochs_are_shown_with_the_first_and_the_last():
 
 def test_a_figure_shows_image_and_maps_of_both_networks_at_these_epochs():
     figure = evolution_pair_figure([pair_of(seed=0), pair_of(seed=1, size=(32, 48))][:1], "Evidence", subtitle="LRP.")
-    assert len(figure.axes[1].get_images()) == 1 + 2 * 6
+    assert len(figure.axes[0].get_images()) == 1 + 2 * 6
     said = words(figure)
     assert [text for text in said if text.startswith("epoch")] == [f"epoch {k}" for k in (1, 2, 5, 10, 11)]
     assert said.count("before") == 1

@@ -1,6 +1,5 @@
 """Table 2, the comparison of repairs, and what is said about them, against slow literal computations."""
 
-import csv
 import io
 import math
 import statistics
@@ -12,26 +11,12 @@ from repair_outcomes import CLASSES, TRUTHS, N, assessment_of, outcome_of, outco
 from rich.console import Console
 from scipy.stats import t as student
 
-from unhans.experiment.repair.repair_results import log_repairs
-from unhans.repair import METHOD_NAMES, METHODS, summaries
-from unhans.report.tables import (
-    REPAIR_COLUMNS,
-    RUN_COLUMNS,
-    TABLE_TWO_COLUMNS,
-    accuracies,
-    has_table_two,
-    pattern_sentences,
-    repair_rows,
-    repair_scalars,
-    repair_table,
-    run_rows,
-    table_two,
-    table_two_rows,
-    write_repair_runs,
-    write_repairs,
-    write_table_two,
-)
-from unhans.report.text import Named, repair_sentences
+from unhans.experiment.repair.repair_command import log_repairs
+from unhans.repair import METHODS, summaries, table_two_of
+from unhans.report.tables import repair_scalars, repair_table, repair_tables, table_two
+from unhans.report.tables.repair_tables import REPAIR_COLUMNS
+from unhans.report.text import METHOD_NAMES, Named, pattern_sentences
+from unhans.report.text.repair_text import achievement
 from unhans.stats import Rate
 from unhans.stats.seeds import newcombe
 
@@ -70,8 +55,8 @@ def with_rates(method, seed, clean, added, n=500):
     return outcome_of(method, seed, assessment=found)
 
 
-def test_methods_have_the_names_of_the_engine():
-    assert METHOD_NAMES == METHODS
+def test_every_method_has_a_name():
+    assert tuple(METHOD_NAMES) == METHODS
 
 
 # Table 2 -------------------------------------------------------------------------------------------------------------
@@ -79,7 +64,7 @@ def test_methods_have_the_names_of_the_engine():
 
 def test_table_two_is_the_mean_over_seeds_with_the_interval_of_both():
     outcomes = outcomes_of(seeds=3)
-    rows = {(row[0], row[1]): row for row in table_two_rows(outcomes)}
+    rows = {(row[0], row[1]): row for row in repair_tables(outcomes)["table_two"][1]}
     for trained, method in (("A", "unaltered"), ("B", "augmented")):
         for images, field in (("A", "clean"), ("B", "added")):
             runs = [one.assessment for one in outcomes if one.method == method]
@@ -93,7 +78,7 @@ def test_its_differences_are_paired_over_the_seeds_that_both_rows_have():
     both += [with_rates("augmented", s, 451 + 10 * s, 452 + 9 * s) for s in range(3)]
     more = [*both, with_rates("unaltered", 9, 0, 0)]
     for outcomes in (both, more):
-        gains = accuracies(outcomes).gains
+        gains = table_two_of(outcomes).gains
         assert gains["A"].mean == pytest.approx(1 / 500)
         assert gains["B"].mean == pytest.approx((152 + 151 + 150) / 3 / 500)
         assert (gains["B"].seeds, gains["B"].of) == (3, "seeds and samples")
@@ -104,7 +89,7 @@ def test_its_differences_are_paired_over_the_seeds_that_both_rows_have():
 
 def test_one_seed_has_the_intervals_of_its_images_and_says_so():
     outcomes = outcomes_of(("unaltered", "augmented"), seeds=1)
-    text = flat(printed(table_two(outcomes)))
+    text = flat(printed(table_two(table_two_of(outcomes))))
     clean = outcomes[0].assessment.clean
     low, high = (f"{100 * end:.1f}" for end in clean.interval)
     assert f"{100 * clean.share:.1f} %" in text
@@ -122,7 +107,7 @@ def test_one_seed_has_the_intervals_of_its_images_and_says_so():
     ],
 )
 def test_the_pattern_is_said_plainly(a, b, words):
-    with_it, without = pattern_sentences(accuracies([with_rates("unaltered", 0, *a), with_rates("augmented", 0, *b)]))
+    with_it, without = pattern_sentences(table_two_of([with_rates("unaltered", 0, *a), with_rates("augmented", 0, *b)]))
     first, second, holds = words
     assert first in with_it
     assert second in without
@@ -134,10 +119,9 @@ def test_the_pattern_is_said_plainly(a, b, words):
 
 def test_without_one_of_its_rows_there_is_no_table_two():
     only = [outcome_of("unaltered", 0), outcome_of("augmented", 1), outcome_of("p_clarc", 0)]
-    assert not has_table_two(only)
-    with pytest.raises(ValueError, match="Table 2 needs outcomes of 'unaltered' and 'augmented' with a seed in common"):
-        table_two(only)
-    assert has_table_two([*only, outcome_of("augmented", 0)])
+    assert table_two_of(only) is None
+    assert set(repair_tables(only)) == {"methods", "runs"}
+    assert table_two_of([*only, outcome_of("augmented", 0)]) is not None
 
 
 # The comparison ------------------------------------------------------------------------------------------------------
@@ -145,7 +129,7 @@ def test_without_one_of_its_rows_there_is_no_table_two():
 
 def test_every_number_of_a_method_is_that_of_its_runs():
     outcomes = outcomes_of(seeds=3)
-    for row in repair_rows(outcomes):
+    for row in repair_tables(outcomes)["methods"][1]:
         cell = dict(zip(REPAIR_COLUMNS, row, strict=True))
         runs = [one.assessment for one in outcomes if one.method == cell["method"]]
         if cell["method"] == "uncorrected":
@@ -191,10 +175,10 @@ def test_an_effect_turned_round_is_not_called_gone():
     grown = replace(effect, probability=0.6, probability_interval=(0.5, 0.7))
     (_, found) = summaries([first, replace(second, assessment=replace(second.assessment, effect=grown))])
     assert found.reduced[0] == pytest.approx(-0.5)
-    assert "50 % more than before." in repair_sentences([found])[0]
+    assert "50 % more than before." in achievement(found)
     hardly = replace(effect, probability=0.38, probability_interval=(0.3, 0.46))
     (_, found) = summaries([first, replace(second, assessment=replace(second.assessment, effect=hardly))])
-    assert "5 % less than before, which is no measurable change." in repair_sentences([found])[0]
+    assert "5 % less than before, which is no measurable change." in achievement(found)
     nothing = replace(base, probability_interval=(-0.1, 0.5))
     (_, found) = summaries([replace(first, assessment=replace(first.assessment, effect=nothing)), second])
     assert found.reduced is None  # of an effect that may be zero no share can be taken away
@@ -203,7 +187,7 @@ def test_an_effect_turned_round_is_not_called_gone():
 def test_without_the_uncorrected_network_nothing_is_compared_with_it():
     (found,) = summaries([outcome_of("p_clarc")])
     assert (found.reduced, found.kept) == (None, None)
-    assert "than before" not in repair_sentences([found])[0]
+    assert "than before" not in achievement(found)
 
 
 def test_clean_accuracy_is_compared_seed_by_seed():
@@ -213,7 +197,7 @@ def test_clean_accuracy_is_compared_seed_by_seed():
     assert found.kept.mean == pytest.approx(-10 / 500)
     assert found.kept.of == "seeds and samples"
     assert found.kept.interval[1] < 0
-    assert "fewer than before (−2.0 points" in repair_sentences([found])[0]
+    assert "fewer than before (−2.0 points" in achievement(found)
 
 
 def test_the_terminal_shows_every_method_within_80_columns():
@@ -253,26 +237,23 @@ def test_no_outcome_and_a_seed_twice_are_refused():
 # Files and loggers ---------------------------------------------------------------------------------------------------
 
 
-def test_tables_on_disk_hold_the_same_numbers(tmp_path):
-    outcomes = outcomes_of(seeds=2)
-    for write, columns, rows in (
-        (write_repairs, REPAIR_COLUMNS, repair_rows(outcomes)),
-        (write_repair_runs, RUN_COLUMNS, run_rows(outcomes)),
-        (write_table_two, TABLE_TWO_COLUMNS, table_two_rows(outcomes)),
-    ):
-        path = tmp_path / "table.csv"
-        write(path, outcomes)
-        with path.open(newline="", encoding="utf-8") as file:
-            found = list(csv.reader(file))
-        assert found[0] == list(columns)
-        assert found[1:] == [["" if cell is None else str(cell) for cell in row] for row in rows]
+def test_tables_have_a_cell_for_every_column():
+    tables = repair_tables(outcomes_of(seeds=2))
+    assert {name: len(rows) for name, (_, rows) in tables.items()} == {"methods": 7, "runs": 14, "table_two": 6}
+    for columns, rows in tables.values():
         assert all(len(row) == len(columns) for row in rows)
-    assert len(run_rows(outcomes)) == 14
+    columns, rows = tables["runs"]
+    notes = [dict(zip(columns, row, strict=True))["note"] for row in rows]
+    assert notes[8] == (
+        "pattern at features.3, positions, AUC 0.980, from 200 and 190 images: the same images with and without the "
+        "artifact pasted"
+    )
+    assert (notes[0], notes[-1]) == ("", "weight 10")
 
 
 def test_loggers_get_means_tables_and_figures_at_once(monkeypatch):
     outcomes, calls = outcomes_of(seeds=2), []
-    monkeypatch.setattr("unhans.experiment.repair.repair_results.log_once", lambda *parts: calls.append(parts))
+    monkeypatch.setattr("unhans.experiment.repair.repair_command.log_once", lambda *parts: calls.append(parts))
     log_repairs(["logger"], outcomes, {"repair/methods": "a.png"})
     (loggers, scalars, figures, tables) = calls[0]
     assert (loggers, figures) == (["logger"], {"repair/methods": "a.png"})

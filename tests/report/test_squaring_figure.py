@@ -11,10 +11,10 @@ from rich.console import Console
 
 from unhans.artifacts import WAYS
 from unhans.attribution import picture
-from unhans.effects.interventions import Squared, squaring_effect
+from unhans.effects.interventions import SquaredLogits, squaring_effect
 from unhans.report.figures import Squares, squaring_figure, squaring_sheet
-from unhans.report.tables import NAMES, SQUARING_COLUMNS, squaring_table, write_squarings
-from unhans.store import write_figure
+from unhans.report.tables import NAMES, squaring_rows, squaring_table
+from unhans.store import write_csv, write_figure
 
 LONG = "an exceptionally & long name {that} goes on and on, further than any page is wide $x$"
 
@@ -24,7 +24,7 @@ def effect(name="cat", portrait=True, n=60):
     logits = np.repeat(random.normal(size=(n, 1, 3)), 6, axis=1) + 0.2 * random.normal(size=(n, 6, 3))
     logits[:, 1:, 0] -= 3
     lying = np.arange(n) % 4 < 2 if portrait else np.zeros(n, dtype=bool)
-    return squaring_effect(Squared(np.arange(n), np.arange(n) % 2, lying, logits), 0, name)
+    return squaring_effect(SquaredLogits(np.arange(n), np.arange(n) % 2, lying, logits), 0, name)
 
 
 def sample(caption="sample 3 of class dog, landscape", side=8, maps=8):
@@ -61,7 +61,7 @@ def test_every_way_has_a_dot_and_its_interval():
             for each in ("landscape", "portrait") for way in WAYS[1:]
         ]  # fmt: skip
         assert [x for x, _ in dots(axes)] == pytest.approx(expected)
-        ends = [tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2 and line.get_lw() == 1.6]
+        ends = [tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2 and line.get_lw() == 2]
         assert ends[0] == getattr(found.change(group, "landscape", "mirror").effect, f"{measure}_interval")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == [NAMES[way] for way in WAYS[1:]]
@@ -83,7 +83,7 @@ def test_the_figure_fits_its_page(name, portrait, tmp_path):
 def test_the_sheet_shows_six_squares_and_their_maps(tmp_path):
     one = sample()
     figure = squaring_sheet([one, sample(LONG, 40, 20)], LONG, LONG)
-    tiles = [np.asarray(each.get_array()) for each in figure.axes[-1].images]
+    tiles = [np.asarray(each.get_array()) for each in figure.axes[0].images]
     assert len(tiles) == 2 * 2 * 6
     np.testing.assert_array_equal(tiles[:12:2], [picture(each) for each in one.images])
     said = [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
@@ -115,10 +115,10 @@ def test_the_table_has_80_columns_and_the_sentence():
 
 def test_the_csv_has_every_change_in_full(tmp_path):
     found = effect()
-    write_squarings(tmp_path / "squaring.csv", [found, effect("dog", portrait=False)])
+    write_csv(tmp_path / "squaring.csv", *squaring_rows([found, effect("dog", portrait=False)]))
     with (tmp_path / "squaring.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(SQUARING_COLUMNS)
+    assert list(rows[0]) == list(squaring_rows([]).columns)
     assert len(rows) == 20 + 10
     for row, change in zip(rows, found.changes, strict=False):
         assert (row["group"], row["orientation"], row["way"]) == (change.group, change.orientation, change.way)

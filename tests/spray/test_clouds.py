@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from unhans.spray import SpRAy
-from unhans.spray.metrics import cloud, shape
+from unhans.spray.euclidean import equal_up_to_rounding
+from unhans.spray.metrics import cloud, coarsen
 from unhans.spray.metrics.gromov_wasserstein import gromov_wasserstein
-from unhans.spray.metrics.point_cloud import Cloud, levels, same_levels, scaled
+from unhans.spray.metrics.point_cloud import Cloud, levels, scale_cloud
 
 
 def literal_cloud(heatmap, mass):
@@ -61,7 +62,7 @@ def test_merged_points_are_nearer_to_all_points_than_the_largest_ones():
     )
 
     def distance(*clouds):
-        return gromov_wasserstein(*(shape(each, 25) for each in clouds))
+        return gromov_wasserstein(*(coarsen(each, 25) for each in clouds))
 
     def largest(heatmap):
         whole = cloud(heatmap, max_points=400)
@@ -104,7 +105,7 @@ def test_levels_keep_the_mean_whatever_the_weights():
 
 def test_parts_hold_the_weight_of_their_points_at_the_centre_of_mass():
     fine = cloud(np.random.default_rng(4).random((12, 12)))
-    found = shape(fine, 25)
+    found = coarsen(fine, 25)
     assert found.coarse.points.shape == (25, 2)
     assert set(found.part) == set(range(25))
     for part in range(25):
@@ -116,15 +117,15 @@ def test_parts_hold_the_weight_of_their_points_at_the_centre_of_mass():
 
 def test_a_small_cloud_is_its_own_coarse_one():
     fine = cloud(np.eye(5))
-    assert shape(fine, 25).coarse is fine
+    assert coarsen(fine, 25).coarse is fine
 
 
 def test_scaled_clouds_have_a_root_mean_square_distance_of_one():
-    found = scaled(cloud(np.random.default_rng(5).random((9, 9))))
+    found = scale_cloud(cloud(np.random.default_rng(5).random((9, 9))))
     mean = (found.weights[:, None] * found.weights * found.distances**2).sum()
     assert mean == pytest.approx(1)
     point = Cloud(np.ones((1, 2)), np.ones(1))
-    assert scaled(point) is point
+    assert scale_cloud(point) is point
 
 
 @pytest.mark.parametrize("metric", ["wasserstein", "gromov_wasserstein"])
@@ -139,8 +140,8 @@ def test_multiples_of_one_heatmap_are_identical(metric, dtype):
             SpRAy(metric=metric, projection=None).fit(same)
 
 
-def test_levels_are_the_same_up_to_rounding_of_what_they_were_computed_from():
+def test_points_are_equal_up_to_rounding_of_what_they_were_computed_from():
     points = np.random.default_rng(0).normal(size=(20, 5))
-    assert not same_levels(points, np.float32)
-    assert same_levels(points[:1] + 1e-7 * points, np.float32)
-    assert not same_levels(points[:1] + 1e-7 * points, np.float64)
+    assert not equal_up_to_rounding(points, np.float32, 100)
+    assert equal_up_to_rounding(points[:1] + 1e-7 * points, np.float32, 100)
+    assert not equal_up_to_rounding(points[:1] + 1e-7 * points, np.float64, 100)

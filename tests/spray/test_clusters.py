@@ -9,10 +9,11 @@ from test_striking import literal_ncut, maps
 
 from unhans.spray import Cluster, SpRAy, rank_clusters
 from unhans.spray import pooling as parts
-from unhans.spray.cluster_measures import compactness, image_consistency, normalised_cuts, relevance_consistency
+from unhans.spray.cluster_measures import compactness, image_consistency, relevance_consistency
 from unhans.spray.cluster_ranking import score
 from unhans.spray.groups import Group, jaccard, k_means, smallest_group
-from unhans.spray.pooling import averaged
+from unhans.spray.pooling import mean_pool
+from unhans.spray.spectral import normalised_cuts
 from unhans.spray.suspicion import surprise
 
 
@@ -35,29 +36,26 @@ def beyond_chance(likeness, members):
     return found
 
 
-def test_compactness_is_the_cosine_between_members_beyond_that_to_others(sets):
+def cosine(one, other):
+    return (one * other).sum() / np.sqrt((one * one).sum() * (other * other).sum())
+
+
+def overlap(one, other):
+    """Of where relevance lies: Bhattacharyya's coefficient."""
+    p, q = (np.abs(heatmap) / np.abs(heatmap).sum() for heatmap in (one, other))
+    return sum(math.sqrt(left * right) for left, right in zip(p.flat, q.flat, strict=True))
+
+
+@pytest.mark.parametrize(("measure", "likeness"), [(compactness, cosine), (relevance_consistency, overlap)])
+def test_measures_of_heatmaps_are_the_likeness_of_members_beyond_that_to_others(measure, likeness, sets):
     members, heatmaps, _ = sets
-    flat = heatmaps.reshape(12, -1)
-
-    def cosine(i, j):
-        return flat[i] @ flat[j] / np.sqrt(flat[i] @ flat[i]) / np.sqrt(flat[j] @ flat[j])
-
-    assert compactness(heatmaps, members) == pytest.approx(beyond_chance(cosine, members))
-
-
-def test_relevance_consistency_is_the_overlap_of_where_relevance_lies(sets):
-    members, heatmaps, _ = sets
-    shares = [np.abs(heatmap) / np.abs(heatmap).sum() for heatmap in heatmaps]
-
-    def overlap(i, j):
-        return sum(math.sqrt(p * q) for p, q in zip(shares[i].flat, shares[j].flat, strict=True))
-
-    assert relevance_consistency(heatmaps, members) == pytest.approx(beyond_chance(overlap, members))
+    expected = beyond_chance(lambda i, j: likeness(heatmaps[i], heatmaps[j]), members)
+    assert measure(heatmaps, members) == pytest.approx(expected)
 
 
 def test_image_consistency_is_that_of_pixels_under_the_relevance(sets):
     members, heatmaps, images = sets
-    cells = averaged(images, (4, 5)).reshape(12, 2, 4, 5)
+    cells = mean_pool(images, (4, 5)).reshape(12, 2, 4, 5)
     expected = []
     for chosen in members:
         weight = sum(np.maximum(heatmap, 0) / np.maximum(heatmap, 0).sum() for heatmap in heatmaps[chosen])
@@ -143,7 +141,7 @@ def test_images_are_averaged_over_cells_or_repeat_the_nearest_pixel(grid):
         start, stop = place * length // grid[axis - 2], (place + 1) * length // grid[axis - 2]
         return slice(start, max(stop, start + 1))
 
-    found = averaged(images, grid).reshape(2, 3, *grid)
+    found = mean_pool(images, grid).reshape(2, 3, *grid)
     for i, j in np.ndindex(*grid):
         np.testing.assert_allclose(found[:, :, i, j], images[:, :, cell(2, i), cell(3, j)].mean((2, 3)))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.spray.groups import Described, colour_filter, jaccard
+from unhans.spray.groups import ImageDescriptors, colour_filter, jaccard
 from unhans.spray.groups.constant_colours import FEWEST, SURE, TOLERANCE, agrees
 from unhans.spray.groups.image_groups import COLOURS, colour_groups
 from unhans.spray.suspicion import surprise
@@ -29,7 +29,7 @@ def framed(n=200, share=0.3, seed=0, colour=(0.5, 0.46, 0.42)):
 
 
 def groups(images, reference):
-    return colour_groups(Described.of(images.numpy()), Described.of(reference.numpy()))
+    return colour_groups(ImageDescriptors.of(images.numpy()), ImageDescriptors.of(reference.numpy()))
 
 
 @pytest.mark.parametrize("share", [0.08, 0.3, 0.6, 0.9])

@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from unhans.spray.metrics import cloud, shape
+from unhans.spray.metrics import cloud, coarsen
 from unhans.spray.metrics.gromov_wasserstein import (
     coarse_distance,
     descend,
@@ -28,7 +28,7 @@ def uniform(points):
 
 
 def distance(first, second):
-    return gromov_wasserstein(shape(first, PARTS), shape(second, PARTS))
+    return gromov_wasserstein(coarsen(first, PARTS), coarsen(second, PARTS))
 
 
 def literal_objective(first, second, plan):
@@ -102,7 +102,7 @@ def test_the_search_only_goes_down_and_keeps_the_weights():
 
 
 def test_a_coarse_plan_spread_over_the_points_keeps_the_weights():
-    first, second = (shape(each, PARTS) for each in random_clouds(3, [80, 60]))
+    first, second = (coarsen(each, PARTS) for each in random_clouds(3, [80, 60]))
     plan = transport(first.coarse.weights, second.coarse.weights, np.random.default_rng(0).random((25, 25)))
     full = spread_out(first, second, plan)
     np.testing.assert_allclose(full.sum(axis=1), first.fine.weights)
@@ -161,7 +161,7 @@ def test_no_worse_than_the_solver_of_pot_from_its_usual_start():
 
 
 def test_the_coarse_distance_is_near_the_distance():
-    clouds = [shape(each, PARTS) for each in random_clouds(11, [80, 100, 100, 90])]
+    clouds = [coarsen(each, PARTS) for each in random_clouds(11, [80, 100, 100, 90])]
     ratios = [coarse_distance(a, b) / gromov_wasserstein(a, b) for a in clouds for b in clouds if a is not b]
     assert min(ratios) > 0.8
     assert max(ratios) < 2

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from unhans.spray.groups import Described, image_groups, jaccard, smallest_group, split
+from unhans.spray.groups import ImageDescriptors, image_groups, jaccard, smallest_group, split
 from unhans.spray.groups.image_groups import PATTERN, STATISTICS, pattern_groups, statistic_groups, statistics
 from unhans.spray.suspicion import surprise
 
 
 def pattern_groups_of(images, reference):
-    return pattern_groups(Described.of(images), Described.of(reference))
+    return pattern_groups(ImageDescriptors.of(images), ImageDescriptors.of(reference))
 
 
 def statistic_groups_of(images, reference):
-    return statistic_groups(Described.of(images), Described.of(reference))
+    found = statistic_groups(ImageDescriptors.of(images), ImageDescriptors.of(reference))
+    return {one.view: one for one in found}
 
 
 def textured(n=120, side=32, seed=0):
@@ -109,7 +110,7 @@ def test_blur_is_found_by_the_spectrum(seed):
     images, reference = textured(seed=seed), textured(seed=50 + seed)
     carriers = np.random.default_rng(seed).permutation(120) < 40
     images[carriers] = ndimage.gaussian_filter(images[carriers], (0, 0, 1, 1))
-    found = {one.view: one for one in statistic_groups_of(images, reference)}
+    found = statistic_groups_of(images, reference)
     one = found[f"{STATISTICS}: spectrum"]
     assert jaccard(one.members, carriers) >= 0.9
     assert surprise(one.view, one.strength) > 3
@@ -120,7 +121,7 @@ def test_a_cast_is_found_by_the_colours():
     images = 0.3 * textured() + 0.35
     carriers = np.arange(120) % 3 == 0
     images[carriers, 0] += 0.3
-    found = {one.view: one for one in statistic_groups_of(images, 0.3 * textured(seed=50) + 0.35)}
+    found = statistic_groups_of(images, 0.3 * textured(seed=50) + 0.35)
     assert jaccard(found[f"{STATISTICS}: colour"].members, carriers) >= 0.95
 
 
@@ -128,7 +129,7 @@ def test_the_part_that_other_classes_lack_is_the_group():
     images, reference = textured(), textured(seed=50)
     carriers = np.arange(120) < 90  # most of the class is darkened
     images[carriers, :, :8, :8] *= 0.05
-    found = {one.view: one for one in statistic_groups_of(images, reference)}
+    found = statistic_groups_of(images, reference)
     assert jaccard(found[f"{STATISTICS}: local brightness"].members, carriers) >= 0.95
 
 
@@ -136,7 +137,7 @@ def test_what_falls_into_two_parts_in_every_class_does_not_stand_out():
     images, reference = textured(), textured(seed=50)
     for each in (images, reference):
         each[::2] = 0.2 * each[::2]
-    assert all(surprise(one.view, one.strength) < 3 for one in statistic_groups_of(images, reference))
+    assert all(surprise(one.view, one.strength) < 3 for one in statistic_groups_of(images, reference).values())
 
 
 @pytest.mark.parametrize("view", ["one channel thrice", "no variation"])
@@ -176,7 +177,7 @@ def test_too_few_images_have_no_groups(n, m):
 def test_a_reference_is_described_once_for_all_classes():
     images, reference, some = marked(textured())[0], textured(seed=50), np.arange(120) % 3 > 0
     whole = image_groups(images, reference[some])
-    for one, other in zip(whole, image_groups(images, Described.of(reference)[some]), strict=True):
+    for one, other in zip(whole, image_groups(images, ImageDescriptors.of(reference)[some]), strict=True):
         np.testing.assert_array_equal(one.members, other.members)
         assert one.strength == other.strength
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from unhans.spray import sum_pool
-from unhans.spray.pooling import ROWS, normalise, prepared
+from unhans.spray.pooling import ROWS, normalise, prepare
 
 
 def test_sum_pooling_adds_up_the_cells():
@@ -61,17 +61,17 @@ def test_normalisation_is_absolute_and_leaves_zeros():
 def test_what_is_read_becomes_single_or_double_precision(given, found):
     maps = np.random.default_rng(0).integers(0, 2, size=(3, 4, 4)).astype(given)
     for pooling in (None, 2):
-        assert prepared(maps, pooling).dtype == found
-    np.testing.assert_array_equal(prepared(maps, 2), sum_pool(maps.astype(np.float64), 2))
+        assert prepare(maps, pooling).dtype == found
+    np.testing.assert_array_equal(prepare(maps, 2), sum_pool(maps.astype(np.float64), 2))
 
 
 def test_half_precision_does_not_overflow_when_pooled():
-    assert prepared(np.full((2, 4, 4), 6e4, dtype=np.float16), 1).sum() == 32 * np.float32(np.float16(6e4))
+    assert prepare(np.full((2, 4, 4), 6e4, dtype=np.float16), 1).sum() == 32 * np.float32(np.float16(6e4))
 
 
 def test_floating_point_maps_are_not_copied_where_there_is_nothing_to_do():
     maps = np.ones((3, 4, 4), dtype=np.float32)
-    assert prepared(maps) is maps
+    assert prepare(maps) is maps
 
 
 class Reader:
@@ -93,21 +93,21 @@ class Reader:
 def test_a_reader_is_read_block_by_block_with_the_same_result(dtype):
     maps = np.random.default_rng(0).normal(size=(2 * ROWS + 3, 6, 5)).astype(dtype)
     reader = Reader(maps)
-    found = prepared(reader, (3, 2), "max")
+    found = prepare(reader, (3, 2), "max")
     np.testing.assert_allclose(found, normalise(sum_pool(maps.astype(found.dtype), (3, 2)), "max"))
     assert reader.read == [ROWS, ROWS, 3]
 
 
 def test_lists_and_tensors_are_read():
     maps = np.random.default_rng(0).normal(size=(3, 4, 4))
-    np.testing.assert_array_equal(prepared(maps.tolist(), 2), prepared(maps, 2))
-    np.testing.assert_array_equal(prepared(torch.from_numpy(maps), 2), prepared(maps, 2))
+    np.testing.assert_array_equal(prepare(maps.tolist(), 2), prepare(maps, 2))
+    np.testing.assert_array_equal(prepare(torch.from_numpy(maps), 2), prepare(maps, 2))
 
 
 @pytest.mark.parametrize("maps", [np.full((2, 3), "a"), np.ones((2, 3), dtype=complex)])
 def test_what_are_no_numbers_is_refused(maps):
     with pytest.raises(ValueError, match="heatmaps must hold real numbers, got values of type"):
-        prepared(maps)
+        prepare(maps)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -116,7 +116,7 @@ def test_values_that_are_not_finite_are_counted(value):
     maps[3, 1, 0] = maps[4, 0, 0] = value
     for pooling in (None, 1):
         with pytest.raises(ValueError, match="2 of 5 hold NaN or infinity, first number 3"):
-            prepared(maps, pooling, pooling and "max")
+            prepare(maps, pooling, pooling and "max")
 
 
 def test_broken_maps_of_every_block_are_counted():
@@ -124,10 +124,10 @@ def test_broken_maps_of_every_block_are_counted():
     maps[[3, ROWS + 1]] = np.nan
     for normalisation in (None, "sum"):
         with pytest.raises(ValueError, match=f"2 of {ROWS + 5} hold NaN or infinity, first number 3"):
-            prepared(maps, None, normalisation)
+            prepare(maps, None, normalisation)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 4, 4), (0, 4), (3, 0, 2)])
 def test_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="heatmaps must have shape"):
-        prepared(np.ones(shape))
+        prepare(np.ones(shape))

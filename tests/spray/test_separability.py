@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh
 
-from unhans.spray.spectral import fisher_separability
-from unhans.spray.spectral.separability import FLOOR
+from unhans.spray.embedding import FLOOR, fisher_separability
 
 
 def literal(x, labels):

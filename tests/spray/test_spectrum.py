@@ -37,16 +37,21 @@ def literal(affinity):
     return laplacian, np.linalg.eigvalsh(laplacian)
 
 
+def assert_solves(affinity, q, atol=1e-9):
+    """The q smallest eigenvalues of the literal Laplacian are found, with orthonormal eigenvectors of them."""
+    laplacian, expected = literal(affinity)
+    values, vectors = laplacian_spectrum(affinity, q, random())
+    np.testing.assert_allclose(values, expected[:q], atol=1e-10)
+    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=atol)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(q), atol=atol)
+    return values
+
+
 @pytest.mark.parametrize("dense", [spectrum.DENSE, 0])
 @pytest.mark.parametrize(("n", "q"), [(40, 32), (40, 40), (120, 32), (120, 5)])
 def test_values_and_vectors_solve_the_literal_laplacian(n, q, dense, monkeypatch):
     monkeypatch.setattr(spectrum, "DENSE", dense)
-    affinity = knn(n)
-    laplacian, expected = literal(affinity)
-    values, vectors = laplacian_spectrum(affinity, q, random())
-    np.testing.assert_allclose(values, expected[:q], atol=1e-10)
-    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-9)
-    np.testing.assert_allclose(vectors.T @ vectors, np.eye(q), atol=1e-9)
+    assert_solves(knn(n), q)
 
 
 @pytest.mark.parametrize("n", [30, 31, 100])
@@ -72,12 +77,7 @@ def test_one_zero_per_connected_component(components):
 
 
 def test_components_with_the_same_spectrum_contribute_every_copy():
-    affinity = csr_array(block_diag([knn(60, 0)] * 3))
-    values, vectors = laplacian_spectrum(affinity, 12, random())
-    laplacian, expected = literal(affinity)
-    np.testing.assert_allclose(values, expected[:12], atol=1e-10)
-    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-9)
-    np.testing.assert_allclose(vectors.T @ vectors, np.eye(12), atol=1e-9)
+    assert_solves(csr_array(block_diag([knn(60, 0)] * 3)), 12)
 
 
 @pytest.mark.parametrize("q", [2, 3, 4, 40])
@@ -119,21 +119,16 @@ def test_signs_do_not_depend_on_the_start_vector(monkeypatch):
     np.testing.assert_allclose(one, laplacian_spectrum(affinity, 4, np.random.RandomState(2))[1], atol=1e-8)
 
 
-def test_eigengap_is_the_largest_difference():
-    index, gap = eigengap(np.array([0, 0.01, 0.02, 0.5, 0.6]))
-    assert index == 3
-    assert gap == pytest.approx(0.48)
+def test_eigengap_is_the_largest_difference_and_comes_after_all_where_there_is_none():
+    assert eigengap(np.array([0, 0.01, 0.02, 0.5, 0.6])) == (3, pytest.approx(0.48))
+    assert eigengap(np.zeros(7)) == (7, 0)
 
 
 def test_every_copy_of_a_repeated_eigenvalue_is_found():
     maps = np.random.default_rng(0).normal(size=(400, 49))
     maps[:12] = 0  # near to all others, so that the graph is full of stars
-    affinity = knn_affinity(euclidean_neighbours(maps, 10))
-    laplacian, expected = literal(affinity)
-    values, vectors = laplacian_spectrum(affinity, 32, random())
-    np.testing.assert_allclose(expected[29:32], expected[29], atol=1e-10)  # three copies
-    np.testing.assert_allclose(values, expected[:32], atol=1e-10)
-    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-9)
+    values = assert_solves(knn_affinity(euclidean_neighbours(maps, 10)), 32)
+    np.testing.assert_allclose(values[29:], values[29], atol=1e-10)  # three copies
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
@@ -148,11 +143,7 @@ def test_where_arpack_gives_up_another_way_is_found(failures, monkeypatch):
 
     monkeypatch.setattr(spectrum, "DENSE", 0)
     monkeypatch.setattr(spectrum, "eigsh", eigsh)
-    affinity = knn(150)
-    values, vectors = laplacian_spectrum(affinity, 5, random())
-    laplacian, expected = literal(affinity)
-    np.testing.assert_allclose(values, expected[:5], atol=1e-10)
-    np.testing.assert_allclose(laplacian @ vectors, vectors * values, atol=1e-7)
+    assert_solves(knn(150), 5, atol=1e-7)
     assert bases == [20, 40, 80][: failures + 1]
 
 
@@ -170,10 +161,6 @@ def test_eigenvectors_that_are_not_found_are_an_error(monkeypatch):
     with pytest.raises(ValueError, match=sentence) as caught:
         laplacian_spectrum(knn(90), 5, random())
     assert isinstance(caught.value.__cause__, ArpackError)
-
-
-def test_without_a_gap_all_eigenvalues_lie_before_it():
-    assert eigengap(np.zeros(7)) == (7, 0)
 
 
 def test_where_the_driver_for_some_eigenvectors_fails_all_are_computed(monkeypatch):

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from unhans.spray import SpRAy
 from unhans.spray import pooling as parts
-from unhans.spray.spectral import dispersion, smallest, smallest_cut
+from unhans.spray.cluster_measures import dispersion
+from unhans.spray.cluster_ranking import smallest_cluster
+from unhans.spray.spectral import sweep_cut
 
 
 def maps(n, share, strength, seed=0, size=24):
@@ -36,7 +37,7 @@ def test_the_cut_is_the_smallest_of_all_places():
         side = np.zeros(14, bool)
         side[order[:size]] = True
         every.append((literal_ncut(affinity, side), side))
-    cut, side = smallest_cut(csr_array(affinity), vector, least=3)
+    cut, side = sweep_cut(csr_array(affinity), vector, least=3)
     best = min(every, key=lambda pair: pair[0])
     assert cut == pytest.approx(best[0])
     np.testing.assert_array_equal(side, best[1])
@@ -47,7 +48,7 @@ def test_a_large_cut_needs_no_dense_matrix():
     place = np.arange(n)
     ring = csr_array((np.ones(n), (place, (place + 1) % n)), shape=(n, n))
     affinity = (ring + ring.T) / 2
-    cut, side = smallest_cut(affinity, np.cos(2 * np.pi * (place + 0.25) / n), least=10)  # dense: 29 GB
+    cut, side = sweep_cut(affinity, np.cos(2 * np.pi * (place + 0.25) / n), least=10)  # dense: 29 GB
     assert cut == pytest.approx(4 / n)  # two edges of ½, either side half the volume
     assert side.sum() == n / 2
 
@@ -70,12 +71,12 @@ def test_dispersion_has_no_scale_and_does_not_depend_on_how_maps_are_read(monkey
 def test_equal_values_are_not_cut_apart():
     affinity = csr_array(np.ones((12, 12)) - np.eye(12))
     vector = np.repeat([-1.0, 0.5, 0.5 + 1e-12, 2.0], [3, 3, 4, 2])
-    _, side = smallest_cut(affinity, vector, least=2)
+    _, side = sweep_cut(affinity, vector, least=2)
     assert side.sum() in (3, 10)
-    cut, side = smallest_cut(affinity, vector, least=3)
+    cut, side = sweep_cut(affinity, vector, least=3)
     assert side.sum() == 3
     assert cut == pytest.approx(literal_ncut(affinity.toarray(), side))
-    assert smallest_cut(affinity, vector, least=4) is None
+    assert sweep_cut(affinity, vector, least=4) is None
 
 
 def test_the_dispersion_of_maps_of_zeros_is_infinite():
@@ -84,4 +85,4 @@ def test_the_dispersion_of_maps_of_zeros_is_infinite():
 
 @pytest.mark.parametrize(("n", "expected"), [(12, 11), (220, 11), (221, 12), (1000, 50)])
 def test_a_cluster_has_more_samples_than_neighbours_and_a_twentieth_of_the_class(n, expected):
-    assert smallest(SpRAy(n_neighbors=10), n) == expected
+    assert smallest_cluster(10, n) == expected

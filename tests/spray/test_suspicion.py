@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from unhans.spray import ClassAudit, SpRAy, Suspicion, judge, rank, rank_clusters, ranked
+from unhans.spray import ClassAudit, SpRAy, Suspicion, rank_classes, rank_clusters, suspicion_of
 from unhans.spray.groups import jaccard
 from unhans.spray.suspicion import FAINTEST, USUAL, strengths_of, surprise, usual
 
@@ -68,7 +68,7 @@ def planted(count, at, view="input relevance", deviations=12, seed=0):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_planted_class_is_the_first(count, view, seed):
     at = count // 2
-    found = ranked(planted(count, at, view, seed=seed))
+    found = rank_classes(planted(count, at, view, seed=seed))
     assert found[0].label == at
     assert found[0].suspicious
     scores = [one.score for one in found]
@@ -80,15 +80,15 @@ def test_the_planted_class_is_the_first(count, view, seed):
 def test_scores_do_not_depend_on_the_order_of_classes(count):
     entries = planted(count, 1)
     order = np.random.default_rng(1).permutation(count)
-    one = {found.label: found.score for found in ranked(entries)}
-    other = {found.label: found.score for found in ranked(entries[i] for i in order)}
+    one = {found.label: found.score for found in rank_classes(entries)}
+    other = {found.label: found.score for found in rank_classes(entries[i] for i in order)}
     assert one == pytest.approx(other)
 
 
 @pytest.mark.parametrize("count", [2, 10, 30])
 def test_of_clean_sets_few_have_a_suspicious_class(count):
     """Under a false-discovery rate of 5 % a set without any true discovery has one in 5 % of draws."""
-    flagged = [any(one.suspicious for one in ranked(clean(count, seed))) for seed in range(200)]
+    flagged = [any(one.suspicious for one in rank_classes(clean(count, seed))) for seed in range(200)]
     assert np.mean(flagged) <= 0.1
 
 
@@ -101,7 +101,7 @@ def test_data_of_another_kind_are_held_against_themselves(shift, scale):
             replace(one, strengths={view: value * scale + shift for view, value in one.strengths.items()})
             for one in clean(100, seed, views)
         ]
-        flagged.append(np.mean([one.suspicious for one in ranked(entries)]))
+        flagged.append(np.mean([one.suspicious for one in rank_classes(entries)]))
     assert np.mean(flagged) <= 0.02
 
 
@@ -109,13 +109,13 @@ def test_a_few_planted_classes_do_not_hide_each_other():
     entries = clean(20)
     for at in (3, 8, 15):
         entries[at] = replace(entries[at], strengths={**entries[at].strengths, "input relevance": 2.2})
-    assert {one.label for one in ranked(entries)[:3]} == {3, 8, 15}
-    assert {3, 8, 15} <= {one.label for one in ranked(entries) if one.suspicious}
+    assert {one.label for one in rank_classes(entries)[:3]} == {3, 8, 15}
+    assert {3, 8, 15} <= {one.label for one in rank_classes(entries) if one.suspicious}
 
 
 @pytest.mark.parametrize("among", [1, 2, 10])
 def test_a_class_without_strengths_is_the_last(among):
-    found = ranked([entry(0), *(replace(one, label=one.label + 1) for one in planted(among, 0))])
+    found = rank_classes([entry(0), *(replace(one, label=one.label + 1) for one in planted(among, 0))])
     (empty,) = [one for one in found if one.label == 0]
     assert empty.score == 0
     assert not empty.suspicious
@@ -123,13 +123,13 @@ def test_a_class_without_strengths_is_the_last(among):
 
 
 def test_only_classes_without_strengths_have_scores_of_zero():
-    assert [(one.score, one.suspicious) for one in ranked([entry(0), entry(1)])] == [(0.0, False), (0.0, False)]
-    assert ranked([]) == []
+    assert [(one.score, one.suspicious) for one in rank_classes([entry(0), entry(1)])] == [(0.0, False), (0.0, False)]
+    assert rank_classes([]) == []
 
 
 def test_a_view_that_some_classes_lack_is_compared_among_those_that_have_it():
     entries = [replace(one, strengths=dict(list(one.strengths.items())[: 1 + one.label % 4])) for one in clean(12)]
-    scores = [one.score for one in ranked(entries)]
+    scores = [one.score for one in rank_classes(entries)]
     assert np.isfinite(scores).all()
     assert min(scores) >= 0
 
@@ -137,20 +137,20 @@ def test_a_view_that_some_classes_lack_is_compared_among_those_that_have_it():
 @pytest.mark.parametrize("strength", [-5.0, 0.0, 50.0, 1e9])
 def test_no_score_is_nan_or_infinite(strength):
     entries = [*clean(5), replace(entry(5), strengths=dict.fromkeys(VIEWS, strength))]
-    scores = [one.score for one in ranked(entries)]
+    scores = [one.score for one in rank_classes(entries)]
     assert np.isfinite(scores).all()
     assert min(scores) >= 0
     assert max(scores) <= FAINTEST
 
 
 def test_equal_classes_have_equal_scores():
-    scores = [one.score for one in ranked([replace(clean(1)[0], label=label) for label in range(30)])]
+    scores = [one.score for one in rank_classes([replace(clean(1)[0], label=label) for label in range(30)])]
     assert np.ptp(scores) == 0
 
 
 def test_the_score_of_one_class_alone_by_hand():
     centre, spread = USUAL["input relevance"]
-    (found,) = ranked([entry(0, **{"input relevance": centre + 5 * spread})])
+    (found,) = rank_classes([entry(0, **{"input relevance": centre + 5 * spread})])
     assert found.score == pytest.approx(-math.log10(t.sf(5 / math.sqrt(2), 8)))  # the centre varies between data sets
 
 
@@ -158,7 +158,7 @@ def test_the_score_of_one_of_four_classes_by_hand():
     """The spread of three others weighs 3, the usual one 10; their median's error is √(π/6) of it, the prior's 1."""
     centre, spread = USUAL["input relevance"]
     strengths = (2.0, 0.5, 0.6, 0.8)
-    found = ranked(entry(label, **{"input relevance": one}) for label, one in enumerate(strengths))
+    found = rank_classes(entry(label, **{"input relevance": one}) for label, one in enumerate(strengths))
     precision = 3 / (math.pi / 2)
     middle = (precision * 0.6 + centre) / (precision + 1)
     within = (3 * (1.4826 * 0.1) ** 2 + 10 * spread**2) / 13
@@ -171,7 +171,7 @@ def test_many_views_cost_a_factor():
     centre, spread = usual("latent sum")
     one = entry(0, **{"latent sum a": centre + 6 * spread})
     ten = entry(0, **{f"latent sum {i}": centre + 6 * spread for i in range(10)})
-    assert ranked([one])[0].score - ranked([ten])[0].score == pytest.approx(1)
+    assert rank_classes([one])[0].score - rank_classes([ten])[0].score == pytest.approx(1)
 
 
 def test_what_is_usual_goes_by_the_beginning_of_a_name():
@@ -193,7 +193,7 @@ def test_the_strengths_are_those_of_the_strongest_proposed_clusters():
 def test_a_class_that_relies_on_an_artifact_stands_out(n, share):
     maps, carriers = heatmaps(n, share)
     one = audit(maps)
-    found = judge(one)
+    found = suspicion_of(one)
     assert found.suspicious
     assert jaccard(one.cluster.members, carriers) >= 0.95
     assert found.cluster_size == one.cluster.members.sum()
@@ -202,44 +202,46 @@ def test_a_class_that_relies_on_an_artifact_stands_out(n, share):
 @pytest.mark.parametrize("n", [60, 200])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_clean_class_does_not(n, seed):
-    assert not judge(audit(heatmaps(n, 0, seed)[0])).suspicious
+    assert not suspicion_of(audit(heatmaps(n, 0, seed)[0])).suspicious
 
 
 @pytest.mark.parametrize(("count", "at"), [(2, 0), (2, 1), (6, 4)])
 def test_the_planted_class_of_several_audits_is_the_first(count, at):
-    found = rank([audit(heatmaps(100, 0.5 * (label == at), label)[0], label) for label in range(count)])
+    found = rank_classes(
+        suspicion_of(audit(heatmaps(100, 0.5 * (label == at), label)[0], label)) for label in range(count)
+    )
     assert found[0].label == at
     assert [one.label for one in found if one.suspicious] == [at]
 
 
 def test_without_clusters_there_is_no_suspicion():
-    found = judge(replace(audit(heatmaps(100, 0.6)[0]), clusters=()))
+    found = suspicion_of(replace(audit(heatmaps(100, 0.6)[0]), clusters=()))
     assert (found.suspicious, found.cluster_size, found.score) == (False, 0, 0.0)
 
 
 def test_the_scale_of_relevance_makes_no_difference():
     maps, _ = heatmaps(100, 0.6)
-    assert judge(audit(1e-6 * maps)).score == pytest.approx(judge(audit(maps)).score, abs=1e-6)
+    assert suspicion_of(audit(1e-6 * maps)).score == pytest.approx(suspicion_of(audit(maps)).score, abs=1e-6)
 
 
 def test_the_numbers_are_those_of_spray_and_of_the_control():
     maps, _ = heatmaps(80, 0.6)
     control = SpRAy(projection=None).fit(np.random.default_rng(0).normal(size=(80, 30)))
     one = audit(maps, 3, control)
-    found = judge(one)
+    found = suspicion_of(one)
     assert (found.label, found.name, found.n) == (3, "class 3", 80)
     assert (found.tau, found.lambda_2) == (one.spray.separability_, one.spray.eigenvalues_[1])
     assert found.eigengap == one.spray.eigengap_
     assert (found.control_tau, found.control_lambda_2) == (control.separability_, control.eigenvalues_[1])
-    assert found.score == judge(replace(one, control=None)).score  # the control is no part of the rule
+    assert found.score == suspicion_of(replace(one, control=None)).score  # the control is no part of the rule
     assert found.numbers()["control_lambda_2"] == control.eigenvalues_[1]
-    assert "control_lambda_2" not in judge(replace(one, control=None)).numbers()
+    assert "control_lambda_2" not in suspicion_of(replace(one, control=None)).numbers()
     assert all(isinstance(value, float) for value in found.numbers().values())
 
 
 def test_a_statistic_that_falls_in_two_in_most_classes_tells_of_the_data():
     drawings = {"image statistics: local brightness": 2.5, "input relevance": 0.55}
     common = [entry(i, **(drawings | {"image statistics: local brightness": 1.0 + 0.1 * i})) for i in range(9)]
-    assert not any(one.suspicious for one in ranked([entry(9, **drawings), *common]))
+    assert not any(one.suspicious for one in rank_classes([entry(9, **drawings), *common]))
     rare = [entry(i, **{"image statistics: local brightness": 0.3, "input relevance": 0.55}) for i in range(9)]
-    assert [one.label for one in ranked([entry(9, **drawings), *rare]) if one.suspicious] == [9]
+    assert [one.label for one in rank_classes([entry(9, **drawings), *rare]) if one.suspicious] == [9]

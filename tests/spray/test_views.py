@@ -20,22 +20,14 @@ def latent(n=20, channels=5, seed=1):
 def test_every_view_has_a_row_for_every_sample():
     images = np.random.default_rng(2).random((20, 3, 32, 32))
     found = views_of(maps(), {"layer4": latent()}, images)
-    assert list(found) == [
-        "input relevance",
-        "relevance shares",
-        "coarse shares",
-        "latent sum layer4",
-        "latent maximum layer4",
-        "raw images",
+    assert [(name, points.shape) for name, points in found.items()] == [
+        ("input relevance", (20, 196)),
+        ("relevance shares", (20, 196)),
+        ("coarse shares", (20, 49)),
+        ("latent sum layer4", (20, 5)),
+        ("latent maximum layer4", (20, 5)),
+        ("raw images", (20, 3 * 28 * 28)),
     ]
-    assert {name: points.shape for name, points in found.items()} == {
-        "input relevance": (20, 196),
-        "relevance shares": (20, 196),
-        "coarse shares": (20, 49),
-        "latent sum layer4": (20, 5),
-        "latent maximum layer4": (20, 5),
-        "raw images": (20, 3 * 28 * 28),
-    }
 
 
 def test_the_rows_of_pooled_relevance_are_told_apart():

@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from unhans.stats import Rate, difference, estimate, over_seeds, share
+from unhans.stats import Rate, difference_over_seeds, estimate, mean_over_seeds, share_over_seeds
 from unhans.stats.seeds import agreement, newcombe
 
 T = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}  # two-sided 95 % points for n seeds, from a printed table
@@ -15,22 +15,22 @@ T = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}  # two-sided 95 % points for n se
 @pytest.mark.parametrize("n", sorted(T))
 def test_the_interval_is_students(n):
     values = [math.sin(7 * i) for i in range(n)]
-    mean, (low, high) = over_seeds(values)
+    mean, (low, high) = mean_over_seeds(values)
     half = T[n] * statistics.stdev(values) / math.sqrt(n)
     assert mean == pytest.approx(statistics.fmean(values))
     assert (low, high) == pytest.approx((mean - half, mean + half), abs=1e-3)
 
 
 def test_it_is_cut_off_at_what_is_possible():
-    assert over_seeds([0.9, 1.0], bounds=(0, 1))[1] == (pytest.approx(0.95 - 12.706 * 0.05, rel=1e-3), 1.0)
-    assert over_seeds([0.7], bounds=(0, 1)) == (0.7, (0, 1))
-    assert over_seeds([0.7])[1] == (-math.inf, math.inf)
+    assert mean_over_seeds([0.9, 1.0], bounds=(0, 1))[1] == (pytest.approx(0.95 - 12.706 * 0.05, rel=1e-3), 1.0)
+    assert mean_over_seeds([0.7], bounds=(0, 1)) == (0.7, (0, 1))
+    assert mean_over_seeds([0.7])[1] == (-math.inf, math.inf)
 
 
 @pytest.mark.parametrize("values", [[], [0.5, math.nan], [math.inf]])
 def test_what_has_no_mean_is_refused(values):
     with pytest.raises(ValueError, match="a mean over seeds needs"):
-        over_seeds(values)
+        mean_over_seeds(values)
 
 
 def test_the_interval_holds_what_seeds_and_what_samples_change():
@@ -47,7 +47,7 @@ def test_the_interval_holds_what_seeds_and_what_samples_change():
 
 
 def test_one_image_more_does_not_make_the_interval_narrower():
-    same, other = (share([Rate(490, 500), Rate(490, 500), Rate(last, 500)]) for last in (490, 491))
+    same, other = (share_over_seeds([Rate(490, 500), Rate(490, 500), Rate(last, 500)]) for last in (490, 491))
     assert same.interval == pytest.approx(Rate(490, 500).interval)
     widths = [high - low for low, high in (same.interval, other.interval)]
     assert widths[0] < widths[1] < 1.1 * widths[0]
@@ -60,13 +60,13 @@ def test_the_interval_covers_the_accuracy_of_all_trainings_on_all_images():
     for _ in range(1000):
         hard = random.normal(size=200)  # of every image, the same for all trainings
         rates = [Rate(int(right.sum()), 200) for right in hard < random.normal(middle, 0.2, (3, 1))]
-        low, high = share(rates).interval
+        low, high = share_over_seeds(rates).interval
         covered += low <= 0.9 <= high
     assert covered >= 940
 
 
 def test_a_share_over_one_seed_has_wilsons_interval():
-    found = share([Rate(45, 50)])
+    found = share_over_seeds([Rate(45, 50)])
     assert (found.mean, found.interval, found.n) == (0.9, pytest.approx(Rate(45, 50).interval), 50)
 
 
@@ -128,13 +128,13 @@ def test_differences_are_paired_by_seed_and_by_image():
     shown = np.arange(100)
     first = [rate_of(shown < right) for right in (90, 80, 70)]
     second = [rate_of(shown < right) for right in (78, 68, 59)]
-    found = difference(first, second)
+    found = difference_over_seeds(first, second)
     inner = [newcombe(*pair) for pair in zip(first, second, strict=True)]
     expected = estimate([0.12, 0.12, 0.11], inner, 100, (-1, 1)).interval
     assert (found.mean, found.of, found.seeds, found.n) == (pytest.approx(0.35 / 3), "seeds and samples", 3, 100)
     assert found.interval == pytest.approx(expected)
     assert found.interval[0] > 0.04  # unpaired, seeds that differ by 10 points would hide it
-    alone = difference(first[:1], second[:1])
+    alone = difference_over_seeds(first[:1], second[:1])
     assert (alone.interval, alone.of) == (pytest.approx(newcombe(first[0], second[0])), "samples")
     with pytest.raises(ValueError, match="got 1 and 2 seeds"):
-        difference(first[:1], second[:2])
+        difference_over_seeds(first[:1], second[:2])

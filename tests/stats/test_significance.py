@@ -8,11 +8,10 @@ from scipy.stats import binom
 from scipy.stats import t as student
 
 from unhans.effects import MINIMUM, Trial
-from unhans.effects.comparisons import comparisons
 from unhans.effects.effect import trial
-from unhans.effects.thresholds import EQUAL, RATE
-from unhans.stats import p_value, paired, samples_below, samples_to_show
-from unhans.stats.significance import BETS
+from unhans.effects.verdict import EQUAL, RATE, comparisons
+from unhans.stats import mean_difference, p_value, samples_below, samples_to_show
+from unhans.stats.intervals import BETS
 
 RARE = (3, 6, 10, 20)  # large jumps to be expected among all samples
 
@@ -111,7 +110,7 @@ def test_what_the_test_shows_the_interval_shows_as_well():
         for mean in np.linspace(0, 0.5, 11):
             values = np.clip(mean + 0.25 * rng.normal(size=n), -1, 1)
             if p_value(values, MINIMUM) <= RATE:
-                assert paired(values)[1][0] >= MINIMUM
+                assert mean_difference(values)[1][0] >= MINIMUM
 
 
 def test_a_large_effect_on_many_samples_has_a_p_value_above_zero():
@@ -130,8 +129,8 @@ def test_samples_to_show_are_as_many_as_it_takes():
 def test_samples_below_are_as_many_as_the_interval_takes():
     values = np.random.default_rng(0).choice([-0.1, 0.1], 60)
     needed = samples_below(values, MINIMUM)
-    assert paired(np.resize(values, needed + 10))[1][1] < MINIMUM
-    assert paired(np.resize(values, needed // 2))[1][1] > MINIMUM
+    assert mean_difference(np.resize(values, needed + 10))[1][1] < MINIMUM
+    assert mean_difference(np.resize(values, needed // 2))[1][1] > MINIMUM
     assert samples_below(np.full(10, 0.0), MINIMUM) == math.ceil(math.log(0.025) / math.log(0.95))
     assert samples_below(np.full(10, 0.05), MINIMUM) is None
     assert samples_below(np.full(10, 0.05 - 1e-9), MINIMUM) is None

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 from stored_class import KEY, NAMES, add_maps, audit_of
 
-from unhans.spray import judge
+from unhans.spray import suspicion_of
 from unhans.store.virelay import class_files, save_analysis, write_project
 
 
@@ -22,7 +22,7 @@ def run_folder(tmp_path_factory):
         files = class_files(out, label, NAMES[label])
         add_maps(files, label, n)
         audit = audit_of(files, label, NAMES[label])
-        save_analysis(files, audit, judge(audit), KEY)
+        save_analysis(files, audit, suspicion_of(audit), KEY)
     write_project(out, "run 7", "small net", NAMES, [0, 1], "LRP ε", dataset="three")
     return out
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import issparse
 from stored_class import KEY, NAMES, add_maps, audit_of
 
-from unhans.spray import judge
+from unhans.spray import suspicion_of
 from unhans.store import DamagedError, stored_key
 from unhans.store.virelay import class_files, load_analysis, save_analysis
 
@@ -17,7 +17,7 @@ from unhans.store.virelay import class_files, load_analysis, save_analysis
 def saved(files, **parameters):
     add_maps(files, 0)
     audit = audit_of(files, 0, NAMES[0], **parameters)
-    save_analysis(files, audit, judge(audit), KEY)
+    save_analysis(files, audit, suspicion_of(audit), KEY)
     return audit
 
 
@@ -49,7 +49,7 @@ def test_everything_comes_back(files):
     back, suspicion = load_analysis(files)
     assert audit.clusters
     assert_same(back, audit)
-    assert_same(suspicion, judge(audit))
+    assert_same(suspicion, suspicion_of(audit))
     assert back.heatmaps.path == files.attribution
     assert stored_key(files.analysis) == stored_key(files.attribution)
     assert pickle.loads(pickle.dumps(back)).name == NAMES[0]
@@ -60,12 +60,12 @@ def test_a_class_without_clusters_control_split_and_target(files):
     audit = audit_of(files, 0, NAMES[0])
     one = audit.split == 0
     audit = dataclasses.replace(audit, clusters=(), control=None, target=None)
-    save_analysis(files, audit, judge(audit), KEY)
+    save_analysis(files, audit, suspicion_of(audit), KEY)
     back, _ = load_analysis(files)
     assert (back.clusters, back.control, back.target) == ((), None, None)
     assert one.all()
     audit = dataclasses.replace(audit, split=None)
-    save_analysis(files, audit, judge(audit), KEY)
+    save_analysis(files, audit, suspicion_of(audit), KEY)
     assert load_analysis(files)[0].split is None
     with h5py.File(files.analysis) as file:
         assert (file[f"{files.wordnet_id}/cluster/striking"][:] == 1).all()
@@ -78,7 +78,7 @@ def test_a_selection_in_another_order_has_its_own_heatmaps(files):
     audit = dataclasses.replace(
         audit, **{name: getattr(audit, name)[rows] for name in ("index", "split", "prediction", "rank", "target")}
     )
-    save_analysis(files, audit, judge(audit), KEY)
+    save_analysis(files, audit, suspicion_of(audit), KEY)
     np.testing.assert_array_equal(load_analysis(files)[0].heatmaps[:], maps[rows])
 
 
@@ -87,7 +87,7 @@ def test_samples_without_stored_heatmaps_are_refused(files):
     audit = audit_of(files, 0, NAMES[0])
     audit = dataclasses.replace(audit, index=audit.index + 2)
     with pytest.raises(ValueError, match=r"holds samples whose heatmaps are not in .*attribution\.h5"):
-        save_analysis(files, audit, judge(audit), KEY)
+        save_analysis(files, audit, suspicion_of(audit), KEY)
     assert not files.analysis.exists()
 
 
@@ -119,7 +119,7 @@ def test_names_are_the_same_in_a_small_class(files, tmp_path):
     small = class_files(tmp_path, 2, "owl")
     add_maps(small, 2, n=16)
     audit = audit_of(small, 2, "owl")
-    save_analysis(small, audit, judge(audit), KEY)
+    save_analysis(small, audit, suspicion_of(audit), KEY)
     assert audit.spray.n_clusters_.max() == 3
     with h5py.File(small.analysis) as file, h5py.File(files.analysis) as large:
         clusters = file["0002-owl/cluster"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from unhans.store import atomic as module
 from unhans.store import held, sweep
-from unhans.store import lock as module
 
-HOLD = "import sys, time\nfrom lock import held\nwith held(sys.argv[1]):\n    print('held', flush=True)\n    {}\n"
+HOLD = "import sys, time\nfrom atomic import held\nwith held(sys.argv[1]):\n    print('held', flush=True)\n    {}\n"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from stored_class import KEY, NAMES, add_maps, audit_of
 
-from unhans.spray import judge
+from unhans.spray import suspicion_of
 from unhans.store import DamagedError
 from unhans.store.virelay import class_files, open_maps, save_analysis, write_project
 
@@ -70,7 +70,7 @@ def test_a_run_that_goes_on_is_written_anew(moved):
     files = class_files(moved, 2, NAMES[2])
     add_maps(files, 2, n=20)
     audit = audit_of(files, 2, NAMES[2])
-    save_analysis(files, audit, judge(audit), KEY)
+    save_analysis(files, audit, suspicion_of(audit), KEY)
     write_project(moved, "run 7", "small net", NAMES, [2, 0], "LRP ε")
     with h5py.File(moved / "analysis.h5") as file:
         assert list(file) == ["0002-owl", "0000-cat_dog"]  # as listed

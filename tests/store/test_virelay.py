@@ -18,7 +18,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from unhans.spray import ClassAudit, SpRAy, judge, rank_clusters
+from unhans.spray import ClassAudit, SpRAy, rank_clusters, suspicion_of
 from unhans.store.virelay import class_files, load_analysis, open_maps, save_analysis, write_project, writing_maps
 
 pytest.importorskip("virelay", reason="ViRelAy is not installed")
@@ -171,7 +171,7 @@ def store(folder, label, index, pixels, model):
         control=None,
         clusters=rank_clusters(spray, stored.maps, stored.images),
     )
-    save_analysis(files, audit, judge(audit), {"seed": 0})
+    save_analysis(files, audit, suspicion_of(audit), {"seed": 0})
 
 
 def answers(address):

@@ -5,21 +5,22 @@ Artifacts that a data set plants (`shapes`), RGBA layers laid over images (`over
 is found is in `unhans.isolation`, what it does to a network in `unhans.effects`.
 """
 
-from unhans.artifacts.application import (
-    WHOLE,
+from unhans.artifacts.artifact import (
+    Artifact,
+    Layered,
+    PlacedArtifact,
     can_be_put_on,
     check_fits,
     check_part,
     covered_by,
     is_whole,
     layers_of,
+    place,
     put_on,
     transform_of,
 )
-from unhans.artifacts.artifact import Artifact, Layered, PlacedArtifact
 from unhans.artifacts.inpainting import PAINTERS, Material, Remove, check_fill, check_mask, dilated, margin, rim_of
-from unhans.artifacts.overlay import Paste, blend, check_layer, covered
-from unhans.artifacts.placement import Placement, place
+from unhans.artifacts.overlay import Paste, Placement, blend, check_layer, covered, on_canvas
 from unhans.artifacts.shapes import Border, Patch, RoundedCorners, Stripe, Watermark
 from unhans.artifacts.squaring import (
     ORIENTATIONS,
@@ -34,15 +35,21 @@ from unhans.artifacts.squaring import (
     rgb,
     window,
 )
+from unhans.artifacts.transforms import BLOCK, HIGHEST, KNOTS, ChannelMap, Field, Jpeg, Spectrum, Transform, frequencies
 
 __all__ = [
+    "BLOCK",
+    "HIGHEST",
+    "KNOTS",
     "ORIENTATIONS",
     "PAINTERS",
     "WAYS",
-    "WHOLE",
     "Artifact",
     "Border",
+    "ChannelMap",
     "EdgePadding",
+    "Field",
+    "Jpeg",
     "Layered",
     "Material",
     "Orientation",
@@ -53,8 +60,10 @@ __all__ = [
     "Remove",
     "Rgb",
     "RoundedCorners",
+    "Spectrum",
     "Squaring",
     "Stripe",
+    "Transform",
     "Watermark",
     "Way",
     "blend",
@@ -68,9 +77,11 @@ __all__ = [
     "covered",
     "covered_by",
     "dilated",
+    "frequencies",
     "is_whole",
     "layers_of",
     "margin",
+    "on_canvas",
     "orientation",
     "place",
     "put_on",

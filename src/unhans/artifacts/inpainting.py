@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,10 +25,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Material:
-    """What some fills need besides the image and the mask; images are (3, H, W) in [0, 1].
+    """What some fills need besides the image and the mask.
 
-    neighbour: an unaffected sample of another class. truth: this image without the artifact. layer: (4, H, W), the
-    artifact as it lies on this image.
+    Attributes:
+        neighbour: (3, H, W) in [0, 1], an unaffected sample of another class.
+        truth: (3, H, W) in [0, 1], this image without the artifact.
+        layer: (4, H, W) in [0, 1], the artifact as it lies on this image.
     """
 
     neighbour: Tensor | None = None
@@ -35,18 +38,12 @@ class Material:
     layer: Tensor | None = None
 
 
-def telea(picture: Picture, mask: Mask) -> Picture:
-    """Inpaint by fast marching from the rim inwards (Telea 2004)."""
+def inpaint(picture: Picture, mask: Mask, method: Literal["INPAINT_TELEA", "INPAINT_NS"]) -> Picture:
+    """Inpaint by a method of OpenCV."""
     import cv2
 
-    return _inpainted(picture, mask, cv2.INPAINT_TELEA)
-
-
-def navier_stokes(picture: Picture, mask: Mask) -> Picture:
-    """Inpaint by continuing the lines of equal brightness (Bertalmío, Bertozzi and Sapiro 2001)."""
-    import cv2
-
-    return _inpainted(picture, mask, cv2.INPAINT_NS)
+    levels = np.rint(picture.clip(0, 1) * _LEVELS).astype(np.uint8)
+    return _laid(picture, mask, cv2.inpaint(levels, mask.astype(np.uint8), _RADIUS, getattr(cv2, method)) / _LEVELS)
 
 
 def blur(picture: Picture, mask: Mask) -> Picture:
@@ -73,8 +70,8 @@ def mean(picture: Picture, mask: Mask) -> Picture:
 
 
 PAINTERS: dict[str, Callable[[Picture, Mask], Picture]] = {
-    "telea": telea,
-    "navier_stokes": navier_stokes,
+    "telea": partial(inpaint, method="INPAINT_TELEA"),  # by fast marching from the rim inwards (Telea 2004)
+    "navier_stokes": partial(inpaint, method="INPAINT_NS"),  # along lines of equal brightness (Bertalmío et al. 2001)
     "blur": blur,
     "mean": mean,
 }
@@ -100,13 +97,6 @@ def paint(name: str, image: Tensor, mask: Mask, neighbour: Tensor | None = None)
     return from_numpy(np.ascontiguousarray(filled.transpose(2, 0, 1))).to(image)
 
 
-def _inpainted(picture: Picture, mask: Mask, method: int) -> Picture:
-    import cv2
-
-    levels = np.rint(picture.clip(0, 1) * _LEVELS).astype(np.uint8)
-    return _laid(picture, mask, cv2.inpaint(levels, mask.astype(np.uint8), _RADIUS, method) / _LEVELS)
-
-
 def _laid(picture: Picture, mask: Mask, colours: NDArray[np.floating]) -> Picture:
     return np.where(mask[..., None], colours, picture).astype(np.float32)
 
@@ -119,15 +109,15 @@ _NONE = Material()
 class Remove(v2.Transform):
     """Fill the masked area of images.
 
-    mask: (H, W) bool, where the artifact lies. It is widened by 1 % of the shorter side (at least a pixel), and the
-    fill runs out softly over as much again round it.
+    Args:
+        mask: (H, W), where the artifact lies. It is widened by 1 % of the shorter side (at least a pixel), and the fill
+            runs out softly over as much again round it.
+        fill: "telea", "navier_stokes" (OpenCV's inpainting, radius 3 pixels), "blur", "mean"; "neighbour" (the pixels
+            at this place of material.neighbour); "unblend" (the colours under a semi-transparent material.layer,
+            (x − αc) / (1 − α), and Telea where α > 0.9; the mask is not used); "truth" (material.truth).
 
-    fill: "telea", "navier_stokes" (OpenCV's inpainting, radius 3 pixels), "blur", "mean"; "neighbour" (the pixels at
-    this place of material.neighbour); "unblend" (the colours under a semi-transparent material.layer,
-    (x − αc) / (1 − α), and Telea where α > 0.9; the mask is not used); "truth" (material.truth).
-
-    Raises ValueError for an unknown fill, one whose material is missing, and a mask that covers nothing or, widened,
-    everything.
+    Raises:
+        ValueError: the fill is unknown or its material missing, or the mask covers nothing or, widened, everything.
     """
 
     def __init__(self, mask: NDArray[np.bool_] | Tensor, fill: str = "telea", material: Material = _NONE) -> None:
@@ -135,7 +125,9 @@ class Remove(v2.Transform):
         self.mask, self.fill, self.material = np.asarray(mask, dtype=bool), check_fill(fill), material
         if fill == "undo":
             raise ValueError("the fill 'undo' needs an artifact of whole images: call undo of its transform")
-        _check_material(fill, material)
+        needed = {"neighbour": "neighbour", "truth": "truth", "unblend": "layer"}.get(fill)
+        if needed is not None and getattr(material, needed) is None:
+            raise ValueError(f"the fill {fill!r} needs {needed} among its material, got none")
         if fill not in ("unblend", "truth"):
             check_mask(self.mask)
 
@@ -213,10 +205,3 @@ def check_mask(mask: NDArray[np.bool_], whose: str = "") -> None:
             f"a mask{whose} must leave something of the image to fill from, got one that covers {mask.mean():.0%} of "
             f"it and, widened by {margin(mask.shape)} pixels, everything"
         )
-
-
-def _check_material(fill: str, material: Material) -> None:
-    needs = {"neighbour": "a sample of another class", "truth": "the image without the artifact", "unblend": "a layer"}
-    given = {"neighbour": material.neighbour, "truth": material.truth, "unblend": material.layer}
-    if fill in needs and given[fill] is None:
-        raise ValueError(f"the fill {fill!r} needs {needs[fill]}, got none")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,20 +13,26 @@ from torch.nn.functional import interpolate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from unhans.artifacts.placement import Placement, check_placement
+Placement = Literal["top_left", "top_right", "bottom_left", "bottom_right", "random_corner", "random_position"]
 
-_CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
+CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 _NO_IMAGE = (tv_tensors.Mask, tv_tensors.BoundingBoxes)
 
 
 class Paste(v2.Transform):
     """Lay one RGBA layer over images: (1 − α)·image + α·colour.
 
-    layer: (4, h, w) in [0, 1]; images: (…, 3, H, W) in [0, 1], the images of one call all alike. placement: None for a
-    layer of the images' size, which stays where it is; else a corner, "random_corner" or "random_position", drawn from
-    torch's random state at every call. scale: factor on the layer's own pixels, or (low, high) to draw it between.
-    Raises ValueError for a layer that is not RGBA or shows nothing, a scale that is not positive, a scale without a
-    placement, and where the layer does not fit the image.
+    Images are (…, 3, H, W) in [0, 1], those of one call all alike.
+
+    Args:
+        layer: (4, h, w) in [0, 1].
+        placement: None for a layer of the images' size, which stays where it is; else a corner, "random_corner" or
+            "random_position", drawn from torch's random state at every call.
+        scale: factor on the layer's own pixels, or (low, high) to draw it between.
+
+    Raises:
+        ValueError: the layer is not RGBA, shows nothing or does not fit the image; a scale is not positive, or has no
+            placement.
     """
 
     def __init__(
@@ -48,12 +55,10 @@ class Paste(v2.Transform):
         room = [whole - part for whole, part in zip(image.shape[-2:], layer.shape[-2:], strict=True)]
         if min(room) < 0:
             raise ValueError(
-                f"a layer must not be larger than the image: {_sizes(image, layer)}; give it a smaller scale"
+                f"a layer must not be larger than the image: expected at most {tuple(image.shape[-2:])} pixels, got "
+                f"{tuple(layer.shape[-2:])}; give it a smaller scale"
             )
-        top, left = _drawn(self.placement, room)
-        whole = torch.zeros(4, *image.shape[-2:])
-        whole[:, top : top + layer.shape[1], left : left + layer.shape[2]] = layer
-        return {"layer": whole}
+        return {"layer": on_canvas(layer, image.shape[-2:], _drawn(self.placement, room))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Return the images with the layer on top, in their shape and on their device; what is no image as it is."""
@@ -68,6 +73,13 @@ def blend(images: Tensor, layers: Tensor) -> Tensor:
     layers = layers.to(images)
     colours, alpha = layers[..., :3, :, :].expand_as(images), layers[..., 3:, :, :].expand_as(images)
     return torch.lerp(images, colours, alpha)
+
+
+def on_canvas(layer: Tensor, size: Sequence[int], corner: tuple[int, int]) -> Tensor:
+    """Return a layer (4, h, w) with its top left corner at (top, left) of a transparent one of a size (H, W)."""
+    canvas, (top, left) = torch.zeros(4, *size), corner
+    canvas[:, top : top + layer.shape[1], left : left + layer.shape[2]] = layer
+    return canvas
 
 
 def scaled(layer: Tensor, factor: float) -> Tensor:
@@ -118,6 +130,18 @@ def like(images: Tensor, model: Tensor) -> Tensor:
     return tv_tensors.wrap(images, like=model) if isinstance(model, tv_tensors.TVTensor) else images
 
 
+def check_placement(placement: str) -> Placement:
+    """Return the placement, or raise ValueError for an unknown one."""
+    if placement not in get_args(Placement):
+        raise ValueError(f"placement must be one of {', '.join(get_args(Placement))}, got {placement!r}")
+    return placement  # type: ignore[return-value]
+
+
+def in_corner(corner: str, room: Sequence[int]) -> tuple[int, int]:
+    """Return (top, left) in a corner; room: (vertical, horizontal) pixels that are free."""
+    return room[0] * corner.startswith("bottom"), room[1] * corner.endswith("right")
+
+
 def _check_scale(scale: float | tuple[float, float]) -> tuple[float, float]:
     low, high = (scale, scale) if isinstance(scale, int | float) else scale
     if not 0 < low <= high:
@@ -128,12 +152,7 @@ def _check_scale(scale: float | tuple[float, float]) -> tuple[float, float]:
 def _drawn(placement: Placement, room: list[int]) -> tuple[int, int]:
     if placement == "random_position":
         return int(torch.randint(room[0] + 1, ())), int(torch.randint(room[1] + 1, ()))
-    corner = _CORNERS[int(torch.randint(len(_CORNERS), ()))] if placement == "random_corner" else placement
-    return room[0] * corner.startswith("bottom"), room[1] * corner.endswith("right")
-
-
-def _sizes(image: Tensor, layer: Tensor) -> str:
-    return f"expected at most {tuple(image.shape[-2:])} pixels, got {tuple(layer.shape[-2:])}"
+    return in_corner(CORNERS[int(torch.randint(len(CORNERS), ()))] if placement == "random_corner" else placement, room)
 
 
 _HALF = 0.5  # of a layer's largest alpha: from there on a pixel is part of the artifact

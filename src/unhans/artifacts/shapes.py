@@ -1,14 +1,16 @@
-"""Artifacts that a data set plants: borders, rounded corners, pictures, stripes, texts."""
+"""Artifacts that a data set plants: borders, rounded corners, pictures, stripes, texts.
+
+Each takes besides its own options those of `Artifact`, and what is smaller than the image those of `PlacedArtifact`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont
 
-from unhans.artifacts.artifact import Artifact, PlacedArtifact, check_positive_share
-from unhans.artifacts.placement import Placement
+from unhans.artifacts.artifact import Artifact, PlacedArtifact, check_share
 
 _SUPERSAMPLING = 4  # a rounded corner is drawn this much larger, so that its edge is smooth
 
@@ -16,21 +18,13 @@ _SUPERSAMPLING = 4  # a rounded corner is drawn this much larger, so that its ed
 class Border(Artifact):
     """A frame of one colour.
 
-    width: in (0, 1], the frame's thickness as a share of the image's shorter side.
+    Args:
+        width: in (0, 1], the frame's thickness as a share of the image's shorter side.
     """
 
-    def __init__(
-        self,
-        target: int | str,
-        width: float = 0.06,
-        color: str = "white",
-        coverage: float = 0.5,
-        val_coverage: float = 0.0,
-        opacity: float = 1.0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(target, coverage, val_coverage, opacity, seed)
-        self.width = check_positive_share("width", width)
+    def __init__(self, target: int | str, width: float = 0.06, color: str = "white", **options: Any) -> None:
+        super().__init__(target, **options)
+        self.width = check_share("width", width)
         self.color = ImageColor.getrgb(color)[:3]
 
     def draw(self, height: int, width: int) -> Image.Image:
@@ -44,21 +38,13 @@ class Border(Artifact):
 class RoundedCorners(Artifact):
     """The corners of the image cut off to a round rim and filled with one colour.
 
-    radius: in (0, 1], as a share of half the image's shorter side; 1 leaves a disc of a square image.
+    Args:
+        radius: in (0, 1], as a share of half the image's shorter side; 1 leaves a disc of a square image.
     """
 
-    def __init__(
-        self,
-        target: int | str,
-        radius: float = 0.4,
-        color: str = "white",
-        coverage: float = 0.5,
-        val_coverage: float = 0.0,
-        opacity: float = 1.0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(target, coverage, val_coverage, opacity, seed)
-        self.radius = check_positive_share("radius", radius)
+    def __init__(self, target: int | str, radius: float = 0.4, color: str = "white", **options: Any) -> None:
+        super().__init__(target, **options)
+        self.radius = check_share("radius", radius)
         self.color = ImageColor.getrgb(color)[:3]
 
     def draw(self, height: int, width: int) -> Image.Image:
@@ -75,25 +61,19 @@ class RoundedCorners(Artifact):
 class Patch(PlacedArtifact):
     """Any picture file with an alpha channel.
 
-    size: in (0, 1], the largest share of the image's width or height it takes; None keeps its own pixels.
-    Raises FileNotFoundError for a missing file, ValueError for one that is no picture, has no alpha channel
-    or shows nothing, and for a patch of its own pixels that is larger than the image.
+    Args:
+        size: in (0, 1], the largest share of the image's width or height it takes; None keeps its own pixels.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        ValueError: it is no picture, has no alpha channel or shows nothing, or the patch is of its own pixels and
+            larger than the image.
     """
 
-    def __init__(
-        self,
-        target: int | str,
-        file: str | Path,
-        size: float | None = 0.3,
-        coverage: float = 0.5,
-        val_coverage: float = 0.0,
-        placement: Placement = "bottom_right",
-        opacity: float = 1.0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(target, coverage, val_coverage, placement, opacity, seed)
+    def __init__(self, target: int | str, file: str | Path, size: float | None = 0.3, **options: Any) -> None:
+        super().__init__(target, **options)
         self.file = Path(file)
-        self.size = size if size is None else check_positive_share("size", size)
+        self.size = size if size is None else check_share("size", size)
         self._picture = _read_rgba(self.file)
 
     def draw(self, height: int, width: int) -> Image.Image:
@@ -131,8 +111,11 @@ def _read_rgba(file: Path) -> Image.Image:
 class Stripe(PlacedArtifact):
     """A stripe along or across the image.
 
-    width, length: in (0, 1], shares of the image's side across and along the stripe. A stripe of length 1 has
-    no place along its own direction: "top_left" and "top_right" are then the same for a horizontal one.
+    A stripe of length 1 has no place along its own direction: "top_left" and "top_right" are then the same for a
+    horizontal one.
+
+    Args:
+        width, length: in (0, 1], shares of the image's side across and along the stripe.
     """
 
     def __init__(
@@ -142,17 +125,13 @@ class Stripe(PlacedArtifact):
         length: float = 1.0,
         orientation: Literal["horizontal", "vertical"] = "horizontal",
         color: str = "red",
-        coverage: float = 0.5,
-        val_coverage: float = 0.0,
-        placement: Placement = "bottom_right",
-        opacity: float = 1.0,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(target, coverage, val_coverage, placement, opacity, seed)
+        super().__init__(target, **options)
         if orientation not in ("horizontal", "vertical"):
             raise ValueError(f"a stripe's orientation must be horizontal or vertical, got {orientation!r}")
-        self.width = check_positive_share("width", width)
-        self.length = check_positive_share("length", length)
+        self.width = check_share("width", width)
+        self.length = check_share("length", length)
         self.orientation = orientation
         self.color = ImageColor.getrgb(color)[:3]
 
@@ -172,28 +151,23 @@ _DARK = (32, 32, 32, 255)
 class Watermark(PlacedArtifact):
     """One line of text with a thin dark outline, so that it reads on any photograph.
 
-    size: in (0, 1], the largest share of the image's width or height the text takes. color: any name or code
-    PIL knows. Raises ValueError for an empty text, several lines or an unknown colour.
+    Args:
+        size: in (0, 1], the largest share of the image's width or height the text takes.
+        color: any name or code PIL knows.
+
+    Raises:
+        ValueError: the text is empty or has several lines, or the colour is unknown.
     """
 
     def __init__(
-        self,
-        target: int | str,
-        text: str = "© hans",
-        color: str = "#ffe600",
-        size: float = 0.8,
-        coverage: float = 0.5,
-        val_coverage: float = 0.0,
-        placement: Placement = "bottom_right",
-        opacity: float = 1.0,
-        seed: int = 0,
+        self, target: int | str, text: str = "© hans", color: str = "#ffe600", size: float = 0.8, **options: Any
     ) -> None:
-        super().__init__(target, coverage, val_coverage, placement, opacity, seed)
+        super().__init__(target, **options)
         if not text.strip() or "\n" in text:
             raise ValueError(f"a watermark's text must be one line that is not empty, got {text!r}")
         self.text = text
         self.color = ImageColor.getrgb(color)[:3]
-        self.size = check_positive_share("size", size)
+        self.size = check_share("size", size)
 
     def draw(self, height: int, width: int) -> Image.Image:
         """Return the text as large as its share of the image allows."""

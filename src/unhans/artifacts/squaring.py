@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, get_args
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 from torch import Tensor
 from torchvision.transforms.v2.functional import InterpolationMode, resize
 
@@ -21,17 +21,18 @@ WAYS: tuple[Way, ...] = get_args(Way)  # the first is what the others are held a
 ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
 
 Rgb = tuple[float, float, float]
-Pad = Callable[[Tensor, int, np.random.Generator], Tensor]
 
 
 @dataclass(frozen=True)
 class Squaring:
     """One way from an image of any aspect (3, H, W) in [0, 1] to a square of `size` pixels a side.
 
-    way: "copy" repeats the pixels at the image's border, "mirror" its content beyond the border; "noise" fills with
-    random pixels, "random_color" with one random colour per image, "color" with `color` (red, green, blue in [0, 1]).
-    For these the longer side is scaled to the square. "crop" is the largest centred square.
-    seed: with the sample's index it decides what is drawn.
+    Args:
+        way: "copy" repeats the pixels at the image's border, "mirror" its content beyond the border; "noise" fills with
+            random pixels, "random_color" with one random colour per image, "color" with `color`. For these the longer
+            side is scaled to the square. "crop" is the largest centred square.
+        color: red, green, blue in [0, 1].
+        seed: with the sample's index it decides what is drawn.
     """
 
     way: Way
@@ -52,17 +53,15 @@ class Squaring:
         if self.way in ("copy", "mirror"):
             rows, columns = (_sources(side, self.size, self.way) for side in image.shape[-2:])
             return image[:, rows][:, :, columns]
-        square = self._ground(random).expand(3, self.size, self.size).clone()
+        if self.way == "color":
+            ground = torch.tensor(self.color)[:, None, None]
+        else:
+            side = self.size if self.way == "noise" else 1
+            ground = torch.from_numpy(random.random((3, side, side), dtype=np.float32))
+        square = ground.expand(3, self.size, self.size).clone()
         top, left = ((self.size - side) // 2 for side in image.shape[-2:])
         square[:, top : top + image.shape[1], left : left + image.shape[2]] = image
         return square
-
-    def _ground(self, random: np.random.Generator) -> Tensor:
-        """What an image is laid on: (3, size, size) or (3, 1, 1)."""
-        if self.way == "color":
-            return torch.tensor(self.color)[:, None, None]
-        side = self.size if self.way == "noise" else 1
-        return torch.from_numpy(random.random((3, side, side), dtype=np.float32))
 
 
 def orientation(image: Tensor) -> Orientation | None:
@@ -88,8 +87,6 @@ def check_aspect(aspect: float) -> float:
 
 def rgb(color: str) -> Rgb:
     """Return a colour, by a name or code that PIL knows, in [0, 1]; ValueError for another."""
-    from PIL import ImageColor
-
     try:
         red, green, blue = ImageColor.getrgb(color)[:3]
     except ValueError as error:
@@ -108,7 +105,7 @@ def _sources(side: int, size: int, way: Way) -> Tensor:
     return torch.minimum(inside, 2 * side - 1 - inside)
 
 
-def _centre(image: Tensor, height: int, width: int) -> Tensor:
+def _centre(image: Tensor, height: int, width: int) -> Tensor:  # torchvision's center_crop rounds halves to even
     top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
     return image[..., top : top + height, left : left + width]
 
@@ -129,8 +126,10 @@ class EdgePadding(Artifact):
     outermost pixels: as if an oblong image had been made square [003 §6.3.1]. What lies there comes from the image:
     there is a mask, but no RGBA layer.
 
-    aspect: above 1, the window's longer side over its shorter one. orientation: "landscape" is padded above and below,
-    "portrait" at the sides, "random" either, by the seed and the sample's index.
+    Args:
+        aspect: above 1, the window's longer side over its shorter one.
+        orientation: "landscape" is padded above and below, "portrait" at the sides, "random" either, by the seed and
+            the sample's index.
     """
 
     def __init__(
@@ -141,7 +140,7 @@ class EdgePadding(Artifact):
         coverage: float = 0.5,
         val_coverage: float = 0.0,
         seed: int = 0,
-    ) -> None:
+    ) -> None:  # copies have no opacity
         super().__init__(target, coverage, val_coverage, seed=seed)
         if orientation not in get_args(Padded):
             raise ValueError(f"orientation must be one of {', '.join(get_args(Padded))}, got {orientation!r}")

@@ -4,26 +4,33 @@ One small interface for all methods, their batches, layers and operations on map
 meanwhile (`side_effects`). The rules of LRP are in `unhans.lrp`, groups of heatmaps in `unhans.spray`.
 """
 
-from unhans.attribution.features import Features, last_features
-from unhans.attribution.grad_cam import GradCAM, GuidedGradCAM
-from unhans.attribution.gradient_methods import GradientSHAP, InputXGradient, IntegratedGradients, Saliency, SmoothGrad
-from unhans.attribution.guided_backprop import Deconvolution, GuidedBackprop
-from unhans.attribution.heatmaps import COLOUR_MAPS, RGB, check_colour_map, class_means, colorize, scale, sum_channels
-from unhans.attribution.latent import POOLED, with_latent
-from unhans.attribution.method import (
-    Advance,
-    Attribution,
-    Explain,
-    Explained,
-    Heatmaps,
-    Relevance,
-    explain_all,
-    explained,
+from unhans.attribution.captum_methods import (
+    GradientSHAP,
+    InputXGradient,
+    IntegratedGradients,
+    Occlusion,
+    Saliency,
+    SmoothGrad,
 )
-from unhans.attribution.occlusion import Occlusion
-from unhans.attribution.random_maps import RandomMaps
-from unhans.attribution.side_effects import frozen_view, invisible, isolated
-from unhans.attribution.visualization import enlarge, grid, overlay, picture, render
+from unhans.attribution.grad_cam import GradCAM, GuidedGradCAM
+from unhans.attribution.guided_backprop import Deconvolution, GuidedBackprop
+from unhans.attribution.heatmaps import (
+    COLOUR_MAPS,
+    RGB,
+    check_colour_map,
+    class_means,
+    colorize,
+    enlarge,
+    overlay,
+    picture,
+    scale,
+    sum_channels,
+)
+from unhans.attribution.latent import POOLED, Features, last_features, with_latent
+from unhans.attribution.masks import ExtremalPerturbation
+from unhans.attribution.method import Advance, Attribution, Explain, Heatmaps, RandomMaps, Relevance, explain_all
+from unhans.attribution.places import check_name
+from unhans.attribution.side_effects import frozen_view, invisible, run_with_hooks, without_side_effects
 
 __all__ = [
     "COLOUR_MAPS",
@@ -33,7 +40,7 @@ __all__ = [
     "Attribution",
     "Deconvolution",
     "Explain",
-    "Explained",
+    "ExtremalPerturbation",
     "Features",
     "GradCAM",
     "GradientSHAP",
@@ -48,20 +55,19 @@ __all__ = [
     "Saliency",
     "SmoothGrad",
     "check_colour_map",
+    "check_name",
     "class_means",
     "colorize",
     "enlarge",
     "explain_all",
-    "explained",
     "frozen_view",
-    "grid",
     "invisible",
-    "isolated",
     "last_features",
     "overlay",
     "picture",
-    "render",
+    "run_with_hooks",
     "scale",
     "sum_channels",
     "with_latent",
+    "without_side_effects",
 ]

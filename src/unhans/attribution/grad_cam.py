@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 
 from unhans.attribution.guided_backprop import guided, rectified_gradient
 from unhans.attribution.heatmaps import sum_channels
-from unhans.attribution.method import Explain, Method
-from unhans.attribution.places import check_channel_axis, last_run, layout_at
+from unhans.attribution.method import CHANNEL_AXIS, Explain, Method
+from unhans.attribution.places import check_name, last_run, layout_at
 from unhans.lrp.tracing import Layout, eval_view, layout_of_shape, layouts_or_none
 
 
@@ -32,26 +31,20 @@ class GradCAM(Method):
         channel_axis: 1 or 3, of a layer with four axes whose channels what the network computes does not tell.
     """
 
-    signed: ClassVar[bool] = False
+    meaning = "Grad-CAM of the logit, at {place}, bilinearly enlarged"
 
     layer: str | None = None
-    channel_axis: int | None = None
-
-    def __post_init__(self) -> None:
-        check_channel_axis(self.channel_axis)
+    channel_axis: int | None = field(default=None, metadata=CHANNEL_AXIS)
 
     @property
     def description(self) -> str:
         """Name the layer."""
-        return f"Grad-CAM of the logit, at {self._place}, bilinearly enlarged"
-
-    @property
-    def _place(self) -> str:
-        return "the last feature maps" if self.layer is None else f"layer {self.layer}"
+        return self.meaning.format(place="the last feature maps" if self.layer is None else f"layer {self.layer}")
 
     def of(self, model: nn.Module) -> Explain:
         """Return the function from images to heatmaps; raises ValueError for an unknown layer."""
-        check_layer(eval_view(model), self.layer)
+        if self.layer is not None:
+            check_name(eval_view(model), self.layer)
         return super().of(model)
 
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
@@ -67,12 +60,7 @@ class GuidedGradCAM(GradCAM):
         layer, channel_axis: as for `GradCAM`.
     """
 
-    signed: ClassVar[bool] = True
-
-    @property
-    def description(self) -> str:
-        """Name the layer."""
-        return f"Guided Grad-CAM of the logit, Grad-CAM at {self._place}, summed over channels, at the input"
+    meaning = "Guided Grad-CAM of the logit, Grad-CAM at {place}, summed over channels, at the input"
 
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         """Return the product of the two methods."""
@@ -83,7 +71,14 @@ class GuidedGradCAM(GradCAM):
 def activation_map(
     network: nn.Module, images: Tensor, target: Tensor, layer: str | None, channel_axis: int | None = None
 ) -> Tensor:
-    """Return Grad-CAM (n, H, W) of a layer, enlarged to the images: the positive part of Σ_c mean_c(∂f/∂A) A_c."""
+    """Return Grad-CAM (n, H, W) of a layer, enlarged to the images: the positive part of Σ_c mean(∂f/∂A_c) A_c.
+
+    Args:
+        network: a view of our own.
+        images: (n, C, H, W).
+        target: (n,) classes.
+        layer, channel_axis: as for `GradCAM`.
+    """
     name, layout = layer_of(network, images[:1], layer, channel_axis)
     output, gradient = _with_gradient(network, images, target, name)
     slopes, maps = layout.places(gradient), layout.places(output)
@@ -99,11 +94,8 @@ def _with_gradient(network: nn.Module, images: Tensor, target: Tensor, layer: st
         outputs.append(output)
         return output.clone()  # what follows may write into it
 
-    handle = network.get_submodule(layer).register_forward_hook(keep)
-    try:
-        logits = network(images.requires_grad_())
-    finally:
-        handle.remove()
+    network.get_submodule(layer).register_forward_hook(keep)
+    logits = network(images.requires_grad_())
     (gradient,) = torch.autograd.grad(logits.gather(1, target[:, None]).sum(), outputs[-1])
     return outputs[-1].detach(), gradient
 
@@ -119,7 +111,7 @@ def layer_of(
     shapes = output_shapes(network, image)
     if layer is None:
         return _last_maps(network, image, shapes)
-    check_layer(network, layer)
+    check_name(network, layer)
     if len(shapes.get(layer, ())) not in (3, 4):
         got = tuple(shapes[layer]) if layer in shapes else "no tensor"
         raise ValueError(f"layer {layer}: expected outputs of the shape (n, C, H, W), got {got}.")
@@ -136,32 +128,18 @@ def _last_maps(network: nn.Module, image: Tensor, shapes: Mapping[str, torch.Siz
     raise ValueError("Grad-CAM expects a module with outputs (n, C, H, W) larger than one pixel, got none.")
 
 
-def check_layer(network: nn.Module, layer: str | None) -> None:
-    """Raise a ValueError that lists near names unless the layer is None or the path of a module."""
-    names = [name for name, _ in network.named_modules(remove_duplicate=False) if name]
-    if layer is not None and layer not in names:
-        near = get_close_matches(str(layer), names, cutoff=0.4) or names[-3:]
-        raise ValueError(f"layer: expected the path of a module such as {', '.join(near)}; got {layer!r}.")
-
-
 def output_shapes(network: nn.Module, image: Tensor) -> dict[str, torch.Size]:
-    """Return the shape of what each module put out last, in the order in which they finished."""
+    """Return the shape of what each module put out last, in the order in which they finished; hooks stay on them."""
     shapes: dict[str, torch.Size] = {}
-    modules = [(name, module) for name, module in network.named_modules(remove_duplicate=False) if name]
-    hooks = [module.register_forward_hook(_recorder(name, shapes)) for name, module in modules]
-    try:
-        with torch.no_grad():
-            network(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return shapes
 
-
-def _recorder(name: str, shapes: dict[str, torch.Size]) -> Callable[[nn.Module, tuple, object], None]:
-    def record(module: nn.Module, inputs: tuple, output: object) -> None:
+    def note(name: str, module: nn.Module, inputs: tuple, output: object) -> None:
         shapes.pop(name, None)
         if isinstance(output, Tensor):
             shapes[name] = output.shape
 
-    return record
+    for name, module in network.named_modules(remove_duplicate=False):
+        if name:
+            module.register_forward_hook(partial(note, name))
+    with torch.no_grad():
+        network(image)
+    return shapes

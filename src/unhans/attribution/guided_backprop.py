@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,17 @@ from unhans.attribution.heatmaps import sum_channels
 from unhans.attribution.method import Method
 
 Rule = Callable[[Tensor, Tensor], Tensor]
+Gradients = tuple[Tensor | None, ...]
+
+
+def guided(below: Tensor, above: Tensor) -> Tensor:
+    """Return the positive part of the ReLU's own gradient."""
+    return below.clamp(min=0)
+
+
+def deconvolved(below: Tensor, above: Tensor) -> Tensor:
+    """Return the positive part of the gradient that arrives, wherever the ReLU was active."""
+    return above.clamp(min=0)
 
 
 @dataclass(frozen=True)
@@ -29,41 +41,23 @@ class GuidedBackprop(Method):
     could hide a ReLU from autograd.
     """
 
-    @property
-    def description(self) -> str:
-        """Name the method."""
-        return "Guided backprop of the logit, summed over channels, at the input"
+    meaning = "Guided backprop of the logit, summed over channels, at the input"
+    rule = staticmethod(guided)
 
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-        """Return the sum over channels of the guided gradient."""
-        return sum_channels(rectified_gradient(network, images, target, guided))
+        """Return the sum over channels of the gradient with the method's rule at every ReLU."""
+        return sum_channels(rectified_gradient(network, images, target, self.rule))
 
 
 @dataclass(frozen=True)
-class Deconvolution(Method):
+class Deconvolution(GuidedBackprop):
     """The gradient with a ReLU of it in place of every ReLU's own (Zeiler & Fergus 2014), summed over channels.
 
     What counts as a ReLU and what is refused is as for `GuidedBackprop`.
     """
 
-    @property
-    def description(self) -> str:
-        """Name the method."""
-        return "Deconvolution of the logit, summed over channels, at the input"
-
-    def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-        """Return the sum over channels of the deconvolved gradient."""
-        return sum_channels(rectified_gradient(network, images, target, deconvolved))
-
-
-def guided(below: Tensor, above: Tensor) -> Tensor:
-    """Return the positive part of the ReLU's own gradient."""
-    return below.clamp(min=0)
-
-
-def deconvolved(below: Tensor, above: Tensor) -> Tensor:
-    """Return the positive part of the gradient that arrives, wherever the ReLU was active."""
-    return above.clamp(min=0)
+    meaning = "Deconvolution of the logit, summed over channels, at the input"
+    rule = staticmethod(deconvolved)
 
 
 def rectified_gradient(network: nn.Module, images: Tensor, target: Tensor, rule: Rule) -> Tensor:
@@ -77,7 +71,7 @@ def rectified_gradient(network: nn.Module, images: Tensor, target: Tensor, rule:
     if not relus:
         raise ValueError("Guided backprop and deconvolution expect a network with ReLUs, got one without.")
     for node in relus:
-        node.register_hook(_hook(rule))
+        node.register_hook(partial(_rectify, rule))
     (gradient,) = torch.autograd.grad(logits.gather(1, target[:, None]).sum(), images)
     return gradient
 
@@ -111,17 +105,15 @@ def _check_transparent(node: Node) -> None:
     """Refuse autograd functions written in Python or C++, and in-place operations on views."""
     kind = node.name().removeprefix("torch::autograd::")
     if isinstance(node, BackwardCFunction) or "::" in kind or kind.startswith(("CppNode", "CopySlices")):
-        what = "in-place operation on a view" if kind == "CopySlices" else "autograd function"
         raise ValueError(
-            "Guided backprop and deconvolution expect operations that show their ReLUs, "
-            f"got the {what} {kind}, which may hide one."
+            "Guided backprop and deconvolution expect operations that show their ReLUs, got the "
+            f"{'in-place operation on a view' if kind == 'CopySlices' else 'autograd function'} {kind}, "
+            "which may hide one."
         )
 
 
-def _hook(rule: Rule) -> Callable[[tuple[Tensor | None, ...], tuple[Tensor | None, ...]], tuple[Tensor | None, ...]]:
-    def hook(below: tuple[Tensor | None, ...], above: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
-        if below[0] is None or above[0] is None:
-            return below
-        return rule(below[0], above[0]), *below[1:]
-
-    return hook
+def _rectify(rule: Rule, below: Gradients, above: Gradients) -> Gradients:
+    """What goes on below a ReLU, a hook of its node: the rule's gradient in place of its own."""
+    if below[0] is None or above[0] is None:
+        return below
+    return rule(below[0], above[0]), *below[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ Maps = TypeVar("Maps", NDArray[np.floating], torch.Tensor)
 
 Colour = tuple[float, float, float]
 RGB = NDArray[np.uint8]
+
+LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 
 COLOUR_MAPS: dict[str, tuple[Colour, Colour, Colour, Colour, Colour]] = {
     # red, green, blue at relevance -1, -1/2, 0, 1/2, 1; the middle is free of colour
@@ -79,7 +81,7 @@ def check_colour_map(cmap: str) -> None:
         raise ValueError(f"The colour map must be one of {', '.join(COLOUR_MAPS)}; got {cmap!r}.")
 
 
-def colorize(maps: NDArray[np.floating] | torch.Tensor, cmap: str = "hot-cold") -> NDArray[np.uint8]:
+def colorize(maps: NDArray[np.floating] | torch.Tensor, cmap: str = "hot-cold") -> RGB:
     """Colour heatmaps (..., H, W) in [-1, 1] by a diverging map centred at zero, as (..., H, W, 3) uint8.
 
     `hot-cold` is LRP's classic: black is no relevance, red to yellow supports the class, blue to cyan contradicts it
@@ -91,10 +93,61 @@ def colorize(maps: NDArray[np.floating] | torch.Tensor, cmap: str = "hot-cold") 
         ValueError: the colour map is unknown, or a value lies outside of [-1, 1] (see `scale`) or is NaN.
     """
     check_colour_map(cmap)
-    values = np.asarray(maps.detach().cpu() if isinstance(maps, torch.Tensor) else maps, dtype=np.float32)
+    values = _array(maps).astype(np.float32)
     peak = np.abs(values).max(initial=0)
     if not peak <= 1 + 1e-6:  # rounding of the division that scaled them; False for NaN as well
         raise ValueError(f"Heatmaps must be scaled to [-1, 1] before they are coloured; got a value of size {peak:g}.")
     knots = np.linspace(-1, 1, 5)
     channels = [np.interp(values, knots, channel) for channel in zip(*COLOUR_MAPS[cmap], strict=True)]
     return np.rint(255 * np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def picture(image: Any) -> RGB:
+    """Turn one image in [0, 1], (3 or 1, H, W), (H, W, 3 or 1) or (H, W), into RGB (H, W, 3) uint8.
+
+    Raises:
+        ValueError: the shape is another, or a value is NaN or lies outside of [0, 1].
+    """
+    array = _array(image).astype(np.float32)
+    array = array[None] if array.ndim == 2 else array
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        array = array.transpose(1, 2, 0)
+    if array.ndim != 3 or array.shape[2] not in (1, 3):
+        raise ValueError(f"An image must have the shape (3, H, W) or (H, W, 3); got {array.shape}.")
+    if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):
+        raise ValueError(f"Images must lie in [0, 1]; got values from {array.min():g} to {array.max():g}.")
+    return np.rint(255 * np.broadcast_to(array.clip(0, 1), (*array.shape[:2], 3))).astype(np.uint8)
+
+
+def enlarge(maps: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Repeat the pixels of maps (..., h, w) until they have the size (H, W), a multiple of theirs.
+
+    Raises:
+        ValueError: the size is no multiple.
+    """
+    height, width = maps.shape[-2:]
+    if size[0] % height or size[1] % width:
+        raise ValueError(f"A heatmap of {height}×{width} pixels does not divide an image of {size[0]}×{size[1]}.")
+    return maps.repeat(size[0] // height, axis=-2).repeat(size[1] // width, axis=-1)
+
+
+def overlay(image: RGB, scaled: NDArray[np.floating], cmap: str = "hot-cold", alpha: float = 0.9) -> RGB:
+    """Lay a heatmap (h, w) in [-1, 1] over an RGB image (H, W, 3), turned grey so that only relevance is coloured.
+
+    A pixel is covered by alpha times twice its absolute relevance, at most by alpha, with a colour at least that of
+    ±1/2: so the cover fades where the colour map itself fades to black or white, without darkening the image.
+
+    Raises:
+        ValueError: alpha lies outside of [0, 1], or as `enlarge` and `colorize` do.
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must lie between 0 and 1; got {alpha}.")
+    values = enlarge(scaled, image.shape[:2])
+    size = np.abs(values)
+    cover = alpha * np.minimum(2 * size, 1)[..., None]
+    colours = colorize(np.copysign(np.maximum(size, 0.5), values), cmap)
+    return np.rint((1 - cover) * (image @ np.array(LUMA))[..., None] + cover * colours).astype(np.uint8)
+
+
+def _array(values: Any) -> NDArray[Any]:
+    return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)

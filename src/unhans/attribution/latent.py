@@ -1,4 +1,4 @@
-"""Relevance of the channels of several layers, from the pass that explains the input.
+"""The layers of a network: relevance of their channels, and features averaged over places, which can be moved.
 
 What a network uses can lie anywhere in an image; relevance summed, or maximised, over the places of a layer tells which
 channels were used and not where (concept-space SpRAy: Achtibat et al. 2023, Pahde et al. 2023, Dreyer et al. 2024).
@@ -6,61 +6,23 @@ channels were used and not where (concept-space SpRAy: Achtibat et al. 2023, Pah
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from math import prod
-from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from unhans.attribution.heatmaps import sum_channels
 from unhans.attribution.method import Attribution, Explain, Heatmaps, Relevance
+from unhans.attribution.places import MOST_LAYERS, channel_axis, layers_with_places
+from unhans.attribution.side_effects import run_with_hooks
 from unhans.lrp import LRP, UnsupportedModelError
-from unhans.lrp.tracing import Layout, layouts
+from unhans.lrp.tracing import Layout, layouts, layouts_or_none, unwrap
 
-MOST_LAYERS = 3
 POOLED = ("sum", "maximum")  # the rows of a pooled relevance
-
-
-def layers_with_places(
-    shapes: Mapping[str, Sequence[int]], outputs: int, layouts: Mapping[str, Layout] = MappingProxyType({})
-) -> list[str]:
-    """Return layers to pool, at most six: the last of each of the coarsest grids of features, the coarsest first.
-
-    Where there are few grids, as in a transformer whose tokens stay as they are, layers between them are added.
-
-    Args:
-        shapes: of the outputs of all layers that run once, in their order, as `LRP.layers` gives them.
-        outputs: number of logits; a layer with as many channels scores classes already and is left out.
-        layouts: which axes hold the channels, where the network told; else the shape does, see `channel_axis`.
-    """
-    axes = {name: channel_axis(shape, layouts.get(name)) for name, shape in shapes.items()}
-    places = {name: _places(shape, axes[name]) for name, shape in shapes.items()}
-    fit = [name for name, shape in shapes.items() if places[name] > 1 and shape[axes[name]] != outputs]
-    grids = {places[name]: name for name in fit}
-    chosen = [grids[size] for size in sorted(grids)][: 2 * MOST_LAYERS]
-    missing = MOST_LAYERS - len(chosen)
-    between = [fit[len(fit) * (k + 1) // (missing + 1) - 1] for k in range(missing)] if fit else []
-    return list(dict.fromkeys([*chosen, *between]))
-
-
-def channel_axis(shape: Sequence[int], layout: Layout | None = None) -> int:
-    """Return the axis of the channels: the second of (n, C, H, W), the last of tokens (n, N, C) and of (n, H, W, C).
-
-    Without a layout feature maps with the channels last are known by sides that are equal and another number of
-    channels.
-    """
-    if layout is not None:
-        return layout.channels
-    return 1 if len(shape) == 4 and not (shape[1] == shape[2] != shape[3]) else len(shape) - 1
-
-
-def _places(shape: Sequence[int], channels: int) -> int:
-    """How many places a layer has: 0 for a shape without channels and places."""
-    if len(shape) not in (3, 4):
-        return 0
-    return prod(shape[1:]) // shape[channels]
 
 
 def pooled(relevance: Tensor, layout: Layout | None = None) -> Tensor:
@@ -116,3 +78,63 @@ def _different(lrp: LRP, example: Tensor, told: Mapping[str, Layout]) -> tuple[s
 
 def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3 * float(one.abs().max()))
+
+
+@dataclass(frozen=True)
+class Features:
+    """The output of one layer, which has channels and places and runs once.
+
+    Attributes:
+        network: in any mode; it runs in evaluation mode and is not written.
+        layer: the name of a module.
+        layout: which axis of its output holds the channels; None where the shape is to tell.
+    """
+
+    network: nn.Module
+    layer: str
+    layout: Layout | None = None
+
+    def means(self, images: Tensor) -> Tensor:
+        """Return the features averaged over all places, (n, C) in float64, of images as the network takes them."""
+        found: list[Tensor] = []
+
+        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            found.append(output.movedim(channel_axis(output.shape, self.layout), 1).flatten(2).double().mean(2))
+
+        run_with_hooks(self.network, images, {self.layer: keep})
+        return found[0]
+
+    def moved(self, images: Tensor, shifts: Tensor) -> Tensor:
+        """Return the logits (n, classes) in float64, with shifts (n, C) added to the features at every place."""
+
+        def add(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+            shape = [len(output), *[1] * (output.dim() - 1)]
+            shape[channel_axis(output.shape, self.layout)] = -1
+            return output + shifts.to(output).reshape(shape)
+
+        return run_with_hooks(self.network, images, {self.layer: add}).double()
+
+
+def last_features(network: nn.Module, example: Tensor) -> Features | None:
+    """Return the last features that still have places; None where no layer with channels and places runs once.
+
+    A layer with as many channels as there are logits scores classes already and is left out, as in `with_latent`.
+
+    Args:
+        network: takes images (n, C, H, W), returns logits (n, classes).
+        example: (1, C, H, W) as the network takes it.
+    """
+    shapes: dict[str, torch.Size] = {}
+    calls: Counter[str] = Counter()
+
+    def note(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        calls[name] += 1
+        if isinstance(output, Tensor) and output.is_floating_point():
+            shapes[name] = output.shape
+
+    names = [name for name, _ in unwrap(network).named_modules() if name]
+    logits = run_with_hooks(network, example, {name: partial(note, name) for name in names})
+    once = {name: shape for name, shape in shapes.items() if calls[name] == 1 and shape[0] == len(example)}
+    told = layouts_or_none(network, example)
+    chosen = layers_with_places(once, logits.shape[1], told)
+    return Features(network, chosen[0], told.get(chosen[0])) if chosen else None

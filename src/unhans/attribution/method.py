@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from hashlib import blake2b
+from math import inf, isfinite
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -14,24 +16,41 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unhans.attribution.heatmaps import sum_channels
-from unhans.attribution.places import check_channel_axis, layout_at
-from unhans.attribution.side_effects import frozen_view, isolated
+from unhans.attribution.places import layout_at
+from unhans.attribution.side_effects import frozen_view, without_side_effects
 from unhans.lrp import LRP, Composite, composite_by_name, resolve, target_classes
 from unhans.lrp.tracing import Layout, computing_dtype
 
 
 class Heatmaps(NamedTuple):
-    """Relevance summed over channels (n, H, W), and the logits (n, C) of the same pass.
+    """Relevance, and the logits of the same pass.
 
-    latent: by layer the relevance of its channels pooled over places (n, 2, C); see `unhans.attribution.latent`.
+    Attributes:
+        maps: (n, H, W), summed over channels.
+        logits: (n, classes).
+        latent: by layer the relevance of its channels pooled over places (n, 2, C); see `unhans.attribution.latent`.
     """
 
     maps: Tensor
     logits: Tensor
     latent: Mapping[str, Tensor] = MappingProxyType({})
 
+    def on_cpu(self) -> Heatmaps:
+        """Return the same in float32 on the CPU."""
+        latent = {layer: pooled.float().cpu() for layer, pooled in self.latent.items()}
+        return Heatmaps(self.maps.float().cpu(), self.logits.float().cpu(), latent)
+
+    def predictions(self) -> NDArray[np.int64]:
+        """Return the top-1 class of each sample (n,)."""
+        return self.logits.argmax(1).numpy()
+
+    def ranks(self, label: int) -> NDArray[np.int64]:
+        """Return for each sample (n,) how many classes score higher than this one; 0 is the first."""
+        return (self.logits > self.logits[:, [label]]).sum(1).numpy()
+
 
 Explain = Callable[[Tensor, "int | Tensor"], Heatmaps]
+Advance = Callable[[int], None]  # called with a number of samples
 
 
 class Attribution(Protocol):
@@ -45,6 +64,27 @@ class Attribution(Protocol):
     def of(self, model: nn.Module) -> Explain:
         """Return the function from images (n, C, H, W) and targets to heatmaps; the model is not written."""
         ...
+
+
+def setting(expected: str, fits: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return what a setting takes, as the metadata of its field. None is taken where it is the default."""
+    return {"expected": expected, "fits": fits}
+
+
+POSITIVE = setting("a positive integer", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 1)
+NOT_NEGATIVE = setting("a number from 0 on", lambda v: isinstance(v, int | float) and 0 <= v < inf)
+FINITE = setting("a finite number", lambda v: isinstance(v, int | float) and isfinite(v))
+SEED = setting("an integer from 0 to 2³² - 1", lambda v: isinstance(v, int) and 0 <= v < 2**32)
+CHANNEL_AXIS = setting("1 for (n, C, H, W) or 3 for (n, H, W, C)", lambda v: v in (1, 3))
+
+
+def check_settings(method: Any) -> None:
+    """Raise a ValueError for the first setting of a method, a dataclass, that is not what its field takes."""
+    for each in fields(method):
+        value, fits = getattr(method, each.name), each.metadata.get("fits")
+        unset = value is None and each.default is None
+        if fits is not None and not unset and not fits(value):
+            raise ValueError(f"{each.name}: expected {each.metadata['expected']}, got {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -63,10 +103,10 @@ class Relevance:
     composite: str | Sequence[Any] = "epsilon_plus_flat"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     layer: str | None = None
-    channel_axis: int | None = None
+    channel_axis: int | None = field(default=None, metadata=CHANNEL_AXIS)
 
     def __post_init__(self) -> None:
-        check_channel_axis(self.channel_axis)
+        check_settings(self)
         self._rules()
 
     @property
@@ -110,49 +150,30 @@ class Relevance:
         return "[" + "; ".join(f"{match}: {rule}" for match, rule in self._rules()) + "]"
 
 
-Advance = Callable[[int], None]
-
-
-class Explained(NamedTuple):
-    """Heatmaps (n, H, W) for a label, top-1 classes (n,) and ranks of the label (n,), 0 = first."""
-
-    heatmaps: NDArray[np.float32]
-    prediction: NDArray[np.int64]
-    rank: NDArray[np.int64]
-
-
-def explained(
-    explain: Explain,
-    images: Tensor,
-    label: int,
-    batch_size: int = 32,
-    device: torch.device | str = "cpu",
-    advance: Advance = lambda samples: None,
-) -> Explained:
-    """Explain images (n, C, H, W) for one label; advance is called with the number of samples after each batch."""
-    maps, scores, _ = explain_all(explain, images, torch.full((len(images),), label), batch_size, device, advance)
-    rank = (scores > scores[:, [label]]).sum(1)
-    return Explained(maps.numpy(), scores.argmax(1).numpy(), rank.numpy())
-
-
 def explain_all(
     explain: Explain,
     images: Tensor,
-    targets: Tensor,
+    targets: int | Tensor,
     batch_size: int = 32,
     device: torch.device | str = "cpu",
     advance: Advance = lambda samples: None,
 ) -> Heatmaps:
-    """Explain images (n, C, H, W) for their targets (n,) batch by batch; the results are float32 and on the CPU."""
-    maps, logits, latent = [], [], []
+    """Explain images batch by batch; the results are float32 and on the CPU.
+
+    Args:
+        explain: as `Attribution.of` returns it.
+        images: (n, C, H, W), one at least.
+        targets: a class, or the class of each image (n,).
+        batch_size: images explained at once.
+        advance: called with the number of samples after each batch.
+    """
+    parts = []
+    targets = torch.as_tensor(targets).expand(len(images))
     for batch, classes in zip(images.split(batch_size), targets.split(batch_size), strict=True):
-        found = explain(batch.to(device), classes.to(device))
-        maps.append(found.maps.float().cpu())
-        logits.append(found.logits.float().cpu())
-        latent.append({layer: pooled.float().cpu() for layer, pooled in found.latent.items()})
+        parts.append(explain(batch.to(device), classes.to(device)).on_cpu())
         advance(len(batch))
-    layers = {layer: torch.cat([each[layer] for each in latent]) for layer in latent[0]}
-    return Heatmaps(torch.cat(maps), torch.cat(logits), layers)
+    layers = {layer: torch.cat([each.latent[layer] for each in parts]) for layer in parts[0].latent}
+    return Heatmaps(torch.cat([each.maps for each in parts]), torch.cat([each.logits for each in parts]), layers)
 
 
 class Method(ABC):
@@ -161,12 +182,15 @@ class Method(ABC):
     Half-precision models are explained in float32. The heatmaps are float32 and lie on the images' device.
     """
 
-    signed: ClassVar[bool] = True  # whether values below zero mean something
+    meaning: ClassVar[str]  # what a heatmap of the method means, with its settings by name
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     @property
-    @abstractmethod
     def description(self) -> str:
         """Name the method, its settings and its target."""
+        return self.meaning.format_map(vars(self))
 
     @abstractmethod
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
@@ -178,7 +202,7 @@ class Method(ABC):
         def explain(images: Tensor, target: int | Tensor) -> Heatmaps:
             if images.ndim != 4:
                 raise ValueError(f"Images must have the shape (n, C, H, W); got {tuple(images.shape)}.")
-            with isolated(images.device):
+            with without_side_effects(images.device):
                 network = frozen_view(model, computing_dtype(model, images))
                 inputs = images.detach().clone().to(computing_dtype(model, images))
                 with torch.no_grad():
@@ -187,40 +211,40 @@ class Method(ABC):
                 if classes.dim() == 2:
                     raise ValueError(f"target: only LRP takes several classes a sample, got {tuple(classes.shape)}.")
                 maps = self.attribute(network, inputs, classes) if len(inputs) else inputs.sum(1)
-                return Heatmaps(self._finite(maps.detach().float()), logits)
+                maps = maps.detach().float()
+                if not bool(maps.isfinite().all()):
+                    raise ValueError(f"Heatmaps must be finite; got NaN or infinite values from {self.description}.")
+                return Heatmaps(maps, logits)
 
         return explain
 
-    def _finite(self, maps: Tensor) -> Tensor:
-        if not bool(maps.isfinite().all()):
-            raise ValueError(f"Heatmaps must be finite; got NaN or infinite values from {self.description}.")
-        return maps
+
+def attribute_batches(attribute: Callable[..., Tensor], images: Tensor, target: Tensor, size: int) -> Tensor:
+    """Return what Captum's `attribute` makes of images and their classes, at most so many of them at once."""
+    batches = zip(images.split(size), target.split(size), strict=True)
+    return torch.cat([attribute(some, target=classes) for some, classes in batches])
 
 
-def in_batches(images: Tensor, target: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Split images and their classes into batches."""
-    return zip(images.split(size), target.split(size), strict=True)
+@dataclass(frozen=True)
+class RandomMaps(Method):
+    """Independent standard normal pixels, a control: what a measure makes of them is what it makes of chance.
 
+    A map is drawn from the seed and the image's values alone: it does not depend on model, target, device or the other
+    images of the batch. Equal images have equal maps.
 
-def check_positive(name: str, value: int) -> None:
-    """Raise a ValueError unless the setting is a positive integer."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}: expected a positive integer, got {value!r}.")
+    Args:
+        seed: of the maps.
+    """
 
+    meaning = "Random heatmaps (a control without a target), seed {seed}"
 
-def check_level(name: str, value: float) -> None:
-    """Raise a ValueError unless the setting is a finite number that is not negative."""
-    if not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(f"{name}: expected a number from 0 on, got {value!r}.")
+    seed: int = field(default=0, metadata=SEED)
 
+    def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        """Return normal noise for each image."""
+        return torch.stack([self._drawn(image) for image in images.detach().float().cpu()]).to(images.device)
 
-def check_number(name: str, value: float) -> None:
-    """Raise a ValueError unless the setting is a finite number."""
-    if not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise ValueError(f"{name}: expected a finite number, got {value!r}.")
-
-
-def check_seed(value: int) -> None:
-    """Raise a ValueError unless the seed is one that NumPy and torch take."""
-    if not isinstance(value, int) or not 0 <= value < 2**32:
-        raise ValueError(f"seed: expected an integer from 0 to 2³² - 1, got {value!r}.")
+    def _drawn(self, image: Tensor) -> Tensor:
+        digest = blake2b(image.contiguous().numpy().tobytes(), digest_size=8).digest()
+        generator = np.random.default_rng([self.seed, int.from_bytes(digest, "little")])
+        return torch.from_numpy(generator.standard_normal(image.shape[1:], np.float32))

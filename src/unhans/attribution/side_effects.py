@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unhans.lrp.tracing import working_view
+from unhans.lrp.tracing import computing_dtype, working_view
 
 RANDOM_STATES = threading.RLock()  # they belong to all threads: two that save and restore at once would mix them up
 
 
 @contextmanager
-def isolated(device: torch.device) -> Iterator[None]:
+def without_side_effects(device: torch.device) -> Iterator[None]:
     """Compute with gradients, without autocast, whatever the caller does; put every random state back."""
-    with (
-        RANDOM_STATES,
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        torch.autocast(device.type, enabled=False),
-        torch.random.fork_rng([device] if device.type == "cuda" else []),
-    ):
-        states = random.getstate(), np.random.get_state()  # noqa: NPY002 the global state is what must be kept
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
+    with RANDOM_STATES, _apart({} if device.type == "cpu" else {device.type: [device]}):
+        yield
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
@@ -55,6 +45,16 @@ def frozen_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     return network
 
 
+def run_with_hooks(network: nn.Module, images: Tensor, hooks: Mapping[str, Callable[..., Any]]) -> Tensor:
+    """Predict with a view of the network in evaluation mode that has these forward hooks, by the name of the module."""
+    dtype = computing_dtype(network, images)
+    view = frozen_view(network, dtype)
+    for name, hook in hooks.items():
+        view.get_submodule(name).register_forward_hook(hook)
+    with torch.inference_mode(False), torch.no_grad():
+        return view(images.to(dtype))
+
+
 def _constant(value: Tensor | None) -> Tensor | None:
     """Detach a parameter; one made in inference mode is copied, or autograd could not save it."""
     if value is None:
@@ -71,15 +71,14 @@ def invisible(module: nn.Module) -> Iterator[None]:
     """
     training = [(child, child.training) for child in module.modules()]
     trainable = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
-    devices = devices_of(module)
-    with ExitStack() as stack:
-        stack.callback(_restore, training, trainable)
-        stack.enter_context(_random_states(devices))
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        for kind in {"cpu", *devices}:
-            stack.enter_context(torch.autocast(kind, enabled=False))
-        yield
+    try:
+        with _apart(devices_of(module)):
+            yield
+    finally:
+        for child, flag in training:
+            child.training = flag
+        for parameter, flag in trainable:
+            parameter.requires_grad_(flag)
 
 
 def devices_of(module: nn.Module) -> dict[str, list[torch.device]]:
@@ -93,22 +92,16 @@ def devices_of(module: nn.Module) -> dict[str, list[torch.device]]:
 
 
 @contextmanager
-def _random_states(devices: Mapping[str, Sequence[torch.device]]) -> Iterator[None]:
-    """Keep the random states of Python, NumPy and torch, on the processor and on these accelerators."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+def _apart(devices: Mapping[str, Sequence[torch.device]]) -> Iterator[None]:
+    """Compute with gradients and without autocast; put back the random states, those of these accelerators as well."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 the global state is what must be kept
     try:
-        with ExitStack() as stack:
-            stack.enter_context(torch.random.fork_rng([]))
+        with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng([]), ExitStack() as stack:
             for kind, each in devices.items():
                 stack.enter_context(torch.random.fork_rng(each, device_type=kind))
+            for kind in {"cpu", *devices}:
+                stack.enter_context(torch.autocast(kind, enabled=False))
             yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _restore(training: list[tuple[nn.Module, bool]], trainable: list[tuple[nn.Parameter, bool]]) -> None:
-    for child, flag in training:
-        child.training = flag
-    for parameter, flag in trainable:
-        parameter.requires_grad_(flag)

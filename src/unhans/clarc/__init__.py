@@ -4,23 +4,13 @@ CAVs and where they are fitted, P-ClArC and reactive corrections, the layers of 
 `unhans.callbacks`, comparing repairs by `unhans.repair`.
 """
 
-from unhans.clarc.a_clarc import augmenting, below
-from unhans.clarc.activations import activations
+from unhans.clarc.a_clarc import Freezing, augment_layer, parameters_below
 from unhans.clarc.cav import Concept, Estimator, Spatial, fit
 from unhans.clarc.cav_estimators import ESTIMATORS
-from unhans.clarc.corrected_model import (
-    Corrected,
-    ForClass,
-    corrected,
-    corrections_of,
-    prepared,
-    specification,
-    uncorrected,
-)
+from unhans.clarc.corrected_model import Corrected, corrected, corrections_of, prepared, specification, uncorrected
 from unhans.clarc.correction import Correction
-from unhans.clarc.freezing import Freezing
 from unhans.clarc.layer_selection import least_effect, rank_layers
-from unhans.clarc.layers import channel_axis, check_layer, check_name, check_plain, layers
+from unhans.clarc.layers import activations, channel_axis, check_layer, check_plain, layers
 
 __all__ = [
     "ESTIMATORS",
@@ -28,21 +18,19 @@ __all__ = [
     "Corrected",
     "Correction",
     "Estimator",
-    "ForClass",
     "Freezing",
     "Spatial",
     "activations",
-    "augmenting",
-    "below",
+    "augment_layer",
     "channel_axis",
     "check_layer",
-    "check_name",
     "check_plain",
     "corrected",
     "corrections_of",
     "fit",
     "layers",
     "least_effect",
+    "parameters_below",
     "prepared",
     "rank_layers",
     "specification",

@@ -10,9 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from unhans.clarc.cav_estimators import ESTIMATORS, solver
-from unhans.clarc.cross_validation import held_out
-from unhans.clarc.gram import combined
+from unhans.clarc.cav_estimators import ESTIMATORS, InSpan, Lasso, combined, held_out
 from unhans.lrp.tracing import layout_of_shape
 
 Estimator = Literal["svm", "logistic", "ridge", "lasso", "mean_difference", "pattern"]
@@ -70,8 +68,8 @@ def fit(
 ) -> Concept:
     """Fit a concept activation vector [001; METHODS §5]: the unit direction towards affected samples.
 
-    Estimates with an L2 penalty are solved exactly in the span of the samples, the lasso on a working set, so that
-    nothing larger than the activations is made. Its weight does not depend on the scale of the activations.
+    Estimates with an L2 penalty are solved exactly in the span of the samples, so that nothing larger than the
+    activations is made; the weight of a penalty does not depend on their scale. The lasso takes a copy of them.
 
     Args:
         activations: (n, C, H, W), (n, H, W, C) or tokens (n, N, C), of a layer; kept as they are.
@@ -97,7 +95,8 @@ def fit(
     means = combined(features, np.stack([labels / labels.sum(), ~labels / (~labels).sum()]))
     if not bool(means.isfinite().all()):
         raise ValueError(f"The activations{_at(layer)} must be finite, got NaN or infinite values.")
-    found = solver(estimator, features, labels, penalty)
+    lasso = estimator == "lasso"
+    found = Lasso(features, labels, penalty) if lasso else InSpan(features, labels, estimator, penalty)
     direction = _unit(found.direction(found.solve(np.arange(len(labels)))), means, layer)
     separations, distance = held_out(found, labels, seed)
     return Concept(

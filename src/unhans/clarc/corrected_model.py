@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unhans.attribution import check_name
 from unhans.clarc.correction import Correction
-from unhans.clarc.layers import check_name, check_plain
+from unhans.clarc.layers import check_plain
 from unhans.lrp.tracing import logits_of
 
 
@@ -153,12 +154,8 @@ def specification(model: nn.Module) -> dict[str, Any]:
     dict of the model.
     """
     described = {
-        name: {
-            "shape": list(correction.directions.shape),
-            "strength": correction.strength,
-            "reactive": correction.reactive,
-        }
-        for name, correction in corrections_of(model).items()
+        name: {"shape": list(each.directions.shape), "strength": each.strength, "reactive": each.reactive}
+        for name, each in corrections_of(model).items()
     }
     return {"corrections": described, "only": model.label if isinstance(model, ForClass) else None}
 
@@ -168,7 +165,8 @@ def prepared(network: nn.Module, specification: Mapping[str, Any]) -> nn.Module:
 
     Until it is loaded the corrections change nothing; without any, the copy is the network's.
 
-    Raises ValueError for a specification of another form, and as `corrected` does.
+    Raises:
+        ValueError: the specification is of another form; also as `corrected` does.
     """
     found = specification.get("corrections")
     if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) and set(v) == PARTS for v in found.values()):
@@ -178,9 +176,8 @@ def prepared(network: nn.Module, specification: Mapping[str, Any]) -> nn.Module:
         )
     if not found:
         return copy.deepcopy(network)
-    return corrected(
-        network, {name: _empty(**values) for name, values in found.items()}, only=specification.get("only")
-    )
+    empty = {name: _empty(**values) for name, values in found.items()}
+    return corrected(network, empty, only=specification.get("only"))
 
 
 def _empty(shape: list[int], strength: float, reactive: bool) -> Correction:

@@ -70,7 +70,8 @@ class Correction(nn.Module):
     ) -> Correction:
         """Return P-ClArC: features as far along each direction as those of unaffected samples on average.
 
-        Raises ValueError for no concepts, or concepts of several layers, shapes or spatial modes.
+        Raises:
+            ValueError: there are no concepts, or they are of several layers, shapes or spatial modes.
         """
         return cls._towards(concepts, "unaffected", strength, reactive)
 

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from unhans.attribution import frozen_view
-from unhans.clarc.activations import outputs_of, placed
 from unhans.clarc.cav import Concept, Estimator, Spatial, fit
 from unhans.clarc.corrected_model import corrected
 from unhans.clarc.correction import Correction
+from unhans.clarc.layers import check_layer, outputs_of, placed
 from unhans.clarc.layers import layers as layers_of
-from unhans.clarc.layers import shape_of
 from unhans.lrp.tracing import computing_dtype, layouts_or_none
 
 TOLERATED = 0.01  # share of the images that a correction may classify worse than the network does
@@ -56,7 +55,8 @@ def least_effect(
         target: the artifact's class.
         batch_size, device: where and in what portions the network runs.
 
-    Raises ValueError without concepts and where no image is of another class than the target.
+    Raises:
+        ValueError: there are no concepts, or no image is of another class than the target.
     """
     if not concepts or not bool((labels != target).any()):
         others = int((labels != target).sum())
@@ -138,7 +138,7 @@ def rank_layers(
 def _sizes(network: nn.Module, example: Tensor, names: Sequence[str] | None, limit: int) -> Mapping[str, int]:
     """Elements of each layer's output, in order of execution."""
     if names is not None:
-        return {name: shape_of(network, name, example).numel() for name in names}
+        return {name: check_layer(network, name, example).numel() for name in names}
     small = {name: shape.numel() for name, shape in layers_of(network, example).items() if shape.numel() <= limit}
     if not small:
         raise ValueError(f"No layer's activations of at most {limit} elements a sample fit into the memory; name some.")

@@ -1,9 +1,10 @@
-"""Where in a network there are feature maps to correct."""
+"""Where in a network there are feature maps to correct, and what they are on many images."""
 
 from __future__ import annotations
 
-import difflib
+import copy
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unhans.attribution import frozen_view
+from unhans.attribution import check_name, frozen_view, run_with_hooks
 from unhans.lrp.tracing import Layout, computing_dtype, layout_of_shape, layouts_or_none
 
 PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -31,7 +32,8 @@ class Run:
         self.calls[name] += 1
         self.outputs[name] = output  # kept alive, so that no other tensor gets its memory
         if isinstance(output, Tensor):
-            self.memory[name] = _memory(output)
+            place = output.untyped_storage()._cdata, output.storage_offset(), output.shape, output.stride()
+            self.memory[name] = *place, output._version  # the same elements, not written in between: one output
 
 
 def layers(network: nn.Module, example: Tensor) -> dict[str, torch.Size]:
@@ -57,15 +59,6 @@ def layers(network: nn.Module, example: Tensor) -> dict[str, torch.Size]:
     return {name: run.outputs[name].shape for name in found.values()}
 
 
-def check_layer(network: nn.Module, layer: str, example: Tensor) -> None:
-    """Raise a ValueError unless the layer can be corrected.
-
-    It must be a named module that runs once on the example and returns feature maps, or tokens on a grid of patches, of
-    a network that is neither compiled nor wrapped for parallel training.
-    """
-    shape_of(network, layer, example)
-
-
 def channel_axis(network: nn.Module, layer: str, example: Tensor) -> int:
     """Return which axis of a layer's output holds the channels: 1 of (n, C, H, W), 3 of (n, H, W, C), 2 of (n, N, C).
 
@@ -74,15 +67,19 @@ def channel_axis(network: nn.Module, layer: str, example: Tensor) -> int:
     Raises:
         ValueError: as `check_layer` does, and where the axis cannot be told.
     """
-    shape = shape_of(network, layer, example)
+    shape = check_layer(network, layer, example)
     found = layouts_or_none(network, example).get(layer) or layout_of_shape(shape)
     if found is None:
         raise ValueError(f"layer {layer!r}: its output of shape {tuple(shape)} does not tell which axis is channels.")
     return found.channels
 
 
-def shape_of(network: nn.Module, layer: str, example: Tensor) -> torch.Size:
-    """Return the shape of a layer's output on the example; raises as `check_layer` does."""
+def check_layer(network: nn.Module, layer: str, example: Tensor) -> torch.Size:
+    """Return the shape of a layer's output on the example, or raise a ValueError unless the layer can be corrected.
+
+    It must be a named module that runs once on the example and returns feature maps, or tokens on a grid of patches, of
+    a network that is neither compiled nor wrapped for parallel training.
+    """
     check_plain(network)
     check_name(network, layer)
     run = _observed(network, example, layer)
@@ -99,15 +96,6 @@ def shape_of(network: nn.Module, layer: str, example: Tensor) -> torch.Size:
     return output.shape
 
 
-def check_name(network: nn.Module, layer: str) -> None:
-    """Raise a ValueError that names the near ones unless the network has a module of that name."""
-    names = [name for name, _ in network.named_modules() if name]
-    if layer not in names and not _reached(network, layer):
-        near = difflib.get_close_matches(layer, names, n=3, cutoff=0.3)
-        hint = f"near names: {', '.join(near)}" if near else f"there are {', '.join(names[:12])}"
-        raise ValueError(f"layer {layer!r} does not exist in this {type(network).__name__}; {hint}.")
-
-
 def check_plain(network: nn.Module) -> None:
     """Raise a ValueError for a network that is compiled or wrapped for parallel training."""
     for module in network.modules():
@@ -118,24 +106,63 @@ def check_plain(network: nn.Module) -> None:
             raise ValueError("ClArC needs a network that is not compiled, on whose graph a layer cannot be replaced.")
 
 
+def activations(
+    network: nn.Module, layer: str, images: Tensor, batch_size: int = 32, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Return a layer's output on images, such as (n, C, H, W), in float32 on the CPU; the network is not written.
+
+    Args:
+        network: in any mode; it runs in evaluation mode.
+        layer: the name of a module that runs once.
+        images: (n, 3, H, W) as the network takes them.
+        batch_size: images at once.
+        device: where to compute; a network that lies elsewhere is copied there.
+
+    Raises:
+        ValueError: for no images, and as `check_layer` does.
+    """
+    if not len(images):
+        raise ValueError("images expects at least one image, got none.")
+    network = placed(network, device)
+    check_layer(network, layer, images[:1].to(device))
+    return outputs_of(network, [layer], images, batch_size, device)[layer]
+
+
+def outputs_of(
+    network: nn.Module, names: Sequence[str], images: Tensor, batch_size: int, device: torch.device | str
+) -> dict[str, Tensor]:
+    """Return the outputs of several layers in one pass, in float32 on the CPU."""
+    dtype = computing_dtype(network, images)
+    view, found = frozen_view(network, dtype), dict.fromkeys(names, torch.empty(0))
+    rows: list[slice] = []
+
+    def keep(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        if not len(found[name]):
+            found[name] = torch.empty(len(images), *output.shape[1:])
+        found[name][rows[-1]] = output  # at once: what follows may write into it
+
+    for name in names:
+        view.get_submodule(name).register_forward_hook(partial(keep, name))
+    with torch.inference_mode(False), torch.no_grad():
+        for start in range(0, len(images), batch_size):
+            rows.append(slice(start, start + batch_size))
+            view(images[rows[-1]].to(device, dtype))
+    return found
+
+
+def placed(network: nn.Module, device: torch.device | str) -> nn.Module:
+    """Return the network where it lies on the device, else a copy of it there."""
+    wanted = torch.empty(0, device=device).device  # "cuda" is a device of some number
+    places = {tensor.device for tensor in (*network.parameters(), *network.buffers())}
+    return network if places <= {wanted} else copy.deepcopy(network).to(wanted)
+
+
 def _observed(network: nn.Module, example: Tensor, *only: str) -> Run:
     """What the modules of those names, or all named ones, do on the example."""
     check_plain(network)
-    dtype, run = computing_dtype(network, example), Run()
-    view = frozen_view(network, dtype)
-    for name in only or [name for name, _ in view.named_modules() if name]:
-        view.get_submodule(name).register_forward_hook(partial(run.note, name))
-    with torch.inference_mode(False), torch.no_grad():
-        view(example.to(dtype))
+    run, names = Run(), only or [name for name, _ in network.named_modules() if name]
+    run_with_hooks(network, example, {name: partial(run.note, name) for name in names})
     return run
-
-
-def _reached(network: nn.Module, layer: str) -> bool:
-    """Whether the name leads to a module, which may have another name as well."""
-    try:
-        return bool(layer) and isinstance(network.get_submodule(layer), nn.Module)
-    except AttributeError:
-        return False
 
 
 def _spatial(output: Any, n: int, layout: Layout | None, told: bool = False) -> bool:
@@ -144,9 +171,3 @@ def _spatial(output: Any, n: int, layout: Layout | None, told: bool = False) -> 
         return False
     places = layout is not None and layout.grid is not None
     return output.is_floating_point() and (places or (output.dim() == 4 and not told))
-
-
-def _memory(tensor: Tensor) -> Memory:
-    """What tells whether two outputs are one: the same elements, not written in between."""
-    place = tensor.untyped_storage()._cdata
-    return place, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor._version

@@ -1,23 +1,21 @@
-"""Images with labels: anybody's data sets read in one way, and data modules that plant artifacts.
+"""Images with labels: anybody's data sets read in one way, and ours, which plants artifacts.
 
-`adapters` and `reading` understand data sets and batches of others; `ImageDataset` and `ImageData` are ours;
-`unhans.data.sources` reads folders, archives and torchvision. What joins data, a network and an artifact is in
+`adapters`, `batch` and `reading` understand data sets and batches of others; `ImageDataset` is ours, and
+`unhans.data.sources` makes it of folders, archives and torchvision. What joins data, a network and an artifact is in
 `unhans.harness`.
 """
 
-from unhans.data.adapters import Key, adapted, class_names_of, parts_of
-from unhans.data.batch import check_images, check_whole, first_image, training_set
-from unhans.data.cleaning_list import Listed, listed_rows, read_listed, remaining
-from unhans.data.datamodule import ImageData
-from unhans.data.dataset import Batch, ImageDataset, Sample, Union, collate
-from unhans.data.display import Shown
-from unhans.data.image_io import UnreadableImageError, native_mask, to_tensor
+from unhans.data.adapters import adapt, first_image, is_map_style, without_augmentation
+from unhans.data.cleaning_list import CleaningList, read_cleaning_list
+from unhans.data.dataset import Batch, ImageDataset, Sample, TrainValUnion, collate
+from unhans.data.image_io import Preprocessing, UnreadableImageError, native_mask, to_tensor
 from unhans.data.image_list import Arrays, Collection, Files
-from unhans.data.normalization import SAMPLES, PixelScale, laid, pixel_scale, scale_of
-from unhans.data.preprocessing import Preprocessing
+from unhans.data.items import Key, check_images, class_names_of, parts_of
+from unhans.data.normalization import PixelScale, paste_artifact, pixel_scale
 from unhans.data.reading import (
+    DisplayedImages,
     carriers_of,
-    displayed,
+    display_images,
     draw_per_class,
     fingerprint_of,
     has_several,
@@ -28,59 +26,47 @@ from unhans.data.reading import (
     read_batches,
     read_samples,
     splits_of,
-    without_augmentation,
     without_class,
 )
-from unhans.data.sources import Digits, ImageFolder, Npz, TorchvisionData
 
 __all__ = [
-    "SAMPLES",
     "Arrays",
     "Batch",
+    "CleaningList",
     "Collection",
-    "Digits",
+    "DisplayedImages",
     "Files",
-    "ImageData",
     "ImageDataset",
-    "ImageFolder",
     "Key",
-    "Listed",
-    "Npz",
     "PixelScale",
     "Preprocessing",
     "Sample",
-    "Shown",
-    "TorchvisionData",
-    "Union",
+    "TrainValUnion",
     "UnreadableImageError",
-    "adapted",
+    "adapt",
     "carriers_of",
     "check_images",
-    "check_whole",
     "class_names_of",
     "collate",
-    "displayed",
+    "display_images",
     "draw_per_class",
     "fingerprint_of",
     "first_image",
     "has_several",
+    "is_map_style",
     "labels_of",
-    "laid",
-    "listed_rows",
     "names_of",
     "native_mask",
     "own_index_of",
     "parts_of",
+    "paste_artifact",
     "paths_of",
     "pixel_scale",
     "read_batches",
-    "read_listed",
+    "read_cleaning_list",
     "read_samples",
-    "remaining",
-    "scale_of",
     "splits_of",
     "to_tensor",
-    "training_set",
     "without_augmentation",
     "without_class",
 ]

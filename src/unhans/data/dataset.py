@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, Sampler
 from unhans.artifacts import Artifact
 from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, resize, to_tensor
 from unhans.data.image_list import Collection
+from unhans.data.normalization import PixelScale
 
 
 class Sample(NamedTuple):
@@ -55,7 +56,19 @@ class ImageDataset(Dataset[Sample | None]):
     An item is None where its file cannot be read and on_corrupt is "skip"; `unreadable` (n,) then says so, in
     the memory that loader processes share. `epoch` lies there as well: with the seed and the index it decides a
     flip, so that nothing is drawn from a random state and a resumed run sees what the uninterrupted one saw.
-    Attributes: labels (n,) int64, paths, carriers (n,) bool, classes, mean and std (3,), unreadable, epoch.
+
+    Args:
+        collection: the images, their labels and the class names.
+        image_size, resize, crop_from, interpolation: how images become square, see `unhans.data.image_io.resize`.
+        mean, std: per channel, of images in [0, 1].
+        flip: images are mirrored at random, by the seed.
+        artifact: is planted in some images; `split` tells which share of them.
+        on_corrupt: "skip" or "raise", where a file cannot be read.
+
+    Attributes:
+        labels: (n,) int64.
+        carriers: which images carry the artifact, (n,) bool.
+        scale: between images as the network takes them and images in [0, 1].
     """
 
     def __init__(
@@ -76,7 +89,7 @@ class ImageDataset(Dataset[Sample | None]):
         self.images, self.labels, self.classes = collection.images, collection.labels, collection.classes
         self.image_size, self.resize, self.flip, self.seed = image_size, resize, flip, seed
         self.crop_from, self.interpolation = crop_from, interpolation
-        self.mean, self.std = torch.tensor(list(mean)), torch.tensor(list(std))
+        self.scale = PixelScale(torch.tensor(list(mean)), torch.tensor(list(std)))
         self.artifact, self.on_corrupt = artifact, on_corrupt
         nobody = np.zeros(len(self), dtype=bool)
         self.carriers = nobody if artifact is None else artifact.carriers(self.labels, self.classes, split)
@@ -95,35 +108,25 @@ class ImageDataset(Dataset[Sample | None]):
         """Return one sample, or None where its file cannot be read and is to be skipped."""
         index = range(len(self))[index]
         try:
-            image = self._pixels(index, mirrored=self._mirrored(index))
+            image = self._pixels(index, mirrored=self._is_mirrored(index))
         except UnreadableImageError:
             if self.on_corrupt == "raise":
                 raise
             self.unreadable[index] = True
             return None
-        return Sample(self._normalised(self._planted(image, index)), int(self.labels[index]), index)
+        return Sample(self._normalise(self._plant(image, index)), int(self.labels[index]), index)
 
     def plain(self, index: int) -> Tensor:
         """Return the image as a person sees it: (3, H, W) in [0, 1], not flipped, with its planted artifact.
 
-        Raises UnreadableImageError where its file cannot be read.
+        Raises:
+            UnreadableImageError: its file cannot be read.
         """
-        return self._planted(self._pixels(index), index)
+        return self._plant(self._pixels(index), index)
 
     def clean(self, index: int) -> Tensor:
-        """Return the image as it was without a planted artifact: (3, H, W) in [0, 1], not flipped.
-
-        Raises UnreadableImageError where its file cannot be read.
-        """
+        """Return `plain` without its planted artifact: (3, H, W) in [0, 1]; UnreadableImageError as there."""
         return self._pixels(index)
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Return images (…, 3, H, W) in [0, 1] as the network sees them: (x − mean) / std."""
-        return (images - _column(self.mean, images)) / _column(self.std, images)
-
-    def denormalise(self, batch: Tensor) -> Tensor:
-        """Return normalised images (…, 3, H, W) in [0, 1]."""
-        return (batch * _column(self.std, batch) + _column(self.mean, batch)).clamp(0, 1)
 
     def without_augmentation(self) -> ImageDataset:
         """Return the same images, never flipped; nothing is copied."""
@@ -135,7 +138,14 @@ class ImageDataset(Dataset[Sample | None]):
         """Return a picture as the square that the network sees."""
         return resize(picture, self.image_size, self.resize, self.crop_from, self.interpolation)
 
-    def relabelled(self, labels: Sequence[int], classes: Sequence[str]) -> ImageDataset:
+    def take(self, rows: NDArray[np.int64]) -> ImageDataset:
+        """Return the chosen images in that order; who of them carries the artifact stays as it is."""
+        part = copy.copy(self)
+        part.images, part.labels, part.carriers = self.images.take(rows), self.labels[rows], self.carriers[rows]
+        part.unreadable = torch.zeros(len(part), dtype=torch.bool).share_memory_()
+        return part
+
+    def with_labels(self, labels: Sequence[int], classes: Sequence[str]) -> ImageDataset:
         """Return the same images where class i is class `labels[i]` of these; nothing is copied."""
         view = copy.copy(self)
         view.labels, view.classes = np.asarray(labels, dtype=np.int64)[self.labels], list(classes)
@@ -147,7 +157,7 @@ class ImageDataset(Dataset[Sample | None]):
         It changes with a file's path, size or time of change, with the pixels of an image in memory, with labels, image
         size and normalisation, and with the pixels of a planted artifact and who carries it.
         """
-        seen: tuple[object, ...] = (self.image_size, self.resize, self.mean.tolist(), self.std.tolist())
+        seen: tuple[object, ...] = (self.image_size, self.resize, self.scale.mean.tolist(), self.scale.std.tolist())
         if self.crop_from is not None or self.interpolation != "bicubic":
             seen += (self.crop_from, self.interpolation)
         content = blake2b(repr(seen).encode(), digest_size=32)
@@ -161,22 +171,18 @@ class ImageDataset(Dataset[Sample | None]):
         picture = self.squared(self.images.read(index))
         return to_tensor(ImageOps.mirror(picture) if mirrored else picture)
 
-    def _normalised(self, image: Tensor) -> Tensor:
-        """Do what normalise does, in NumPy: torch's threads would wait for each other at every single image."""
-        mean, std = self.mean.numpy()[:, None, None], self.std.numpy()[:, None, None]
+    def _normalise(self, image: Tensor) -> Tensor:
+        """Do what the scale does, in NumPy: torch's threads would wait for each other at every single image."""
+        mean, std = self.scale.mean.numpy()[:, None, None], self.scale.std.numpy()[:, None, None]
         return torch.from_numpy((image.numpy() - mean) / std)
 
-    def _planted(self, image: Tensor, index: int) -> Tensor:
+    def _plant(self, image: Tensor, index: int) -> Tensor:
         if self.artifact is None or not self.carriers[index]:
             return image
         return self.artifact.paste(image, index)
 
-    def _mirrored(self, index: int) -> bool:
+    def _is_mirrored(self, index: int) -> bool:
         return self.flip and bool(np.random.default_rng([self.seed, int(self.epoch), index]).random() < 0.5)
-
-
-def _column(values: Tensor, like: Tensor) -> Tensor:
-    return values.to(like)[:, None, None]
 
 
 class EpochShuffle(Sampler[int]):
@@ -202,16 +208,18 @@ class EpochShuffle(Sampler[int]):
         yield from order.permutation(len(self.dataset)).tolist()
 
 
-class Union(Dataset[Any]):
+class TrainValUnion(Dataset[Any]):
     """The training images, then the validation images; both without augmentation.
 
-    Attributes: labels (n,), paths, carriers (n,), classes as of an `ImageDataset`; split (n,) uint8, 0 for training and
-    1 for validation; own_index (n,) the index in the sample's own split.
+    Attributes:
+        labels, paths, carriers, classes, scale: as of an `ImageDataset`.
+        split: (n,) uint8, 0 for training and 1 for validation.
+        own_index: (n,) the index in the sample's own split.
     """
 
     def __init__(self, train: ImageDataset, val: ImageDataset) -> None:
         self.parts = (train.without_augmentation(), val.without_augmentation())
-        self.classes = train.classes
+        self.classes, self.scale, self.artifact = train.classes, train.scale, train.artifact
         self.labels = np.concatenate([part.labels for part in self.parts])
         self.paths = [path for part in self.parts for path in part.paths]
         self.carriers = np.concatenate([part.carriers for part in self.parts])
@@ -223,31 +231,24 @@ class Union(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         """Return one sample of its part, or None where its file cannot be read."""
-        index = range(len(self))[index]
-        return self.parts[self.split[index]][int(self.own_index[index])]
-
-    @property
-    def artifact(self) -> Artifact | None:
-        """The artifact planted in both parts, or None."""
-        return self.parts[0].artifact
+        part, own = self.place(range(len(self))[index])
+        return part[own]
 
     def clean(self, index: int) -> Tensor:
-        """Return the image as it was without a planted artifact: (3, H, W) in [0, 1].
-
-        Raises UnreadableImageError where its file cannot be read.
-        """
-        return self.parts[self.split[index]].clean(int(self.own_index[index]))
+        """Return the image without a planted artifact: (3, H, W) in [0, 1]; UnreadableImageError where that fails."""
+        part, own = self.place(index)
+        return part.clean(own)
 
     @property
     def unreadable(self) -> Tensor:
         """Tell which files could not be read (n,)."""
         return torch.cat([part.unreadable for part in self.parts])
 
-    def denormalise(self, batch: Tensor) -> Tensor:
-        """Return normalised images (…, 3, H, W) in [0, 1]."""
-        return self.parts[0].denormalise(batch)
+    def place(self, index: int) -> tuple[ImageDataset, int]:
+        """Return the part that holds a sample, and its index there."""
+        return self.parts[self.split[index]], int(self.own_index[index])
 
-    def without_augmentation(self) -> Union:
+    def without_augmentation(self) -> TrainValUnion:
         """Return itself: nothing here is augmented."""
         return self
 

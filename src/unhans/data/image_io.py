@@ -1,10 +1,12 @@
-"""Any picture file as RGB, its way to the square that a network sees, and back."""
+"""Any picture file as RGB, its way to the square that a network sees and back, and what networks expect of it."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +21,10 @@ _MODES = {"pad": "edge", "mirror": "symmetric"}  # of numpy.pad
 
 # what PIL raises for a missing, empty, truncated, damaged or monstrous file
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+_Mask = NDArray[np.bool_]
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+ROUNDING = 1e-3  # means and stds that differ by less are the same
+NAMES = ("image_size", "mean", "std", "resize", "crop_from", "interpolation")
 
 
 class UnreadableImageError(ValueError):
@@ -28,7 +34,8 @@ class UnreadableImageError(ValueError):
 def read_rgb(path: str | Path) -> Image.Image:
     """Read a picture file as RGB, turned upright by its EXIF orientation.
 
-    Raises UnreadableImageError, naming the path, where that is impossible.
+    Raises:
+        UnreadableImageError: that is impossible; it names the path.
     """
     try:
         with Image.open(path) as picture:
@@ -78,13 +85,13 @@ def resize(
     """
     filter_ = Image.Resampling[interpolation.upper()]
     if how == "crop":
-        return _cut(picture, size, size if crop_from is None else crop_from, filter_)
+        return _crop(picture, size, size if crop_from is None else crop_from, filter_)
     if picture.size == (size, size):
         return picture
     if how == "squash":
         return picture.resize((size, size), filter_)
     width, height = (max(1, round(side * size / max(picture.size))) for side in picture.size)
-    return _padded(picture.resize((width, height), filter_), size, how)
+    return _pad(picture.resize((width, height), filter_), size, how)
 
 
 def cut_sizes(sides: tuple[int, int], size: int, crop_from: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -93,7 +100,7 @@ def cut_sizes(sides: tuple[int, int], size: int, crop_from: int) -> tuple[tuple[
     return scaled, tuple(round((side - size) / 2) for side in scaled)  # type: ignore[return-value]
 
 
-def _cut(picture: Image.Image, size: int, crop_from: int, filter_: Image.Resampling) -> Image.Image:
+def _crop(picture: Image.Image, size: int, crop_from: int, filter_: Image.Resampling) -> Image.Image:
     scaled, (left, top) = cut_sizes(picture.size, size, crop_from)
     if scaled != picture.size:
         picture = picture.resize(scaled, filter_)
@@ -107,7 +114,7 @@ def to_tensor(picture: Image.Image) -> Tensor:
     return torch.from_numpy(pixels)
 
 
-def _padded(picture: Image.Image, size: int, how: Resize) -> Image.Image:
+def _pad(picture: Image.Image, size: int, how: Resize) -> Image.Image:
     """Extend an RGB picture to a square round it."""
     before = [(size - side) // 2 for side in (picture.height, picture.width)]
     after = [size - side - n for side, n in zip((picture.height, picture.width), before, strict=True)]
@@ -115,30 +122,91 @@ def _padded(picture: Image.Image, size: int, how: Resize) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(picture), widths, mode=_MODES[how]))  # type: ignore[call-overload]
 
 
-_Mask = NDArray[np.bool_]
-
-
 def native_mask(mask: _Mask, size: tuple[int, int], how: Resize, crop_from: int | None = None) -> _Mask:
-    """Return where a mask (S, S) of a square image lies in the picture of (height, width) pixels that it was made of.
+    """Return where a mask (S, S) of a square image lies in the picture that it was made of.
 
-    how, crop_from: the way of `unhans.data.image_io.resize`. A pixel of the picture counts where any part of it is
-    covered; what lies in the part that "crop" cuts off, or that "pad" and "mirror" add, is nowhere.
+    A pixel of the picture counts where any part of it is covered; what lies in the part that "crop" cuts off, or that
+    "pad" and "mirror" add, is nowhere.
+
+    Args:
+        mask: of the square.
+        size: height and width of the picture.
+        how, crop_from: as of `resize`.
     """
     side = len(mask)
     if how == "crop":
         scaled, (top, left) = cut_sizes(size, side, side if crop_from is None else crop_from)
         whole = np.zeros(scaled, dtype=bool)
         whole[top : top + side, left : left + side] = mask
-        return _scaled(whole, size)
+        return _scale_mask(whole, size)
     if size == (side, side):
         return mask
     if how == "squash":
-        return _scaled(mask, size)
+        return _scale_mask(mask, size)
     inner = [max(1, round(length * side / max(size))) for length in size]
     top, left = ((side - length) // 2 for length in inner)
-    return _scaled(mask[top : top + inner[0], left : left + inner[1]], size)
+    return _scale_mask(mask[top : top + inner[0], left : left + inner[1]], size)
 
 
-def _scaled(mask: _Mask, size: tuple[int, int]) -> _Mask:
+def _scale_mask(mask: _Mask, size: tuple[int, int]) -> _Mask:
     picture = Image.fromarray(mask.astype(np.float32))
     return np.asarray(picture.resize(size[::-1], Image.Resampling.BOX)) > 0
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes what a network takes; None is not said.
+
+    Attributes:
+        image_size: pixels of the square.
+        mean, std: per channel, of images in [0, 1].
+        resize: how pictures become square, see `unhans.data.image_io.resize`.
+        crop_from: pixels of the shorter side before the central square is cut out.
+        interpolation: between pixels.
+        source: whose preprocessing it is, such as "resnet18 (DEFAULT)".
+    """
+
+    image_size: int | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    resize: Resize | None = None
+    crop_from: int | None = None
+    interpolation: Interpolation | None = None
+    source: str = "the network"
+
+    def differences(self, given: Preprocessing) -> dict[str, tuple[Any, Any]]:
+        """Return by name what is given otherwise than here: what is given, and what is wanted."""
+        return {
+            name: (own, wanted)
+            for name in NAMES
+            if (wanted := getattr(self, name)) is not None
+            and (own := getattr(given, name)) is not None
+            and not _same(own, wanted)
+        }
+
+    def for_head(self, kept: bool) -> Preprocessing:
+        """Return it whole for a kept head; a new one learns from pictures that are made square otherwise."""
+        return self if kept else replace(self, resize=None, crop_from=None, interpolation=None)
+
+
+DEFAULT = Preprocessing(224, IMAGENET_MEAN, IMAGENET_STD, "squash", None, "bicubic", "data modules")
+
+
+def complete(given: Preprocessing, wanted: Preprocessing | None) -> dict[str, Any]:
+    """Return what is given, what is not given as it is wanted, and the rest by default.
+
+    A cut (`crop_from`) that is wanted is taken over only together with its way to resize.
+    """
+    values = {}
+    for name in NAMES:
+        own, other = getattr(given, name), None if wanted is None else getattr(wanted, name)
+        values[name] = own if own is not None else other if other is not None else getattr(DEFAULT, name)
+    if given.crop_from is None and (given.resize is not None or given.image_size is not None):
+        values["crop_from"] = None
+    return values
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(other, (int, str)):
+        return one == other
+    return len(one) == len(other) and all(abs(a - b) < ROUNDING for a, b in zip(one, other, strict=True))

@@ -18,7 +18,7 @@ from unhans.data.image_io import has_header, read_rgb
 
 
 class Files:
-    """Picture files. paths: one per image."""
+    """Picture files by their paths."""
 
     def __init__(self, paths: Sequence[str | Path]) -> None:
         self.paths = [str(path) for path in paths]
@@ -45,7 +45,7 @@ class Files:
 
 
 class Arrays:
-    """Images in memory. images: (n, H, W) or (n, H, W, 3) uint8; paths: a stable name for each."""
+    """Images in memory, (n, H, W) or (n, H, W, 3) uint8, with a stable name for each."""
 
     def __init__(self, images: NDArray[np.uint8], paths: Sequence[str]) -> None:
         self.images = images
@@ -71,7 +71,7 @@ class Arrays:
         return np.ones(len(self), dtype=bool)
 
 
-def numbered(prefix: str, n: int) -> list[str]:
+def numbered_names(prefix: str, n: int) -> list[str]:
     """Return n stable names, such as digits/00012."""
     return [f"{prefix}/{index:05d}" for index in range(n)]
 
@@ -91,7 +91,8 @@ class Collection:
     def of_classes(self, names: Sequence[str]) -> Collection:
         """Return the samples of some classes, which get labels 0, 1, … in the order of the names.
 
-        Raises ValueError for a name that is unknown or given twice.
+        Raises:
+            ValueError: a name is unknown or given twice.
         """
         if len(set(names)) < len(names):
             raise ValueError(f"data.classes must name each class once, got {', '.join(names)}")

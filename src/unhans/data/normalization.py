@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from unhans.artifacts import Layered, blend, is_whole, layers_of, put_on
-from unhans.data.dataset import ImageDataset, Union
 
 OUTSIDE = 0.02  # of [0, 1]: a known normalisation that leaves images further outside is not all that was done to them
 BRIGHT = 0.5  # images between 0 and 1 that reach it are in [0, 1] already
@@ -21,17 +20,25 @@ BRIGHT = 0.5  # images between 0 and 1 that reach it are in [0, 1] already
 SAMPLES = 64  # from which an unknown pixel scale is estimated
 
 
+ScaleSource = Literal["data set", "Normalize", "unit range", "estimated"]
+
+
 @dataclass(frozen=True, eq=False)
 class PixelScale:
     """A linear map per channel: images as a network takes them are (x − mean) / std of images x in [0, 1].
 
-    mean, std: (C,), one or three channels, std above 0; description: where they come from. Raises ValueError for
-    others.
+    Args:
+        mean, std: (C,), one or three channels, std above 0.
+        source: where they come from: the data set knows them, they are of the Normalize among its transforms, images
+            lie in [0, 1] already, or they are estimated.
+
+    Raises:
+        ValueError: for others.
     """
 
     mean: Tensor
     std: Tensor
-    description: str = "mean and std of the data set"
+    source: ScaleSource = "data set"
 
     def __post_init__(self) -> None:
         shapes = tuple(self.mean.shape), tuple(self.std.shape)
@@ -50,8 +57,10 @@ class PixelScale:
     def to_display(self, images: Tensor) -> Tensor:
         """Return images (n, C, H, W) as (n, 3, H, W) float32 in [0, 1]; one channel becomes three equal ones.
 
-        What lies outside is cut off: rounding, or noise that was added after the normalisation. Raises ValueError for
-        another number of channels.
+        What lies outside is cut off: rounding, or noise that was added after the normalisation.
+
+        Raises:
+            ValueError: the number of channels is another.
         """
         return self.linear(images).clamp(0, 1).expand(-1, 3, -1, -1)
 
@@ -71,38 +80,58 @@ class PixelScale:
         return values * _column(self.std, values) + _column(self.mean, values)
 
 
-def pixel_scale(dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> PixelScale:
-    """Return the scale of a data set's images: known, found or estimated; `description` says which.
+def pixel_scale(dataset: Dataset, seed: int, among: NDArray[np.int64] | None = None) -> PixelScale:
+    """Return the scale of a data set's images: known, found or estimated; `source` says which.
 
     Ours know it. Of others the one `Normalize` of torchvision is taken that is found in `transform` or `transforms`,
-    through `Compose`, `Subset` and other wrappers, if it brings the samples `indices` to [0, 1]. Otherwise it is
-    estimated from their smallest and largest value: one linear map for all channels and samples.
+    through `Compose`, `Subset` and other wrappers, if it brings a few samples to [0, 1]. Otherwise it is estimated from
+    their smallest and largest value: one linear map for all channels and samples.
 
-    Raises ValueError where no sample can be read, all values are the same, or there are neither one nor three channels.
+    Args:
+        dataset: of (image, label, …) items.
+        seed: draws the samples.
+        among: indices that they are drawn from; None is all.
+
+    Raises:
+        ValueError: no sample can be read, all values are the same, or there are neither one nor three channels.
     """
-    known = _own(dataset)
+    known = known_scale(dataset)
     if known is not None:
         return known
-    items = (dataset[int(index)] for index in indices)
+    drawn = np.random.default_rng(seed).permutation(len(dataset) if among is None else among)[:SAMPLES]  # type: ignore[arg-type]
+    items = (dataset[int(index)] for index in drawn)
     images = [torch.as_tensor(item[0]).float() for item in items if item is not None]
     if not images or any(image.ndim != 3 or image.shape[0] not in (1, 3) for image in images):
-        shapes = sorted({tuple(image.shape) for image in images}) or "no sample that can be read"
-        raise ValueError(f"artifacts need images (C, H, W) with one or three channels, got {shapes}")
+        shapes = sorted({tuple(image.shape) for image in images})
+        raise ValueError(
+            f"artifacts need images (C, H, W) with one or three channels, got {shapes or 'no sample that can be read'}"
+        )
     found = found_scale(dataset, images[0].shape[0])
-    return found if found is not None and all(fits(found, image[None]) for image in images) else _estimated(images)
+    return found if found is not None and all(fits(found, image[None]) for image in images) else _estimate_scale(images)
+
+
+def origin(dataset: Dataset) -> Any:
+    """Return the data set under any number of `Subset`s."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return dataset
+
+
+def known_scale(dataset: Dataset) -> PixelScale | None:
+    """Return the `scale` of a data set that knows it, as ours do."""
+    scale = getattr(origin(dataset), "scale", None)
+    return scale if isinstance(scale, PixelScale) else None
 
 
 def found_scale(dataset: Dataset, channels: int) -> PixelScale | None:
     """Return the scale of the one `Normalize` among a data set's transforms; None where there is none, or several."""
-    found = {(tuple(step.mean), tuple(step.std)) for step in _normalisations(dataset)}
+    found = {(tuple(step.mean), tuple(step.std)) for step in _find_normalisations(dataset)}
     if len(found) != 1 or channels not in (1, 3):
         return None
     mean, std = (torch.tensor([float(value) for value in values]) for values in found.pop())
     if not {len(mean), len(std)} <= {1, channels} or not bool((std > 0).all()):
         return None
-    return PixelScale(
-        mean.expand(channels).clone(), std.expand(channels).clone(), "the Normalize among the data set's transforms"
-    )
+    return PixelScale(mean.expand(channels).clone(), std.expand(channels).clone(), "Normalize")
 
 
 def fits(scale: PixelScale, images: Tensor) -> bool:
@@ -111,37 +140,29 @@ def fits(scale: PixelScale, images: Tensor) -> bool:
     return bool(shown.min() >= -OUTSIDE and shown.max() <= 1 + OUTSIDE)
 
 
-def _own(dataset: Any) -> PixelScale | None:
-    """The mean and std of our own data set."""
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    base = dataset.parts[0] if isinstance(dataset, Union) else dataset
-    return PixelScale(base.mean, base.std) if isinstance(base, ImageDataset) else None
-
-
-def _estimated(images: Sequence[Tensor]) -> PixelScale:
+def _estimate_scale(images: Sequence[Tensor]) -> PixelScale:
     low, high = min(float(image.min()) for image in images), max(float(image.max()) for image in images)
     if not np.isfinite([low, high]).all() or low == high:
         raise ValueError(f"artifacts need images with finite values that differ, got values from {low:g} to {high:g}")
-    channels, n = images[0].shape[0], len(images)
+    channels = images[0].shape[0]
     if low >= 0 and BRIGHT <= high <= 1:
-        return PixelScale(torch.zeros(channels), torch.ones(channels), "images that lie in [0, 1] already")
-    scale = f"estimated: the values {low:.3g} to {high:.3g} of {n} samples, mapped to [0, 1]"
-    return PixelScale(torch.full((channels,), -low / (high - low)), torch.full((channels,), 1 / (high - low)), scale)
+        return PixelScale(torch.zeros(channels), torch.ones(channels), "unit range")
+    mean, std = (torch.full((channels,), value / (high - low)) for value in (-low, 1))
+    return PixelScale(mean, std, "estimated")
 
 
-def _normalisations(dataset: Any) -> Iterator[Any]:
+def _find_normalisations(dataset: Any) -> Iterator[Any]:
     """All `Normalize` among the transforms of a data set and of those that it wraps."""
     for name in ("transform", "transforms"):
-        yield from _among(getattr(dataset, name, None))
+        yield from _find_within(getattr(dataset, name, None))
     if isinstance(dataset, ConcatDataset):
         for part in dataset.datasets:
-            yield from _normalisations(part)
+            yield from _find_normalisations(part)
     elif hasattr(dataset, "dataset"):
-        yield from _normalisations(dataset.dataset)
+        yield from _find_normalisations(dataset.dataset)
 
 
-def _among(step: Any) -> Iterator[Any]:
+def _find_within(step: Any) -> Iterator[Any]:
     """All `Normalize` inside one transform: a `Compose`, a `Sequential`, a list, or torchvision's pair for a target."""
     from torchvision import transforms
     from torchvision.transforms import v2
@@ -150,36 +171,33 @@ def _among(step: Any) -> Iterator[Any]:
         yield step
     elif isinstance(step, Sequence | torch.nn.Sequential | torch.nn.ModuleList) and not isinstance(step, str):
         for part in step:
-            yield from _among(part)
+            yield from _find_within(part)
     elif step is not None:
         for name in ("transform", "transforms"):
-            yield from _among(getattr(step, name, None))
+            yield from _find_within(getattr(step, name, None))
 
 
 def _column(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like)[:, None, None]
 
 
-def scale_of(dataset: Dataset, seed: int) -> PixelScale:
-    """Return the pixel scale of a data set, found out or estimated from a few samples; see `pixel_scale`."""
-    drawn = np.random.default_rng(seed).permutation(len(dataset))[:SAMPLES]  # type: ignore[arg-type]
-    return pixel_scale(dataset, drawn)
-
-
-def laid(images: Tensor, artifact: Layered, indices: NDArray[np.int64], scale: PixelScale) -> Tensor:
+def paste_artifact(images: Tensor, artifact: Layered, indices: NDArray[np.int64], scale: PixelScale) -> Tensor:
     """Return images (n, C, H, W) as the network takes them with the artifact of these samples on them.
 
     Where a layer is transparent, or a transform changes nothing, the images stay bit for bit: the scale is linear, so
-    that blending in [0, 1] and here are the same. Raises ValueError for an artifact of another size.
+    that blending in [0, 1] and here are the same.
+
+    Raises:
+        ValueError: the artifact has another size.
     """
     if is_whole(artifact):
-        return _transformed(images, artifact, indices, scale)
+        return _apply_transform(images, artifact, indices, scale)
     layers = layers_of(artifact, indices, (images.shape[-2], images.shape[-1]))
     colours = scale.to_model(layers[:, :3]).expand(-1, 3, -1, -1)
     return blend(images.expand(-1, 3, -1, -1), torch.cat([colours, layers[:, 3:]], 1))[:, : scale.channels]
 
 
-def _transformed(images: Tensor, artifact: Layered, indices: NDArray[np.int64], scale: PixelScale) -> Tensor:
+def _apply_transform(images: Tensor, artifact: Layered, indices: NDArray[np.int64], scale: PixelScale) -> Tensor:
     before = scale.to_display(images)
     after = put_on(artifact, before, indices)
     same = (before == after).all(1, keepdim=True)

@@ -1,8 +1,10 @@
-"""Reading samples of any map-style data set: ours, a `Subset`, torchvision's, or a user's own."""
+"""Reading samples of any map-style data set, ours, a `Subset`, torchvision's, or a user's own, and looking at them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -12,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
-from unhans.data.adapters import Adapted, class_names_of, stored_labels
-from unhans.data.dataset import ImageDataset, Union
-from unhans.data.normalization import fits, found_scale
+from unhans.data.adapters import Adapted, without_augmentation
+from unhans.data.dataset import ImageDataset, TrainValUnion
+from unhans.data.image_io import UnreadableImageError
+from unhans.data.items import class_names_of, stored_labels
+from unhans.data.normalization import PixelScale, fits, found_scale, known_scale, origin, pixel_scale
 
 
 def labels_of(dataset: Dataset) -> NDArray[np.int64]:
@@ -22,7 +26,7 @@ def labels_of(dataset: Dataset) -> NDArray[np.int64]:
 
     Taken from where data sets keep labels, see `stored_labels`; otherwise every sample is read once.
     """
-    if isinstance(dataset, Adapted | ImageDataset | Union):
+    if isinstance(dataset, Adapted | ImageDataset | TrainValUnion):
         return dataset.labels
     stored = stored_labels(dataset)
     if stored is not None and stored.ndim == 1 and np.issubdtype(stored.dtype, np.integer):
@@ -76,9 +80,7 @@ def carriers_of(dataset: Dataset) -> NDArray[np.bool_]:
     return np.zeros(len(dataset), dtype=bool) if carriers is None else np.asarray(carriers)  # type: ignore[arg-type]
 
 
-def without_augmentation(dataset: Dataset) -> Dataset:
-    """Return the data set without its random transforms, where it can tell them apart."""
-    return dataset.without_augmentation() if hasattr(dataset, "without_augmentation") else dataset
+DRAW = 8  # in seeds of this draw: with the seed and the label alone it would choose as `Artifact.carriers` does
 
 
 def draw_per_class(labels: NDArray[np.int64], per_class: int | None, seed: int) -> dict[int, NDArray[np.int64]]:
@@ -86,7 +88,7 @@ def draw_per_class(labels: NDArray[np.int64], per_class: int | None, seed: int) 
     chosen = {}
     for label in np.unique(labels[labels >= 0]):
         members = np.flatnonzero(labels == label)
-        order = np.random.default_rng([seed, int(label)]).permutation(members)
+        order = np.random.default_rng([seed, int(label), DRAW]).permutation(members)
         chosen[int(label)] = np.sort(order[:per_class])
     return chosen
 
@@ -135,12 +137,12 @@ class _Batches(Dataset[Any]):
 
 def splits_of(dataset: Dataset) -> NDArray[np.uint8] | None:
     """Return 0 for training and 1 for validation samples (n,), or None where the data set is not a union of both."""
-    return getattr(dataset, "split", None) if isinstance(dataset, Union) else None
+    return getattr(dataset, "split", None) if isinstance(dataset, TrainValUnion) else None
 
 
 def own_index_of(dataset: Dataset) -> NDArray[np.int64]:
     """Return the index of every sample (n,) in its own split."""
-    return dataset.own_index if isinstance(dataset, Union) else np.arange(len(dataset))  # type: ignore[arg-type]
+    return dataset.own_index if isinstance(dataset, TrainValUnion) else np.arange(len(dataset))  # type: ignore[arg-type]
 
 
 def fingerprint_of(dataset: Dataset, indices: NDArray[np.int64]) -> str:
@@ -159,21 +161,43 @@ def fingerprint_of(dataset: Dataset, indices: NDArray[np.int64]) -> str:
     return content.hexdigest()
 
 
-def displayed(dataset: Dataset, images: Tensor) -> Tensor:
+def display_images(dataset: Dataset, images: Tensor) -> Tensor:
     """Return images (n, 3, H, W) in [0, 1] to look at; without a known normalisation each is stretched to it."""
-    base = origin(dataset)
-    if hasattr(base, "denormalise"):
-        return base.denormalise(images)
-    found = found_scale(dataset, images.shape[1])
-    if found is not None and fits(found, images):
-        return found.to_display(images)
+    scale = known_scale(dataset) or found_scale(dataset, images.shape[1])
+    if scale is not None and (scale is known_scale(dataset) or fits(scale, images)):
+        return scale.to_display(images)
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     shown = (images - low) / (high - low).clamp(min=1e-12)
     return shown.expand(-1, 3, -1, -1) if shown.shape[1] == 1 else shown[:, :3]
 
 
-def origin(dataset: Dataset) -> Any:
-    """Return the data set under any number of `Subset`s."""
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    return dataset
+@dataclass(frozen=True)
+class DisplayedImages:
+    """The images of a data set of (image, label, …) items, read without augmentation and in [0, 1]."""
+
+    dataset: Dataset
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """The label of every sample (N,), −1 where it cannot be read."""
+        return labels_of(self._plain)
+
+    def read(self, indices: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
+        """Return the images (n, 3, H, W) that can be read, and their indices."""
+        images, kept = read_samples(self._plain, indices)
+        return (self._scale.to_display(images) if len(kept) else images), kept
+
+    def image(self, index: int) -> Tensor:
+        """Return one image (3, H, W); UnreadableImageError where it cannot be read."""
+        images, kept = self.read(np.array([index]))
+        if not len(kept):
+            raise UnreadableImageError(f"sample {index} of the data set cannot be read")
+        return images[0]
+
+    @cached_property
+    def _plain(self) -> Dataset:
+        return without_augmentation(self.dataset)
+
+    @cached_property
+    def _scale(self) -> PixelScale:
+        return pixel_scale(self._plain, 0)

@@ -5,22 +5,32 @@ same with controls; `proof` measures, `ruling` and `verdict` decide, `false_disc
 artifact is found is in `unhans.isolation`; how a network is repaired in `unhans.repair` and `unhans.clarc`.
 """
 
-from unhans.effects.artifact_test import Kind, examine, work
-from unhans.effects.bench import Bench, Change, Measurement, Read, check_label, drawn, evenly, measure
-from unhans.effects.case import STATES, Case, FeatureEffect, Known, Share, leading, reason_of, state_of
+from unhans.effects.artifact_test import LENDERS
+from unhans.effects.bench import (
+    Bench,
+    Change,
+    FeatureSpace,
+    Measurement,
+    Read,
+    check_label,
+    draw_evenly,
+    drawn,
+    measure,
+)
+from unhans.effects.case import STATES, Case, GivenPicture, Known, Share, Untested, leading, reason_of, state_of
 from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, Sample, examine_class
-from unhans.effects.comparisons import ARTIFACT, Comparison, comparisons, decisive
 from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
 from unhans.effects.false_discovery import decide
+from unhans.effects.interventions import FeatureEffect
 from unhans.effects.proof import Proof, prove
 from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
-from unhans.effects.thresholds import FEWEST, MINIMUM
-from unhans.effects.verdict import Rival, Verdict, leaning, rivals_of
+from unhans.effects.verdict import ARTIFACT, FEWEST, MINIMUM, Comparison, Rival, Verdict, comparisons, decisive, leaning
 
 __all__ = [
     "ARTIFACT",
     "CHOSEN_ON",
     "FEWEST",
+    "LENDERS",
     "MINIMUM",
     "OTHER",
     "STATES",
@@ -32,7 +42,8 @@ __all__ = [
     "Comparison",
     "Effect",
     "FeatureEffect",
-    "Kind",
+    "FeatureSpace",
+    "GivenPicture",
     "Known",
     "Measurement",
     "Plan",
@@ -44,14 +55,14 @@ __all__ = [
     "Sample",
     "Share",
     "Trial",
+    "Untested",
     "Verdict",
     "check_label",
     "comparisons",
     "decide",
     "decisive",
+    "draw_evenly",
     "drawn",
-    "evenly",
-    "examine",
     "examine_class",
     "flip_effect",
     "gap",
@@ -62,8 +73,6 @@ __all__ = [
     "portion_of",
     "prove",
     "reason_of",
-    "rivals_of",
     "softmax",
     "state_of",
-    "work",
 ]

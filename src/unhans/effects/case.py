@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from unhans.effects.comparisons import comparisons
-from unhans.effects.verdict import rivals_of, ruled
-
-if TYPE_CHECKING:
-    from unhans.effects.effect import Effect, Trial
-    from unhans.effects.proof import Proof
-    from unhans.effects.relevance_share import Quality
-    from unhans.effects.verdict import Name, Reason
-    from unhans.isolation import Isolated
-    from unhans.spray import Suspicion
-
+from unhans.artifacts import Placement
+from unhans.effects.effect import Effect
+from unhans.effects.interventions import FeatureEffect
+from unhans.effects.proof import Proof
+from unhans.effects.relevance_share import Quality
+from unhans.effects.verdict import Name, Reason
+from unhans.isolation import Failure, Isolated
+from unhans.spray import Suspicion
 
 STATES = ("proven", "open", "not used", "not tested")  # of a class with several cases the first of these counts
 
@@ -25,9 +22,11 @@ STATES = ("proven", "open", "not used", "not tested")  # of a class with several
 class Share:
     """How far one split is affected: of the n samples of the class, how many carry the artifact.
 
-    split: "train" or "val"; by_cluster: those in the cluster, None where the split was not clustered; by_matching:
-    those in which the isolated artifact was found; correct, correct_without: classified correctly, of all n, and of
-    the n − by_matching without it.
+    Attributes:
+        split: "train" or "val".
+        by_cluster: those in the cluster, None where the split was not clustered.
+        by_matching: those in which the isolated artifact was found.
+        correct, correct_without: classified correctly, of all n, and of the n − by_matching without it.
     """
 
     split: str
@@ -39,32 +38,16 @@ class Share:
 
 
 @dataclass(frozen=True)
-class FeatureEffect:
-    """What a concept direction does in feature space; no pixels of an artifact are known.
-
-    layer: whose features; added: the direction added to the features of samples of other classes, then its controls;
-    removed: taken away from those of affected samples, then its controls; may be empty.
-    """
-
-    layer: str
-    added: tuple[Trial, ...]
-    removed: tuple[Trial, ...] = ()
-
-    @property
-    def shown(self) -> bool:
-        """Whether adding it passes the rule of a proven artifact. It is not among the tests of the error rate."""
-        return ruled(self.added[0].effect, comparisons(self.added)[0], rivals_of(self.added)).name == "proven"
-
-
-@dataclass(frozen=True)
 class Known:
     """How an isolated artifact compares with the planted one.
 
-    iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both, None for
-    an isolated artifact that covers the whole image; carriers, found, right: of the samples that it was isolated from,
-    how many carry the planted artifact, in how many the isolated one was found, and both;
-    effect: of the planted artifact on the samples that the isolated one was pasted on; within: whether the isolated
-    one's mean change of probability lies in the interval of the planted one's; None where it was not pasted.
+    Attributes:
+        iou: of the pixels with more than half the largest alpha, mean over the compared samples that carry both, None
+            for an isolated artifact that covers the whole image.
+        carriers, found, right: of the samples that it was isolated from, how many carry the planted artifact, in how
+            many the isolated one was found, and both.
+        effect: of the planted artifact on the samples that the isolated one was pasted on, None where it was not.
+        within: whether the isolated one's mean change of probability lies in the interval of the planted one's.
     """
 
     iou: float | None
@@ -76,15 +59,53 @@ class Known:
 
 
 @dataclass(frozen=True)
+class GivenPicture:
+    """A picture that the user gave as the artifact.
+
+    Attributes:
+        file: its name.
+        size: the largest share of the image's width or height it takes; None: its own pixels.
+        placement: where it goes.
+    """
+
+    file: str
+    size: float | None
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class Untested:
+    """What of a class was not tested: groups from which nothing was isolated, and artifacts that did less.
+
+    Attributes:
+        groups: that were looked at.
+        silent: those of them from which nothing was isolated.
+        artifacts: that were isolated, and did less than those that were tested.
+    """
+
+    groups: int = 0
+    silent: int = 0
+    artifacts: int = 0
+
+
+@dataclass(frozen=True)
 class Case:
     """The artifact of one class.
 
-    suspicion: why the class was looked at, None where it was named by the user; isolated: the artifact, None where it
-    could not be isolated; quality: how well its layer draws the cluster's relevance on other images; proof: its effect
-    and the verdict, None where nothing could be pasted; spread: how many samples of each split carry it; trouble: why
-    something above is missing, in one sentence; features: what was tested in feature space. Features alone never prove
-    an artifact, as no person can see what they stand for, and never say that it is not used. view: by what the group
-    was found from which the artifact was isolated. left: what of the class was not tested, in one sentence.
+    Features alone never prove an artifact, as no person can see what they stand for, and never say that it is not used.
+
+    Attributes:
+        label, name: of the class.
+        suspicion: why the class was looked at; None where it was named by the user.
+        isolated: the artifact; None where it could not be isolated, or was given.
+        quality: how well its layer draws the cluster's relevance on other images.
+        proof: its effect and the verdict; None where nothing could be pasted.
+        spread: how many samples of each split carry it.
+        failures: why nothing was isolated.
+        features: what was tested in feature space.
+        view: by what the group was found from which the artifact was isolated.
+        untested: what else of the class there was.
+        given: the picture that was tested in place of an isolated artifact.
     """
 
     label: int
@@ -94,10 +115,11 @@ class Case:
     quality: Quality | None = None
     proof: Proof | None = None
     spread: tuple[Share, ...] = ()
-    trouble: str = ""
+    failures: tuple[Failure, ...] = ()
     features: FeatureEffect | None = None
     view: str = ""
-    left: str = ""
+    untested: Untested = Untested()
+    given: GivenPicture | None = None
 
     @property
     def proven(self) -> bool:
@@ -121,7 +143,7 @@ def reason_of(case: Case) -> Reason | None:
         return case.proof.verdict.reason
     if case.features is not None and case.features.shown:
         return "features only"
-    return "not isolated" if case.trouble or case.features is not None else None
+    return "not isolated" if case.failures or case.features is not None else None
 
 
 def leading(cases: Sequence[Case]) -> Case:

@@ -1,13 +1,13 @@
 """From the groups of a class to verdicts: isolate what each shares, try all of it, and test what does most.
 
-Three steps, each on samples of its own. Everything that the groups' images share is isolated (`isolate_all`). What was
+Three steps, each on samples of its own. Everything that the groups' images share is isolated (`isolate`). What was
 isolated is put on a few samples of other classes, to see which of it does most: a choice, not a result. What does most
 is then tested with all controls on other samples (`prove`), so that the choice does not count in its favour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts import is_whole
-from unhans.effects.artifact_test import FIRST, Kind, Truth, examine_isolated
-from unhans.effects.bench import Bench, evenly, measure
-from unhans.effects.case import Case, FeatureEffect
+from unhans.effects.artifact_test import FIRST, examine_isolated
+from unhans.effects.bench import Bench, draw_evenly, measure
+from unhans.effects.case import Case, Untested
 from unhans.effects.effect import differences
-from unhans.effects.interventions import add, feature_effect, pasted
-from unhans.isolation import Isolated, NothingIsolatedError, isolate_all
+from unhans.effects.interventions import FeatureEffect, Truth, add, feature_effect, pasted
+from unhans.isolation import Failure, FreeEvidence, Isolated, NothingIsolatedError, SearchKind, distinct, isolate
 from unhans.isolation.fixed import GAP
 from unhans.isolation.whole import Statistics
 from unhans.spray.groups import jaccard
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from unhans.spray import Suspicion
 
 
-Advance = Callable[[int], None]
-
 CHOSEN_ON = 48  # samples of other classes on which what was isolated is tried
 NOTICED = 0.01  # mean change of the class's probability on them up to which controls cannot change the choice much
 COMPARED = 3  # of what does most on them: held against its controls, on the same samples
@@ -40,7 +38,7 @@ SAME = 0.8  # overlap from which two isolated artifacts are one
 DIFFERENT = 0.5  # overlap of their samples up to which two are tested both
 PREFERRED = {"fixed": 1.0, "free": 0.9, "global": 0.8}  # what a gain counts, by the kind: the plainer one is taken
 WHOLE = "whole class"  # all samples: what all share makes no group among them, and is held against other classes
-KINDS: Mapping[str, tuple[Kind, ...]] = {  # what a group can share, by the beginning of its view's name
+KINDS: Mapping[str, tuple[SearchKind, ...]] = {  # what a group can share, by the beginning of its view's name
     "input relevance": ("fixed", "free"),
     "relevance shares": ("fixed",),
     "coarse shares": ("fixed",),
@@ -74,7 +72,7 @@ class Candidate:
     members: NDArray[np.bool_]
     index: NDArray[np.int64] | None = None
 
-    def kinds(self, plan: Plan) -> tuple[Kind, ...]:
+    def kinds(self, plan: Plan) -> tuple[SearchKind, ...]:
         """Return the kinds of artifacts that are looked for; what a view cannot see is not, as it would cost much."""
         if plan.kind != "auto" or plan.mask is not None:
             return (plan.kind,)
@@ -130,7 +128,7 @@ class Plan:
     tests: int = 2
     samples: int = 200
     fills: Sequence[str] = ("telea",)
-    kind: Kind = "auto"
+    kind: SearchKind = "auto"
     mask: NDArray[np.bool_] | None = None
     seed: int = 0
 
@@ -153,7 +151,6 @@ def examine_class(
     others: NDArray[np.int64],
     splits: Mapping[str, NDArray[np.int64]] | None = None,
     truth: Truth | None = None,
-    advance: Advance = lambda samples: None,
 ) -> list[Case]:
     """Return what is known of the artifacts of a class, the one that does most first; at least one case.
 
@@ -165,27 +162,27 @@ def examine_class(
         others: samples of other classes, without the artifact where that is known.
         splits: by name the indices of every split in which a tested artifact is looked for; None: nowhere.
         truth: an affected sample's image as it was before the artifact was planted, if that is known.
-        advance: called with a number of images whenever some are done.
 
-    Raises ValueError where no effect can be measured, as without samples of other classes.
+    Raises:
+        ValueError: no effect can be measured, as without samples of other classes.
     """
     if not len(others):
         raise ValueError(f"the effect of an artifact of {sample.name!r} needs samples of other classes, got none")
     empty = Case(sample.label, sample.name, sample.suspicion)
     chosen_on, tested_on = _parts(bench, others, plan)
     borrowed = min(BORROWED, len(tested_on) // 3)
-    lent = evenly(bench.labels, tested_on, borrowed, plan.seed + 2) if borrowed else tested_on[:0]
+    lent = draw_evenly(bench.labels, tested_on, borrowed, plan.seed + 2) if borrowed else tested_on[:0]
     groups = candidates[: plan.candidates]
-    found, reasons, silent = _shared(bench, sample, groups, plan, lent)
+    found, failures, silent = _shared(bench, sample, groups, plan, lent)
     if any(one.lent for one in found):
         tested_on = np.setdiff1d(tested_on, lent)
-    tested = _best(bench, sample, found, plan, chosen_on, advance)
-    options = {"splits": splits, "truth": truth, "samples": plan.samples, "fills": plan.fills, "advance": advance}
-    left = _left(len(silent), len(groups), sum(_differs(one, tested) for one in found))
+    tested = _best(bench, sample, found, plan, chosen_on)
+    options = {"splits": splits, "truth": truth, "samples": plan.samples, "fills": plan.fills}
+    untested = Untested(len(groups), len(silent), sum(_differs(one, tested) for one in found))
     cases = [
         examine_isolated(
             bench,
-            replace(empty, isolated=one.isolated, view=one.candidate.view, left=left),
+            replace(empty, isolated=one.isolated, view=one.candidate.view, untested=untested),
             sample.index,
             sample.heatmaps,
             others=tested_on,
@@ -196,34 +193,24 @@ def examine_class(
         for one in tested
     ]
     if not any(case.proven for case in cases):
-        view, features = _in_features(bench, sample, silent, chosen_on, tested_on, plan, advance)
+        view, features = _in_features(bench, sample, silent, chosen_on, tested_on, plan)
         if not cases or (features is not None and features.shown):
-            cases.append(replace(empty, trouble="; ".join(reasons), view=view, features=features))
+            cases.append(replace(empty, failures=distinct(failures), view=view, features=features))
     return sorted(cases, key=_importance)
 
 
 def _shared(
     bench: Bench, sample: Sample, groups: Sequence[Candidate], plan: Plan, lent: NDArray[np.int64]
-) -> tuple[list[_Found], list[str], list[Candidate]]:
-    """What the groups share, and what nearly the whole class shares; reasons and silent groups as from `_isolated`."""
+) -> tuple[list[_Found], list[Failure], list[Candidate]]:
+    """What the groups share, and what nearly the whole class shares; failures and silent groups as from `_isolated`."""
     everything = Candidate(WHOLE, np.ones(len(sample.index), dtype=bool))
     sample = replace(sample, numbers=sample.numbers or Statistics(sample.images))
-    found, reasons, silent = _isolated(bench, sample, groups, plan, lent)
+    found, failures, silent = _isolated(bench, sample, groups, plan, lent)
     more, why, _ = _isolated(bench, sample, [everything], plan, lent)
     none_fixed = all(one.isolated.kind != "fixed" for one in found)
     new = [one for one in more if not any(_same(one.isolated, other.isolated) for other in found)]
     found += [one for one in new if none_fixed or one.isolated.members.mean() >= MOSTLY]
-    return found, reasons + why, silent
-
-
-def _left(silent: int, groups: int, untested: int) -> str:
-    """Say what no effect was measured of."""
-    parts = [f"nothing was isolated from {silent} of its {groups} groups"] if silent else []
-    if untested:
-        parts.append(f"{untested} more that {'was' if untested == 1 else 'were'} isolated did less and "
-                     f"{'was' if untested == 1 else 'were'} not tested")  # fmt: skip
-    text = "; ".join(parts)
-    return text and f"{text[0].upper()}{text[1:]}."
+    return found, failures + why, silent
 
 
 def _in_features(
@@ -233,12 +220,11 @@ def _in_features(
     chosen_on: NDArray[np.int64],
     tested_on: NDArray[np.int64],
     plan: Plan,
-    advance: Advance,
 ) -> tuple[str, FeatureEffect | None]:
     """The view of the first group that can be tested in feature space, and what it does there."""
-    most = evenly(bench.labels, tested_on, min(plan.samples, FIRST), plan.seed)
+    most = draw_evenly(bench.labels, tested_on, min(plan.samples, FIRST), plan.seed)
     for candidate in candidates:
-        options = {"others": chosen_on, "tested_on": most, "advance": advance}
+        options = {"others": chosen_on, "tested_on": most}
         effect = feature_effect(bench, sample.label, sample.index, candidate.members, **options)
         if effect is not None:
             return candidate.view, effect
@@ -253,20 +239,20 @@ def _importance(case: Case) -> tuple[bool, float]:
 def _parts(bench: Bench, others: NDArray[np.int64], plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The samples to choose on, at most a third, and the others, to test on."""
     others = np.asarray(others, dtype=np.int64)
-    chosen = evenly(bench.labels, others, min(CHOSEN_ON, max(1, len(others) // 3)), plan.seed + 1)
+    chosen = draw_evenly(bench.labels, others, min(CHOSEN_ON, max(1, len(others) // 3)), plan.seed + 1)
     rest = np.setdiff1d(others, chosen)
     return chosen, rest if len(rest) else others
 
 
 def _isolated(
     bench: Bench, sample: Sample, candidates: Sequence[Candidate], plan: Plan, lent: NDArray[np.int64]
-) -> tuple[list[_Found], list[str], list[Candidate]]:
-    """Everything different that the groups share, the reasons where nothing is shared, and the groups that share none.
+) -> tuple[list[_Found], list[Failure], list[Candidate]]:
+    """Everything different that the groups share, the failures where nothing is shared, and the groups that share none.
 
     lent: samples of other classes that stand beside a group with too few others in its class.
     """
     found: list[_Found] = []
-    reasons: list[str] = []
+    failures: list[Failure] = []
     silent: list[Candidate] = []
     for candidate in candidates:
         images, heatmaps, members = _beside(bench, sample, candidate.members, lent)
@@ -278,15 +264,15 @@ def _isolated(
             try:
                 options = {"kind": kind, "mask": plan.mask, "seed": plan.seed, "numbers": numbers}
                 options["gap"] = GAP if images is sample.images else ALIGNED
-                several += isolate_all(images, heatmaps, members, **options)
+                several += isolate(images, heatmaps, members, **options)
             except NothingIsolatedError as error:
-                reasons.append(str(error))
+                failures += error.failures
         if not several:
             silent.append(candidate)
         for one in (_cropped(each, len(sample.index)) for each in several):
             if one.members.any() and not any(_same(one, other.isolated) for other in found):
                 found.append(_Found(candidate, one, images is not sample.images))
-    return found, list(dict.fromkeys(reasons)), silent
+    return found, failures, silent
 
 
 def _beside(
@@ -308,11 +294,10 @@ def _cropped(isolated: Isolated, n: int) -> Isolated:
     if len(isolated.members) == n:
         return isolated
     own = {name: getattr(isolated, name)[:n] for name in ("members", "masks", "places")}
-    counts = [f"{members.sum()} of {len(members)}" for members in (isolated.members, own["members"])]
-    sentence = isolated.sentence.replace(*counts, 1)
-    if sentence == isolated.sentence:
-        sentence += f" Of the images beside the cluster {len(isolated.members) - n} are of other classes."
-    return replace(isolated, **own, sentence=sentence)
+    evidence = isolated.evidence
+    if isinstance(evidence, FreeEvidence):
+        evidence = replace(evidence, lent=len(isolated.members) - n)
+    return replace(isolated, **own, evidence=evidence)
 
 
 def _same(one: Isolated, other: Isolated) -> bool:
@@ -326,7 +311,7 @@ def _same(one: Isolated, other: Isolated) -> bool:
 
 
 def _best(
-    bench: Bench, sample: Sample, found: Sequence[_Found], plan: Plan, indices: NDArray[np.int64], advance: Advance
+    bench: Bench, sample: Sample, found: Sequence[_Found], plan: Plan, indices: NDArray[np.int64]
 ) -> list[_Found]:
     """What does most on the samples to choose on: by its gain, then by what it gains beyond its controls.
 
@@ -335,11 +320,11 @@ def _best(
     """
     if len(found) < 2:
         return list(found)
-    tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)}, advance)
+    tried = measure(bench, indices, {str(k): pasted(one.isolated) for k, one in enumerate(found)})
     gains = [float(differences(tried.before, tried.after[str(k)], sample.label).mean()) for k in range(len(found))]
     known = sorted((replace(one, gain=gain) for one, gain in zip(found, gains, strict=True)), key=lambda one: -one.gain)
     noticed = [one for one in known[:COMPARED] if one.gain > NOTICED]
-    held = [_beyond_controls(bench, sample, one, indices, advance) for one in noticed]
+    held = [_beyond_controls(bench, sample, one, indices) for one in noticed]
     ranked = [*sorted(held, key=_preference), *known[len(noticed) :]]
     kept: list[_Found] = []
     for one in ranked:
@@ -359,9 +344,9 @@ def _preference(one: _Found) -> float:
     return -one.gain * weight if one.gain > 0 else -one.gain / weight
 
 
-def _beyond_controls(bench: Bench, sample: Sample, one: _Found, indices: NDArray[np.int64], advance: Advance) -> _Found:
+def _beyond_controls(bench: Bench, sample: Sample, one: _Found, indices: NDArray[np.int64]) -> _Found:
     """By how much it raises the class's probability, or exceeds the control that comes nearest, if that is less."""
     unaffected = sample.index[~one.isolated.members]
-    trials = add(bench, one.isolated, sample.label, indices, unaffected, tuple(sample.images.shape[-2:]), advance)
+    trials = add(bench, one.isolated, sample.label, indices, unaffected, tuple(sample.images.shape[-2:]))
     own = float(trials[0].effect.probability)
     return replace(one, gain=min([own, *(own - float(other.effect.probability) for other in trials[1:])]))

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 
-from unhans.stats import Interval, bootstraps, paired, wilson, with_unseen
+from unhans.stats import Interval, allow_for_unseen, bootstrap_columns, mean_difference, wilson
+
+# The thresholds of the rule of a verdict, see `unhans.effects.verdict`.
 
 
 @dataclass(frozen=True)
 class Effect:
     """The change of predictions towards one class, with 95 % intervals; positive = towards the class.
 
-    n: samples. share: of them newly predicted as the class or, where an artifact was taken away, no longer predicted
-    as it. probability, logit: mean changes of the class's probability and of its logit (which still moves where the
-    probability is saturated). rank: mean Δrk = rank before − rank after, in ranks. predicted: samples predicted as the
-    class before. Of one sample alone the intervals are what is possible at all: [−1, 1] for the probability, ±(C − 1)
-    for the rank, unbounded for the logit.
+    Of one sample alone the intervals are what is possible at all: [−1, 1] for the probability, ±(C − 1) for the rank,
+    unbounded for the logit.
+
+    Attributes:
+        n: samples.
+        share: of them newly predicted as the class or, where an artifact was taken away, no longer predicted as it.
+        probability, logit: mean changes of the class's probability, and of its logit, which still moves where the
+            probability is saturated.
+        rank: mean Δrk = rank before − rank after, in ranks.
+        predicted: samples predicted as the class before.
     """
 
     n: int
@@ -38,28 +47,34 @@ def flip_effect(
 ) -> Effect:
     """Compare the logits of the same samples without and with a change to their images, towards the target class.
 
-    before, after: (n, C) logits. lost: count the samples that are no longer predicted as the target instead of those
-    newly predicted as it. The share has Wilson's interval, the means a percentile bootstrap over samples, the same
-    resamples for all three; that of the probability allows for values that no sample showed (`with_unseen`). A class is
-    predicted where no other scores higher. Raises ValueError for other shapes, fewer than two classes, no samples,
-    numbers that are not finite and for probabilities.
+    The share has Wilson's interval, the means a percentile bootstrap over samples, the same resamples for all three;
+    that of the probability allows for values that no sample showed (`allow_for_unseen`). A class is predicted where no
+    other scores higher.
+
+    Args:
+        before, after: (n, C) logits, not probabilities.
+        lost: count the samples that are no longer predicted as the target instead of those newly predicted as it.
+
+    Raises:
+        ValueError: another shape, fewer than two classes, no samples, numbers that are not finite, or probabilities.
     """
     before, after = _check(before, target), _check(after, target)
     if before.shape != after.shape:
         raise ValueError(f"before and after must be of the same samples, got shapes {before.shape} and {after.shape}")
     rank = rank_of(before, target) - rank_of(after, target)
     changes = np.stack([differences(before, after, target), after[:, target] - before[:, target], rank], axis=1)
-    means, flipped = changes.mean(0), _flipped(before, after, target, lost)
+    was, became = (rank_of(logits, target) == 0 for logits in (before, after))
+    means, flipped = changes.mean(0), int((was & ~became if lost else became & ~was).sum())
     possible = np.array([1.0, np.inf, before.shape[1] - 1])
-    probability, logit, ranks = bootstraps(changes, seed, possible)
+    probability, logit, ranks = bootstrap_columns(changes, seed, possible)
     mean = float(means[0])
     return Effect(
         n=len(before),
-        predicted=int((rank_of(before, target) == 0).sum()),
+        predicted=int(was.sum()),
         share=flipped / len(before),
         share_interval=wilson(flipped, len(before)),
         probability=mean,
-        probability_interval=with_unseen(probability, mean, len(before), 1.0),
+        probability_interval=allow_for_unseen(probability, mean, len(before), 1.0),
         logit=float(means[1]),
         logit_interval=logit,
         rank=float(means[2]),
@@ -69,8 +84,7 @@ def flip_effect(
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the probabilities of logits (n, C)."""
-    powers = np.exp(np.asarray(logits, dtype=np.float64) - np.max(logits, axis=1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    return scipy.special.softmax(np.asarray(logits, dtype=np.float64), axis=1)
 
 
 def differences(before: NDArray[np.floating], after: NDArray[np.floating], target: int) -> NDArray[np.float64]:
@@ -81,11 +95,6 @@ def differences(before: NDArray[np.floating], after: NDArray[np.floating], targe
 def rank_of(scores: NDArray[np.floating], target: int) -> NDArray[np.int64]:
     """Return each sample's rank of the target: how many classes score higher, 0 … C − 1."""
     return (scores > scores[:, [target]]).sum(1)
-
-
-def _flipped(before: NDArray[np.floating], after: NDArray[np.floating], target: int, lost: bool) -> int:
-    was, became = rank_of(before, target) == 0, rank_of(after, target) == 0
-    return int((was & ~became).sum() if lost else (became & ~was).sum())
 
 
 def _check(logits: NDArray[np.floating], target: int) -> NDArray[np.float64]:
@@ -103,17 +112,26 @@ def _check(logits: NDArray[np.floating], target: int) -> NDArray[np.float64]:
     return values
 
 
-OTHER = "other classes"  # the control whose effect is towards another class
+Control = Literal[
+    "mean colour", "random colour", "area averaged", "patch of the class", "other classes",
+    "opposite change", "colours exchanged", "as strong noise",
+    "direction of the group", "direction of the class", "two samples of the class",
+]  # what an effect is held against: of layers, of transforms, of directions in feature space  # fmt: skip
+OTHER: Control = "other classes"  # the control whose effect is towards another class
 
 
 @dataclass(frozen=True)
 class Trial:
     """One change and its effect.
 
-    name: "artifact", the name of a control or of a fill. effect: towards the artifact's class ("other classes": towards
-    the class in `detail`). differences: (n,) each sample's change of that class's probability. indices: (n,) the
-    samples, so that trials can be paired. detail: what the name leaves open, "" mostly. donors: (n,) the samples that
-    lent their pixels, None where none did: samples with one donor are not independent.
+    Attributes:
+        name: "artifact", the name of a control or of a fill.
+        effect: towards the artifact's class ("other classes": towards the class in `detail`).
+        differences: (n,) each sample's change of that class's probability.
+        indices: (n,) the samples, so that trials can be paired.
+        detail: what the name leaves open, "" mostly.
+        donors: (n,) the samples that lent their pixels, None where none did: samples with one donor are not
+            independent.
     """
 
     name: str
@@ -122,11 +140,6 @@ class Trial:
     indices: NDArray[np.int64]
     detail: str = ""
     donors: NDArray[np.int64] | None = None
-
-    @property
-    def n(self) -> int:
-        """How many samples were changed."""
-        return self.effect.n
 
 
 def trial(
@@ -148,17 +161,20 @@ def trial(
 def gap(first: Trial, second: Trial, seed: int = 0) -> tuple[float, Interval]:
     """Return by how much more the first raises the probability, mean and 95 % interval, over the samples of both.
 
-    Where the second took pixels of donors, these are what is resampled. Raises ValueError where they have
-    no sample in common.
+    Where the second took pixels of donors, these are what is resampled.
+
+    Raises:
+        ValueError: they have no sample in common.
     """
     values, donors = pairs(first, second)
-    return paired(values, seed, span(first, second), donors)
+    return mean_difference(values, seed, span(first, second), donors)
 
 
 def pairs(first: Trial, second: Trial) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
     """Return by how much more the first changes each sample of both, and the donors of the second, if it has any.
 
-    Raises ValueError where they have no sample in common.
+    Raises:
+        ValueError: they have no sample in common.
     """
     _, here, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
     if not len(here):
@@ -174,9 +190,3 @@ def span(first: Trial, second: Trial) -> float:
     class, one probability may rise by 1 while the other falls by 1.
     """
     return 1.0 if (first.name == OTHER) == (second.name == OTHER) else 2.0
-
-
-def independent(first: Trial, second: Trial) -> int:
-    """Return how many samples, or donors where there are fewer, a comparison of two trials rests on."""
-    values, donors = pairs(first, second)
-    return len(values) if donors is None else len(np.unique(donors))

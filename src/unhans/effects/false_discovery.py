@@ -9,14 +9,17 @@ from scipy.stats import false_discovery_control
 
 from unhans.effects.case import Case
 from unhans.effects.proof import Proof
-from unhans.effects.thresholds import RATE
-from unhans.effects.verdict import Verdict
+from unhans.effects.verdict import RATE, Verdict
 
 
 def rate_of(look: int | None, rate: float = RATE) -> float:
     """Return what a look may spend of the error rate: α / (t (t + 1)) for t = 1, 2, …, which sums to α over all looks.
 
-    look: t; None is the only one, which may spend everything. Raises ValueError for a look below 1.
+    Args:
+        look: t; None is the only one, which may spend everything.
+
+    Raises:
+        ValueError: the look is below 1.
     """
     if look is None:
         return rate
@@ -44,7 +47,8 @@ def decide(cases: Sequence[Case], look: int | None = None, rate: float = RATE) -
         look: its number, from 1, among those of one network or training run; None: there is only this one.
         rate: the false-discovery rate α over all looks.
 
-    Raises ValueError for a look below 1.
+    Raises:
+        ValueError: the look is below 1.
     """
     allowed = rate_of(look, rate)
     proofs = [case.proof for case in cases if case.proof is not None]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from unhans.artifacts import Layered, is_whole, layers_of, put_on
-from unhans.effects.bench import Advance, Bench, Meter, check_label, drawn, evenly, images_of
+from unhans.effects.bench import Bench, check_label, draw_evenly, drawn
 from unhans.effects.effect import Trial
 from unhans.effects.interventions import (
     Example,
@@ -25,26 +26,33 @@ from unhans.effects.interventions import (
     masks_of,
     pasted,
 )
-from unhans.effects.verdict import Verdict, judge
+from unhans.effects.verdict import Rival, Verdict, judge, rivals_of
 
 
 @dataclass(frozen=True)
 class Proof:
     """The effect of an artifact on the probability of one class, with controls, and the verdict.
 
-    label, name: the artifact's class; artifact: what it is, in words. added: the artifact's trial on samples of other
-    classes, then its controls. removed: a trial per fill on affected samples, then the control; () where there are
-    none. examples, removal_examples: single samples of both.
+    Attributes:
+        label, name: the artifact's class.
+        added: the artifact's trial on samples of other classes, then its controls.
+        removed: a trial per fill on affected samples, then the control; () where there are none.
+        verdict: what these trials say.
+        examples, removal_examples: single samples of both.
     """
 
     label: int
     name: str
-    artifact: str
     added: tuple[Trial, ...]
     removed: tuple[Trial, ...]
     verdict: Verdict
     examples: tuple[Example, ...]
     removal_examples: tuple[Example, ...]
+
+    @cached_property
+    def rivals(self) -> list[Rival]:
+        """Every control held against the artifact; the intervals are bootstrapped once."""
+        return rivals_of(self.added)
 
 
 def prove(
@@ -52,7 +60,6 @@ def prove(
     artifact: Layered,
     label: int,
     *,
-    description: str,
     affected: NDArray[np.int64],
     unaffected: NDArray[np.int64],
     masks: Masks | None = None,
@@ -62,7 +69,6 @@ def prove(
     examples: int = 3,
     others: NDArray[np.int64] | None = None,
     controls: bool = True,
-    advance: Advance = lambda images: None,
 ) -> Proof:
     """Paste an artifact on samples of other classes, take it away from affected ones, and judge the changes.
 
@@ -70,7 +76,6 @@ def prove(
         bench: the network and a data set; every index counts in this data set.
         artifact: an RGBA layer that has its place on every sample, or a transform of whole images.
         label: the artifact's class.
-        description: what the artifact is, in words.
         affected, unaffected: samples of the class with and without it; either may be empty.
         masks: where it lies on an affected sample, (H, W) bool; None: where its layer there is visible. Affected
             samples with an empty mask are left out. A transform needs none.
@@ -81,46 +86,26 @@ def prove(
         examples: single samples to keep of each part, half of them those that change most.
         others: the samples of other classes that may be used; None: all whose label is another (−1 is none).
         controls: whether controls are pasted as well. Without them an effect can be excluded and none be proven.
-        advance: called with a number of images whenever some are predicted or explained, prove_work(…) in all.
 
-    Raises ValueError for a class that does not exist, no samples of other classes, an unknown fill, a layer that shows
-    nothing or has another size, and a mask that covers everything.
+    Raises:
+        ValueError: the class does not exist, there are no samples of other classes, a fill is unknown, the layer shows
+            nothing or has another size, or a mask covers everything.
     """
     check_label(label, bench.classes)
     fills = check_fills(fills, artifact, truth)
     pool = _others(bench, label, others)
-    chosen, carriers = evenly(bench.labels, pool, samples, bench.seed), drawn(affected, samples, bench.seed)
+    chosen, carriers = draw_evenly(bench.labels, pool, samples, bench.seed), drawn(affected, samples, bench.seed)
     size = _size(bench, chosen)
     _check_visible(artifact, chosen, size)
     masks = masks or masks_of(artifact, size)
     present = carriers if is_whole(artifact) else located(carriers, masks)
-    meter = Meter(images_of(len(chosen), len(carriers), unaffected, fills, examples), advance)
-    added = add(bench, artifact, label, chosen, unaffected, size, meter, controls)
-    shown = _examples(bench, label, added[0], 1, examples, pasted(artifact), meter)
+    added = add(bench, artifact, label, chosen, unaffected, size, controls)
+    shown = _examples(bench, label, added[0], 1, examples, pasted(artifact))
     ways = Subtraction(bench, artifact, masks, pool, truth)
-    removed = ways.trials(label, present, fills, meter) if len(present) else ()
-    gone = _examples(bench, label, removed[0], -1, examples, ways.change(fills[0]), meter) if removed else ()
-    meter.finish()
+    removed = ways.trials(label, present, fills) if len(present) else ()
+    gone = _examples(bench, label, removed[0], -1, examples, ways.change(fills[0])) if removed else ()
     name = bench.classes[label]
-    return Proof(label, name, description, added, removed, judge(added), shown, gone)
-
-
-def prove_work(
-    bench: Bench,
-    label: int,
-    *,
-    affected: NDArray[np.int64],
-    unaffected: NDArray[np.int64],
-    samples: int = 500,
-    fills: Sequence[str] = ("telea",),
-    examples: int = 3,
-    others: NDArray[np.int64] | None = None,
-) -> int:
-    """Return how many images prove(…) with the same arguments predicts and explains."""
-    pool = _others(bench, label, others)
-    return images_of(
-        min(samples, len(pool)), min(samples, len(affected)), unaffected, tuple(dict.fromkeys(fills)), examples
-    )
+    return Proof(label, name, added, removed, judge(added), shown, gone)
 
 
 def _others(bench: Bench, label: int, others: NDArray[np.int64] | None) -> NDArray[np.int64]:
@@ -148,9 +133,7 @@ def _check_visible(artifact: Layered, indices: NDArray[np.int64], size: tuple[in
         raise ValueError("an artifact must show something, got a layer that is fully transparent")
 
 
-def _examples(
-    bench: Bench, label: int, trial: Trial, sign: int, count: int, change: Callable, meter: Meter
-) -> tuple[Example, ...]:
+def _examples(bench: Bench, label: int, trial: Trial, sign: int, count: int, change: Callable) -> tuple[Example, ...]:
     rows = choose(sign * trial.differences, count, bench.labels[trial.indices])
     chosen = [(int(trial.indices[row]), choice) for row, choice in rows]
-    return examples_of(bench, label, chosen, change, meter)
+    return examples_of(bench, label, chosen, change)

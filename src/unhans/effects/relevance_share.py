@@ -26,9 +26,11 @@ class Portion:
 class Quality:
     """How well an isolated layer, laid over other images, reproduces the relevance of the cluster.
 
-    cluster: in the images that carry the artifact; before, after: in other images at the same places, without and with
-    the layer; None where there are no images to measure. correlation: of the mean relevance inside the mask, cluster
-    against pasted, pixel by pixel; None for a free artifact and where it is constant.
+    Attributes:
+        cluster: in the images that carry the artifact.
+        before, after: in other images at the same places, without and with the layer.
+        correlation: of the mean relevance inside the mask, cluster against pasted, pixel by pixel; None for a free
+            artifact and where it is constant.
     """
 
     cluster: Portion
@@ -47,19 +49,24 @@ def reproduce(
 ) -> Quality:
     """Lay an isolated artifact over other images and compare the relevance it draws with the cluster's.
 
-    heatmaps: (n, H, W) of the images it was isolated from, with respect to the class target; others: data-set indices
-    of images without it, of which at most `samples` are drawn by the bench's seed. Raises ValueError for a global
-    artifact, heatmaps of another number, and where none of the others can be read.
+    Args:
+        heatmaps: (n, H, W) of the images it was isolated from, with respect to the class target.
+        others: data-set indices of images without it.
+        samples: how many of the others are drawn, at most, by the bench's seed.
+
+    Raises:
+        ValueError: the artifact is global, the heatmaps are of another number, or none of the others can be read.
     """
     _check(isolated, heatmaps, others)
     carried = np.flatnonzero(isolated.members)
     cluster = np.array([portion(heatmaps[i], isolated.masks[i]) for i in carried])
-    pasted = _paste_on(bench, isolated, target, _draw(others, samples, bench.seed))
+    chosen = np.random.default_rng([bench.seed, samples]).permutation(others)[:samples]
+    before, after, pasted = _paste_on(bench, isolated, target, chosen)
     return Quality(
         cluster=portion_of(cluster, bench.seed),
-        before=portion_of(pasted.before, bench.seed),
-        after=portion_of(pasted.after, bench.seed),
-        correlation=_correlation(isolated, heatmaps[carried], pasted.heatmap),
+        before=portion_of(before, bench.seed),
+        after=portion_of(after, bench.seed),
+        correlation=_correlation(isolated, heatmaps[carried], pasted),
     )
 
 
@@ -70,14 +77,10 @@ def portion(heatmap: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
     return float(positive[mask].sum() / total) if total > 0 else 0.0
 
 
-@dataclass(frozen=True)
-class _Pasted:
-    before: NDArray[np.float64]
-    after: NDArray[np.float64]
-    heatmap: NDArray[np.float64]
-
-
-def _paste_on(bench: Bench, artifact: Layered, target: int, indices: NDArray[np.int64]) -> _Pasted:
+def _paste_on(
+    bench: Bench, artifact: Layered, target: int, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], ...]:
+    """The shares inside before and after pasting (n,) each, and the sum of the positive relevance after it (H, W)."""
     before, after, heatmap = [], [], 0.0
     for images, kept in bench.batches(indices):
         masks = covered_by(artifact, kept, tuple(images.shape[-2:]))
@@ -88,11 +91,7 @@ def _paste_on(bench: Bench, artifact: Layered, target: int, indices: NDArray[np.
         heatmap = heatmap + np.maximum(drawn, 0).sum(0, dtype=np.float64)
     if not after:
         raise ValueError(f"none of the {len(indices)} other images could be read, expected at least one")
-    return _Pasted(np.array(before), np.array(after), np.asarray(heatmap))
-
-
-def _draw(indices: NDArray[np.int64], samples: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, samples]).permutation(indices)[:samples]
+    return np.array(before), np.array(after), np.asarray(heatmap)
 
 
 def portion_of(values: NDArray[np.float64], seed: int) -> Portion:
@@ -112,7 +111,7 @@ def _correlation(isolated: Isolated, carried: NDArray[np.floating], pasted: NDAr
 
 
 def _check(isolated: Isolated, heatmaps: NDArray[np.floating], others: NDArray[np.int64]) -> None:
-    check_part(isolated, "the share of relevance inside")
+    check_part(isolated, "relevance inside it")
     if isolated.kind == "global":
         raise ValueError("a global artifact has no layer that could be laid over other images")
     if len(heatmaps) != len(isolated.members):

@@ -1,33 +1,90 @@
-"""The rule of a verdict: which comparisons decide, and how."""
+"""What has to be shown of an artifact, one hypothesis after the other, and the rule of a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
-from unhans.effects.comparisons import ARTIFACT, Comparison, against, comparisons
-from unhans.effects.effect import Effect, Trial, gap, independent
-from unhans.effects.thresholds import EQUAL, FEWEST, MINIMUM, RATE
-from unhans.stats import Interval
+import numpy as np
+from numpy.typing import NDArray
 
-Name = Literal["proven", "not used", "open"]
-Reason = Literal[
-    "too few samples",
-    "neither shown nor excluded",
-    "flips alone",
-    "not told from a control",
-    "multiplicity",
-    "not isolated",
-    "features only",
-]
+from unhans.effects.effect import Trial, gap, pairs, span
+from unhans.stats import Interval, p_value, samples_below, samples_to_show
+
+FEWEST = 10  # samples below which nothing is proven and no effect excluded
+MINIMUM = 0.05  # least change of the probability that counts as an effect
+EQUAL = 0.001  # probability by which an artifact must surpass a control: below is the rounding of networks in 16 bits
+RATE = 0.05  # share of false ones among all that is said to be proven
+ARTIFACT = "artifact"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One hypothesis that has to be rejected: the mean of `values` is `least` or less.
+
+    Attributes:
+        name: "artifact" for its own effect, else the control that it is held against.
+        values: (n,) independent changes of the probability in ± possible; those of one donor of pixels are averaged.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    least: float
+    possible: float = 1.0
+
+    @cached_property
+    def p_value(self) -> float:
+        """The one-sided p-value; see `unhans.stats.intervals.p_value`."""
+        return p_value(self.values, self.least, self.possible)
+
+    def samples(self, rate: float = RATE) -> int | None:
+        """Return about how many samples like these would reject it at a rate; None where no number will do."""
+        return samples_to_show(self.values, rate, self.least, self.possible)
+
+    def samples_to_exclude(self) -> int | None:
+        """Return about how many samples like these put the whole 95 % interval below `least`; None: no number will."""
+        return samples_below(self.values, self.least, self.possible)
+
+
+def comparisons(added: Sequence[Trial]) -> list[Comparison]:
+    """Return what has to be shown: the effect of the artifact, the first trial, and that it exceeds each control's.
+
+    An artifact is proven where all of these hypotheses are rejected; the p-value of that is the largest of theirs
+    (intersection-union test [Berger 1982]), whatever their number.
+    """
+    artifact = added[0]
+    own = Comparison(ARTIFACT, artifact.differences, MINIMUM)
+    return [own, *(against(artifact, control) for control in added[1:])]
+
+
+def against(artifact: Trial, control: Trial) -> Comparison:
+    """Return the comparison of an artifact with a control, on the samples of both."""
+    values, donors = pairs(artifact, control)
+    values = values if donors is None else _averaged(values, donors)
+    return Comparison(control.name, values, EQUAL, span(artifact, control))
+
+
+def _averaged(values: NDArray[np.float64], donors: NDArray[np.int64]) -> NDArray[np.float64]:
+    """One value for each donor: the mean over the samples that its pixels were pasted on."""
+    _, group = np.unique(donors, return_inverse=True)
+    return np.bincount(group, weights=values) / np.bincount(group)
+
+
+def decisive(added: Sequence[Trial], decided_by: Sequence[str]) -> list[Comparison]:
+    """Return the comparisons that decided, the one with the largest p-value first."""
+    found = [each for each in comparisons(added) if each.name in decided_by]
+    return sorted(found, key=lambda each: -each.p_value)
 
 
 class Rival(NamedTuple):
-    """A control held against the artifact: by how much more the artifact does, on the samples of both.
+    """A control held against the artifact, on the samples of both.
 
-    n: these samples, or the images that lent their pixels to the control where they are fewer; p_value: of "the
-    artifact does no more than the control".
+    Attributes:
+        more, interval: by how much more the artifact does.
+        n: the samples of both, or the images that lent their pixels to the control where they are fewer.
+        p_value: of "the artifact does no more than the control".
     """
 
     control: Trial
@@ -42,44 +99,23 @@ class Rival(NamedTuple):
         return bool(self.interval[0] > EQUAL and self.p_value <= RATE)
 
 
-class Ruling(NamedTuple):
-    """What follows by the rule; reason: why it is open; decided_by: "artifact" for its own effect, or controls."""
-
-    name: Name
-    reason: Reason | None
-    decided_by: tuple[str, ...]
-
-
 def rivals_of(added: Sequence[Trial]) -> list[Rival]:
     """Hold every control against the artifact, the first trial, on the samples of both."""
-    artifact = added[0]
-    return [
-        Rival(control, *gap(artifact, control), independent(artifact, control), against(artifact, control).p_value)
-        for control in added[1:]
-    ]
+    artifact, *controls = added
+    held = [(control, against(artifact, control)) for control in controls]
+    return [Rival(control, *gap(artifact, control), len(each.values), each.p_value) for control, each in held]
 
 
-def ruled(effect: Effect, own: Comparison, rivals: Sequence[Rival]) -> Ruling:
-    """Apply the rule of `unhans.effects.verdict.judge`; own: the comparison of the artifact's effect with MINIMUM."""
-    low, high = effect.probability_interval
-    if effect.n < FEWEST:
-        return Ruling("open", "too few samples", (ARTIFACT,))
-    if high < MINIMUM:
-        flips = effect.share_interval[0] >= MINIMUM
-        return Ruling("open", "flips alone", (ARTIFACT,)) if flips else Ruling("not used", None, (ARTIFACT,))
-    if low < MINIMUM or own.p_value > RATE:
-        return Ruling("open", "neither shown nor excluded", (ARTIFACT,))
-    return _beside(own, rivals)
-
-
-def _beside(own: Comparison, rivals: Sequence[Rival]) -> Ruling:
-    """Rule on an artifact that has an effect."""
-    if few := tuple(each.control.name for each in rivals if each.n < FEWEST):
-        return Ruling("open", "too few samples", few)
-    if failed := tuple(each.control.name for each in rivals if not each.surpassed):
-        return Ruling("open", "not told from a control", failed)
-    p_values = {own.name: own.p_value} | {each.control.name: each.p_value for each in rivals}
-    return Ruling("proven", None, (max(p_values, key=lambda name: p_values[name]),))
+Name = Literal["proven", "not used", "open"]
+Reason = Literal[
+    "too few samples",
+    "neither shown nor excluded",
+    "flips alone",
+    "not told from a control",
+    "multiplicity",
+    "not isolated",
+    "features only",
+]
 
 
 @dataclass(frozen=True)
@@ -120,7 +156,7 @@ def judge(added: Sequence[Trial]) -> Verdict:
       of it is neither shown nor excluded; or the difference to a control does not lie above 0; or there are too few
       samples.
 
-    All controls must be passed, so their number needs no correction (`unhans.effects.comparisons.comparisons`); the
+    All controls must be passed, so their number needs no correction (`comparisons`); the
     number of artifacts does: see `unhans.effects.false_discovery.decide`. "Not used" is an interval's statement about
     one artifact, with an error of about 3.5 % for each (5 % where the first hundred samples may end the test). Removal
     does not decide, as to fill a piece of the object lowers p as well; `leaning` grades it: the network leans on the
@@ -129,10 +165,29 @@ def judge(added: Sequence[Trial]) -> Verdict:
     Args:
         added: the artifact's trial on samples of other classes, then its controls.
     """
-    compared = comparisons(added)
-    ruling = ruled(added[0].effect, compared[0], rivals_of(added))
-    p_value = max(each.p_value for each in compared)
-    return Verdict(*ruling, p_value=p_value, q_value=p_value if ruling.name == "proven" else 1.0)
+    name, reason, decided_by = rule(added)
+    p_value = max(each.p_value for each in comparisons(added))
+    return Verdict(name, reason, decided_by, p_value, q_value=p_value if name == "proven" else 1.0)
+
+
+def rule(added: Sequence[Trial]) -> tuple[Name, Reason | None, tuple[str, ...]]:
+    """Apply the rule of `judge`; return its name, why it is open, and what decided."""
+    effect, compared = added[0].effect, comparisons(added)
+    rivals: list[Rival] = rivals_of(added)
+    low, high = effect.probability_interval
+    if effect.n < FEWEST:
+        return "open", "too few samples", (ARTIFACT,)
+    if high < MINIMUM and effect.share_interval[0] >= MINIMUM:
+        return "open", "flips alone", (ARTIFACT,)
+    if high < MINIMUM:
+        return "not used", None, (ARTIFACT,)
+    if low < MINIMUM or compared[0].p_value > RATE:
+        return "open", "neither shown nor excluded", (ARTIFACT,)
+    if few := tuple(each.control.name for each in rivals if each.n < FEWEST):
+        return "open", "too few samples", few
+    if failed := tuple(each.control.name for each in rivals if not each.surpassed):
+        return "open", "not told from a control", failed
+    return "proven", None, (max(compared, key=lambda each: each.p_value).name,)
 
 
 Leaning = Literal["too few samples", "much", "a little", "hardly recognised", "not needed", "open"]

@@ -1,12 +1,6 @@
 """What the two commands do, one folder each.
 
 `run` builds, checks, resumes; `train` and `survey` audit during and after training; `effect` tests artifacts, `cases`
-stores what was found; `repair` and `clean` act on it; `analyses` are the smaller ones; `sweep` sums up Hydra's sweeps.
-No mathematics here.
+stores what was found; `repair` and `clean` act on it; `analyses` holds `analyze.py`'s command and the smaller analyses;
+`sweep` sums up Hydra's sweeps. No mathematics here.
 """
-
-from unhans.experiment.analyze_command import analyze
-
-__all__ = [
-    "analyze",
-]

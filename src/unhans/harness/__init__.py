@@ -1,28 +1,17 @@
 """A network, a data set and an artifact together, as experiments and callbacks see them.
 
-Benches of data sets, which class an artifact belongs to and who carries it, the planted truth, monitored artifacts, and
-the processes that train together. Mathematics is below, commands are above.
+Benches of data sets, which class an artifact belongs to and who carries it, the planted truth, monitored artifacts; the
+clock and the records of audits; what callbacks ask of trainers and of the processes that train together. Mathematics
+is below, commands are above.
 """
 
-from unhans.harness.affected_class import Affected, by_isolated, by_picture, by_planted
-from unhans.harness.carriers import Wanted
-from unhans.harness.class_record import ClassRecord
-from unhans.harness.concept_samples import ConceptData, Indices
-from unhans.harness.ground_truth import known, pasted_effect, with_more, with_truth
-from unhans.harness.monitoring import (
-    COLUMNS,
-    Masks,
-    Measured,
-    Tracked,
-    affected_by,
-    check_one,
-    measured,
-    rows_of,
-    scalars_of,
-    standing,
-    tracked,
-)
-from unhans.harness.network_bench import Planted, bench_of, class_names, planted_in, true_images
+from unhans.harness.affected_class import by_isolated, by_picture, by_planted
+from unhans.harness.artifact_samples import Indices, Masks, concept_features, samples_with_artifact
+from unhans.harness.audit_records import AuditClock, ClassRecord, ClassRecords
+from unhans.harness.audited_class import AuditedClass, ImageComparison, draw_audit_samples, find_cases
+from unhans.harness.ground_truth import Planted, compare_with_planted, measure_pasted, planted_in
+from unhans.harness.monitoring import MonitoredArtifact, Places, learned_since, monitored_artifacts
+from unhans.harness.network_bench import bench_of, class_names
 from unhans.harness.process_group import (
     OthersFailedError,
     Processes,
@@ -31,46 +20,56 @@ from unhans.harness.process_group import (
     processes_of,
     reduce_pending,
 )
-from unhans.harness.verification import Suspect, Verification, add_cases, add_pictures, due
+from unhans.harness.trainer_access import (
+    check_not_compiled,
+    check_single_process,
+    dataset_of,
+    network_of,
+    new_folder,
+    print_line,
+    raise_misconfiguration,
+    training_set,
+    warn_if_random,
+)
 
 __all__ = [
-    "COLUMNS",
-    "Affected",
+    "AuditClock",
+    "AuditedClass",
     "ClassRecord",
-    "ConceptData",
+    "ClassRecords",
+    "ImageComparison",
     "Indices",
     "Masks",
-    "Measured",
+    "MonitoredArtifact",
     "OthersFailedError",
+    "Places",
     "Planted",
     "Processes",
-    "Suspect",
-    "Tracked",
-    "Verification",
-    "Wanted",
-    "add_cases",
-    "add_pictures",
-    "affected_by",
     "bench_of",
     "buffers_of_first",
     "by_isolated",
     "by_picture",
     "by_planted",
-    "check_one",
+    "check_not_compiled",
+    "check_single_process",
     "class_names",
-    "due",
-    "known",
-    "measured",
+    "compare_with_planted",
+    "concept_features",
+    "dataset_of",
+    "draw_audit_samples",
+    "find_cases",
+    "learned_since",
+    "measure_pasted",
+    "monitored_artifacts",
     "most_seconds",
-    "pasted_effect",
+    "network_of",
+    "new_folder",
     "planted_in",
+    "print_line",
     "processes_of",
+    "raise_misconfiguration",
     "reduce_pending",
-    "rows_of",
-    "scalars_of",
-    "standing",
-    "tracked",
-    "true_images",
-    "with_more",
-    "with_truth",
+    "samples_with_artifact",
+    "training_set",
+    "warn_if_random",
 ]

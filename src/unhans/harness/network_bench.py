@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,24 +11,26 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset
 
-from unhans.artifacts import Artifact
-from unhans.attribution import Attribution, Explain, Features, explain_all, frozen_view, isolated, last_features
+from unhans.attribution import (
+    Attribution,
+    Explain,
+    explain_all,
+    frozen_view,
+    last_features,
+    without_side_effects,
+)
 from unhans.class_names import Names
 from unhans.data import (
-    SAMPLES,
-    ImageDataset,
     PixelScale,
-    Union,
     class_names_of,
     labels_of,
-    own_index_of,
     pixel_scale,
     read_samples,
     without_augmentation,
 )
-from unhans.effects import Bench, Read
+from unhans.effects import Bench, FeatureSpace, Read
 from unhans.lrp.tracing import computing_dtype
 
 
@@ -59,13 +60,13 @@ def bench_of(
         batch_size: images at once.
         seed: of everything that is drawn.
 
-    Raises ValueError where the scale is not given and cannot be found out, or the network cannot be explained.
+    Raises:
+        ValueError: the scale is not given and cannot be found out, or the network cannot be explained.
     """
     dataset = without_augmentation(dataset)
     labels = labels_of(dataset) if labels is None else labels
     if scale is None:
-        drawn = np.random.default_rng(seed).permutation(len(labels))[:SAMPLES]
-        scale = pixel_scale(dataset, drawn)
+        scale = pixel_scale(dataset, seed)
     explain = cache(lambda: attribution.of(network))  # not before it is wanted: a monitor explains nothing
     space = cache(lambda: _feature_space(network, scale, read, labels, torch.device(device)))
 
@@ -91,85 +92,24 @@ def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> Names:
     return Names(named + [str(label) for label in range(len(named), int(labels.max(initial=-1)) + 1)])
 
 
-@dataclass(frozen=True)
-class Planted:
-    """The artifact that our own data set plants, by the indices of the data set that it was asked of.
-
-    target: its class; carriers: (n,) the samples that carry it; name: what kind it is, such as "watermark".
-    """
-
-    artifact: Artifact
-    dataset: ImageDataset | Union
-    indices: NDArray[np.int64]  # in the data set that plants
-    target: int
-    carriers: NDArray[np.bool_]
-
-    @property
-    def name(self) -> str:
-        """What kind of artifact it is, such as "watermark"."""
-        return type(self.artifact).__name__.lower()
-
-    def layer(self, index: int, size: tuple[int, int]) -> Tensor:
-        """Return the artifact at the place that it takes on this sample: (4, H, W) RGBA in [0, 1]."""
-        own = own_index_of(self.dataset)
-        return self.artifact.layer(int(own[self.indices[index]]), size)
-
-    def truth(self, index: int) -> Tensor:
-        """Return the image as it was without the artifact: (3, H, W) in [0, 1]."""
-        return self.dataset.clean(int(self.indices[index]))
-
-
-def planted_in(dataset: Dataset) -> Planted | None:
-    """Return the artifact that a data set of ours plants, or None; a `Subset` of it counts its own indices."""
-    indices = np.arange(len(dataset))  # type: ignore[arg-type]
-    while isinstance(dataset, Subset):
-        indices = np.asarray(dataset.indices, dtype=np.int64)[indices]
-        dataset = dataset.dataset
-    artifact = getattr(dataset, "artifact", None)
-    if not isinstance(dataset, ImageDataset | Union) or artifact is None:
-        return None
-    return Planted(artifact, dataset, indices, artifact.target_index(dataset.classes), dataset.carriers[indices])
-
-
-def true_images(dataset: Dataset) -> Callable[[int], Tensor] | None:
-    """Return the function from an index to the image (3, H, W) without the planted artifact; None where none is."""
-    planted = planted_in(dataset)
-    return None if planted is None else planted.truth
-
-
-@dataclass(frozen=True)
-class _FeatureSpace:
-    """The features of a layer for images in [0, 1]."""
-
-    features: Features
-    scale: PixelScale
-    device: torch.device
-
-    @property
-    def layer(self) -> str:
-        return self.features.layer
-
-    def means(self, images: Tensor) -> NDArray[np.float64]:
-        with isolated(self.device):
-            return self.features.means(self.scale.to_model(images.to(self.device))).cpu().numpy()
-
-    def moved(self, images: Tensor, shifts: NDArray[np.float64]) -> NDArray[np.float64]:
-        with isolated(self.device):
-            inputs = self.scale.to_model(images.to(self.device))
-            return self.features.moved(inputs, torch.from_numpy(shifts)).cpu().numpy()
-
-
 def _feature_space(
     network: nn.Module, scale: PixelScale, read: Read, labels: NDArray[np.int64], device: torch.device
-) -> _FeatureSpace | None:
+) -> FeatureSpace | None:
     """The last features of a network; None where it has none, or no image can be read."""
     readable = (read(np.array([index]))[0] for index in np.flatnonzero(labels >= 0))
     example = next((images for images in readable if len(images)), None)
     if example is None:
         return None
-    with isolated(device):
+
+    def unseen(compute: Callable[..., Tensor], images: Tensor, *shifts: NDArray[np.float64]) -> NDArray[np.float64]:
+        with without_side_effects(device):
+            return compute(scale.to_model(images.to(device)), *map(torch.from_numpy, shifts)).cpu().numpy()
+
+    with without_side_effects(device):
         found = last_features(network, scale.to_model(example.to(device)))
-    return None if found is None else _FeatureSpace(found, scale, device)
+    return (
+        None if found is None else FeatureSpace(found.layer, partial(unseen, found.means), partial(unseen, found.moved))
+    )
 
 
 def _logits(
@@ -177,7 +117,7 @@ def _logits(
 ) -> NDArray[np.float64]:
     """Predict with a view of the network in evaluation mode: its modes, buffers and hooks stay as they are."""
     found = []
-    with isolated(torch.device(device)), torch.no_grad():
+    with without_side_effects(torch.device(device)), torch.no_grad():
         view = frozen_view(network, computing_dtype(network, images))
         for part in images.split(batch_size):
             inputs = scale.to_model(part.to(device)).to(computing_dtype(network, part))
@@ -189,8 +129,7 @@ def _heatmaps(
     explain: Explain, scale: PixelScale, images: Tensor, target: int, device: torch.device | str, batch_size: int
 ) -> NDArray[np.float32]:
     """Explain one class; heatmaps of a layer are enlarged to the images' size."""
-    targets = torch.full((len(images),), target)
-    maps: Any = explain_all(explain, scale.to_model(images), targets, batch_size, device).maps
+    maps: Any = explain_all(explain, scale.to_model(images), target, batch_size, device).maps
     if maps.shape[-2:] != images.shape[-2:]:
         maps = F.interpolate(maps[:, None], size=images.shape[-2:], mode="nearest")[:, 0]
     return maps.numpy()

@@ -1,24 +1,41 @@
 """From a group of samples to the artifact that they share: a layer that can be pasted and a detector.
 
-Marks at a fixed place (`fixed`), objects of one shape anywhere (`rigid`) or known by their colours (`colour`), and
-changes of whole images (`whole`). Groups come from `unhans.spray`; whether the network uses the artifact is tested in
+Marks at a fixed place (`fixed`), objects anywhere, of one shape or known by their colours (`free`), and changes of
+whole images (`whole`). Groups come from `unhans.spray`; whether the network uses the artifact is tested in
 `unhans.effects`.
 """
 
-from unhans.isolation.isolated import Detector, Isolated, Match, NothingIsolatedError
-from unhans.isolation.isolation import isolate, isolate_all
-from unhans.isolation.records import detector_from, detector_record, lasting, packed, unpacked
+from unhans.isolation.isolated import (
+    Detector,
+    Failure,
+    FixedEvidence,
+    FreeEvidence,
+    GlobalEvidence,
+    Isolated,
+    LeftPart,
+    Match,
+    NothingIsolatedError,
+    distinct,
+)
+from unhans.isolation.isolation import SearchKind, isolate
+from unhans.isolation.records import from_record, lasting, packed, record_of, unpacked
 
 __all__ = [
     "Detector",
+    "Failure",
+    "FixedEvidence",
+    "FreeEvidence",
+    "GlobalEvidence",
     "Isolated",
+    "LeftPart",
     "Match",
     "NothingIsolatedError",
-    "detector_from",
-    "detector_record",
+    "SearchKind",
+    "distinct",
+    "from_record",
     "isolate",
-    "isolate_all",
     "lasting",
     "packed",
+    "record_of",
     "unpacked",
 ]

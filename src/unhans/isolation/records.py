@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.artifacts import Layered, can_be_put_on, check_layer
-from unhans.artifacts.transforms import Transform, transform_from, transform_record
-from unhans.isolation.colour import ColorDetector, ColorModel
+from unhans.artifacts import Layered, Transform, can_be_put_on, check_layer
 from unhans.isolation.fixed import Discriminant, FixedDetector
-from unhans.isolation.isolated import Detector, Isolated
-from unhans.isolation.rigid import Template, TemplateDetector
+from unhans.isolation.free import ColorDetector, ColorModel, Template, TemplateDetector
+from unhans.isolation.isolated import Isolated
 from unhans.isolation.whole import LinearDiscriminant, WholeDetector
 from unhans.spray.groups import ColourFilter
 
-_OURS = (
-    FixedDetector,
-    Discriminant,
-    ColourFilter,
-    TemplateDetector,
-    Template,
-    ColorDetector,
-    ColorModel,
-    WholeDetector,
-    LinearDiscriminant,
-)
-_KINDS = {kind.__name__: kind for kind in _OURS}
+_DETECTORS = FixedDetector, TemplateDetector, ColorDetector, WholeDetector
+_PARTS = Discriminant, ColourFilter, Template, ColorModel, LinearDiscriminant
+_KINDS = {kind.__name__: kind for kind in (*_DETECTORS, *_PARTS, *get_args(Transform))}
 _KIND, _ARRAY = "kind", "array"
 
 
-def detector_record(detector: Detector) -> dict[str, Any]:
-    """Return a detector of ours as `torch.load(weights_only=True)` reads it; TypeError for one of another kind."""
-    return _plain(detector)
-
-
-def detector_from(record: dict[str, Any]) -> Detector:
-    """Return the detector that `detector_record` was made of; KeyError or TypeError for other records."""
-    return _made(record)
-
-
-def _plain(value: Any) -> Any:
+def record_of(value: Any) -> Any:
+    """Return our detector or transform, or part of one, as `torch.load(weights_only=True)` reads it; else TypeError."""
     if is_dataclass(value) and type(value).__name__ in _KINDS:
-        parts = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        parts = {field.name: record_of(getattr(value, field.name)) for field in fields(value)}
         return {_KIND: type(value).__name__, **parts}
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [record_of(one) for one in value]
     if isinstance(value, np.ndarray):
         return {_ARRAY: torch.from_numpy(value.copy())}
     if isinstance(value, np.generic):
@@ -58,23 +38,25 @@ def _plain(value: Any) -> Any:
         return value.clone()  # a view would be saved with all that it is a part of
     if isinstance(value, float | int | str):
         return value
-    raise TypeError(f"a detector that is kept in a file must be one of {', '.join(_KINDS)}, got {type(value).__name__}")
+    raise TypeError(f"what is kept in a file must be one of {', '.join(_KINDS)}, got {type(value).__name__}")
 
 
-def _made(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_made(one) for one in value)
-    if not isinstance(value, dict):
-        return value
-    if _ARRAY in value:
-        return value[_ARRAY].numpy()
-    return _KINDS[value[_KIND]](**{name: _made(part) for name, part in value.items() if name != _KIND})
+def from_record(record: Any) -> Any:
+    """Return what `record_of` made plain; KeyError or TypeError for other records."""
+    if isinstance(record, list):
+        return tuple(from_record(one) for one in record)
+    if not isinstance(record, dict):
+        return record
+    if _ARRAY in record:
+        return record[_ARRAY].numpy()
+    return _KINDS[record[_KIND]](**{name: from_record(part) for name, part in record.items() if name != _KIND})
 
 
 def lasting(artifact: Layered | Tensor) -> Isolated:
     """Return an artifact that a checkpoint can hold: an isolated one, or an RGBA layer (4, H, W) of the images' size.
 
-    Raises ValueError for others, and for one without a layer.
+    Raises:
+        ValueError: it is neither, or has no layer.
     """
     if isinstance(artifact, Tensor):
         return _isolated("fixed", (check_layer(artifact),), np.zeros((0, 4), dtype=np.int64), 0)
@@ -90,18 +72,18 @@ def lasting(artifact: Layered | Tensor) -> Isolated:
 
 def packed(artifact: Isolated) -> dict[str, Any]:
     """Return what decides an artifact's layers, or its transform, as tensors and plain values."""
-    known = artifact.places[artifact.members & (artifact.places[:, 2] > artifact.places[:, 0])]
-    layers = [layer.clone() for layer in artifact.layers]
-    places = torch.from_numpy(known.copy())
-    transform = None if artifact.transform is None else transform_record(artifact.transform)
-    plain = {"kind": artifact.kind, "layers": layers, "places": places, "seed": artifact.seed}
-    return plain | {"transform": transform}
+    return {
+        "kind": artifact.kind,
+        "layers": [layer.clone() for layer in artifact.layers],
+        "places": torch.from_numpy(artifact.known_places.copy()),
+        "seed": artifact.seed,
+        "transform": None if artifact.transform is None else record_of(artifact.transform),
+    }
 
 
 def unpacked(state: dict[str, Any]) -> Isolated:
     """Return the artifact with the layers, or the transform, that the packed one had, on every sample."""
-    stored = state.get("transform")
-    transform = None if stored is None else transform_from(stored)
+    transform = from_record(state.get("transform"))
     return _isolated(state["kind"], tuple(state["layers"]), state["places"].numpy(), state["seed"], transform)
 
 
@@ -110,6 +92,4 @@ def _isolated(
 ) -> Isolated:
     members = np.ones(len(places), dtype=bool)
     masks = np.zeros((len(places), 0, 0), dtype=bool)
-    return Isolated(
-        kind, layers, members, masks, None, float("nan"), places, "Stored in a checkpoint.", seed, transform
-    )
+    return Isolated(kind, layers, members, masks, None, float("nan"), places, None, seed, transform)

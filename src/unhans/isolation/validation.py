@@ -75,13 +75,20 @@ _CERTAIN = 3.0  # standard errors by which the area must exceed one half
 class Separation:
     """How held-out members score against the rest.
 
-    area: under the ROC curve, mean of two halves; error: its standard error where nothing separates; threshold: between
-    the scores, where the share of members above it exceeds that of the rest the most.
+    Attributes:
+        area: under the ROC curve, mean of two halves.
+        error: its standard error where nothing separates.
+        threshold: between the scores, where the share of members above it exceeds that of the rest the most.
     """
 
     area: float
     error: float
     threshold: float
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The numbers that decide whether it is convincing."""
+        return {"area": self.area, "error": self.error, "least": LEAST_AREA}
 
     @property
     def convincing(self) -> bool:
@@ -100,10 +107,14 @@ def held_out_separation(
 ) -> Separation:
     """Learn from one half of the members, score the other half and the rest, and the other way round.
 
-    members: sample indices, at least two; others: those of the rest, at least one; at most 100 of each are scored.
-    learn: some members → a function that scores sample indices, None where nothing could be learnt (area ½). The area
-    is the mean over the halves; the error is that of the Mann-Whitney statistic under the null hypothesis. Where a part
-    of them leaves no hope of a convincing separation the others are not looked at, and the part's is returned.
+    The area is the mean over the halves; the error is that of the Mann-Whitney statistic under the null hypothesis.
+    Where a part of them leaves no hope of a convincing separation the others are not looked at, and the part's is
+    returned.
+
+    Args:
+        learn: some members → a function that scores sample indices, None where nothing could be learnt (area ½).
+        members, others: sample indices, at least two, and those of the rest, at least one; at most 100 of each are
+            scored.
     """
     rng = np.random.default_rng([seed, 1])
     rest = rng.permutation(others)[:_MOST]

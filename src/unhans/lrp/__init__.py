@@ -5,13 +5,13 @@ walks down. The model is never written. What has no rule is refused by name. Hea
 methods and batches are in `unhans.attribution`.
 """
 
-from unhans.lrp.composites import COMPOSITES, RULES, Composite, Given, Match, composite_by_name, resolve
+from unhans.lrp.composites import COMPOSITES, RULES, Composite, CompositeLike, Match, composite_by_name, resolve
 from unhans.lrp.conservation import Balance, Conservation
-from unhans.lrp.errors import UnsupportedModelError
 from unhans.lrp.lrp import LRP, Explanation
 from unhans.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, SignedZPlus, WSquare, ZBox, ZPlus
 from unhans.lrp.targets import target_classes
-from unhans.lrp.tracing import Layout, LogitsOf, layouts, logits_of
+from unhans.lrp.tracing import LogitsOf
+from unhans.lrp.tracing.aten import UnsupportedModelError
 
 __all__ = [
     "COMPOSITES",
@@ -20,13 +20,12 @@ __all__ = [
     "AlphaBeta",
     "Balance",
     "Composite",
+    "CompositeLike",
     "Conservation",
     "Epsilon",
     "Explanation",
     "Flat",
     "Gamma",
-    "Given",
-    "Layout",
     "LogitsOf",
     "Match",
     "Rule",
@@ -36,8 +35,6 @@ __all__ = [
     "ZBox",
     "ZPlus",
     "composite_by_name",
-    "layouts",
-    "logits_of",
     "resolve",
     "target_classes",
 ]

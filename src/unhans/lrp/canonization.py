@@ -18,12 +18,12 @@ VIEWS = {"view", "_unsafe_view", "_reshape_alias"}
 Affine = tuple[Tensor, Tensor | None]
 
 
-def weighted(node: Node) -> Linear | None:
+def linear_of(node: Node) -> Linear | None:
     """Return the convolution or matrix product with constant weights that a node is, if it is one."""
     if node.kind in known.CONVOLUTIONS:
         x, weight, bias, *options = node.arguments
         if isinstance(x, Node) and isinstance(weight, Tensor) and not isinstance(bias, Node):
-            return Linear("convolution", node.module, x, Convolution(tuple(options)), weight, bias, node.shape)
+            return Linear([x], "convolution", node.module, Convolution(tuple(options)), weight, bias, node.shape)
     elif node.kind in ("mm", "bmm"):
         return _product(node, node.arguments, None)
     elif node.kind in ("addmm", "baddbmm") and not node.options:
@@ -41,7 +41,7 @@ def _product(node: Node, factors: Sequence[Any], bias: Tensor | None) -> Linear 
     if sum(depends) != 1:
         return None
     x, weight = factors if depends[0] else reversed(factors)
-    return Linear("dense", node.module, x, Dense(left=depends[1]), weight, bias, node.shape)
+    return Linear([x], "dense", node.module, Dense(left=depends[1]), weight, bias, node.shape)
 
 
 def _with_vector(node: Node, matrix: Any, vector: Any, bias: Tensor | None = None) -> Linear | None:
@@ -49,13 +49,13 @@ def _with_vector(node: Node, matrix: Any, vector: Any, bias: Tensor | None = Non
     if isinstance(vector, Node):
         if isinstance(matrix, Node):
             return None
-        return Linear("dense", node.module, vector, Dense(left=True), matrix, bias, node.shape)
+        return Linear([vector], "dense", node.module, Dense(left=True), matrix, bias, node.shape)
     column = None if bias is None else bias.unsqueeze(-1)
     shape = torch.Size((*node.shape, 1))
-    return Linear("dense", node.module, matrix, Dense(), vector.unsqueeze(-1), column, shape)
+    return Linear([matrix], "dense", node.module, Dense(), vector.unsqueeze(-1), column, shape)
 
 
-def folded(node: Node, users: dict[Node, int]) -> tuple[Linear, list[Node]] | None:
+def fold(node: Node, users: dict[Node, int]) -> tuple[Linear, list[Node]] | None:
     """Return the linear layer that ends with this node, and the nodes in it, last first; None where none does.
 
     What follows a layer is taken in where it alone reads the layer: batch norm in evaluation mode, products and sums
@@ -63,14 +63,14 @@ def folded(node: Node, users: dict[Node, int]) -> tuple[Linear, list[Node]] | No
     """
     chain: list[Node] = []
     current = node
-    while (layer := weighted(current)) is None:
+    while (layer := linear_of(current)) is None:
         source = _affine_source(current, first=not chain)
         if source is None or users[source] != 1:
             return None
         chain.append(current)
         current = source
     for after in reversed(chain):
-        layer = _taking_in(layer, after)
+        layer = _take_in(layer, after)
         if layer is None:
             return None
     return layer, [*chain, current]
@@ -83,7 +83,7 @@ def _affine_source(node: Node, first: bool) -> Node | None:
     return sources[0] if node.kind in kinds and len(sources) == 1 and node.output in (None, 0) else None
 
 
-def _taking_in(layer: Linear, node: Node) -> Linear | None:
+def _take_in(layer: Linear, node: Node) -> Linear | None:
     """The layer followed by this node's operation, or None where it is no scale and shift per channel."""
     if node.kind in VIEWS:
         keeps = isinstance(layer.layer, Dense) and not layer.layer.left and node.shape[-1:] == layer.shape[-1:]
@@ -96,15 +96,13 @@ def _taking_in(layer: Linear, node: Node) -> Linear | None:
     if affine is None:
         return None
     scale, shift = affine
-    weight = layer.layer.scaled(layer.weight, scale)
+    weight = layer.layer.scale_weight(layer.weight, scale)
     bias = layer.bias
     if weight is None or (bias is not None and bias.shape != scale.shape):
         return None
-    return replace(layer, weight=weight, bias=shift if bias is None else _sum(bias * scale, shift))
-
-
-def _sum(bias: Tensor, shift: Tensor | None) -> Tensor:
-    return bias if shift is None else bias + shift
+    if bias is not None:
+        shift = bias * scale if shift is None else bias * scale + shift
+    return replace(layer, weight=weight, bias=shift)
 
 
 def affine_of(node: Node, axis: int) -> Affine | None:

@@ -27,11 +27,15 @@ RULES: dict[str, Callable[..., Rule]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layer stands: its operation, the path of its module, how deep, and when in the order of computation.
+    """Where a layer stands.
 
-    `depth` counts the dense and convolutional layers on the longest way from the input, itself included, so the first
-    has depth 1. `ends` tells at which position every module ended. `output` tells that no other dense or convolutional
-    layer reads what this one puts out.
+    Attributes:
+        operation: one of `OPERATIONS`.
+        name: the path of its module.
+        depth: how many dense and convolutional layers lie on the longest way from the input, itself included.
+        position: in the order of computation.
+        ends: at which position every module ended.
+        output: whether no other dense or convolutional layer reads what this one puts out.
     """
 
     operation: str
@@ -104,7 +108,7 @@ class Match:
 
 Entry = tuple[Match, Rule]
 Composite = Sequence[Entry]
-Given = str | Rule | Sequence[Any]
+CompositeLike = str | Rule | Sequence[Any]
 
 
 def epsilon_plus_flat(
@@ -215,7 +219,7 @@ def composite_by_name(name: str, **parameters: Any) -> Composite:
         raise ValueError(f"composite {name!r}: {str(error).split('() ')[-1]}.") from error
 
 
-def resolve(composite: Given) -> Composite:
+def resolve(composite: CompositeLike) -> Composite:
     """Return the list of a composite given by name, as one rule for every layer, or as a list of what matches.
 
     An entry of a list is a pair (what matches, rule) or a mapping of `match` and `rule`; see `Match.of` and `rule_of`.
@@ -272,13 +276,13 @@ def check_used(composite: Composite, places: Sequence[Place], ends: Mapping[str,
     """Refuse a pattern that names a place and matches no layer; one for an operation alone may find none."""
     for match, _ in composite:
         if match.through is not None and match.through not in ends:
-            raise ValueError(f"The composite's pattern {match} names no module; there are {some(ends)}.")
+            raise ValueError(f"The composite's pattern {match} names no module; there are {first_names(ends)}.")
         if match.name is not None and not any(match.holds(place) for place in places):
             names = dict.fromkeys(place.name for place in places)
-            raise ValueError(f"The composite's pattern {match} matches no layer; there are {some(names)}.")
+            raise ValueError(f"The composite's pattern {match} matches no layer; there are {first_names(names)}.")
 
 
-def some(names: Iterable[str]) -> str:
+def first_names(names: Iterable[str]) -> str:
     """Return the first names, and how many more there are."""
     named = [name for name in names if name]
     shown = named[:12]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from unhans.lrp.operations import Linear, Operation
-from unhans.lrp.propagation import Plan
+from unhans.lrp.operations import Linear, Operation, Shares
+from unhans.lrp.propagation import Plan, propagate
 from unhans.lrp.rules import Epsilon
 from unhans.lrp.tracing import Node, Tape
 
@@ -37,11 +37,6 @@ class Balance:
         """What neither the inputs nor bias and ε took."""
         return self.arrived - self.passed - self.bias - self.epsilon
 
-    def plus(self, step: Balance) -> Balance:
-        """Return the sum with the same step of another batch."""
-        numbers = {name: getattr(self, name) + getattr(step, name) for name in NUMBERS}
-        return replace(self, **numbers)
-
 
 @dataclass(frozen=True)
 class Conservation:
@@ -60,6 +55,14 @@ class Conservation:
     steps: Sequence[Balance]
     absolute: Tensor
 
+    def __repr__(self) -> str:
+        absorbed = (f"{self.percent(amount):.3g} %" for amount in (self.bias, self.epsilon, self.other))
+        return (
+            f"Conservation of {len(self.logits)} samples over {len(self.steps)} steps, in % of Σ |logits|: "
+            f"|Σ logits − Σ R| {100 * self.deviation:.3g} %, Σ|R| {100 * self.magnitude:.3g} %. "
+            "Biases absorb {}, ε {}, other {}.".format(*absorbed)
+        )
+
     def __add__(self, other: Conservation) -> Conservation:
         """Return the books of both batches, which took the same steps."""
         ours, theirs = ([(b.layer, b.operation, b.rule) for b in books.steps] for books in (self, other))
@@ -68,29 +71,16 @@ class Conservation:
         return Conservation(
             torch.cat([self.logits, other.logits]),
             torch.cat([self.relevance, other.relevance]),
-            [a.plus(b) for a, b in zip(self.steps, other.steps, strict=True)],
+            [
+                replace(a, **{name: getattr(a, name) + getattr(b, name) for name in NUMBERS})
+                for a, b in zip(self.steps, other.steps, strict=True)
+            ],
             torch.cat([self.absolute, other.absolute]),
-        )
-
-    def __str__(self) -> str:
-        """Say what reached the input and what absorbed the rest."""
-        bias, epsilon, other = (self.said(amount) for amount in (self.bias, self.epsilon, self.other))
-        reached, logits = (self.said(float(sums.double().sum())) for sums in (self.relevance, self.logits))
-        return (
-            f"In % of Σ |logits| (signs cancel in sums):\n"
-            f"{len(self.logits)} logits sum to {logits}; {reached} reach the input, where Σ|R| is {self.magnitude:.3g} "
-            f"times Σ |logits|.\n"
-            f"Biases absorb {bias}, ε {epsilon}, other {other}: constants in sums and\n"
-            "concatenations, and what rules drop, such as z⁺ where nothing contributes positively."
         )
 
     def percent(self, amount: float) -> float:
         """Return an amount of relevance in % of Σ |logits|."""
         return 100 * amount / self.scale if self.scale else 0.0
-
-    def said(self, amount: float) -> str:
-        """Return an amount of relevance in % of Σ |logits| as text."""
-        return f"{round(self.percent(amount), 2) + 0.0:.2f} %"  # + 0.0: no minus before zero
 
     @property
     def scale(self) -> float:
@@ -125,39 +115,23 @@ class Conservation:
         return sum(step.other for step in self.steps)
 
 
-def balanced(tape: Tape, plan: Plan, start: Tensor) -> Conservation:
+def conservation_of(tape: Tape, plan: Plan, start: Tensor) -> Conservation:
     """Send relevance from the output to the input and keep the books."""
-    relevance = {tape.output: start}
     steps: list[Balance] = []
-    for node in reversed(tape.nodes):
-        above = relevance.pop(node, None)
-        if above is not None:
-            step = plan.steps[node]
-            ledger: list[Tensor] = []
-            books = {"ledger": ledger} if isinstance(step, Linear) else {}
-            shares = list(step.relevance(node, above, **books))
-            for source, share in shares:
-                relevance[source] = relevance[source] + share if source in relevance else share
-            steps.append(_balance(step, node, above, [share for _, share in shares], ledger))
-        node.drop()
-    found = relevance.get(tape.input, torch.zeros_like(tape.input.value))
-    flat = found.flatten(1)
+
+    def take(step: Operation, node: Node, above: Tensor) -> Shares:
+        ledger: list[Tensor] = []
+        linear = isinstance(step, Linear)
+        shares = list(step.relevance(node, above, ledger) if linear else step.relevance(node, above))
+        arrived, passed, bias = _total([above]), _total(share for _, share in shares), _total(ledger)
+        layer = (step.name, step.kind, str(step.rule)) if linear else (node.module, node.kind, "")
+        stabilised = linear and isinstance(step.rule, Epsilon)
+        steps.append(Balance(*layer, arrived, passed, bias, arrived - passed - bias if stabilised else 0.0))
+        return shares
+
+    flat = propagate(tape, plan, tape.output, tape.input, start, take=take).flatten(1)
     return Conservation(start.sum(1), flat.sum(1), steps[::-1], flat.abs().sum(1))
 
 
-def _balance(step: Operation, node: Node, above: Tensor, shares: Sequence[Tensor], ledger: Sequence[Tensor]) -> Balance:
-    arrived, passed, bias = _total([above]), _total(shares), _total(ledger)
-    stabilised = isinstance(step, Linear) and isinstance(step.rule, Epsilon)
-    return Balance(
-        layer=step.name if isinstance(step, Linear) else node.module,
-        operation=step.kind if isinstance(step, Linear) else node.kind,
-        rule=str(step.rule) if isinstance(step, Linear) else "",
-        arrived=arrived,
-        passed=passed,
-        bias=bias,
-        epsilon=arrived - passed - bias if stabilised else 0.0,
-    )
-
-
-def _total(tensors: Sequence[Tensor]) -> float:
+def _total(tensors: Iterable[Tensor]) -> float:
     return float(sum(tensor.double().sum() for tensor in tensors))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from unhans.lrp.canonization import affine_of
-from unhans.lrp.errors import UnsupportedModelError
 from unhans.lrp.linear_maps import Averaging, Layer, Normalization, Scaling
 from unhans.lrp.operations import (
     AdaptiveWinners,
+    Equal,
     Extreme,
-    Halves,
     Linear,
     Operation,
     Passing,
@@ -23,14 +23,13 @@ from unhans.lrp.operations import (
 )
 from unhans.lrp.tracing import Node
 from unhans.lrp.tracing import aten as known
+from unhans.lrp.tracing.aten import UnsupportedModelError
 
 
 def operation_of(node: Node, gates: set[Node]) -> Operation:
     """Return how relevance goes back through a node; raises UnsupportedModelError where nothing tells."""
-    for kinds, choose in WEIGHED:
-        if node.kind in kinds and (operation := choose(node, gates)) is not None:
-            return operation
-    for kinds, build in BUILDERS:
+    weighed = [(kinds, partial(build, gates=gates)) for kinds, build in WEIGHED]
+    for kinds, build in (*weighed, *BUILDERS):
         if node.kind in kinds and (operation := build(node)) is not None:
             return operation
     raise UnsupportedModelError(f"LRP has no rule for the operation {node}.")
@@ -40,13 +39,14 @@ def _signals(node: Node) -> list[Node]:
     return [source for source in node.sources if source.floating]
 
 
-def _passing(node: Node) -> Operation | None:
-    signal = node.arguments[0]
-    return Passing(signal) if isinstance(signal, Node) and signal.floating else None
+def _passing(node: Node, signal: int = 0) -> Operation | None:
+    """The argument of this number passes on all."""
+    source = node.arguments[signal]
+    return Passing([source]) if isinstance(source, Node) and source.floating else None
 
 
 def _rerouting(node: Node) -> Operation | None:
-    return Rerouting(_signals(node)) if _signals(node) else None
+    return Rerouting(_signals(node)) if node.floating and _signals(node) else None
 
 
 def _sum(node: Node) -> Operation:
@@ -55,13 +55,12 @@ def _sum(node: Node) -> Operation:
 
 def _multiplication(node: Node, gates: set[Node]) -> Operation | None:
     """A product with a constant or a gate gives all to the signal; one of two signals half to each."""
-    factors = [factor for factor in node.arguments[:2] if isinstance(factor, Node)]
-    signals = [factor for factor in factors if factor not in gates] or factors
+    factors, signals = _factors(node.arguments[:2], gates)
     if not all(signal.floating for signal in signals):
         return None
     if len(factors) == 1:
         return Proportional(factors)
-    return Passing(signals[0]) if len(set(signals)) == 1 else Halves(signals)
+    return Passing(signals[:1]) if len(set(signals)) == 1 else Equal(signals)
 
 
 def _division(node: Node) -> Operation | None:
@@ -69,13 +68,13 @@ def _division(node: Node) -> Operation | None:
     numerator, denominator = node.arguments[:2]
     if not isinstance(numerator, Node) or not numerator.floating or node.options:
         return None
-    return Passing(numerator) if isinstance(denominator, Node) else Proportional([numerator])
+    return Passing([numerator]) if isinstance(denominator, Node) else Proportional([numerator])
 
 
 def _power(node: Node) -> Operation | None:
     """x^c with c > 0 is a product of x alone."""
     base, exponent = node.arguments[:2]
-    return Passing(base) if isinstance(base, Node) and isinstance(exponent, (int, float)) and exponent > 0 else None
+    return Passing([base]) if isinstance(base, Node) and isinstance(exponent, (int, float)) and exponent > 0 else None
 
 
 def _product(node: Node, gates: set[Node]) -> Operation | None:
@@ -85,12 +84,17 @@ def _product(node: Node, gates: set[Node]) -> Operation | None:
     "XAI for Transformers: Better Explanations through Conservative Propagation"); two signals take half each.
     """
     added = len(node.arguments) == 3  # addmm and its like
-    factors = [factor for factor in node.arguments[-2:] if isinstance(factor, Node)]
+    factors, signals = _factors(node.arguments[-2:], gates)
     if not factors or (added and (len(factors) > 1 or node.options)):
         return None
-    signals = [factor for factor in factors if factor not in gates] or factors
     both = [*signals, *[term for term in node.arguments[:-2] if isinstance(term, Node)]]
     return Proportional(list(dict.fromkeys(both)), 1 / len(signals))
+
+
+def _factors(arguments: Sequence[Any], gates: set[Node]) -> tuple[list[Node], list[Node]]:
+    """The factors that depend on the input, and those of them that carry the signal: all where all are gates."""
+    factors = [factor for factor in arguments if isinstance(factor, Node)]
+    return factors, [factor for factor in factors if factor not in gates] or factors
 
 
 def _extreme(node: Node) -> Operation | None:
@@ -99,12 +103,7 @@ def _extreme(node: Node) -> Operation | None:
     if node.output not in (None, 0) or any(isinstance(argument, Node) for argument in rest):
         return None
     keepdim = bool(node.options.get("keepdim", rest[1] if len(rest) > 1 else False))
-    return Extreme(x, rest[0] if rest else None, keepdim)
-
-
-def _copy(node: Node) -> Operation | None:
-    source = node.arguments[1]
-    return Passing(source) if isinstance(source, Node) and source.floating else None
+    return Extreme([x], rest[0] if rest else None, keepdim)
 
 
 def _batch_norm(node: Node) -> Operation | None:
@@ -112,9 +111,9 @@ def _batch_norm(node: Node) -> Operation | None:
     x = node.arguments[0]
     affine = affine_of(node, 1)
     if affine is not None:
-        return Linear("batch_norm", node.module, x, Scaling(), *affine, node.shape)
+        return Linear([x], "batch_norm", node.module, Scaling(), *affine, node.shape)
     if node.shape[0] != 1:
-        raise UnsupportedModelError(f"LRP needs running statistics, which the batch norm{_at(node)} lacks.")
+        raise UnsupportedModelError(f"LRP needs running statistics, which the batch norm{node.place} lacks.")
     groups = (node.shape[1], -1)
     return _normalization("group_norm", node, node.arguments[1:3], node.arguments[-1], groups, 1)
 
@@ -145,13 +144,13 @@ def _normalization(
     shape = shape or (1, -1, *[1] * (len(node.shape) - 2))
     layer = Normalization((variance + eps).sqrt(), tuple(grouped), dims, tuple(shape))
     weight = value.new_ones(node.shape[1] if shape[0] == 1 else shape) if weight is None else weight
-    return Linear(kind, node.module, x, layer, weight, bias, node.shape)
+    return Linear([x], kind, node.module, layer, weight, bias, node.shape)
 
 
 def _average(node: Node) -> Operation:
     x = node.sources[0]
     layer: Layer = Averaging(lambda values: node.call({x: values}))
-    return Linear("average_pool", node.module, x, layer, x.value.new_ones(()), None, node.shape)
+    return Linear([x], "average_pool", node.module, layer, x.value.new_ones(()), None, node.shape)
 
 
 def _max_pool(node: Node) -> Operation | None:
@@ -161,7 +160,7 @@ def _max_pool(node: Node) -> Operation | None:
     x, kernel, stride, padding, dilation = [*node.arguments, *DEFAULTS[len(node.arguments) :]][:5]
     dims = known.MAX_POOLS[node.kind]
     sizes = [_sizes(size, dims) for size in (kernel, stride or kernel, padding, dilation)]
-    return WinnerTakesAll(x, *sizes)
+    return WinnerTakesAll([x], *sizes)
 
 
 DEFAULTS = (None, None, [], [0], [1])  # of max pooling: input, kernel, stride, padding, dilation
@@ -173,26 +172,13 @@ def _sizes(size: Any, dims: int) -> tuple[int, ...]:
 
 
 def _adaptive_max_pool(node: Node) -> Operation | None:
-    return AdaptiveWinners(node.sources[0], known.ADAPTIVE_MAX_POOLS[node.kind]) if node.output == 0 else None
+    return AdaptiveWinners(node.sources, known.ADAPTIVE_MAX_POOLS[node.kind]) if node.output == 0 else None
 
 
-def _cast(node: Node) -> Operation | None:
-    return Rerouting(_signals(node)) if node.floating and _signals(node) else None
-
-
-def _at(node: Node) -> str:
-    return f" at {node.module!r}" if node.module else ""
-
-
-WEIGHED: list[tuple[Iterable[str], Callable[[Node, set[Node]], Operation | None]]] = [
-    (known.MULTIPLICATIONS, _multiplication),
-    (known.PRODUCTS, _product),
-]
-Builder = Callable[[Node], "Operation | None"]
-BUILDERS: list[tuple[Iterable[str], Builder]] = [
+WEIGHED = [(known.MULTIPLICATIONS, _multiplication), (known.PRODUCTS, _product)]
+BUILDERS: list[tuple[Iterable[str], Callable[[Node], Operation | None]]] = [
     (known.ACTIVATIONS, _passing),
-    (known.REROUTING, _rerouting),
-    (known.CASTS, _cast),
+    (known.REROUTING | known.CASTS, _rerouting),
     (known.SUMS | known.RESAMPLING | known.OVERLAYING | known.HOMOGENEOUS, _sum),
     (known.DIVISIONS, _division),
     (known.POWERS, _power),
@@ -201,7 +187,7 @@ BUILDERS: list[tuple[Iterable[str], Builder]] = [
     ({"native_group_norm"}, _group_norm),
     (known.AVERAGES, _average),
     (known.EXTREMES, _extreme),
-    (known.COPIES, _copy),
+    (known.COPIES, partial(_passing, signal=1)),
     (known.MAX_POOLS, _max_pool),
     (known.ADAPTIVE_MAX_POOLS, _adaptive_max_pool),
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,38 +15,30 @@ from unhans.lrp.numerics import divide
 aten = torch.ops.aten
 
 
-class Layer(Protocol):
+class Layer(ABC):
     """A function that is linear in x and in the weight."""
 
+    @abstractmethod
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return L(x; weight) + bias."""
-        ...
 
+    @abstractmethod
     def transpose(self, seed: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """Return Lᵀ(seed; weight), of the shape of x."""
-        ...
 
     def spread(self, x: Tensor, weight: Tensor, relevance: Tensor) -> Tensor:
-        """Return the relevance shared equally among the inputs of each output."""
-        ...
-
-    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:
-        """Return the weight times a scale per output channel; None where that cannot be."""
-        ...
-
-
-class Spreading:
-    """Equal shares by ones in place of the input and the weight."""
-
-    def spread(self, x: Tensor, weight: Tensor, relevance: Tensor) -> Tensor:
-        """Return the relevance shared equally among the inputs of each output."""
+        """Return the relevance shared equally among the inputs of each output, by ones in place of x and the weight."""
         ones = torch.ones_like(weight)
-        count = self.forward(torch.ones_like(x), ones, None)  # type: ignore[attr-defined]
-        return self.transpose(divide(relevance, count), x, ones)  # type: ignore[attr-defined]
+        count = self.forward(torch.ones_like(x), ones, None)
+        return self.transpose(divide(relevance, count), x, ones)
+
+    def scale_weight(self, weight: Tensor, scale: Tensor) -> Tensor | None:
+        """Return the weight times a scale per output channel; None where that cannot be."""
+        return None
 
 
 @dataclass(frozen=True)
-class Dense(Spreading):
+class Dense(Layer):
     """x w, for x (…, in) and w (in, out); with `left` it is w x."""
 
     left: bool = False
@@ -58,19 +51,15 @@ class Dense(Spreading):
         back = weight.transpose(-2, -1)
         return back @ seed if self.left else seed @ back
 
-    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
+    def scale_weight(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
         return None if self.left else weight * scale
 
 
 @dataclass(frozen=True)
-class Convolution:
+class Convolution(Layer):
     """Any convolution, transposed ones as well, by the options of `aten.convolution` after the bias."""
 
     options: tuple[Any, ...]  # stride, padding, dilation, transposed, output padding, groups
-
-    @property
-    def groups(self) -> int:  # noqa: D102
-        return self.options[-1]
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
         return aten.convolution.default(x, weight, bias, *self.options)
@@ -81,38 +70,36 @@ class Convolution:
 
     def spread(self, x: Tensor, weight: Tensor, relevance: Tensor) -> Tensor:
         """Return equal shares; one channel per group tells them, since all weights count alike."""
-        kernel = weight.new_ones((self.groups, 1, *weight.shape[2:]))
-        one = x.new_ones((1, self.groups, *x.shape[2:]))
-        channels = x.shape[1] // self.groups
+        groups = self.options[-1]
+        kernel = weight.new_ones((groups, 1, *weight.shape[2:]))
+        one = x.new_ones((1, groups, *x.shape[2:]))
+        channels = x.shape[1] // groups
         count = self.forward(one, kernel, None) * channels
-        pooled = divide(relevance.unflatten(1, (self.groups, -1)).sum(2), count)
+        pooled = divide(relevance.unflatten(1, (groups, -1)).sum(2), count)
         share = self.transpose(pooled, one.expand(len(x), *one.shape[1:]), kernel)
-        return share.repeat_interleave(channels, 1) if self.groups > 1 else share.expand_as(x)
+        return share.repeat_interleave(channels, 1) if groups > 1 else share.expand_as(x)
 
-    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
-        transposed = self.options[3]
-        if transposed and self.groups > 1:
+    def scale_weight(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
+        transposed, groups = self.options[3], self.options[-1]
+        if transposed and groups > 1:
             return None
         shape = (1, -1) if transposed else (-1, 1)
         return weight * scale.reshape(*shape, *[1] * (weight.dim() - 2))
 
 
-class Local(Spreading):
+class Local(Layer):
     """A layer whose transpose autograd computes."""
 
     def transpose(self, seed: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # noqa: D102
         graph = torch.is_grad_enabled()
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
-            z = self.forward(leaf, weight, None)  # type: ignore[attr-defined]
+            z = self.forward(leaf, weight, None)
         return torch.autograd.grad(z, leaf, seed, create_graph=graph)[0]
-
-    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
-        return None
 
 
 @dataclass(frozen=True)
-class Widened:
+class Widened(Layer):
     """A layer in half precision, whose products are in half precision and whose results are in float32."""
 
     layer: Layer
@@ -125,9 +112,6 @@ class Widened:
 
     def spread(self, x: Tensor, weight: Tensor, relevance: Tensor) -> Tensor:  # noqa: D102
         return self.layer.spread(x, weight, relevance.to(x.dtype)).float()
-
-    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:  # noqa: D102
-        return self.layer.scaled(weight, scale)
 
 
 @dataclass(frozen=True)

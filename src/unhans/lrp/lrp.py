@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from unhans.lrp.composites import Given, resolve
-from unhans.lrp.conservation import Conservation, balanced
+from unhans.lrp.composites import CompositeLike, resolve
+from unhans.lrp.conservation import Conservation, conservation_of
 from unhans.lrp.numerics import TooLargeError, budget, whole_float32
-from unhans.lrp.propagation import planned, propagate, propagate_through
-from unhans.lrp.targets import Question, Target, output_of
+from unhans.lrp.propagation import plan_relevance, propagate
+from unhans.lrp.targets import Request, Target, output_of
 from unhans.lrp.tracing import Node, Tape, computing_dtype, record
 
 Pool = Callable[[Tensor], Tensor]
@@ -61,7 +61,7 @@ class LRP:
     def __init__(
         self,
         model: nn.Module,
-        composite: Given = "epsilon_plus_flat",
+        composite: CompositeLike = "epsilon_plus_flat",
         batch_size: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -106,11 +106,11 @@ class LRP:
             ValueError: for inputs that are not finite, a bad target, start or layer, or a composite's pattern that
                 matches nothing.
         """
-        return self._answer(inputs, Question(target, layer, start, start_layer, create_graph)).relevance
+        return self._answer(inputs, Request(target, layer, start, start_layer, create_graph)).relevance
 
     def explain(self, inputs: Tensor, target: Target = None, **options: Any) -> Explanation:
         """Return the relevance as `attribute` does, with its options, and the logits."""
-        return self._answer(inputs, Question(target, **options))
+        return self._answer(inputs, Request(target, **options))
 
     def explain_through(
         self, inputs: Tensor, target: int | Tensor, layers: Sequence[str], pool: Pool | Mapping[str, Pool]
@@ -125,30 +125,27 @@ class LRP:
 
         Raises as `attribute` does.
         """
-        question = Question(target)
+        request = Request(target)
         pools = pool if isinstance(pool, Mapping) else dict.fromkeys(layers, pool)
-        with _apart(inputs.device, False):
-            tape = self._recorded(self._prepared(inputs, False), float("inf"))
-            plan, logits = planned(tape, self.composite, tape.output), tape.output.value
+        with self._tape(inputs) as tape:
+            plan, logits = plan_relevance(tape, self.composite, tape.output), tape.output.value
+            outputs = {layer: output_of(tape, layer) for layer in layers}
+            ends = {layer: plan.ends.get(node, node) for layer, node in outputs.items()}
             found: dict[str, Tensor] = {}
-            ends: dict[Node, list[str]] = {}
-            for layer in layers:
-                node = output_of(tape, layer)
-                ends.setdefault(plan.ends.get(node, node), []).append(layer)
-            seen = {node: partial(_keep, found, {name: pools[name] for name in names}) for node, names in ends.items()}
-            at_input = seen.pop(tape.input, None)
-            whole: list[Tensor] = []
-            (start,) = question.starts(tape.output)
-            propagate_through(tape, plan, tape.output, {**seen, tape.input: whole.append}, start)
-            if at_input is not None:  # a layer that hands the input on
-                at_input(whole[0])
-            return LayerExplanation(whole[0].to(inputs.dtype), logits, {name: found[name] for name in layers})
+
+            def pool_at(node: Node, relevance: Tensor) -> None:
+                found.update({layer: pools[layer](relevance) for layer, end in ends.items() if end is node})
+
+            (start,) = request.starts(tape.output)
+            see = {node: partial(pool_at, node) for node in {*ends.values()} - {tape.input}}
+            whole = propagate(tape, plan, tape.output, tape.input, start, see=see)
+            pool_at(tape.input, whole)  # of layers that hand the input on
+            return LayerExplanation(whole.to(inputs.dtype), logits, {layer: found[layer] for layer in layers})
 
     def layers(self, inputs: Tensor) -> dict[str, tuple[int, ...]]:
         """Return the shape of the output of every module that ran once and returned one tensor, in their order."""
-        with _apart(inputs.device, False):
-            tape = self._recorded(self._prepared(inputs, False), float("inf"))
-        once = {path: nodes[0] for path, nodes in tape.layers.items() if path and len(nodes) == 1}
+        with self._tape(inputs) as tape:
+            once = {path: nodes[0] for path, nodes in tape.layers.items() if path and len(nodes) == 1}
         return {path: tuple(node.shape) for path, node in sorted(once.items(), key=lambda one: one[1].position)}
 
     def conservation(self, inputs: Tensor, target: int | Tensor | None = None) -> Conservation:
@@ -156,55 +153,69 @@ class LRP:
 
         Raises as `attribute` does, and ValueError for several targets a sample: their books would not add up to one.
         """
-        question = Question(target)
-        if question.several:
+        request = Request(target)
+        if request.several:
             raise ValueError(f"target: conservation takes one class a sample, got the shape {tuple(target.shape)}.")
-        with _apart(inputs.device, False):
-            tape = self._recorded(self._prepared(inputs, False), float("inf"))
-            start = question.starts(tape.output)[0]
-            return balanced(tape, planned(tape, self.composite, tape.output), start)
+        with self._tape(inputs) as tape:
+            start = request.starts(tape.output)[0]
+            return conservation_of(tape, plan_relevance(tape, self.composite, tape.output), start)
 
-    def _answer(self, inputs: Tensor, question: Question) -> Explanation:
+    def _answer(self, inputs: Tensor, request: Request) -> Explanation:
         """Explain in parts as large as memory allows; what was found to be too large is not tried again."""
         if not isinstance(inputs, Tensor):
             raise TypeError(f"inputs expects a tensor, got {type(inputs).__name__}.")
         n = len(inputs)
-        while not question.create_graph and question.layer is None:
+        while not request.create_graph and request.layer is None:
             size = min(n, self.batch_size or n)
             try:
                 if size == n:
-                    return self._explained(inputs, question, budget(inputs.device) if n > 1 else float("inf"))
-                return self._in_parts(inputs, question, size)
+                    return self._explain_all(inputs, request, budget(inputs.device) if n > 1 else float("inf"))
+                return self._explain_in_parts(inputs, request, size)
             except TooLargeError:
                 self.batch_size = (size + 1) // 2
-        return self._explained(inputs, question, float("inf"))
+        return self._explain_all(inputs, request, float("inf"))
 
-    def _in_parts(self, inputs: Tensor, question: Question, size: int) -> Explanation:
+    def _explain_in_parts(self, inputs: Tensor, request: Request, size: int) -> Explanation:
         slices = [slice(i, i + size) for i in range(0, len(inputs), size)]
         limit = budget(inputs.device) if size > 1 else float("inf")
-        parts = [self._explained(inputs[part], question.part(part), limit) for part in slices]
+        parts = [self._explain_all(inputs[part], request.part(part), limit) for part in slices]
         return Explanation(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
-    def _explained(self, inputs: Tensor, question: Question, limit: float) -> Explanation:
+    def _explain_all(self, inputs: Tensor, request: Request, limit: float) -> Explanation:
         """Explain all samples at once."""
-        with _apart(inputs.device, question.create_graph):
-            tape = self._recorded(self._prepared(inputs, question.create_graph), limit)
-            logits, begin, end = tape.output.value, question.begin(tape), question.end(tape)
-            starts = question.starts(begin)
-            plan = planned(tape, self.composite, begin)
+        with self._tape(inputs, request.create_graph, limit) as tape:
+            logits = tape.output.value
+            begin = tape.output if request.start_layer is None else output_of(tape, request.start_layer)
+            end = tape.input if request.layer is None else output_of(tape, request.layer)
+            starts = request.starts(begin)
+            plan = plan_relevance(tape, self.composite, begin)
             found = [
                 propagate(
-                    tape, plan, begin, plan.ends.get(end, end), start, start is starts[-1] and not question.create_graph
+                    tape, plan, begin, plan.ends.get(end, end), start, start is starts[-1] and not request.create_graph
                 )
                 for start in starts
             ]
             none = end.value.new_zeros(len(logits), 0, *end.shape[1:])
-            relevance = torch.stack(found, 1) if question.several and found else (found or [none])[0]
-            if relevance is question.start:
+            relevance = torch.stack(found, 1) if request.several and found else (found or [none])[0]
+            if relevance is request.start:
                 relevance = relevance.clone()
             return Explanation(relevance.to(inputs.dtype) if inputs.is_floating_point() else relevance, logits)
 
-    def _recorded(self, inputs: Tensor, limit: float) -> Tape:
+    @contextmanager
+    def _tape(self, inputs: Tensor, create_graph: bool = False, limit: float = float("inf")) -> Iterator[Tape]:
+        """Record the model, and compute the same in every context.
+
+        Gradients only when wanted, no inference mode, autocast or TensorFloat-32.
+        """
+        with (
+            torch.inference_mode(False),
+            torch.set_grad_enabled(create_graph),
+            torch.autocast(inputs.device.type, enabled=False),
+            whole_float32(),
+        ):
+            yield self._record_in_order(self._prepare(inputs, create_graph), limit)
+
+    def _record_in_order(self, inputs: Tensor, limit: float) -> Tape:
         """The tape of the model on these inputs, with channels last where the model allows: convolutions like that.
 
         A model that views its feature maps as in their usual order raises; one that strides over memory would err.
@@ -213,7 +224,8 @@ class LRP:
             try:
                 tape = record(self.model, inputs.contiguous(memory_format=torch.channels_last), limit)
             except RuntimeError as error:
-                if not _of_a_view(error):
+                of_a_view = "view size is not compatible" in str(error)
+                if not of_a_view or isinstance(error, torch.OutOfMemoryError):
                     raise
                 tape = None
             if tape is not None and not tape.strided:
@@ -223,31 +235,10 @@ class LRP:
             return tape
         return record(self.model, inputs, limit)
 
-    def _prepared(self, inputs: Tensor, create_graph: bool) -> Tensor:
+    def _prepare(self, inputs: Tensor, create_graph: bool) -> Tensor:
         """The inputs in the type to compute in; apart from autograd's history unless that is wanted."""
         if not bool(inputs.isfinite().all()):
             raise ValueError("inputs must be finite, got NaN or infinite values.")
         plain = inputs.clone() if inputs.is_inference() else inputs
         wide = plain.to(self.dtype or computing_dtype(self.model, plain))
         return wide if create_graph else wide.detach()
-
-
-def _of_a_view(error: RuntimeError) -> bool:
-    """Tell whether PyTorch says that a view does not fit the memory; out of memory is another error."""
-    return "view size is not compatible" in str(error) and not isinstance(error, torch.OutOfMemoryError)
-
-
-def _keep(found: dict[str, Tensor], pools: Mapping[str, Pool], relevance: Tensor) -> None:
-    found.update({name: pool(relevance) for name, pool in pools.items()})
-
-
-@contextmanager
-def _apart(device: torch.device, create_graph: bool) -> Iterator[None]:
-    """Compute the same in every context: gradients only when wanted, no inference mode, autocast or TensorFloat-32."""
-    with (
-        torch.inference_mode(False),
-        torch.set_grad_enabled(create_graph),
-        torch.autocast(device.type, enabled=False),
-        whole_float32(),
-    ):
-        yield

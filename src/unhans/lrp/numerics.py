@@ -1,10 +1,7 @@
-"""Quotients that are defined where the denominator is zero, and products, in memory that is ours where that is allowed.
+"""Arithmetic with care: quotients by zero, results in memory that is ours, whole float32, how much memory is left.
 
-On large feature maps most of the time of an elementwise operation goes into new memory.
-
-Products in whole float32: TensorFloat-32 has 10 bits of mantissa, and ε divides by sums of terms that cancel.
-
-How much memory an explanation may take.
+On large feature maps most of the time of an elementwise operation goes into new memory. TensorFloat-32 has 10 bits of
+mantissa, and ε divides by sums of terms that cancel.
 """
 
 from __future__ import annotations
@@ -60,7 +57,7 @@ def plus(ours: Tensor, other: Tensor) -> Tensor:
 
 _LOCK = threading.Lock()
 _inside = 0  # passes that run now, in all threads: the switches belong to the process
-_before: list[Any] = []
+_before: list[str] = []
 
 
 @contextmanager
@@ -73,8 +70,8 @@ def whole_float32() -> Iterator[None]:
     global _inside
     with _LOCK:
         if not _inside:
-            _before[:] = [getattr(place, name) for place, name, _ in _switches()]
-            _set([exact for _, _, exact in _switches()])
+            _before[:] = [switch.fp32_precision for switch in _switches()]
+            _set(["ieee"] * len(_before))
         _inside += 1
     try:
         yield
@@ -85,17 +82,14 @@ def whole_float32() -> Iterator[None]:
                 _set(_before)
 
 
-def _switches() -> list[tuple[Any, str, Any]]:
-    """Where the switches are, and what turns TensorFloat-32 off; before PyTorch 2.9 they are of another kind."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    if hasattr(matmul, "fp32_precision") and hasattr(cudnn, "conv"):
-        return [(place, "fp32_precision", "ieee") for place in (matmul, cudnn.conv, cudnn.rnn)]
-    return [(place, "allow_tf32", False) for place in (matmul, cudnn)]
+def _switches() -> list[Any]:
+    """The parts of PyTorch whose `fp32_precision` turns TensorFloat-32 on and off."""
+    return [torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn]
 
 
-def _set(values: list[Any]) -> None:
-    for (place, name, _), value in zip(_switches(), values, strict=True):
-        setattr(place, name, value)
+def _set(values: list[str]) -> None:
+    for switch, value in zip(_switches(), values, strict=True):
+        switch.fp32_precision = value
 
 
 SHARE = 0.4  # of what is free goes to the tape; the rest is for rules at work and for others

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,21 +22,24 @@ ZERO = Epsilon(0.0)  # until the composite chooses
 Shares = Iterable[tuple[Node, Tensor]]
 
 
-class Operation(Protocol):
-    """Sends the relevance of a node to the nodes that it was computed from."""
+@dataclass(frozen=True)
+class Operation(ABC):
+    """Sends the relevance of a node to the receivers, nodes that it was computed from."""
+
+    receivers: Sequence[Node]
 
     @property
-    def receivers(self) -> Sequence[Node]:
-        """The nodes that relevance goes to."""
-        ...
+    def x(self) -> Node:
+        """The first receiver, of most operations the only one."""
+        return self.receivers[0]
 
+    @abstractmethod
     def relevance(self, node: Node, above: Tensor) -> Shares:
         """Return the relevance of every receiver, of its shape."""
-        ...
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Operation):
     """A dense, convolutional, pooling or normalisation layer; its rule comes from the composite.
 
     Weight and bias hold what was folded in. `shape` is that of the layer's own output, which a reshape may follow.
@@ -43,17 +47,12 @@ class Linear:
 
     kind: str
     name: str
-    x: Node
     layer: Layer
     weight: Tensor
     bias: Tensor | None
     shape: torch.Size
     rule: Rule = ZERO
     non_negative: bool = False
-
-    @property
-    def receivers(self) -> Sequence[Node]:  # noqa: D102
-        return [self.x]
 
     def relevance(self, node: Node, above: Tensor, ledger: list[Tensor] | None = None) -> Shares:
         """Return the relevance of the layer's input; what the bias takes is added to the ledger."""
@@ -71,67 +70,47 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Passing:
+class Passing(Operation):
     """An activation, or a gated or normalised signal: relevance passes on unchanged; what was broadcast is summed."""
 
-    signal: Node
-
-    @property
-    def receivers(self) -> Sequence[Node]:  # noqa: D102
-        return [self.signal]
-
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
-        return [(self.signal, above.sum_to_size(self.signal.shape))]
+        return [(self.x, above.sum_to_size(self.x.shape))]
 
 
 @dataclass(frozen=True)
-class Halves:
-    """An elementwise product of two signals: each takes half (Achtibat et al. 2024, "AttnLRP")."""
-
-    receivers: Sequence[Node]
-
-    def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
-        return [(source, (above / 2).sum_to_size(source.shape)) for source in self.receivers]
-
-
-@dataclass(frozen=True)
-class Rerouting:
+class Rerouting(Operation):
     """A reshape, permutation, selection, padding or concatenation: relevance goes where the value came from."""
 
-    receivers: Sequence[Node]
-
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
-        return zip(self.receivers, transposed(node, self.receivers, above), strict=True)
+        return zip(self.receivers, apply_transpose(node, self.receivers, above), strict=True)
 
 
 @dataclass(frozen=True)
-class Proportional:
+class Proportional(Operation):
     """A sum, or a product linear in its receivers: relevance splits in proportion, x_i ∂z/∂x_i R/z.
 
     A constant summand keeps its share, as a bias does. `share` of R takes part: ½ for each factor of a matrix product.
     """
 
-    receivers: Sequence[Node]
     share: float = 1.0
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         seed = divide(above if self.share == 1 else self.share * above, wide(node.value))
-        shares = transposed(node, self.receivers, seed)
+        shares = apply_transpose(node, self.receivers, seed)
         if len(self.receivers) == 1:
             return [(self.receivers[0], times(self.receivers[0].value, shares[0]))]
         return [(source, source.value * share) for source, share in zip(self.receivers, shares, strict=True)]
 
 
 @dataclass(frozen=True)
-class Equal:
-    """A sum below a rule whose relevance does not depend on the activation, such as flat and w².
+class Equal(Operation):
+    """Equal shares: of a product of two signals, and of a sum below a rule whose relevance ignores the activation.
 
-    R/z grows without bound where summands cancel, z = a + b ≈ 0, and R does not vanish with z. A sum is a layer with
-    weights of 1, for which flat and w² alike give every summand R_j / (number of summands) ([003] §2.3; Montavon et al.
-    2017, "Explaining nonlinear classification decisions with deep Taylor decomposition").
+    Of an elementwise product each factor takes half (Achtibat et al. 2024, "AttnLRP"). Below flat and w² the relevance
+    R of a sum does not vanish with its value z, and R/z grows without bound where summands cancel, z = a + b ≈ 0. A sum
+    is a layer with weights of 1, for which both rules give every summand R_j / (number of summands) ([003] §2.3;
+    Montavon et al. 2017, "Explaining nonlinear classification decisions with deep Taylor decomposition").
     """
-
-    receivers: Sequence[Node]
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         share = above / len(self.receivers)
@@ -139,33 +118,26 @@ class Equal:
 
 
 @dataclass(frozen=True)
-class ByWeight:
+class ByWeight(Operation):
     """A product linear in its receivers below such a rule: shares by the weights alone, as if all values were 1."""
-
-    receivers: Sequence[Node]
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         values = {source: source.value for source in node.sources}
         ones = values | {source: torch.ones_like(values[source]) for source in self.receivers}
         none = values | {source: torch.zeros_like(values[source]) for source in self.receivers}
         seed = divide(above / len(self.receivers), wide(node.call(ones) - node.call(none)))
-        shares = [transposed(node, [source], seed)[0] for source in self.receivers]
+        shares = [apply_transpose(node, [source], seed)[0] for source in self.receivers]
         return zip(self.receivers, shares, strict=True)
 
 
 @dataclass(frozen=True)
-class WinnerTakesAll:
+class WinnerTakesAll(Operation):
     """Max pooling: the winner takes the relevance; winners that tie share it equally."""
 
-    x: Node
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
-
-    @property
-    def receivers(self) -> Sequence[Node]:  # noqa: D102
-        return [self.x]
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         x, output = self.x.value, node.value
@@ -214,16 +186,11 @@ def _count(wins: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Extreme:
+class Extreme(Operation):
     """The largest or smallest element, of all or along a dimension; elements that tie share equally."""
 
-    x: Node
     dim: int | None
     keepdim: bool
-
-    @property
-    def receivers(self) -> Sequence[Node]:  # noqa: D102
-        return [self.x]
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         output = node.value
@@ -235,15 +202,10 @@ class Extreme:
 
 
 @dataclass(frozen=True)
-class AdaptiveWinners:
+class AdaptiveWinners(Operation):
     """Adaptive max pooling: as max pooling, with windows from ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉."""
 
-    x: Node
     dims: int
-
-    @property
-    def receivers(self) -> Sequence[Node]:  # noqa: D102
-        return [self.x]
 
     def relevance(self, node: Node, above: Tensor) -> Shares:  # noqa: D102
         x, output = self.x.value, node.value
@@ -261,7 +223,7 @@ def _window(index: int, size: int, pooled: int) -> slice:
     return slice(index * size // pooled, math.ceil((index + 1) * size / pooled))
 
 
-def transposed(node: Node, receivers: Sequence[Node], seed: Tensor) -> Sequence[Tensor]:
+def apply_transpose(node: Node, receivers: Sequence[Node], seed: Tensor) -> Sequence[Tensor]:
     """Return the transpose of a node's operation, linear in its receivers, applied to the seed."""
     graph = torch.is_grad_enabled()
     values = {source: source.value for source in node.sources}

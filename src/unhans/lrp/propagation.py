@@ -1,31 +1,27 @@
-"""From a tape to the steps that relevance takes, each with its rule.
+"""From a tape to the steps that relevance takes, each with its rule, and its way down from one node to another.
 
 The tape, not a class name, tells residual additions and concatenations, gates, which convolution is first, and which
 batch norm follows a linear layer. Where relevance meets an operation without a rule, it is refused with its name.
-
-Relevance on its way from one node of a tape to another.
-
-Where relevance does not vanish with the activation, and what must then not divide by it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from unhans.lrp.canonization import folded, weighted
+from unhans.lrp.canonization import fold, linear_of
 from unhans.lrp.composites import NORMS, STATISTICAL, Composite, Place, check_used, rule_for
 from unhans.lrp.dispatch import operation_of
-from unhans.lrp.operations import ZERO, ByWeight, Equal, Linear, Operation, Passing, Proportional
+from unhans.lrp.operations import ZERO, ByWeight, Equal, Linear, Operation, Passing, Proportional, Shares
 from unhans.lrp.rules import Epsilon, Flat
 from unhans.lrp.tracing import Node, Tape, gates_among, non_negative
 from unhans.lrp.tracing import aten as known
 
 
-def stabilised(steps: dict[Node, Operation]) -> dict[Node, Operation]:
+def stabilise(steps: dict[Node, Operation]) -> dict[Node, Operation]:
     """Return the steps with those exchanged that would divide by a value that may be near zero where R is not.
 
     Below flat, w² and z^B relevance is not in proportion to the activation, until a rule that is takes over. There sums
@@ -46,7 +42,7 @@ def _by_weight(node: Node, step: Operation) -> Operation:
     if isinstance(step, Proportional):
         return Equal(step.receivers) if node.kind in known.SUMS else ByWeight(step.receivers)
     if isinstance(step, Linear) and step.rule == ZERO and step.kind in NORMS:
-        return Passing(step.x)
+        return Passing(step.receivers)
     if isinstance(step, Linear) and step.rule == ZERO and step.kind == "average_pool":
         return replace(step, rule=Flat())
     return step
@@ -63,23 +59,25 @@ class Plan:
     ends: dict[Node, Node]
 
 
-def planned(tape: Tape, composite: Composite, start: Node) -> Plan:
+def plan_relevance(tape: Tape, composite: Composite, start: Node) -> Plan:
     """Return the steps that relevance takes from the start to the input.
 
-    Raises UnsupportedModelError for an operation without a rule, ValueError for a pattern that matches nothing.
+    Raises:
+        UnsupportedModelError: an operation has no rule.
+        ValueError: a pattern of the composite matches nothing.
     """
-    needed = _ancestors(start)
-    users = Counter(source for node in needed for source in node.sources)
+    order = sorted(_ancestors(start), key=lambda node: node.position)
+    users = Counter(source for node in order for source in node.sources)
     steps: dict[Node, Operation] = {}
     ends: dict[Node, Node] = {}
-    gates = gates_among(sorted(needed, key=lambda node: node.position))
-    reached = {start}
-    for node in sorted(needed, key=lambda node: -node.position):
+    gates, reached = gates_among(order), {start}
+    for node in reversed(order):
         if node in reached and node is not tape.input:
-            steps[node] = _operation(node, users, ends, gates)
+            steps[node], chain = fold(node, users) or (operation_of(node, gates), [])
+            ends.update(dict.fromkeys(chain, node))
             reached.update(steps[node].receivers)
     outputs = _outputs(steps) if start is tape.output else set()
-    return Plan(stabilised(_with_rules(steps, ends, needed, composite, tape, outputs)), ends)
+    return Plan(stabilise(_with_rules(steps, ends, order, composite, tape, outputs)), ends)
 
 
 def _ancestors(node: Node) -> set[Node]:
@@ -92,43 +90,30 @@ def _ancestors(node: Node) -> set[Node]:
     return found
 
 
-def _operation(node: Node, users: Counter[Node], ends: dict[Node, Node], gates: set[Node]) -> Operation:
-    """How relevance goes back through a node."""
-    found = folded(node, users)
-    if found is not None:
-        layer, chain = found
-        ends.update(dict.fromkeys(chain, node))
-        return layer
-    return operation_of(node, gates)
-
-
 def _with_rules(
     steps: dict[Node, Operation],
     ends: dict[Node, Node],
-    needed: Iterable[Node],
+    order: Sequence[Node],
     composite: Composite,
     tape: Tape,
     outputs: set[Node],
 ) -> dict[Node, Operation]:
     """Give every linear layer its rule by its place."""
-    depth, positive = _depths(steps), non_negative(sorted(needed, key=lambda node: node.position))
-    bases = {node: node for node in steps} | {ends[base]: base for base in ends if weighted(base) is not None}
+    depth, positive = _depths(steps), non_negative(order)
+    bases = {node: node for node in steps} | {ends[base]: base for base in ends if linear_of(base) is not None}
     places: dict[Node, Place] = {}
     for node, step in steps.items():
         if isinstance(step, Linear):
             first = depth[node] if _weighs(step) else max(1, depth[node])
             places[node] = Place(step.kind, step.name, first, bases[node].position, tape.ends, node in outputs)
     check_used(composite, sorted(places.values(), key=lambda place: place.position), tape.ends)
-    for place in places.values():
+    found = dict(steps)
+    for node, place in places.items():
         rule = rule_for(composite, place)
         if place.operation in STATISTICAL and not isinstance(rule, Epsilon):
             raise ValueError(f"The {place.operation} {place.name!r} takes the rule epsilon only, got {rule}.")
-    return {
-        node: replace(step, rule=rule_for(composite, places[node]), non_negative=step.x in positive)
-        if isinstance(step, Linear)
-        else step
-        for node, step in steps.items()
-    }
+        found[node] = replace(steps[node], rule=rule, non_negative=steps[node].x in positive)
+    return found
 
 
 def _depths(steps: dict[Node, Operation]) -> dict[Node, int]:
@@ -157,38 +142,41 @@ def _weighs(step: Operation) -> bool:
     return isinstance(step, Linear) and step.kind in ("convolution", "dense")
 
 
-See = Callable[[Tensor], None]
+def propagate(
+    tape: Tape,
+    plan: Plan,
+    begin: Node,
+    end: Node,
+    start: Tensor,
+    last: bool = True,
+    see: Mapping[Node, Callable[[Tensor], None]] | None = None,
+    take: Callable[[Operation, Node, Tensor], Shares] = lambda step, node, above: step.relevance(node, above),
+) -> Tensor:
+    """Return the relevance of a node for that of another.
 
+    Args:
+        tape, plan: what the model ran, and the steps that relevance takes.
+        begin, end: the nodes where relevance starts and ends.
+        start: the relevance of `begin`.
+        last: drop values as soon as they are used.
+        see: is called with the relevance of nodes on the way, which is to be used up at once: steps below may write
+            into it.
+        take: takes one step, from the relevance of its node to that of the receivers.
 
-def propagate(tape: Tape, plan: Plan, begin: Node, end: Node, start: Tensor, last: bool = True) -> Tensor:
-    """Return the relevance of a node for that of another; with `last` values are dropped as soon as they are used."""
-    found: list[Tensor] = []
-    propagate_through(tape, plan, begin, {end: found.append}, start, last)
-    return found[0]
-
-
-def propagate_through(
-    tape: Tape, plan: Plan, begin: Node, ends: Mapping[Node, See], start: Tensor, last: bool = True
-) -> None:
-    """Send relevance down to the lowest of several nodes, and show each of these nodes its relevance on the way.
-
-    The steps below a node may write into its relevance, so what it is shown is to be used up at once; that of the
-    lowest node is nobody else's. Raises ValueError where no relevance reaches a node.
+    Raises:
+        ValueError: no relevance reaches one of the nodes.
     """
-    relevance = {begin: start}
-    lowest = min(ends, key=lambda end: end.position)
-    for node in reversed(tape.nodes[: begin.position + 1]):
-        if node is lowest:
-            break
-        if node in ends:
-            ends[node](_reached(relevance, node))
+    relevance, see = {begin: start}, see or {}
+    for node in reversed(tape.nodes[end.position + 1 : begin.position + 1]):
+        if node in see:
+            see[node](_reached(relevance, node))
         above = relevance.pop(node, None)
         if above is not None:
-            for source, share in plan.steps[node].relevance(node, above):
+            for source, share in take(plan.steps[node], node, above):
                 relevance[source] = relevance[source] + share if source in relevance else share
         if last:
             node.drop()
-    ends[lowest](_reached(relevance, lowest))
+    return _reached(relevance, end)
 
 
 def _reached(relevance: Mapping[Node, Tensor], node: Node) -> Tensor:

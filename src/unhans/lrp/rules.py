@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,8 +29,11 @@ Part = tuple[Tensor, Callable[[Tensor], Tensor]]
 class LinearCall:
     """One call z = L(x; w) + b of a linear layer.
 
-    `non_negative` says that x ≥ 0 is known from the graph, `output` gives z as the model computed it. What a bias
-    takes is added to `ledger`, one number per output.
+    Attributes:
+        layer, x, weight, bias: L, x, w and b.
+        non_negative: whether x ≥ 0 is known from the graph.
+        output: gives z as the model computed it.
+        ledger: gets what a bias takes, one number per output.
     """
 
     layer: Layer
@@ -90,16 +93,10 @@ class LinearCall:
         return self.layer.forward(torch.zeros_like(self.x), self.weight, bias).expand_as(share)
 
 
-class Rule(Protocol):
-    """A rule takes one call of a linear layer and the relevance of its outputs to the relevance of its inputs.
-
-    One whose relevance is not in proportion to the input says so by an attribute `proportional` that is false: sums,
-    average pooling and norms below it then share by their weights alone, since their own value may be near zero.
-    """
-
-    def __call__(self, call: LinearCall, relevance: Tensor) -> Tensor:
-        """Return the relevance of `call.x`, of its shape."""
-        ...
+# A rule takes one call of a linear layer and the relevance of its outputs to the relevance of `call.x`, of its shape.
+# One whose relevance is not in proportion to the input says so by an attribute `proportional` that is false: sums,
+# average pooling and norms below it then share by their weights alone, since their own value may be near zero.
+Rule = Callable[[LinearCall, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,10 @@ class AlphaBeta:
         if self.beta == 0:
             dropped = self._dropped(relevance, z_up)
             passed = back_up(divide(relevance, z_up, ours=True, positive=True))
-            return passed if dropped is None else plus(passed, self._by_negative(call, dropped))
+            if dropped is None:
+                return passed
+            z_down, back_down = call.negative()
+            return plus(passed, back_down(divide(dropped, z_down, ours=True)))
         z_down, back_down = call.negative()
         no_down, no_up = negligible(z_down), negligible(z_up)
         up = self._part(relevance, z_up, self.alpha, no_down)
@@ -153,12 +153,6 @@ class AlphaBeta:
         """The relevance of outputs without positive contributions, if it is to be kept and there is some."""
         empty = (z_up <= smallest(z_up.dtype)).logical_and_(relevance != 0) if self.keep else None
         return relevance * empty if empty is not None and bool(empty.any()) else None
-
-    @staticmethod
-    def _by_negative(call: LinearCall, relevance: Tensor) -> Tensor:
-        """z⁻_ij / z⁻_j R_j."""
-        z_down, back_down = call.negative()
-        return back_down(divide(relevance, z_down, ours=True))
 
     @staticmethod
     def _part(relevance: Tensor, z: Tensor, factor: float, alone: Tensor) -> Tensor:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from unhans.lrp.composites import some
-from unhans.lrp.errors import UnsupportedModelError
+from unhans.lrp.composites import first_names
 from unhans.lrp.operations import wide
-from unhans.lrp.tracing import Node, Tape
-from unhans.lrp.tracing import aten as known
+from unhans.lrp.tracing import Node, Tape, aten
+from unhans.lrp.tracing.aten import UnsupportedModelError
 
 Target = int | Tensor | None
 
@@ -41,7 +40,7 @@ def target_classes(logits: Tensor, target: Target) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """The arguments of `LRP.attribute` but for the inputs."""
 
     target: Target = None
@@ -63,27 +62,24 @@ class Question:
         """Tell whether each sample has several targets, so that the explanations have a dimension for them."""
         return isinstance(self.target, Tensor) and self.target.dim() == 2 and self.start is None
 
-    def part(self, samples: slice) -> Question:
-        """Return the question for some of the samples."""
+    def part(self, samples: slice) -> Request:
+        """Return the request for some of the samples."""
         each = isinstance(self.target, Tensor) and self.target.dim() > 0
         target = self.target[samples] if each else self.target  # type: ignore[index]
         return replace(self, target=target, start=None if self.start is None else self.start[samples])
 
-    def begin(self, tape: Tape) -> Node:
-        """Return the node at which relevance starts."""
-        return tape.output if self.start_layer is None else output_of(tape, self.start_layer)
-
-    def end(self, tape: Tape) -> Node:
-        """Return the node whose relevance is asked for."""
-        return tape.input if self.layer is None else output_of(tape, self.layer)
-
     def starts(self, begin: Node) -> Sequence[Tensor]:
-        """Return the relevance to start from, for each target of a sample."""
-        if self.start is None:
-            return starts_of(begin, self.target)
-        if self.start.shape != begin.shape:
-            raise ValueError(f"start expects shape {tuple(begin.shape)}, got {tuple(self.start.shape)}.")
-        return [wide(self.start.to(begin.value))]
+        """Return the relevance to start from: for each target of a sample zeros but for its logit (METHODS §1)."""
+        if self.start is not None:
+            if self.start.shape != begin.shape:
+                raise ValueError(f"start expects shape {tuple(begin.shape)}, got {tuple(self.start.shape)}.")
+            return [wide(self.start.to(begin.value))]
+        if begin.kind in aten.PROBABILITIES:
+            raise UnsupportedModelError(f"LRP expects logits, got probabilities from {begin}.")
+        logits = begin.value
+        classes = target_classes(logits, self.target)
+        columns = classes.T if classes.dim() == 2 else classes[None]
+        return [wide(torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None]))) for c in columns]
 
 
 def output_of(tape: Tape, name: str) -> Node:
@@ -91,18 +87,10 @@ def output_of(tape: Tape, name: str) -> Node:
     path, _, run = name.partition("#")
     found = tape.layers.get(path, [])
     if not found:
-        raise ValueError(f"layer {path!r}: no module of that path returns one tensor; there are {some(tape.layers)}.")
+        raise ValueError(
+            f"layer {path!r}: no module of that path returns one tensor; there are {first_names(tape.layers)}."
+        )
     if (not run and len(found) > 1) or (run and not (run.isdigit() and int(run) < len(found))):
         last = len(found) - 1
         raise ValueError(f"layer {name!r}: the module runs {last + 1} times; choose {path}#0 to {path}#{last}.")
     return found[int(run or 0)]
-
-
-def starts_of(output: Node, target: Target) -> Sequence[Tensor]:
-    """Return for each target of a sample zeros but for its logit (METHODS §1: the logit, never the softmax)."""
-    logits = output.value
-    if output.kind in known.PROBABILITIES:
-        raise UnsupportedModelError(f"LRP expects logits, got probabilities from {output}.")
-    classes = target_classes(logits, target)
-    columns = classes.T if classes.dim() == 2 else classes[None]
-    return [wide(torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None]))) for c in columns]

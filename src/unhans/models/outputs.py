@@ -10,17 +10,19 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 
-from unhans.data import ImageData
+if TYPE_CHECKING:  # importing Lightning takes seconds
+    from unhans.data.sources import ImageData
 
 HeadChoice = Literal["keep", "fresh"] | None
-Given = Sequence[int | str] | Mapping[str, int | str] | str | None
+Outputs = Sequence[int | str] | Mapping[str, int | str] | str | None
 LOG = logging.getLogger("unhans")
 ATTRIBUTE = "unhans_head"  # of a network
 IMAGENET = 1000
@@ -43,11 +45,25 @@ class Head:
     size: int
     names: Sequence[str] = ()
     wordnet_ids: Sequence[str] = ()
-    given: Given = None
+    given: Outputs = None
 
     def __post_init__(self) -> None:
         if self.given is not None and not self.kept:
             raise ValueError("model.outputs is for the trained head, but this head is new; give model.head=keep.")
+
+    @cached_property
+    def lookup(self) -> Mapping[str, list[int]]:
+        """The outputs by name, synonym and WordNet id."""
+        known: dict[str, list[int]] = defaultdict(list)
+        for output, names in enumerate(self.names):
+            for name in {_plain(each) for each in (names, *names.split(","))}:
+                known[name].append(output)
+        return known | {number: [output] for output, number in enumerate(self.wordnet_ids)}
+
+    def outputs_called(self, name: str) -> list[int]:
+        """Return the outputs of a name, or of the WordNet id in parentheses behind it, as ImageNet's cranes have it."""
+        number = WORDNET_ID.search(name)
+        return self.lookup.get(_plain(name)) or self.lookup.get(number.group(1) if number else "", [])
 
 
 def head_of(network: nn.Module) -> Head | None:
@@ -55,16 +71,20 @@ def head_of(network: nn.Module) -> Head | None:
     return getattr(network, ATTRIBUTE, None)
 
 
-def kept_head(network: nn.Module, size: int, meaning: tuple[Sequence[str], Sequence[str]], given: Given) -> nn.Module:
-    """Note that the network has the trained head of its weights, and what its outputs mean; return the network."""
-    setattr(network, ATTRIBUTE, Head(True, size, *meaning, given))
+def with_head(network: nn.Module, head: Head) -> nn.Module:
+    """Note what is known of the network's head, and return the network."""
+    setattr(network, ATTRIBUTE, head)
     return network
 
 
-def fresh_head(network: nn.Module, size: int, given: Given) -> nn.Module:
-    """Note that the network's head is new and random, and return the network."""
-    setattr(network, ATTRIBUTE, Head(False, size, given=given))
-    return network
+def optional_package(package: str, extra: str) -> Any:
+    """Return a package that model=EXTRA needs; ImportError says how to install it."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ImportError(
+            f"model={extra} needs the package {package}; install it, or unhans with the extra {extra}."
+        ) from error
 
 
 @cache
@@ -102,7 +122,7 @@ def output_indices(head: Head, classes: Sequence[str]) -> list[int]:
     Raises:
         ValueError: a class has no output, two classes have one, or what was given does not fit.
     """
-    found = _given(head, classes) if head.given is not None else _found(head, classes)
+    found = _read_outputs(head, classes) if head.given is not None else _find_outputs(head, classes)
     twice = [output for output, times in Counter(found).items() if times > 1]
     if twice:
         same = " and ".join(repr(name) for name, output in zip(classes, found, strict=True) if output == twice[0])
@@ -110,26 +130,27 @@ def output_indices(head: Head, classes: Sequence[str]) -> list[int]:
     return found
 
 
-def speak(network: nn.Module, data: ImageData) -> None:
+def relabel_for_head(network: nn.Module, data: ImageData) -> None:
     """Give the data the labels of a network with a kept head, where its outputs are not the data's classes in order.
 
-    Raises ValueError where a class has no output; see `output_indices`.
+    Raises:
+        ValueError: a class has no output; see `output_indices`.
     """
     head = head_of(network)
     if head is None or not head.kept or data.relabelled:
         return
     found = output_indices(head, data.classes)
-    if head.given is None and not any(_outputs_called(name, _lookup(head)) for name in data.classes):
+    if head.given is None and not any(head.outputs_called(name) for name in data.classes):
         LOG.warning(
             "The network's outputs are not known by the names of the data's classes and are taken in the data's order: "
             "output 0 for %r, output 1 for %r, and so on; model.outputs= says otherwise.",
             *data.classes[:2],
         )
     if found != list(range(head.size)):
-        data.relabel(found, names_with(head, data.classes, found))
+        data.relabel(found, output_names(head, data.classes, found))
 
 
-def names_with(head: Head, classes: Sequence[str], found: Sequence[int]) -> list[str]:
+def output_names(head: Head, classes: Sequence[str], found: Sequence[int]) -> list[str]:
     """Return a name for every output: the data's name where the data has the class, else the head's.
 
     Names that occur twice get the number of their output.
@@ -141,49 +162,37 @@ def names_with(head: Head, classes: Sequence[str], found: Sequence[int]) -> list
     return [name if times[name] == 1 or i in own else f"{name} (output {i})" for i, name in enumerate(names)]
 
 
-def _found(head: Head, classes: Sequence[str]) -> list[int]:
-    known = _lookup(head)
-    found = [_outputs_called(name, known) for name in classes]
+def _find_outputs(head: Head, classes: Sequence[str]) -> list[int]:
+    found = [head.outputs_called(name) for name in classes]
     if head.size == len(classes) and not any(found):
         return list(range(head.size))
     for name, indices in zip(classes, found, strict=True):
         if len(indices) != 1:
-            raise ValueError(_unknown(name, indices, head))
+            raise _unknown(name, indices, head)
     return [indices[0] for indices in found]
-
-
-def _lookup(head: Head) -> Mapping[str, list[int]]:
-    """The outputs by name, synonym and WordNet id."""
-    known: dict[str, list[int]] = defaultdict(list)
-    for output, names in enumerate(head.names):
-        for name in {_plain(each) for each in (names, *names.split(","))}:
-            known[name].append(output)
-    return known | {number: [output] for output, number in enumerate(head.wordnet_ids)}
-
-
-def _outputs_called(name: str, known: Mapping[str, list[int]]) -> list[int]:
-    """The outputs of a name, or of the WordNet id in parentheses behind it, as ImageNet's two cranes have it."""
-    number = WORDNET_ID.search(name)
-    return known.get(_plain(name)) or known.get(number.group(1) if number else "", [])
 
 
 def _plain(name: str) -> str:
     return " ".join(str(name).lower().replace("_", " ").split())
 
 
-def _unknown(name: str, indices: Sequence[int], head: Head) -> str:
-    give = "; give model.outputs=: the output of each class, as a list or the path of a table with class and output"
-    if indices:
-        return f"class {name!r} could be the outputs {' and '.join(map(str, indices))} of the network{give}."
-    if not head.names and not head.wordnet_ids:
-        return f"the network's {head.size} outputs have no names, so that no output is known for class {name!r}{give}."
-    near = get_close_matches(_plain(name), list(_lookup(head)), n=3)
-    hint = f"; near names: {', '.join(near)}" if near else ""
-    return f"no output of the network is called {name!r}{hint}{give}."
+def _unknown(name: str, indices: Sequence[int], head: Head) -> ValueError:
+    """The error about a class whose output is not known: none or several have its name."""
+    near = get_close_matches(_plain(name), list(head.lookup), n=3)
+    return ValueError(
+        (
+            f"class {name!r} could be the outputs {' and '.join(map(str, indices))} of the network"
+            if indices
+            else f"no output of the network is called {name!r}" + (f"; near names: {', '.join(near)}" if near else "")
+            if head.names or head.wordnet_ids
+            else f"the network's {head.size} outputs have no names, so that no output is known for class {name!r}"
+        )
+        + "; give model.outputs=: the output of each class, as a list or the path of a table with class and output."
+    )
 
 
-def _given(head: Head, classes: Sequence[str]) -> list[int]:
-    given = _read(head.given) if isinstance(head.given, str) else head.given
+def _read_outputs(head: Head, classes: Sequence[str]) -> list[int]:
+    given = _read_file(head.given) if isinstance(head.given, str) else head.given
     if isinstance(given, Mapping):
         absent = [name for name in classes if name not in given]
         if absent:
@@ -201,13 +210,13 @@ def _output(each: Any, head: Head) -> int:
         if not 0 <= int(each) < head.size:
             raise ValueError(f"model.outputs expects numbers from 0 to {head.size - 1}, got {each}.")
         return int(each)
-    found = _outputs_called(str(each), _lookup(head))
+    found = head.outputs_called(str(each))
     if len(found) != 1:
-        raise ValueError(_unknown(str(each), found, head))
+        raise _unknown(str(each), found, head)
     return found[0]
 
 
-def _read(path: str) -> Any:
+def _read_file(path: str) -> Any:
     """The outputs in a file: JSON, a table with the columns class and output, or one output a line."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")

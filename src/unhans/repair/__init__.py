@@ -3,45 +3,55 @@
 Pure parts. Networks are trained and corrected in `unhans.experiment.repair`, concepts are fitted in `unhans.clarc`.
 """
 
-from unhans.repair.assessment import Assessment, assess, assess_work
-from unhans.repair.decision import FAR, REASON, STANDINGS, Act, Decision, story
-from unhans.repair.known_artifact import OnBench
-from unhans.repair.ledger import Ledger
-from unhans.repair.method_comparison import Summary, rate_of, summaries
-from unhans.repair.methods import CORRECTING, METHODS, POST_HOC, Method, Outcome, Point
-from unhans.repair.outcome import BEFORE, METHOD_NAMES, OutcomeLike, by_method, name_of, short_name
-from unhans.repair.proven_artifact import Followed, followed_of
+from unhans.repair.assessment import Assessment, AssessmentPlan, assess
+from unhans.repair.known_artifact import KnownArtifact, OnBench, Source
+from unhans.repair.ledger import Act, Decision, Ledger
+from unhans.repair.outcome import (
+    BEFORE,
+    CORRECTING,
+    METHODS,
+    NUMBERS,
+    POST_HOC,
+    ConceptSource,
+    FittedConcept,
+    Method,
+    Outcome,
+    Point,
+    Summary,
+    TableTwo,
+    by_method,
+    summaries,
+    table_two_of,
+)
+from unhans.repair.proven_artifact import ProvenArtifact
 from unhans.repair.right_reasons_loss import Reason, penalty
 
 __all__ = [
     "BEFORE",
     "CORRECTING",
-    "FAR",
     "METHODS",
-    "METHOD_NAMES",
+    "NUMBERS",
     "POST_HOC",
-    "REASON",
-    "STANDINGS",
     "Act",
     "Assessment",
+    "AssessmentPlan",
+    "ConceptSource",
     "Decision",
-    "Followed",
+    "FittedConcept",
+    "KnownArtifact",
     "Ledger",
     "Method",
     "OnBench",
     "Outcome",
-    "OutcomeLike",
     "Point",
+    "ProvenArtifact",
     "Reason",
+    "Source",
     "Summary",
+    "TableTwo",
     "assess",
-    "assess_work",
     "by_method",
-    "followed_of",
-    "name_of",
     "penalty",
-    "rate_of",
-    "short_name",
-    "story",
     "summaries",
+    "table_two_of",
 ]

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unhans.artifacts import covered_by, is_whole, put_on
-from unhans.effects import Bench, Effect, Measurement, Portion, drawn, evenly, flip_effect, measure, portion, portion_of
+from unhans.effects import (
+    Bench,
+    Effect,
+    Measurement,
+    Portion,
+    draw_evenly,
+    drawn,
+    flip_effect,
+    measure,
+    portion,
+    portion_of,
+)
 from unhans.effects.interventions import pasted
-from unhans.repair.known_artifact import Carried, OnBench
+from unhans.repair.known_artifact import OnBench
 from unhans.stats import Area, Rate, area_of
 
 Origin = Literal["train", "val", "pasted"]
+Indices = NDArray[np.int64]
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Assessment:
     """What a network does on validation images of all classes, with and without an artifact of one class.
 
-    clean: accuracy on images without the artifact (validation A); added: on the same images with it pasted on all of
-    them (validation B); removed: on samples that carry it, after it was taken away, None where none are known.
-    groups: accuracy by (class name, whether the artifact was added), of the classes that have images. effect: of
-    pasting, on the images of other classes, towards the artifact's class. relevance: mean share of the positive
-    relevance with respect to the class of the artifact that lies inside its mask, on samples that carry it; None where
-    there are none.
-
-    removed_from: the split of the samples that it was taken away from: "val" or, where no validation sample carries it,
-    "train". relevance_on: likewise, and "pasted" where nobody is known to carry it: on validation images of its class
-    (of all classes, where that has none) with it pasted. area: area under the ROC curve of the logit of the artifact's
-    class against the largest other one, on the clean images; None where only one side has images. left_out: validation
-    samples that carry it and of which no clean image exists: they are in no group, and neither in clean nor in added.
+    Attributes:
+        clean: accuracy on images without the artifact (validation A).
+        added: on the same images with it pasted on all of them (validation B).
+        removed: on samples that carry it, after it was taken away, None where none are known.
+        groups: accuracy by (class name, whether the artifact was added), of the classes that have images.
+        effect: of pasting, on the images of other classes, towards the artifact's class.
+        relevance: mean share of the positive relevance with respect to the artifact's class that lies inside its mask,
+            on samples that carry it; None where there are none.
+        removed_from: the split of the samples that it was taken away from: "val" or, where no validation sample carries
+            it, "train".
+        relevance_on: likewise, and "pasted" where nobody is known to carry it: on validation images of its class (of
+            all classes, where that has none) with it pasted.
+        area: under the ROC curve of the logit of the artifact's class against the largest other one, on the clean
+            images; None where only one side has images.
+        left_out: validation samples that carry it and of which no clean image exists: they are in no group, and neither
+            in clean nor in added.
     """
 
     clean: Rate
@@ -53,133 +71,105 @@ class Assessment:
         return min(self.groups.items(), key=lambda item: item[1].share)
 
 
-Indices = NDArray[np.int64]
-
-
 @dataclass(frozen=True)
 class AssessmentPlan:
     """Which samples are measured.
 
-    here: the artifact on a bench; samples: carriers that it is removed from, at most; most: validation images, None for
-    all; most_explained: samples whose relevance is measured.
+    Attributes:
+        here: the artifact on the bench of the network. Training samples are looked at only where no validation sample
+            carries it.
+        samples: of other classes that the effect is measured on, and carriers that it is removed from, at most.
+        images: validation images at most, as evenly over the classes as these allow; None is all of them.
+        most_explained: samples at most whose relevance is measured.
     """
 
     here: OnBench
-    samples: int
-    most: int | None
-    most_explained: int
+    samples: int = 500
+    images: int | None = None
+    most_explained: int = 64
 
-    @property
+    @cached_property
     def _usable(self) -> Indices:
         """Validation samples that have a clean image."""
+        val = self._labelled
+        return val if self.here.known.source == "planted" else np.setdiff1d(val, self.here.carriers("val"))
+
+    @property
+    def _labelled(self) -> Indices:
         val = self.here.splits["val"]
-        val = val[self.here.bench.labels[val] >= 0]
-        exact = self.here.affected.source == "planted"
-        return val if exact else np.setdiff1d(val, self.here.carriers("val"))
+        return val[self.here.bench.labels[val] >= 0]
 
     @property
     def left_out(self) -> int:
         """Validation samples that have none."""
-        return int((self.here.bench.labels[self.here.splits["val"]] >= 0).sum()) - len(self._usable)
+        return len(self._labelled) - len(self._usable)
 
-    @property
+    @cached_property
     def pool(self) -> Indices:
         """What is predicted without and with the artifact."""
         usable, bench = self._usable, self.here.bench
-        return np.sort(usable) if self.most is None else evenly(bench.labels, usable, self.most, bench.seed)
+        return np.sort(usable) if self.images is None else draw_evenly(bench.labels, usable, self.images, bench.seed)
 
-    @property
+    @cached_property
     def carriers(self) -> tuple[Origin, Indices]:
         """What the artifact is removed from: validation samples or, where none carries it, training samples."""
         split: Origin = "val" if len(self.here.carriers("val")) else "train"
         return split, drawn(self.here.carriers(split), self.samples, self.here.bench.seed)
 
-    @property
+    @cached_property
     def explained(self) -> tuple[Origin, Indices]:
         """What is explained; without carriers, images of the class, that it is pasted on."""
         split, carriers = self.carriers
         seed, pool = self.here.bench.seed, self.pool
         if len(carriers):
             return split, drawn(carriers, self.most_explained, seed)
-        own = pool[self.here.bench.labels[pool] == self.here.affected.label]
+        own = pool[self.here.bench.labels[pool] == self.here.known.label]
         return "pasted", drawn(own if len(own) else pool, self.most_explained, seed)
 
+    @property
+    def work(self) -> int:
+        """How many images are predicted or explained, for a progress bar."""
+        return 2 * len(self.pool) + len(np.setdiff1d(self.carriers[1], self.pool)) + len(self.explained[1])
 
-Advance = Callable[[int], None]
-Indices = NDArray[np.int64]
 
-
-def assess(
-    bench: Bench,
-    affected: Carried,
-    splits: Mapping[str, Indices],
-    *,
-    samples: int = 500,
-    images: int | None = None,
-    explained: int = 64,
-    advance: Advance = lambda images: None,
-) -> Assessment:
-    """Measure a network on validation images without the artifact, with it on all of them, and where it was removed.
+def assess(plan: AssessmentPlan, advance: Advance = lambda images: None) -> Assessment:
+    """Measure a network on validation images without an artifact, with it on all of them, and where it was removed.
 
     Every validation image is read once and predicted twice. Of a sample that carries a planted artifact the image
     before planting is taken; one that carries an isolated or a given artifact has no clean image: it is left out of
     everything but the removal (inpainting is measured there, and must not be mistaken for clean data).
 
     Args:
-        bench: the network and a data set.
-        affected: the artifact, its class and its carriers.
-        splits: {"val": …} or {"train": …, "val": …}: the bench's indices of each split's samples, in the split's order.
-            Training samples are looked at only where no validation sample carries the artifact.
-        samples: of other classes that the effect is measured on, and carriers it is removed from, at most.
-        images: validation images at most, as evenly over the classes as these allow; None is all of them.
-        explained: samples at most whose relevance is measured.
-        advance: called with a number of images whenever some are predicted or explained, `assess_work(…)` in all where
-            every image can be read.
+        plan: the artifact, the bench, and which samples.
+        advance: called with a number of images whenever some are predicted or explained, `plan.work` in all where every
+            image can be read.
 
-    Raises ValueError for splits that do not fit, and where there is no validation image to measure on, none of another
-    class, or no network that gives finite logits.
+    Raises:
+        ValueError: there is no validation image to measure on, none of another class, or no network that gives finite
+            logits.
     """
-    plan = AssessmentPlan(OnBench(bench, affected, splits), samples, images, explained)
+    bench, target = plan.here.bench, plan.here.known.label
     measured = measure(plan.here.cleaned, plan.pool, {"added": pasted(plan.here)}, advance)
     labels, before, after = bench.labels[measured.indices], measured.before, measured.after["added"]
     removed, relevance = _removed(plan, measured, advance), _relevance(plan, advance)
     return Assessment(
-        clean=_rate_of_each(before, labels),
-        added=_rate_of_each(after, labels),
+        clean=_rate(before, labels, of_each=True),
+        added=_rate(after, labels, of_each=True),
         removed=removed,
         groups=dict(_groups(bench, labels, {False: before, True: after})),
-        effect=_effect(bench, measured, affected.label, samples),
+        effect=_effect(bench, measured, target, plan.samples),
         relevance=relevance,
         removed_from=None if removed is None else plan.carriers[0],
         relevance_on=None if relevance is None else plan.explained[0],
-        area=_area(before, labels, affected.label),
+        area=_area(before, labels, target),
         left_out=plan.left_out,
     )
 
 
-def assess_work(
-    bench: Bench,
-    affected: Carried,
-    splits: Mapping[str, Indices],
-    *,
-    samples: int = 500,
-    images: int | None = None,
-    explained: int = 64,
-) -> int:
-    """Return how many images an assessment predicts or explains, for a progress bar."""
-    plan = AssessmentPlan(OnBench(bench, affected, splits), samples, images, explained)
-    again = np.setdiff1d(plan.carriers[1], plan.pool)
-    return 2 * len(plan.pool) + len(again) + len(plan.explained[1])
-
-
-def _rate(logits: NDArray[np.float64], labels: Indices) -> Rate:
-    return Rate(int((logits.argmax(1) == labels).sum()), len(labels))
-
-
-def _rate_of_each(logits: NDArray[np.float64], labels: Indices) -> Rate:
-    """Accuracy, and on which samples."""
-    rate = _rate(logits, labels)
-    return replace(rate, hits=np.packbits(logits.argmax(1) == labels).tobytes().hex())
+def _rate(logits: NDArray[np.float64], labels: Indices, of_each: bool = False) -> Rate:
+    """Accuracy; of_each: and on which samples."""
+    right = logits.argmax(1) == labels
+    return Rate(int(right.sum()), len(labels), np.packbits(right).tobytes().hex() if of_each else None)
 
 
 def _groups(
@@ -196,7 +186,7 @@ def _effect(bench: Bench, measured: Measurement, target: int, samples: int) -> E
     others = measured.indices[bench.labels[measured.indices] != target]
     if not len(others):
         raise ValueError(f"the effect of an artifact needs validation images of classes other than {target}, got none")
-    rows = np.isin(measured.indices, evenly(bench.labels, others, samples, bench.seed))
+    rows = np.isin(measured.indices, draw_evenly(bench.labels, others, samples, bench.seed))
     return flip_effect(measured.before[rows], measured.after["added"][rows], target, bench.seed)
 
 
@@ -216,7 +206,7 @@ def _removed(plan: AssessmentPlan, measured: Measurement, advance: Advance) -> R
 def _relevance(plan: AssessmentPlan, advance: Advance) -> Portion | None:
     """Mean share of positive relevance inside the mask; None for an artifact that covers the whole image."""
     origin, chosen = plan.explained
-    here, target = plan.here, plan.here.affected.label
+    here, target = plan.here, plan.here.known.label
     if is_whole(here):
         advance(len(chosen))
         return None

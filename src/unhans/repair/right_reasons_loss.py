@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from unhans.lrp import LRP, Given, target_classes
+from unhans.lrp import LRP, CompositeLike, target_classes
 from unhans.lrp.tracing import computing_dtype, working_view
 
 Reason = Literal["relevance", "gradient"]
@@ -30,14 +30,22 @@ def share_inside(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def reasons(
-    network: nn.Module, images: Tensor, target: int, of: Reason = "gradient", composite: Given = "epsilon_plus_flat"
+    network: nn.Module,
+    images: Tensor,
+    target: int,
+    of: Reason = "gradient",
+    composite: CompositeLike = "epsilon_plus_flat",
 ) -> Tensor:
     """Return maps (n, H, W) of why the network, in evaluation mode, says the target, differentiable by its parameters.
 
-    images: (n, C, H, W) as the network takes them. of: "relevance", LRP of the target's logit by a composite, summed
-    over the channels; "gradient", of the log-probability of the target by the images, its absolute value summed over
-    the channels. The network is not written. Raises ValueError for a target that there is not, and for networks that
-    LRP cannot follow.
+    Args:
+        network: it is not written.
+        images: (n, C, H, W) as the network takes them.
+        of: "relevance", LRP of the target's logit by the composite, summed over the channels; "gradient", of the
+            log-probability of the target by the images, its absolute value summed over the channels.
+
+    Raises:
+        ValueError: the target does not exist, or LRP cannot follow the network.
     """
     if of == "relevance":
         return LRP(network, composite).attribute(images, target, create_graph=True).sum(1)
@@ -56,12 +64,14 @@ def penalty(
     masks: Tensor,
     target: int,
     of: Reason = "gradient",
-    composite: Given = "epsilon_plus_flat",
+    composite: CompositeLike = "epsilon_plus_flat",
 ) -> Tensor:
     """Return the mean share of a network's reasons for the target that lie inside masks (n, H, W), over n images.
 
-    A number in [0, 1], differentiable by the parameters; see `reasons` and `share_inside`. Raises ValueError where
-    there is no image.
+    A number in [0, 1], differentiable by the parameters; see `reasons` and `share_inside`.
+
+    Raises:
+        ValueError: there is no image.
     """
     if not len(images):
         raise ValueError("a penalty on reasons needs at least one image, got none.")

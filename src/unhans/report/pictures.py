@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,6 +20,21 @@ from unhans.attribution import RGB, colorize, picture, scale
 SIDE = 260  # pixels of the longer side, twice as many as the page shows on most screens
 SMALL = 80  # pixels up to which a picture stays as it is, its pixels drawn as squares
 QUALITY = 82
+INCH = 96  # pixels of a page
+DRAWING = Lock()  # matplotlib knows the letters and the seed of an SVG by its settings alone, which all threads share
+
+
+class Picture(NamedTuple):
+    """A picture inside a page: its address, which holds it, and its size in pixels before it was shrunk."""
+
+    address: str
+    width: int
+    height: int
+
+    @property
+    def small(self) -> bool:
+        """Whether its pixels are drawn as squares."""
+        return max(self.width, self.height) <= SMALL
 
 
 def data_uri(pixels: RGB, side: int = SIDE) -> str:
@@ -27,20 +44,24 @@ def data_uri(pixels: RGB, side: int = SIDE) -> str:
     """
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    memory = io.BytesIO()
-    kind = "png" if max(pixels.shape[:2]) <= SMALL else "jpeg"
-    settings = {"optimize": True} if kind == "png" else {"quality": QUALITY, "subsampling": 0, "optimize": True}
-    image.save(memory, kind, **settings)
-    return f"data:image/{kind};base64,{base64.b64encode(memory.getvalue()).decode('ascii')}"
+    if max(pixels.shape[:2]) <= SMALL:
+        return f"data:image/png;base64,{_encoded(image, 'png')}"
+    return f"data:image/jpeg;base64,{_encoded(image, 'jpeg', quality=QUALITY, subsampling=0)}"
 
 
-def figure(pixels: RGB, words: str, caption: str = "", side: int = SIDE) -> str:
-    """Return a picture as HTML; words: what a screen reader says; caption: plain text under it."""
+def page_picture(pixels: RGB, side: int = SIDE) -> Picture:
+    """Return RGB pixels (H, W, 3) as a picture inside a page, at most so many pixels a side."""
     height, width = pixels.shape[:2]
-    kind = ' class="pixels"' if max(height, width) <= SMALL else ""
-    text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    picture = f'<img{kind} src="{data_uri(pixels, side)}" alt="{escape(words)}" width="{width}" height="{height}">'
-    return f"<figure>{picture}{text}</figure>"
+    return Picture(data_uri(pixels, side), width, height)
+
+
+def drawn_picture(figure: Figure) -> Picture:
+    """Return a matplotlib figure as an SVG inside a page: letters stay letters, the same figure gives the same text."""
+    memory = io.BytesIO()
+    with DRAWING, rc_context({"svg.fonttype": "none", "svg.hashsalt": "unhans"}):
+        figure.savefig(memory, format="svg", metadata={"Date": None})
+    width, height = (figure.get_size_inches() * INCH).round().astype(int)
+    return Picture(f"data:image/svg+xml;base64,{_base64(memory.getvalue())}", int(width), int(height))
 
 
 BLOCK = 64  # heatmaps in memory at once
@@ -66,8 +87,15 @@ def heatmap_tiles(
 ) -> tuple[list[RGB], list[RGB]]:
     """Return the coloured heatmaps that are shown and the mean heatmap of each group.
 
-    heatmaps: (n, H, W), sliced in blocks; groups: (g, n), 1 for members. Relevance is averaged over the pixels of a
-    tile, then each map divided by its largest absolute value, so that each weighs the same in a mean.
+    Relevance is averaged over the pixels of a tile, then each map divided by its largest absolute value, so that each
+    weighs the same in a mean.
+
+    Args:
+        heatmaps: (n, H, W), sliced in blocks.
+        shown: indices, ascending.
+        groups: (g, n), 1 for members.
+        size: of a tile.
+        cmap: a colour map of `colorize`.
     """
     sums = np.zeros((len(groups), *size))
     tiles = []
@@ -89,17 +117,12 @@ def sheet(tiles: Sequence[RGB]) -> dict[str, Any]:
     rows = cells.reshape(-1, columns, *padded.shape[1:]).transpose(0, 2, 1, 3, 4)
     joined = rows.reshape(-1, columns * padded.shape[2], 3)
     return {
-        "jpeg": base64.b64encode(_jpeg(joined)).decode("ascii"),
+        "jpeg": _encoded(Image.fromarray(joined), "jpeg", quality=SPRITE_QUALITY, subsampling=0),
         "tile": [width, height],
         "step": [width + across, height + down],
         "columns": columns,
         "rows": len(cells) // columns,
     }
-
-
-def paired(first: Iterable[RGB], second: Iterable[RGB]) -> list[RGB]:
-    """Return the tiles of both in turn."""
-    return [tile for pair in zip(first, second, strict=True) for tile in pair]
 
 
 def _shrunk(image: Any, size: Size) -> RGB:
@@ -117,9 +140,12 @@ def _pooled(heatmap: NDArray[np.floating], size: Size) -> NDArray[np.float32]:
     return np.asarray(whole.resize(size[::-1], Image.Resampling.BOX))
 
 
-def _jpeg(pixels: RGB) -> bytes:
+def _encoded(image: Image.Image, kind: str, **settings: int) -> str:
+    """The file of an image in letters; subsampling=0 keeps JPEG from greying red."""
     memory = io.BytesIO()
-    Image.fromarray(pixels).save(
-        memory, "JPEG", quality=SPRITE_QUALITY, subsampling=0, optimize=True
-    )  # subsampling greys red
-    return memory.getvalue()
+    image.save(memory, kind, optimize=True, **settings)
+    return _base64(memory.getvalue())
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 PERIOD = 600  # seconds from which the time left is estimated: a class may take minutes
@@ -14,12 +14,16 @@ PERIOD = 600  # seconds from which the time left is estimated: a class may take 
 Say = Callable[[str, int], None]
 
 
+def _bars(**options: Any) -> Progress:
+    said = TextColumn("{task.description}", markup=False)  # the name of a class may look like markup
+    columns = (said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, transient=True, **options)
+
+
 @contextmanager
 def progress(total: int, shown: bool = True) -> Iterator[Say]:
     """Give a function (what is being done, samples just done with); the bar vanishes at the end."""
-    said = TextColumn("{task.description}", markup=False)  # the name of a class may look like markup
-    columns = (said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), transient=True, disable=not shown) as bar:
+    with _bars(disable=not shown) as bar:
         task = bar.add_task("audit", total=total)
         yield lambda text, samples: bar.update(task, description=text, advance=samples, refresh=True)
 
@@ -37,7 +41,7 @@ class Stages:
 
     def explaining(self, name: str) -> None:
         """Say which class is being explained."""
-        self._bar.update(self._samples, description=escape(f"explaining class {name}"), refresh=True)
+        self._bar.update(self._samples, description=f"explaining class {name}", refresh=True)
 
     def explained(self, samples: int) -> None:
         """Count samples that are done."""
@@ -46,7 +50,7 @@ class Stages:
     def clustered(self, name: str) -> None:
         """Count a class that is done."""
         self._finished += 1
-        self._bar.update(self._classes, description=escape(f"clustered class {name}"))
+        self._bar.update(self._classes, description=f"clustered class {name}")
         self.look()
 
     def look(self) -> None:
@@ -62,9 +66,8 @@ class Stages:
 @contextmanager
 def stages(samples: int, classes: int, begun: Callable[[], float] = lambda: 0.0) -> Iterator[Stages]:
     """Show what is explained and what is clustered, with the time left; the bars vanish at the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     over = threading.Event()
-    with Progress(*columns, TimeRemainingColumn(), transient=True, speed_estimate_period=PERIOD) as bar:
+    with _bars(speed_estimate_period=PERIOD) as bar:
         shown = Stages(bar, samples, classes, begun)
         looking = threading.Thread(target=shown.keep_looking, args=(over,), daemon=True)
         looking.start()

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from unhans.report.figures import class_figure, ranking_figure
+from unhans.report.html import render
 from unhans.report.tables import RANKING_COLUMNS, ranking_table
-from unhans.report.text import ranking_sentences
+from unhans.report.text import UNKNOWN, ranking_sentences
+from unhans.spray import ClassAudit, Suspicion
 from unhans.store.virelay import StoredMaps, class_files, load_analysis, open_maps
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from unhans.spray import ClassAudit, Suspicion
-
 
 WIDTH = 100  # characters of the printed table
 
@@ -30,8 +26,11 @@ class Ranking(Sequence["Suspicion"]):
 
     It is a sequence of `Suspicion`. Printed it is the table of the command, in a notebook an HTML table.
 
-    Attributes: entries; folder of the files (`report.html`, `suspects.csv`, …), temporary unless one was chosen;
-    classes: the name of every class by label; subtitle: what was audited and what a heatmap means.
+    Attributes:
+        entries: the classes.
+        folder: of the files (`report.html`, `suspects.csv`, …), temporary unless one was chosen.
+        classes: the name of every class, by label.
+        subtitle: what was audited and what a heatmap means.
     """
 
     def __init__(
@@ -68,10 +67,13 @@ class Ranking(Sequence["Suspicion"]):
 
     def _repr_html_(self) -> str:
         """Show the ranking in a notebook."""
-        head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in RANKING_COLUMNS)
-        rows = "".join(f"<tr>{''.join(map(_cell, _values(entry)))}</tr>" for entry in self.entries)
-        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in ranking_sentences(self.entries))
-        return f"<table><caption>{escape(self.subtitle)}</caption><tr>{head}</tr>{rows}</table>{said}"
+        return render(
+            "ranking.html",
+            caption=self.subtitle,
+            columns=[name.replace("_", " ") for name in RANKING_COLUMNS],
+            rows=[[_written(getattr(entry, name)) for name in RANKING_COLUMNS] for entry in self.entries],
+            sentences=ranking_sentences(self.entries),
+        )
 
     @property
     def suspicious(self) -> list[Suspicion]:
@@ -81,21 +83,24 @@ class Ranking(Sequence["Suspicion"]):
     def audit(self, name: str) -> ClassAudit:
         """Return all that was found in a class; its heatmaps are read when they are sliced.
 
-        Raises ValueError for a class that was not ranked.
+        Raises:
+            ValueError: the class was not ranked.
         """
         return load_analysis(self._files(name))[0]
 
     def maps(self, name: str) -> StoredMaps:
         """Return the samples of a class: images, heatmaps, logits, paths; read when they are sliced.
 
-        Raises ValueError for a class that was not ranked.
+        Raises:
+            ValueError: the class was not ranked.
         """
         return open_maps(self._files(name))
 
     def plot(self, name: str | None = None) -> Figure:
         """Draw the ranking, or the page of one class.
 
-        Raises ValueError for a class that was not ranked.
+        Raises:
+            ValueError: the class was not ranked.
         """
         if name is None:
             return ranking_figure(self.entries, self.subtitle)
@@ -105,7 +110,8 @@ class Ranking(Sequence["Suspicion"]):
     def save(self, folder: str | Path) -> Path:
         """Copy all files to a folder, made if missing; return it.
 
-        Raises OSError where it cannot be written.
+        Raises:
+            OSError: it cannot be written.
         """
         target = Path(folder)
         if target.resolve() != self.folder.resolve():
@@ -123,10 +129,5 @@ class Ranking(Sequence["Suspicion"]):
         return class_files(self.folder, self._entry(name).label, name)
 
 
-def _values(entry: Suspicion) -> list[Any]:
-    return [getattr(entry, name) for name in RANKING_COLUMNS]
-
-
-def _cell(value: Any) -> str:
-    text = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-    return f"<td>{escape(text)}</td>"
+def _written(value: Any) -> str:
+    return UNKNOWN if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

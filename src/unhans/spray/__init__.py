@@ -5,15 +5,14 @@ stand apart (`groups`), and an order of classes by how much they stand out (`sus
 that the network uses is not decided here, but by `unhans.isolation` and `unhans.effects`.
 """
 
-from unhans.spray.class_audit import Auditor, control_of, propose
+from unhans.spray.class_audit import Auditor, control_of, propose_groups
 from unhans.spray.cluster_ranking import rank_clusters
-from unhans.spray.groups import Group, groups_of
+from unhans.spray.groups import raw_pixels
 from unhans.spray.metrics import Cosine, Euclidean, Metric
 from unhans.spray.pooling import slices, sum_pool
-from unhans.spray.raw_images import raw_pixels
 from unhans.spray.results import ClassAudit, Cluster
 from unhans.spray.spray import SpRAy
-from unhans.spray.suspicion import Suspicion, judge, rank, ranked
+from unhans.spray.suspicion import Suspicion, rank_classes, suspicion_of
 
 __all__ = [
     "Auditor",
@@ -21,18 +20,15 @@ __all__ = [
     "Cluster",
     "Cosine",
     "Euclidean",
-    "Group",
     "Metric",
     "SpRAy",
     "Suspicion",
     "control_of",
-    "groups_of",
-    "judge",
-    "propose",
-    "rank",
+    "propose_groups",
+    "rank_classes",
     "rank_clusters",
-    "ranked",
     "raw_pixels",
     "slices",
     "sum_pool",
+    "suspicion_of",
 ]

@@ -10,24 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 
-from unhans.spray.pooling import averaged, rows, slices
+from unhans.spray.pooling import mean_pool, row_blocks, slices
 
 ROUNDING = 1e-9  # of the mean square: a variance below it is that of equal pixels
 
 Members = NDArray[np.bool_]
 Measure = NDArray[np.float64]
 Rows = NDArray[np.float64]
-
-
-def normalised_cuts(affinity: csr_array, members: Members) -> Measure:
-    """Return the normalised cut of each set from the rest, cut/vol(S) + cut/vol(rest), in [0, 2]; at random it is 1."""
-    degree = np.asarray(affinity.sum(axis=1)).ravel()
-    chosen = members.T.astype(np.float64)
-    volume = degree @ chosen
-    cut = volume - (chosen * (affinity @ chosen)).sum(axis=0)
-    return np.clip(cut / volume + cut / (degree.sum() - volume), 0, 2)
 
 
 def compactness(maps: NDArray[np.floating], members: Members) -> Measure:
@@ -37,7 +27,7 @@ def compactness(maps: NDArray[np.floating], members: Members) -> Measure:
     the class. 1 where the members' maps differ by positive factors only, and others are unlike them; a map of zeros has
     the cosine 0 with every map.
     """
-    return _beyond_chance(maps, members, _direction)
+    return _beyond_chance(maps, members, lambda block: _divided(block, np.sqrt(np.square(block).sum(axis=1))))
 
 
 def relevance_consistency(maps: NDArray[np.floating], members: Members) -> Measure:
@@ -46,7 +36,7 @@ def relevance_consistency(maps: NDArray[np.floating], members: Members) -> Measu
     b is the mean over the same pairs as for `compactness` of Bhattacharyya's coefficient Σ √(pᵢ pⱼ) of the shares
     p = |R| / Σ|R|. Unlike the cosine it has no sign and is not ruled by the few strongest pixels.
     """
-    return _beyond_chance(maps, members, _amplitude)
+    return _beyond_chance(maps, members, lambda block: np.sqrt(_share(np.abs(block))))
 
 
 def image_consistency(maps: NDArray[np.floating], members: Members, images: ArrayLike | Any) -> Measure:
@@ -56,7 +46,13 @@ def image_consistency(maps: NDArray[np.floating], members: Members, images: Arra
     relevance as weight; v₀ is, with the same weight, the mean squared difference of the rest of the class from the
     members' mean. 1 for identical pixels; 0 where there is no positive relevance, or the rest has the same pixels.
 
-    maps: (n, rows, columns); images: (n, C, h, w), averaged onto the same grid. Raises ValueError for other shapes.
+    Args:
+        maps: (n, rows, columns).
+        members: (m, n) of m sets.
+        images: (n, C, h, w), averaged onto the grid of the maps.
+
+    Raises:
+        ValueError: the shapes are others.
     """
     shape = tuple(np.shape(images))
     if maps.ndim != 3 or len(shape) != 4 or shape[0] != len(maps):
@@ -67,6 +63,20 @@ def image_consistency(maps: NDArray[np.floating], members: Members, images: Arra
     weight = _sums(maps, members, lambda block: _share(np.maximum(block, 0)))
     inside, outside = ((weight * pixels).sum(axis=1) for pixels in _differences(images, members, maps.shape[1:]))
     return np.clip(1 - np.divide(inside, outside, out=np.ones(len(members)), where=outside > 0), 0, 1)
+
+
+def dispersion(maps: NDArray[np.floating], members: Members) -> Measure:
+    """Return how unlike the members (m, n) of m sets are: mean squared distance to their mean over |mean|².
+
+    Zero for maps that are equal but not zero, infinite where they cancel out or are zero. It does not depend on the
+    scale of the maps (n, ...).
+    """
+    size = members.sum(axis=1)
+    mean = _sums(maps, members, lambda block: block) / size[:, None]
+    squared = _sums(maps, members, lambda block: np.square(block).sum(axis=1, keepdims=True))[:, 0] / size
+    strength = np.square(mean).sum(axis=1)
+    spread = np.maximum(squared - strength, 0)
+    return np.divide(spread, strength, out=np.full(len(members), np.inf), where=strength > 0)
 
 
 def _beyond_chance(maps: NDArray[np.floating], members: Members, unit: Callable[[Rows], Rows]) -> Measure:
@@ -81,15 +91,7 @@ def _beyond_chance(maps: NDArray[np.floating], members: Members, unit: Callable[
 
 def _sums(maps: NDArray[np.floating], members: Members, change: Callable[[Rows], Rows]) -> Rows:
     """The sum (m, d) over each set's members of what `change` makes of their maps."""
-    return sum(members[:, part].astype(np.float64) @ change(block) for part, block in rows(maps))
-
-
-def _direction(block: Rows) -> Rows:
-    return _divided(block, np.sqrt(np.square(block).sum(axis=1)))
-
-
-def _amplitude(block: Rows) -> Rows:
-    return np.sqrt(_share(np.abs(block)))
+    return sum(members[:, part].astype(np.float64) @ change(block) for part, block in row_blocks(maps))
 
 
 def _share(block: Rows) -> Rows:
@@ -122,7 +124,7 @@ def _moments(images: ArrayLike | Any, members: Members, grid: tuple[int, int]) -
     """Sum and sum of squares (m, C·cells) of each set's images on the grid."""
     total = squared = np.zeros(())
     for part in slices(np.shape(images)):
-        pixels = averaged(np.asarray(images[part]), grid)
+        pixels = mean_pool(np.asarray(images[part]), grid)
         chosen = members[:, part].astype(np.float64)
         total, squared = total + chosen @ pixels, squared + chosen @ np.square(pixels)
     return total, squared

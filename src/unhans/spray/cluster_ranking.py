@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unhans.spray.cluster_measures import compactness, image_consistency, normalised_cuts, relevance_consistency
+from unhans.spray.cluster_measures import compactness, image_consistency, relevance_consistency
 from unhans.spray.groups import SAME, Group, groups_of, jaccard, k_means, views_of
 from unhans.spray.results import Cluster
-from unhans.spray.spectral import smallest
+from unhans.spray.spectral import normalised_cuts
 from unhans.spray.spray import SpRAy
 from unhans.spray.suspicion import surprise
 
 KEPT = 12  # clusters of a class
 SHOWN_K = range(2, 9)  # of the k-means whose clusters are shown
+SMALLEST = 0.05  # smallest share of the class that is a cluster to be shown
 RANDOM = 10  # samples by which a score is shrunk
-
-Candidate = tuple[str, int, int, NDArray[np.bool_]]
+MEASURES = ("compactness", "separation", "relevance_consistency", "image_consistency")
 
 
 def rank_clusters(
@@ -45,18 +45,20 @@ def rank_clusters(
         images: the samples themselves (n, C, h, w), in any scale, or None: then image_consistency is NaN.
         groups: proposed ones; None: those of the heatmaps alone.
 
-    Raises ValueError for images of another shape.
+    Raises:
+        ValueError: the images have another shape.
     """
     maps = spray.prepare(heatmaps)
     if groups is None:
         groups = groups_of(views_of(maps, {}, None), spray.n_neighbors)
-    proposed = sorted(groups, key=lambda group: -surprise(group.view, group.strength))
-    candidates = [*_proposed(proposed), *_shown(spray, len(maps))]
-    if not candidates:
-        return ()
-    found = list(_measured(spray, maps, images, candidates))
-    shown = sorted((one for one in found if not one.proposed), key=lambda one: -one.score)
-    return tuple(_merged([*(one for one in found if one.proposed), *shown]))
+    groups = sorted(groups, key=lambda group: -surprise(group.view, group.strength))
+    proposed = [
+        Cluster(each.method, 2, 0, each.members, view=each.view, strength=each.strength, stability=each.stability)
+        for each in groups
+    ]
+    found = _measured(spray, maps, images, [*proposed, *_shown(spray, len(maps))])
+    shown = sorted(found[len(proposed) :], key=lambda one: -one.score)
+    return tuple(_merged([*found[: len(proposed)], *shown]))
 
 
 def score(size: int, *measures: float) -> float:
@@ -69,41 +71,38 @@ def score(size: int, *measures: float) -> float:
     return sum(known) / len(known) * size / (size + RANDOM)
 
 
-def _proposed(groups: Sequence[Group]) -> Iterator[tuple[Candidate, Group | None]]:
-    for group in groups:
-        yield (group.method, 2, 0, group.members), group
+def smallest_cluster(n_neighbors: int, n: int) -> int:
+    """Return how many of n samples make a cluster to be shown: more than n_neighbors and at least 5 % of the class."""
+    return max(n_neighbors + 1, math.ceil(SMALLEST * n))
 
 
-def _shown(spray: SpRAy, n: int) -> Iterator[tuple[Candidate, Group | None]]:
+def _shown(spray: SpRAy, n: int) -> Iterator[Cluster]:
     """Clusters of the heatmaps, for a person to look at."""
-    least = smallest(spray, n)
-    for method, labels in _clusterings(spray):
+    least = smallest_cluster(spray.n_neighbors, n)
+    k_means_labels = k_means(spray.affinity_, spray.embedding_, SHOWN_K)
+    clusterings = [*(("kmeans", labels) for labels in k_means_labels), *getattr(spray, "clusterings_", {}).items()]
+    for method, labels in clusterings:
         names = np.unique(labels[labels >= 0])
         for label in names:
             if least <= np.sum(labels == label) <= n - least:
-                yield (method, len(names), int(label), labels == label), None
-
-
-def _clusterings(spray: SpRAy) -> Iterator[tuple[str, NDArray[np.integer]]]:
-    yield from (("kmeans", labels) for labels in k_means(spray.affinity_, spray.embedding_, SHOWN_K))
-    yield from getattr(spray, "clusterings_", {}).items()
+                yield Cluster(method, len(names), int(label), labels == label)
 
 
 def _measured(
-    spray: SpRAy,
-    maps: NDArray[np.floating],
-    images: ArrayLike | Any | None,
-    candidates: Sequence[tuple[Candidate, Group | None]],
-) -> Iterator[Cluster]:
-    members = np.array([candidate[-1] for candidate, _ in candidates])
+    spray: SpRAy, maps: NDArray[np.floating], images: ArrayLike | Any | None, clusters: Sequence[Cluster]
+) -> list[Cluster]:
+    """The clusters with their measures."""
+    if not clusters:
+        return []
+    members = np.array([cluster.members for cluster in clusters])
     cuts = normalised_cuts(spray.affinity_, members)
     same = np.full(len(members), math.nan) if images is None else image_consistency(maps, members, images)
     measures = [compactness(maps, members), np.maximum(1 - cuts, 0), relevance_consistency(maps, members), same]
-    rows = zip(candidates, cuts.tolist(), np.stack(measures, axis=1).tolist(), strict=True)
-    for (candidate, group), cut, values in rows:
-        found = Cluster(*candidate, cut, *values, score(int(candidate[-1].sum()), *values))
-        known = {} if group is None else {name: getattr(group, name) for name in ("view", "strength", "stability")}
-        yield replace(found, **known)
+    rows = zip(clusters, members.sum(axis=1).tolist(), cuts.tolist(), np.stack(measures, axis=1).tolist(), strict=True)
+    return [
+        replace(one, normalised_cut=cut, score=score(size, *values), **dict(zip(MEASURES, values, strict=True)))
+        for one, size, cut, values in rows
+    ]
 
 
 def _merged(clusters: Iterable[Cluster]) -> list[Cluster]:

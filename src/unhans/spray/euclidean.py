@@ -8,13 +8,14 @@ from itertools import repeat
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 ROWS = 2048  # heatmaps compared at once with as many others
 COLUMNS = 2048  # pixels handled at once: bounds the memory of the float64 copies
 DIRECT = 2**22  # values handled at once where distances are computed directly
 ASYMMETRIC = 1e-8  # share of the largest distance by which a matrix of distances may differ from its transpose
 DIAGONAL = 1e-6  # the same for its diagonal, which the product formula leaves at the root of rounding
+ROUNDED = 16  # steps of the floating-point type that scaling and summing leave between multiples of one heatmap
 CANCELLED = 1e-7  # below this share of |x|² + |y|² the product formula has lost about half of its digits
 
 Tile = tuple[slice, slice, NDArray[np.float64]]
@@ -60,6 +61,20 @@ def product(x: NDArray[np.float64], y: NDArray[np.float64], device: str | None =
     if device is None:
         return x @ y.T
     return (torch.from_numpy(x).to(device) @ torch.from_numpy(y).to(device).T).cpu().numpy()
+
+
+def equal_up_to_rounding(points: NDArray[np.floating], dtype: DTypeLike | None = None, amplified: int = 1) -> bool:
+    """Return whether points (n, ...) differ from the first of them by rounding only, as a share of its largest value.
+
+    Args:
+        points: to be compared.
+        dtype: what the points were computed from, by default their own.
+        amplified: how many times the computation made rounding larger.
+    """
+    first = points[0].astype(np.float64)
+    step = np.finfo(points.dtype if dtype is None else dtype).eps
+    tolerance = amplified * ROUNDED * step * np.abs(first).max(initial=0)
+    return all((np.abs(one - first) <= tolerance).all() for one in points)
 
 
 def check_distances(distances: ArrayLike) -> NDArray[np.float64]:

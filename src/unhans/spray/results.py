@@ -36,12 +36,12 @@ class Cluster:
     k: int
     label: int
     members: NDArray[np.bool_]
-    normalised_cut: float
-    compactness: float
-    separation: float
-    relevance_consistency: float
-    image_consistency: float
-    score: float
+    normalised_cut: float = math.nan
+    compactness: float = math.nan
+    separation: float = math.nan
+    relevance_consistency: float = math.nan
+    image_consistency: float = math.nan
+    score: float = math.nan
     view: str = "input relevance"
     strength: float = math.nan
     stability: float = math.nan
@@ -62,13 +62,20 @@ class Cluster:
 
 @dataclass(frozen=True)
 class ClassAudit:
-    """The analysis of one class: samples, heatmaps, predictions, SpRAy on heatmaps and on raw images.
+    """The analysis of one class.
 
-    index, prediction, rank: (n,) data-set index, top-1 class, rank of the true label (0 = first);
-    heatmaps: (n, H, W) relevance summed over channels, an array or something that can be sliced like one;
-    control: SpRAy fitted on the raw images; clusters: the most striking first, none where a class is too small;
-    description: what a heatmap means (rule set, target, layer); split: (n,) 0 for training and 1 for validation
-    samples, None where only one split was audited; target: (n,) the explained class, None where it is the label.
+    Attributes:
+        label, name: of the class.
+        index: (n,) of the samples in the data set.
+        heatmaps: (n, H, W) relevance summed over channels, an array or something that can be sliced like one.
+        prediction: (n,) top-1 class.
+        rank: (n,) of the true label, 0 = first.
+        spray: fitted on the heatmaps.
+        control: fitted on the raw images, or None.
+        clusters: those proposed first, none where a class is too small.
+        description: what a heatmap means (rule set, target, layer).
+        split: (n,) 0 for training and 1 for validation samples, None where only one split was audited.
+        target: (n,) the explained class, None where it is the label.
     """
 
     label: int

@@ -13,18 +13,11 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from unhans.spray.clustering import METHODS, cluster
-from unhans.spray.metrics import Advance, AnyMetric, Comparison, check_metric, compared, compared_distances
-from unhans.spray.pooling import prepared
-from unhans.spray.projection import project
-from unhans.spray.spectral import (
-    APPROXIMATE,
-    check_count,
-    eigengap,
-    fisher_separability,
-    knn_affinity,
-    laplacian_spectrum,
-)
+from unhans.spray.embedding import METHODS, cluster, fisher_separability, project
+from unhans.spray.euclidean import check_distances
+from unhans.spray.metrics import METRICS, Advance, AnyMetric, Metric, Precomputed, check_metric, find_neighbours
+from unhans.spray.pooling import prepare
+from unhans.spray.spectral import APPROXIMATE, check_count, eigengap, knn_affinity, laplacian_spectrum
 
 SEEDS = 2**31 - 4  # of what is drawn, less the restarts
 PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
@@ -33,11 +26,11 @@ RESTARTS = 3  # of k-means: τ varies by 2-5 % with the seed; by 5-15 % with one
 
 
 class SpRAy(BaseEstimator):
-    """Cluster the heatmaps of one class by spectral analysis of their nearest-neighbour graph.
+    """Cluster the heatmaps of one class by spectral analysis of their nearest-neighbour graph ([000] Algorithm 1).
 
-    Parameters:
+    Args:
         metric: "euclidean", "cosine", "wasserstein" or "gromov_wasserstein"; "precomputed" (fit takes a distance matrix
-            (n, n)); a callable that turns the prepared heatmaps into one; or a `unhans.spray.metrics.metric.Metric`.
+            (n, n)); a callable that turns the prepared heatmaps into one; or a `unhans.spray.Metric`.
         n_neighbors: neighbours of each sample in the graph; must be smaller than n.
         n_eigenvalues: q, size of the embedding; at most n are used.
         n_clusters: every k to cluster with.
@@ -47,7 +40,7 @@ class SpRAy(BaseEstimator):
         projection: "umap", "tsne" or None.
         random_state: seed of the Lanczos start, k-means and the projection: same seed, same result.
 
-    Attributes after fit:
+    Attributes:
         affinity_: (n, n) sparse, symmetric, in {0, ½, 1}.
         eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym; where the graph is in c pieces the
             first c columns of Φ are their indicators, the largest piece first.
@@ -58,10 +51,10 @@ class SpRAy(BaseEstimator):
         separability_per_k_, separability_: (K,) Fisher criteria ([000] eq. 8) and τ, their mean.
         projection_: (n, 2) map of Φ, or None.
 
-    Nothing of size n × n is held beyond 2,048 heatmaps, unless the metric is a matrix or a function. Memory is that of
-    the prepared heatmaps (n · d values of 4 or 8 bytes), 32 · n · q bytes for the work on Φ, and about 0.5 GB for
-    blocks. From 20,000 heatmaps on neighbours are searched by descent (`unhans.spray.spectral.knn_graph`) and k-means
-    starts once instead of three times.
+    What ends in an underscore is known after `fit`. Nothing of size n × n is held beyond 2,048 heatmaps, unless the
+    metric is a matrix or a function. Memory is that of the prepared heatmaps (n · d values of 4 or 8 bytes), 32 · n · q
+    bytes for the work on Φ, and about 0.5 GB for blocks. From 20,000 heatmaps on neighbours are searched by descent
+    (`unhans.spray.spectral.knn_graph`) and k-means starts once instead of three times.
     """
 
     def __init__(
@@ -88,26 +81,34 @@ class SpRAy(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, heatmaps: ArrayLike, y: Any = None, advance: Advance | None = None) -> SpRAy:
-        """Analyse heatmaps (n, H, W) or (n, d), or distances (n, n) with metric="precomputed".
+        """Analyse the heatmaps of a class.
 
-        advance: called by slow metrics (Wasserstein, Gromov-Wasserstein) with the work done and the work now expected.
-        Raises ValueError for an unusable parameter, n ≤ n_neighbors, values that are not finite, or heatmaps that are
-        all identical up to rounding, as they are compared: multiples of one heatmap are, where it is scaled first.
+        Args:
+            heatmaps: (n, H, W) or (n, d), or distances (n, n) with metric="precomputed".
+            y: ignored.
+            advance: called by slow metrics (Wasserstein, Gromov-Wasserstein) with the work done and that now expected.
+
+        Returns:
+            The fitted estimator.
+
+        Raises:
+            ValueError: an unusable parameter, n ≤ n_neighbors, values that are not finite, or heatmaps that are all
+                identical up to rounding, as they are compared: multiples of one heatmap are, where it is scaled first.
         """
         self.check_parameters()
         random = check_random_state(self.random_state)
-        comparison = self._compared(heatmaps)
-        check_count(comparison.n, self.n_neighbors)
-        if comparison.identical:
-            raise ValueError(f"all {comparison.n} heatmaps are identical by this metric: nothing to cluster")
-        self.affinity_ = knn_affinity(comparison.neighbours(self.n_neighbors, advance))
+        metric, maps = self._compared(heatmaps)
+        check_count(len(maps), self.n_neighbors)
+        if metric.identical(maps):
+            raise ValueError(f"all {len(maps)} heatmaps are identical by this metric: nothing to cluster")
+        self.affinity_ = knn_affinity(find_neighbours(metric, maps, self.n_neighbors, advance))
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
             self._analyse(random)
         return self
 
     def prepare(self, heatmaps: ArrayLike) -> NDArray[np.floating]:
         """Return the heatmaps as they are compared: checked, sum-pooled and normalised."""
-        return prepared(heatmaps, self.pooling, self.normalisation)
+        return prepare(heatmaps, self.pooling, self.normalisation)
 
     def add_projection(self, projection: str | None) -> None:
         """Make the 2-D map of a fitted estimator that was fitted without one: "umap", "tsne" or None."""
@@ -115,14 +116,13 @@ class SpRAy(BaseEstimator):
         seed = self.random_state if isinstance(self.random_state, int) else 0
         self.projection_ = None if projection is None else project(self.embedding_, projection, seed)
 
-    @property
-    def _precomputed(self) -> bool:
-        return isinstance(self.metric, str) and self.metric == "precomputed"
-
-    def _compared(self, heatmaps: ArrayLike) -> Comparison:
-        if self._precomputed:
-            return compared_distances(heatmaps)
-        return compared(self.metric, self.prepare(heatmaps))
+    def _compared(self, heatmaps: ArrayLike) -> tuple[Metric, NDArray[np.floating]]:
+        """The metric, and what it compares: the prepared heatmaps, or a matrix of their distances."""
+        metric = METRICS[self.metric]() if isinstance(self.metric, str) else self.metric
+        if isinstance(metric, Precomputed):
+            return metric, check_distances(heatmaps)
+        maps = self.prepare(heatmaps)
+        return (metric, maps) if isinstance(metric, Metric) else (Precomputed(), check_distances(metric(maps)))
 
     def _analyse(self, random: np.random.RandomState) -> None:
         self.eigenvalues_, self.embedding_ = laplacian_spectrum(self.affinity_, self.n_eigenvalues, random)
@@ -130,7 +130,9 @@ class SpRAy(BaseEstimator):
         self._cluster(random.randint(SEEDS))
         seed = random.randint(SEEDS)
         self.projection_ = None if self.projection is None else project(self.embedding_, self.projection, seed)
-        self._cluster_further(random.randint(SEEDS))
+        points, seed = self.embedding_.round(DECIMALS), random.randint(SEEDS)
+        suggested = max(2, self.eigengap_)
+        self.clusterings_ = {name: cluster(points, name, suggested, seed) for name in self.clusterings}
 
     def _cluster(self, seed: int) -> None:
         points = self.embedding_.round(DECIMALS)
@@ -147,41 +149,26 @@ class SpRAy(BaseEstimator):
         self.separability_per_k_ = np.array([fisher_separability(self.embedding_, row) for row in self.labels_])
         self.separability_ = float(self.separability_per_k_.mean())
 
-    def _cluster_further(self, seed: int) -> None:
-        suggested = max(2, self.eigengap_)
-        points = self.embedding_.round(DECIMALS)
-        self.clusterings_ = {name: cluster(points, name, suggested, seed) for name in self.clusterings}
-
     def check_parameters(self) -> None:
         """Raise ValueError for an unusable parameter."""
         check_metric(self.metric)
-        _check_clusterings(self.clusterings)
-        if self.normalisation not in (None, "max", "sum"):
-            raise ValueError(f'normalisation must be None, "max" or "sum", got {self.normalisation!r}')
-        if self.projection not in (None, "umap", "tsne"):
-            raise ValueError(f'projection must be None, "umap" or "tsne", got {self.projection!r}')
-        if self._precomputed and (self.pooling is not None or self.normalisation is not None):
+        for name in self.clusterings:
+            if name not in METHODS:
+                raise ValueError(f"clusterings must be names among {', '.join(METHODS)}, got {name!r}")
+        for name, (one, other) in {"normalisation": ("max", "sum"), "projection": ("umap", "tsne")}.items():
+            if getattr(self, name) not in (None, one, other):
+                raise ValueError(f'{name} must be None, "{one}" or "{other}", got {getattr(self, name)!r}')
+        if self.metric == "precomputed" and (self.pooling is not None or self.normalisation is not None):
             raise ValueError('pooling and normalisation need heatmaps, but metric="precomputed" takes distances')
-        _check_count("n_neighbors", self.n_neighbors, 1)
-        _check_count("n_eigenvalues", self.n_eigenvalues, 2)
         if isinstance(self.n_clusters, Iterator) or not isinstance(self.n_clusters, Iterable):
             raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
-        for k in self.n_clusters:
-            _check_count("n_clusters", k, 2)
+        numbers = [("n_neighbors", self.n_neighbors, 1), ("n_eigenvalues", self.n_eigenvalues, 2)]
+        for name, value, least in [*numbers, *(("n_clusters", k, 2) for k in self.n_clusters)]:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} must hold whole numbers from {least} up, got {value!r}")
 
 
 def _best_of(points: NDArray[np.floating], starts: Sequence[NDArray[np.floating]]) -> NDArray[np.integer]:
     """Labels of the best k-means from several starts (k, q); the first k seeds of k-means++ are those of k clusters."""
     fits = [KMeans(len(start), init=start, n_init=1).fit(points) for start in starts]
     return min(fits, key=lambda fit: fit.inertia_).labels_
-
-
-def _check_clusterings(names: Sequence[str]) -> None:
-    for name in names:
-        if name not in METHODS:
-            raise ValueError(f"clusterings must be names among {', '.join(METHODS)}, got {name!r}")
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must hold whole numbers from {least} up, got {value!r}")

@@ -52,7 +52,7 @@ class Suspicion:
         n: samples.
         tau, lambda_2, eigengap: of its heatmaps [000].
         score: −log₁₀ of the probability that a class without an artifact has a group that stands apart as far, by
-            all views; NaN before all classes are known (`ranked`).
+            all views; NaN before all classes are known (`rank_classes`).
         suspicious: whether it is among the classes that stand out at a false-discovery rate of 5 %; nothing depends
             on it but the order.
         cluster_size: samples in the group that stands apart most, 0 without one.
@@ -80,8 +80,8 @@ class Suspicion:
         return {key: float(value) for key, value in values.items() if value is not None}
 
 
-def judge(audit: ClassAudit) -> Suspicion:
-    """Return what is known of one class by itself, scored as if it were the only one; see `ranked`."""
+def suspicion_of(audit: ClassAudit) -> Suspicion:
+    """Return what is known of one class by itself, scored as if it were the only one; see `rank_classes`."""
     spray, control = audit.spray, audit.control
     alone = Suspicion(
         label=audit.label,
@@ -97,19 +97,18 @@ def judge(audit: ClassAudit) -> Suspicion:
         control_tau=None if control is None else control.separability_,
         strengths=strengths_of(audit),
     )
-    return ranked([alone])[0]
+    return rank_classes([alone])[0]
 
 
 def strengths_of(audit: ClassAudit) -> dict[str, float]:
     """Return the strength of the strongest group of each view."""
     found: dict[str, float] = {}
-    for cluster in audit.clusters:
-        if not math.isnan(cluster.strength):
-            found[cluster.view] = max(cluster.strength, found.get(cluster.view, -math.inf))
+    for cluster in audit.candidates:
+        found[cluster.view] = max(cluster.strength, found.get(cluster.view, -math.inf))
     return found
 
 
-def ranked(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
+def rank_classes(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
     """Return the classes scored against each other, the one whose groups stand apart most first.
 
     A class's strength in a view is compared with the median and the median absolute deviation of the other classes,
@@ -135,11 +134,6 @@ def ranked(suspicions: Iterable[Suspicion]) -> list[Suspicion]:
     return sorted(scored, key=lambda entry: -entry.score)
 
 
-def rank(audits: Sequence[ClassAudit]) -> list[Suspicion]:
-    """Judge classes and return them with the one that stands out most first."""
-    return ranked(judge(audit) for audit in audits)
-
-
 def surprise(view: str, strength: float) -> float:
     """Return by how many deviations a strength exceeds what is usual in clean classes, to order the groups of one."""
     centre, spread = usual(view)
@@ -157,16 +151,14 @@ def _by_view(entries: Sequence[Suspicion]) -> dict[str, NDArray[np.float64]]:
     Statistics of images that fall in two in most classes, as the ink of centred drawings does, are left out: they tell
     of the data set and not of a class. Their groups are tested like all others.
     """
-    views = sorted({view for entry in entries for view in entry.strengths})
-    found = {view: np.array([entry.strengths.get(view, math.nan) for entry in entries]) for view in views}
-    return {view: values for view, values in found.items() if not _of_the_data(view, values)}
-
-
-def _of_the_data(view: str, strengths: NDArray[np.float64]) -> bool:
-    known = strengths[~np.isnan(strengths)]
-    centre, spread = usual(view)
-    common = len(known) >= COMMON and float(np.median(known)) > centre + UNUSUAL * spread
-    return view.startswith("image statistics") and common
+    found = {}
+    for view in sorted({view for entry in entries for view in entry.strengths}):
+        strengths = np.array([entry.strengths.get(view, math.nan) for entry in entries])
+        known, (centre, spread) = strengths[~np.isnan(strengths)], usual(view)
+        common = len(known) >= COMMON and np.median(known) > centre + UNUSUAL * spread
+        if not (common and view.startswith("image statistics")):
+            found[view] = strengths
+    return found
 
 
 def _beside(view: str, strengths: NDArray[np.float64], own: int) -> tuple[float, float]:

@@ -5,27 +5,46 @@ intervals, and p-values that hold for any distribution. Pure functions of number
 decided in `unhans.effects`.
 """
 
-from unhans.stats.intervals import Interval, bootstrap, bootstraps, paired, samples_below, wilson, with_unseen
-from unhans.stats.roc import Area, area_of
-from unhans.stats.seeds import Estimate, Rate, difference, estimate, over_seeds, share
-from unhans.stats.significance import p_value, samples_to_show
+from unhans.stats.intervals import (
+    Area,
+    Interval,
+    allow_for_unseen,
+    area_of,
+    bootstrap,
+    bootstrap_columns,
+    mean_difference,
+    p_value,
+    samples_below,
+    samples_to_show,
+    wilson,
+)
+from unhans.stats.seeds import (
+    Estimate,
+    Rate,
+    difference_over_seeds,
+    estimate,
+    mean_of_shares,
+    mean_over_seeds,
+    share_over_seeds,
+)
 
 __all__ = [
     "Area",
     "Estimate",
     "Interval",
     "Rate",
+    "allow_for_unseen",
     "area_of",
     "bootstrap",
-    "bootstraps",
-    "difference",
+    "bootstrap_columns",
+    "difference_over_seeds",
     "estimate",
-    "over_seeds",
+    "mean_difference",
+    "mean_of_shares",
+    "mean_over_seeds",
     "p_value",
-    "paired",
     "samples_below",
     "samples_to_show",
-    "share",
+    "share_over_seeds",
     "wilson",
-    "with_unseen",
 ]

@@ -9,18 +9,19 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
-from unhans.stats.intervals import Interval, wilson
-
-_HIGH = 0.975  # of the two-sided 95 % interval
+from unhans.stats.intervals import TAIL, Interval, wilson
 
 
-def over_seeds(values: Sequence[float], bounds: Interval = (-np.inf, np.inf)) -> tuple[float, Interval]:
+def mean_over_seeds(values: Sequence[float], bounds: Interval = (-np.inf, np.inf)) -> tuple[float, Interval]:
     """Return the mean over seeds and its 95 % interval, Student's t with n − 1 degrees of freedom.
 
-    bounds: what is possible, as (0, 1) for a share; the interval is clipped to it, and is all of it for one seed, which
-    says nothing about others. Equal values give an interval of no width.
+    Args:
+        values: of every seed; equal ones give an interval of no width.
+        bounds: what is possible, as (0, 1) for a share. The interval is clipped to it, and is all of it for one seed,
+            which says nothing about others.
 
-    Raises ValueError without values, and for values that are not finite.
+    Raises:
+        ValueError: there is no value, or one is not finite.
     """
     found = np.asarray(values, dtype=np.float64)
     if not len(found) or not np.isfinite(found).all():
@@ -28,7 +29,7 @@ def over_seeds(values: Sequence[float], bounds: Interval = (-np.inf, np.inf)) ->
     mean, (low, high) = float(found.mean()), bounds
     if len(found) == 1:
         return mean, bounds
-    half = float(stdtrit(len(found) - 1, _HIGH) * found.std(ddof=1) / np.sqrt(len(found)))
+    half = float(stdtrit(len(found) - 1, 1 - TAIL) * found.std(ddof=1) / np.sqrt(len(found)))
     return mean, (max(low, mean - half), min(high, mean + half))
 
 
@@ -37,9 +38,10 @@ Spread = Literal["samples", "seeds and samples"]
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of n samples that are classified correctly.
+    """How many of n samples are classified correctly.
 
-    hits: which of them, a bit per sample in their order as a hexadecimal number; None where that is not known.
+    Attributes:
+        hits: which of them, a bit per sample in their order as a hexadecimal number; None where that is not known.
     """
 
     correct: int
@@ -94,7 +96,7 @@ def estimate(values: Sequence[float], intervals: Sequence[Interval], n: int, bou
     Raises:
         ValueError: there is no value, or one is not finite.
     """
-    mean, (_, high) = over_seeds(values)
+    mean, (_, high) = mean_over_seeds(values)
     half = high - mean if len(values) > 1 else 0.0
     ends, own = np.asarray(intervals, dtype=np.float64), np.asarray(values, dtype=np.float64)
     below, above = np.hypot(half, (own - ends[:, 0]).mean()), np.hypot(half, (ends[:, 1] - own).mean())
@@ -102,12 +104,23 @@ def estimate(values: Sequence[float], intervals: Sequence[Interval], n: int, bou
     return Estimate(mean, interval, "samples" if len(values) == 1 else "seeds and samples", len(values), n)
 
 
-def share(rates: Sequence[Rate]) -> Estimate:
+def share_over_seeds(rates: Sequence[Rate]) -> Estimate:
     """Return a share over seeds; Wilson's intervals tell what other samples would change."""
     return estimate([one.share for one in rates], [one.interval for one in rates], min(one.n for one in rates), (0, 1))
 
 
-def difference(first: Sequence[Rate], second: Sequence[Rate]) -> Estimate:
+def mean_of_shares(rates: Sequence[Rate]) -> tuple[float, Interval]:
+    """Return the mean of shares of different samples, each counting as much as the others, and its 95 % interval.
+
+    Wilson's intervals are independent here, so the squares of the distances to their ends add up [Zou & Donner 2008].
+    """
+    shares, ends = np.array([one.share for one in rates]), np.array([one.interval for one in rates])
+    below, above = (float(np.linalg.norm(side) / len(rates)) for side in (shares - ends[:, 0], ends[:, 1] - shares))
+    mean = float(shares.mean())
+    return mean, (max(0.0, mean - below), min(1.0, mean + above))
+
+
+def difference_over_seeds(first: Sequence[Rate], second: Sequence[Rate]) -> Estimate:
     """Return first − second of two shares, paired by seed in the order of both; `newcombe` tells what samples change.
 
     Raises:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
+
+from unhans.store.codec import jsonable
 
 LONGEST = 60  # characters of a value that a sentence shows
 ABSENT = object()
@@ -20,7 +23,7 @@ def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     Keys are nested mappings of plain values; tuples equal lists, as both come back from a file as lists. Long values,
     such as digests, are only said to have changed. Nothing is returned where the keys are equal.
     """
-    before, after = (dict(_leaves(_plain(key))) for key in (stored, wanted))
+    before, after = (dict(_leaves(jsonable(key))) for key in (stored, wanted))
     names = [*after, *(name for name in before if name not in after)]
     return [
         _sentence(name, before.get(name, ABSENT), after.get(name, ABSENT))
@@ -49,10 +52,6 @@ def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{name}.{key}" if name else key)
     elif name:
         yield name, node
-
-
-def _plain(key: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(key, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value)))
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -86,17 +85,12 @@ def _chunks(part: Any) -> Iterator[Any]:
         yield np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
     elif isinstance(part, Mapping):
         yield f"mapping {len(part)}\n".encode()
-        yield from _all(item for pair in part.items() for item in pair)
+        yield from chain.from_iterable(map(_chunks, chain.from_iterable(part.items())))
     elif isinstance(part, list | tuple):
         yield f"sequence {len(part)}\n".encode()
-        yield from _all(part)
+        yield from chain.from_iterable(map(_chunks, part))
     else:
         yield _scalar(part)
-
-
-def _all(parts: Any) -> Iterator[Any]:
-    for part in parts:
-        yield from _chunks(part)
 
 
 def _scalar(part: Any) -> bytes:

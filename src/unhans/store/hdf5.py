@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.store.atomic import replacing
+from unhans.store.codec import jsonable
 
 CREATOR = "unhans"
 FORMAT = 1
@@ -122,7 +123,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     except (KeyError, RuntimeError, OSError) as error:
         if not _of_content(error):
             raise
-        raise _damaged(path) from error
+        raise DamagedError(f"{path} is damaged (cut or incomplete): delete it to compute it again.") from error
 
 
 def _of_content(error: Exception) -> bool:
@@ -131,13 +132,13 @@ def _of_content(error: Exception) -> bool:
     return "h5py" in last.f_code.co_filename and getattr(error, "errno", None) is None
 
 
-def write_json(group: h5py.Group, name: str, values: Any) -> None:
+def write_values(group: h5py.Group, name: str, values: Any) -> None:
     """Write plain values as a JSON text: an HDF5 attribute could hold 64 kB at most."""
-    group.create_dataset(name, data=json.dumps(values, default=_plain))
+    group.create_dataset(name, data=json.dumps(jsonable(values)))
 
 
-def read_json(group: h5py.Group, name: str) -> Any:
-    """Read what `write_json` wrote; raises KeyError where there is none."""
+def read_values(group: h5py.Group, name: str) -> Any:
+    """Read what `write_values` wrote; raises KeyError where there is none."""
     return json.loads(group[name].asstr()[()])
 
 
@@ -151,34 +152,24 @@ def stored_key(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     if not Path(path).is_file():
         return None
     with reading(path) as file:
-        return read_json(file, file.attrs["key"])
+        return read_values(file, file.attrs["key"])
 
 
 def write_key(group: h5py.Group, key: Mapping[str, Any]) -> None:
     """Write a key where `stored_key` finds it."""
-    write_json(group, "key", key)
+    write_values(group, "key", key)
     group.file.attrs["key"] = f"{group.name}/key"
 
 
 def _check_format(path: Path, file: h5py.File) -> None:
     if file.attrs.get("creator") != CREATOR:
-        raise ValueError(f"{path} was not written by unhans: move it away, or give another folder.")
+        raise ValueError(
+            f"{path} was not written by unhans, or by an older version of it: move it away, or give another folder."
+        )
     if file.attrs["format"] > FORMAT:
         raise ValueError(
             f"{path} was written by a newer version of unhans (format {file.attrs['format']}; this is {FORMAT})."
         )
-
-
-def _damaged(path: Path) -> DamagedError:
-    return DamagedError(f"{path} is damaged (cut or incomplete): delete it to compute it again.")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise TypeError(f"{value!r} of type {type(value).__name__} is no plain value that JSON can hold")
 
 
 class Blocks:

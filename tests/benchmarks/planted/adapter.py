@@ -17,11 +17,11 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from unhans.attribution import Relevance, with_latent
-from unhans.data import displayed, draw_per_class, labels_of, names_of, read_samples
-from unhans.effects import Case, Plan, decide, evenly
-from unhans.harness import Suspect, Verification, bench_of
-from unhans.spray import Auditor, SpRAy, judge, ranked
-from unhans.spray.groups import Described
+from unhans.data import display_images, draw_per_class, labels_of, names_of, read_samples
+from unhans.effects import Case, Plan, decide, draw_evenly
+from unhans.harness import AuditedClass, bench_of, find_cases
+from unhans.spray import Auditor, SpRAy, rank_classes, suspicion_of
+from unhans.spray.groups import ImageDescriptors, image_groups
 
 SAMPLES = 300  # of a class
 PASTED = 200  # images of other classes
@@ -65,20 +65,21 @@ def audit_run(network: nn.Module, dataset: Dataset, classes: Sequence[int], seed
     explain, _ = with_latent(attribution, network, example)
     auditor = Auditor(explain, SpRAy(pooling=POOLING, projection=None, random_state=seed))
     plan = Plan(candidates=CANDIDATES, tests=TESTS, samples=PASTED, seed=seed)
-    verification = Verification(bench_of(network, dataset, attribution, seed=seed), dataset, plan)
-    reference, kept = read_samples(dataset, evenly(labels, np.concatenate(list(drawn.values())), REFERENCE, seed))
-    reference = Described.of(displayed(dataset, reference).numpy())
+    bench = bench_of(network, dataset, attribution, seed=seed)
+    reference, kept = read_samples(dataset, draw_evenly(labels, np.concatenate(list(drawn.values())), REFERENCE, seed))
+    reference = ImageDescriptors.of(display_images(dataset, reference).numpy())
     suspects, cases, seconds = {}, [], {}
     for label in classes:
         began = time.process_time()
         images, index = read_samples(dataset, drawn[label])
-        shown = displayed(dataset, images)
+        shown = display_images(dataset, images)
         others = reference[labels[kept] != label]
-        audit = auditor.audit(images, index, label, names[label], shown=shown.numpy(), reference=others)
-        suspects[label] = Suspect(audit, judge(audit), images)
-        cases += verification.cases(suspects[label], shown)
+        proposed = image_groups(shown.numpy(), others)
+        audit = auditor.audit(images, index, label, names[label], shown=shown.numpy(), proposed=proposed)
+        suspects[label] = AuditedClass(audit, suspicion_of(audit), images)
+        cases += find_cases(suspects[label], shown, bench, dataset, plan)
         seconds[label] = time.process_time() - began
-    ranking = ranked(suspect.suspicion for suspect in suspects.values())
+    ranking = rank_classes(suspect.suspicion for suspect in suspects.values())
     scores = {entry.label: (place, entry.score) for place, entry in enumerate(ranking, start=1)}
     decided = decide(cases)
     return [
@@ -87,7 +88,7 @@ def audit_run(network: nn.Module, dataset: Dataset, classes: Sequence[int], seed
     ]
 
 
-def _result(suspect: Suspect, cases: Sequence[Case], place: int, score: float, seconds: float) -> ClassResult:
+def _result(suspect: AuditedClass, cases: Sequence[Case], place: int, score: float, seconds: float) -> ClassResult:
     """What is said of a class; a proven artifact is told to lie on the images that match it."""
     found, first = suspect.audit, cases[0]
     proven = tuple(case.isolated.members for case in cases if case.proven and case.isolated is not None)

@@ -1,13 +1,17 @@
-"""Data modules by where the images come from: folders, .npz archives, digits of scikit-learn, torchvision."""
+"""Lightning's data modules by where the images come from: folders, .npz archives, digits of scikit-learn, torchvision.
 
-from unhans.data.sources.digits import Digits
-from unhans.data.sources.image_folder import ImageFolder
-from unhans.data.sources.npz import Npz
-from unhans.data.sources.torchvision_datasets import TorchvisionData
+Their base is `ImageData`. Nothing else in `unhans.data` imports Lightning, which takes seconds.
+"""
+
+from unhans.data.sources.array_data import Digits, Npz
+from unhans.data.sources.datamodule import ImageData
+from unhans.data.sources.image_files import ImageFolder, TorchvisionData, image_files
 
 __all__ = [
     "Digits",
+    "ImageData",
     "ImageFolder",
     "Npz",
     "TorchvisionData",
+    "image_files",
 ]

@@ -2,14 +2,14 @@
 
 from unhans.effects.interventions.addition import add, pasted
 from unhans.effects.interventions.examples import Example, choose, examples_of
-from unhans.effects.interventions.feature_effect import feature_effect
+from unhans.effects.interventions.feature_effect import FeatureEffect, feature_effect
 from unhans.effects.interventions.removal import Masks, Subtraction, Truth, check_fills, located, masks_of
 from unhans.effects.interventions.squaring_effect import (
     GROUPS,
     NATURAL,
-    Change,
     Group,
-    Squared,
+    SquaredLogits,
+    SquaringChange,
     SquaringEffect,
     changes_of,
     squaring_effect,
@@ -18,11 +18,12 @@ from unhans.effects.interventions.squaring_effect import (
 __all__ = [
     "GROUPS",
     "NATURAL",
-    "Change",
     "Example",
+    "FeatureEffect",
     "Group",
     "Masks",
-    "Squared",
+    "SquaredLogits",
+    "SquaringChange",
     "SquaringEffect",
     "Subtraction",
     "Truth",

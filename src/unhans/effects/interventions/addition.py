@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts import Layered, blend, layers_of, put_on, transform_of
-from unhans.effects.bench import Advance, Bench, Change, Measurement, measure
+from unhans.effects.bench import Bench, Change, Measurement, measure
 from unhans.effects.effect import Trial, softmax, trial
 from unhans.effects.interventions.controls import (
-    Donors,
+    draw_donors,
     filled,
     is_uniform,
     mean_colour,
@@ -24,6 +25,7 @@ from unhans.effects.interventions.transform_controls import controls_of
 
 PATCH = "patch of the class"
 _COLOURS, _DONORS = 11, 12  # tags of what is drawn
+Draw = Callable[[NDArray[np.int64]], tuple[Tensor, NDArray[np.int64]]]
 _LOOKED_AT = 16  # layers that tell whether the artifact has one colour
 
 
@@ -34,7 +36,6 @@ def add(
     indices: NDArray[np.int64],
     unaffected: NDArray[np.int64],
     size: tuple[int, int],
-    advance: Advance,
     controls: bool = True,
 ) -> tuple[Trial, ...]:
     """Paste the artifact on samples of other classes; return its trial and, where wanted, those of its controls.
@@ -51,7 +52,7 @@ def add(
     changes = {"artifact": pasted(artifact)}
     if controls:
         changes |= _controls(bench, artifact, indices, unaffected, size, donors)
-    measured = measure(bench, indices, changes, advance)
+    measured = measure(bench, indices, changes)
     lent = np.array([donors[int(index)] for index in measured.indices]) if donors else None
     trials = [
         trial(name, measured.before, after, label, measured.indices, bench.seed, donors=lent if name == PATCH else None)
@@ -60,14 +61,14 @@ def add(
     return (*trials, *(_other_classes(bench, measured, label) if controls else ()))
 
 
-def pasted(artifact: Layered, alter: Callable[[Tensor, int], Tensor] | None = None) -> Change:
-    """Return the change that puts the artifact on images; alter: its layer and the sample's index → another layer."""
+def pasted(artifact: Layered, alter: Callable[[Tensor, Tensor, int], Tensor] | None = None) -> Change:
+    """Return the change that puts the artifact on images; alter: its layer, the image and its index → another layer."""
 
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         if alter is None:
             return put_on(artifact, images, indices)
         layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
-        altered = [alter(layer, int(index)) for layer, index in zip(layers, indices, strict=True)]
+        altered = [alter(*row) for row in zip(layers, images, map(int, indices), strict=True)]
         return blend(images, torch.stack(altered))
 
     return change
@@ -86,9 +87,10 @@ def _controls(
     if transform is not None:
         examples, _ = bench.read(np.asarray(indices[: min(_LOOKED_AT, bench.batch_size)]))
         return controls_of(transform, examples, bench.seed)
-    changes = {**_colours(bench, artifact, indices, size), "area averaged": _averaged(artifact)}
+    averaged = pasted(artifact, lambda layer, image, index: mean_colour(filled(layer, image)))
+    changes = {**_colours(bench, artifact, indices, size), "area averaged": averaged}
     if len(unaffected):
-        changes[PATCH] = _patch(artifact, Donors(bench, np.asarray(unaffected), _DONORS), donors)
+        changes[PATCH] = _patch(artifact, partial(draw_donors, bench, np.asarray(unaffected), _DONORS), donors)
     return changes
 
 
@@ -98,29 +100,20 @@ def _colours(bench: Bench, artifact: Layered, indices: NDArray[np.int64], size: 
     The same for all samples, so that its name says what it is; a layer of one colour would be its own mean.
     """
     if any(is_uniform(layer) for layer in layers_of(artifact, indices[:_LOOKED_AT], size)):
-        return {"random colour": pasted(artifact, _colour(bench.seed))}
-    return {"mean colour": pasted(artifact, lambda layer, index: mean_colour(layer))}
+
+        def one_colour(layer: Tensor, image: Tensor, index: int) -> Tensor:
+            return random_colour(layer, np.random.default_rng([bench.seed, _COLOURS, index]))
+
+        return {"random colour": pasted(artifact, one_colour)}
+    return {"mean colour": pasted(artifact, lambda layer, image, index: mean_colour(layer))}
 
 
-def _colour(seed: int) -> Callable[[Tensor, int], Tensor]:
-    return lambda layer, index: random_colour(layer, np.random.default_rng([seed, _COLOURS, index]))
-
-
-def _averaged(artifact: Layered) -> Change:
-    def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
-        layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
-        own = [mean_colour(filled(layer, image)) for layer, image in zip(layers, images, strict=True)]
-        return blend(images, torch.stack(own))
-
-    return change
-
-
-def _patch(artifact: Layered, donors: Donors, lent: dict[int, int]) -> Change:
-    """Fill the layers with other images' pixels; lent: is told who lent them to whom."""
+def _patch(artifact: Layered, draw: Draw, lent: dict[int, int]) -> Change:
+    """Fill the layers with the pixels of images that are drawn; lent: is told who lent them to whom."""
 
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         layers = layers_of(artifact, indices, tuple(images.shape[-2:]))
-        pixels, names = donors.drawn(indices)
+        pixels, names = draw(indices)
         lent.update(zip(map(int, indices), map(int, names), strict=True))
         return blend(images, torch.stack([filled(layer, own) for layer, own in zip(layers, pixels, strict=True)]))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,7 +19,7 @@ _FAINT = 0.5  # of its usual alpha, below which a pixel's colour is not looked a
 
 def mean_colour(layer: Tensor) -> Tensor:
     """Return the layer (4, H, W) with all its pixels in their alpha-weighted mean colour."""
-    return coloured(layer, _mean(layer))
+    return coloured(layer, (layer[:3] * layer[3:]).sum((1, 2)) / layer[3].sum().clamp(min=_LEAST))
 
 
 def coloured(layer: Tensor, colour: Tensor) -> Tensor:
@@ -63,9 +61,11 @@ def is_uniform(layer: Tensor) -> bool:
 def strongest_other(
     before: NDArray[np.float64], after: NDArray[np.float64], labels: NDArray[np.int64], target: int
 ) -> int:
-    """Return the class other than the target that gains the most probability on samples that are not of it.
+    """Return the class other than the target that gains most probability on samples that are not of it; −1: none left.
 
-    before, after: (n, C) probabilities; labels: (n,) of the samples, none the target. −1 where no class is left.
+    Args:
+        before, after: (n, C) probabilities.
+        labels: (n,) of the samples, none the target.
     """
     others = labels[:, None] != np.arange(before.shape[1])
     others[:, target] = False
@@ -87,17 +87,12 @@ def moved(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_
     for taken in (far, mask):
         shifts = _free_shifts(mask, taken)
         if len(shifts):
-            return _shifted(mask, *shifts[rng.integers(len(shifts))])
+            elsewhere, shift = np.zeros_like(mask), shifts[rng.integers(len(shifts))]
+            elsewhere[tuple((np.argwhere(mask) + shift).T)] = True
+            return elsewhere
         if (~taken).sum() >= mask.sum():
             return _middle(taken, mask.sum())
     return _middle(mask, (~mask).sum())
-
-
-def _shifted(mask: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
-    rows, columns = np.nonzero(mask)
-    elsewhere = np.zeros_like(mask)
-    elsewhere[rows + down, columns + right] = True
-    return elsewhere
 
 
 def _free_shifts(mask: NDArray[np.bool_], taken: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -124,42 +119,32 @@ def _middle(taken: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     return elsewhere.reshape(taken.shape)
 
 
-def _mean(layer: Tensor) -> Tensor:
-    return (layer[:3] * layer[3:]).sum((1, 2)) / layer[3].sum().clamp(min=_LEAST)
-
-
 _TRIES = 16  # donors drawn for a sample until one can be read
 
 
-@dataclass(frozen=True)
-class Donors:
-    """For every sample another one, drawn from a pool by the bench's seed, the tag and the sample's index alone."""
+def draw_donors(
+    bench: Bench, pool: NDArray[np.int64], tag: int, indices: NDArray[np.int64]
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """Draw another sample for each one, from a pool by the bench's seed, the tag and the sample's index alone.
 
-    bench: Bench
-    pool: NDArray[np.int64]
-    tag: int
+    Returns:
+        The donors' images (n, 3, H, W), and which samples they are (n,).
 
-    def images(self, indices: NDArray[np.int64]) -> Tensor:
-        """Return the donors' images (n, 3, H, W); ValueError where none of those drawn can be read."""
-        return self.drawn(indices)[0]
-
-    def drawn(self, indices: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
-        """Return the donors' images (n, 3, H, W) and which samples they are (n,)."""
-        draws = np.stack([self._draws(int(index)) for index in indices])
-        found: dict[int, tuple[Tensor, int]] = {}
-        for turn in range(_TRIES):
-            missing = [row for row in range(len(indices)) if row not in found]
-            if not missing:
-                break
-            images, read = self.bench.read(np.unique(draws[missing, turn]))
-            by_index = dict(zip(map(int, read), images, strict=True))
-            turns = {row: int(draws[row, turn]) for row in missing}
-            found |= {row: (by_index[donor], donor) for row, donor in turns.items() if donor in by_index}
-        if len(found) < len(indices):
-            raise ValueError(f"a donor of pixels must be readable, got {_TRIES} that are not, one after the other")
-        rows = [found[row] for row in range(len(indices))]
-        return torch.stack([image for image, _ in rows]), np.array([donor for _, donor in rows], dtype=np.int64)
-
-    def _draws(self, index: int) -> NDArray[np.int64]:
-        rng = np.random.default_rng([self.bench.seed, self.tag, index])
-        return self.pool[rng.integers(len(self.pool), size=_TRIES)]
+    Raises:
+        ValueError: none of the donors drawn for a sample can be read.
+    """
+    rngs = [np.random.default_rng([bench.seed, tag, int(index)]) for index in indices]
+    draws = np.stack([pool[rng.integers(len(pool), size=_TRIES)] for rng in rngs])
+    found: dict[int, tuple[Tensor, int]] = {}
+    for turn in range(_TRIES):
+        missing = [row for row in range(len(indices)) if row not in found]
+        if not missing:
+            break
+        images, read = bench.read(np.unique(draws[missing, turn]))
+        by_index = dict(zip(map(int, read), images, strict=True))
+        turns = {row: int(draws[row, turn]) for row in missing}
+        found |= {row: (by_index[donor], donor) for row, donor in turns.items() if donor in by_index}
+    if len(found) < len(indices):
+        raise ValueError(f"a donor of pixels must be readable, got {_TRIES} that are not, one after the other")
+    rows = [found[row] for row in range(len(indices))]
+    return torch.stack([image for image, _ in rows]), np.array([donor for _, donor in rows], dtype=np.int64)

@@ -24,9 +24,12 @@ NEAR = 0.25  # share of the rows that are large, or typical, enough to be chosen
 class Example:
     """One sample before and after.
 
-    index, label: the sample and its own class. images: (2, 3, H, W) in [0, 1]; heatmaps: (2, H, W) with respect to
-    the artifact's class; probabilities: (2,) of the artifact's class. choice: whether it is among the largest changes
-    or a typical one (next to the median).
+    Attributes:
+        index, label: the sample and its own class.
+        images: (2, 3, H, W) in [0, 1].
+        heatmaps: (2, H, W) with respect to the artifact's class.
+        probabilities: (2,) of the artifact's class.
+        choice: whether it is among the largest changes or a typical one (next to the median).
     """
 
     index: int
@@ -42,8 +45,11 @@ def choose(
 ) -> list[tuple[int, Choice]]:
     """Return the rows to show: the first half (rounded up) large changes, the rest typical ones, near the median.
 
-    change: (n,), larger = more to see. labels: (n,) the rows' classes: a class that is not shown yet goes first among
-    the largest and among the most typical quarter of all rows. No row twice; fewer where there are fewer.
+    Args:
+        change: (n,), larger = more to see.
+        count: how many rows; no row twice, fewer where there are fewer.
+        labels: (n,) the rows' classes: a class that is not shown yet goes first among the largest and among the most
+            typical quarter of all rows.
     """
     labels = np.zeros(len(change), dtype=np.int64) if labels is None else labels
     chosen: list[tuple[int, Choice]] = []
@@ -63,11 +69,7 @@ def _next(order: NDArray[np.int64], near: NDArray[np.int64], taken: list[int], l
 
 
 def examples_of(
-    bench: Bench,
-    label: int,
-    chosen: list[tuple[int, Choice]],
-    change: Callable[[Tensor, NDArray[np.int64]], Tensor],
-    advance: Callable[[int], None] = lambda _: None,
+    bench: Bench, label: int, chosen: list[tuple[int, Choice]], change: Callable[[Tensor, NDArray[np.int64]], Tensor]
 ) -> tuple[Example, ...]:
     """Read the chosen samples (data-set index, choice) again, change them and explain both states.
 
@@ -79,7 +81,6 @@ def examples_of(
         states = torch.stack([images, change(images, indices)], dim=1)
         probabilities = [softmax(bench.predict(states[:, state]))[:, label] for state in (0, 1)]
         heatmaps = [bench.explain(states[:, state].contiguous(), label) for state in (0, 1)]
-        advance(2 * len(indices))
         for row, index in enumerate(map(int, indices)):
             maps, both = np.stack([m[row] for m in heatmaps]), np.array([p[row] for p in probabilities])
             shown[index] = Example(index, int(bench.labels[index]), states[row], maps, both, choices[index])

@@ -9,13 +9,14 @@ group shares. It does not show what that is, and so it never makes an artifact p
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.effects.bench import Advance, Bench, FeatureSpace, Prediction, drawn, predicted
-from unhans.effects.case import FeatureEffect
+from unhans.effects.bench import Bench, FeatureSpace, Prediction, drawn, predicted
 from unhans.effects.effect import Trial, trial
+from unhans.effects.verdict import rule
 
 FEWEST = 20  # samples in the group and beside it; half of them fit the direction
 MOST = 100  # of each part that are looked at
@@ -26,6 +27,25 @@ _LEAST = 1e-12
 Directions = Callable[[NDArray[np.int64]], NDArray[np.float64]]  # indices (n,) → shifts (n, C)
 
 
+@dataclass(frozen=True)
+class FeatureEffect:
+    """What a concept direction does in the features of a layer; no pixels of an artifact are known.
+
+    Attributes:
+        added: the direction added to the features of samples of other classes, then its controls.
+        removed: the direction taken away from those of affected samples, then its controls; may be empty.
+    """
+
+    layer: str
+    added: tuple[Trial, ...]
+    removed: tuple[Trial, ...] = ()
+
+    @property
+    def shown(self) -> bool:
+        """Whether adding it passes the rule of a proven artifact. It is not among the tests of the error rate."""
+        return rule(self.added)[0] == "proven"
+
+
 def feature_effect(
     bench: Bench,
     label: int,
@@ -33,7 +53,6 @@ def feature_effect(
     members: NDArray[np.bool_],
     others: NDArray[np.int64],
     tested_on: NDArray[np.int64],
-    advance: Advance = lambda images: None,
 ) -> FeatureEffect | None:
     """Add the direction of a group to the features of samples of other classes, and take it away from the group's own.
 
@@ -49,7 +68,6 @@ def feature_effect(
         members: (n,) bool, the group.
         others: samples of other classes that fit the direction of the class.
         tested_on: samples of other classes that the directions are added to.
-        advance: called with a number of images whenever some are done.
 
     Returns None where the network has no features with places, or the group or the rest has fewer than 20 samples, or
     they do not differ.
@@ -69,12 +87,12 @@ def feature_effect(
         DIRECTION: lambda indices: np.tile(direction, (len(indices), 1)),
         PAIR: _between_two(rest, length, bench.seed),
     }
-    away = _trials(bench, space, label, held_out, {"removed": ways[DIRECTION], PAIR: ways[PAIR]}, -1, advance)
+    away = _trials(bench, space, label, held_out, {"removed": ways[DIRECTION], PAIR: ways[PAIR]}, -1)
     own = rest.mean(0) - _means(bench, space, others).mean(0)
     if np.linalg.norm(own) >= _LEAST:
         own = own * length / np.linalg.norm(own)
         ways[CLASS] = lambda indices: np.tile(own, (len(indices), 1))
-    return FeatureEffect(space.layer, _trials(bench, space, label, tested_on, ways, 1, advance), away)
+    return FeatureEffect(space.layer, _trials(bench, space, label, tested_on, ways, 1), away)
 
 
 def _means(bench: Bench, space: FeatureSpace, indices: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -97,20 +115,14 @@ def _between_two(features: NDArray[np.float64], length: float, seed: int) -> Dir
 
 
 def _trials(
-    bench: Bench,
-    space: FeatureSpace,
-    label: int,
-    indices: NDArray[np.int64],
-    ways: dict[str, Directions],
-    sign: int,
-    advance: Advance,
+    bench: Bench, space: FeatureSpace, label: int, indices: NDArray[np.int64], ways: dict[str, Directions], sign: int
 ) -> tuple[Trial, ...]:
     """The effect of every way to move the features of these samples, towards the class."""
 
     def moved(directions: Directions) -> Prediction:
         return lambda images, read: space.moved(images, sign * directions(read))
 
-    measured = predicted(bench, indices, {name: moved(each) for name, each in ways.items()}, advance)
+    measured = predicted(bench, indices, {name: moved(each) for name, each in ways.items()})
     return tuple(
         trial(name, measured.before, after, label, measured.indices, bench.seed, lost=sign < 0)
         for name, after in measured.after.items()

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.artifacts import PAINTERS, Layered, Material, Remove, check_fill, check_mask, is_whole, transform_of
-from unhans.effects.bench import Advance, Bench, Change, measure
+from unhans.effects.bench import Bench, Change, measure
 from unhans.effects.effect import Trial, trial
-from unhans.effects.interventions.controls import Donors, moved
+from unhans.effects.interventions.controls import draw_donors, moved
 from unhans.effects.interventions.transform_controls import opposite
 
 _SHIFTS, _NEIGHBOURS = 21, 22  # tags of what is drawn
@@ -26,8 +26,13 @@ Truth = Callable[[int], Tensor]
 
 @dataclass(frozen=True)
 class Subtraction:
-    """How an artifact is taken away: masks: where it lies on a sample; others: samples of other classes, for the
-    fill "neighbour"; truth: a sample's image without the artifact."""
+    """How an artifact is taken away.
+
+    Attributes:
+        masks: where it lies on a sample.
+        others: samples of other classes, for the fill "neighbour".
+        truth: a sample's image without the artifact.
+    """
 
     bench: Bench
     artifact: Layered
@@ -45,15 +50,15 @@ class Subtraction:
             return opposite(transform, undo=True) if elsewhere else lambda images, indices: transform.undo(images)
 
         def apply(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
-            neighbours = self._neighbours(indices) if fill == "neighbour" else [None] * len(indices)
+            neighbours: Sequence[Tensor | None] = [None] * len(indices)
+            if fill == "neighbour":
+                neighbours = draw_donors(self.bench, self.others, _NEIGHBOURS, indices)[0]
             rows = zip(images, map(int, indices), neighbours, strict=True)
             return torch.stack([self._removed(*row, fill=fill, elsewhere=elsewhere) for row in rows])
 
         return apply
 
-    def trials(
-        self, label: int, indices: NDArray[np.int64], fills: Sequence[str], advance: Advance
-    ) -> tuple[Trial, ...]:
+    def trials(self, label: int, indices: NDArray[np.int64], fills: Sequence[str]) -> tuple[Trial, ...]:
         """Return one trial per fill and then the control: the same masks filled elsewhere.
 
         The control fills as the first fill does, or by Telea where that is "truth" or "unblend"; that of a transform is
@@ -62,7 +67,7 @@ class Subtraction:
         first = "undo" if is_whole(self.artifact) else fills[0]
         control = first if first in (*PAINTERS, "neighbour", "undo") else "telea"
         changes = {fill: self.change(fill) for fill in fills} | {CONTROL: self.change(control, elsewhere=True)}
-        measured = measure(self.bench, indices, changes, advance)
+        measured = measure(self.bench, indices, changes)
         before, kept, seed = measured.before, measured.indices, self.bench.seed
         return tuple(
             trial(name, before, after, label, kept, seed, lost=True, detail=control if name == CONTROL else "")
@@ -76,9 +81,6 @@ class Subtraction:
         layer = self.artifact.layer(index, tuple(image.shape[-2:])) if fill == "unblend" else None
         truth = self.truth(index) if fill == "truth" and self.truth is not None else None
         return Remove(mask, fill, Material(neighbour, truth, layer))(image)
-
-    def _neighbours(self, indices: NDArray[np.int64]) -> Tensor:
-        return Donors(self.bench, self.others, _NEIGHBOURS).images(indices)
 
 
 def masks_of(artifact: Layered, size: tuple[int, int]) -> Masks:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from unhans.artifacts import ORIENTATIONS, WAYS, Orientation, Way
 from unhans.effects.effect import Effect, flip_effect, softmax
-from unhans.effects.thresholds import FEWEST, MINIMUM
+from unhans.effects.verdict import FEWEST, MINIMUM
 
 NATURAL: tuple[Way, ...] = ("mirror", "crop")  # they leave nothing but the image's own structure at the border
 
 
-def expecting(changes: Sequence[Change]) -> tuple[Orientation, ...]:
+def expected_orientations(changes: Sequence[SquaringChange]) -> tuple[Orientation, ...]:
     """Return the orientations in which copied borders make a network see the class.
 
     There, on at least 10 samples of other classes, mirroring and cropping both lower the class's probability against
@@ -28,17 +28,18 @@ def expecting(changes: Sequence[Change]) -> tuple[Orientation, ...]:
     It is a statement about the network, not about its training images: the streaks of copied pixels may also resemble
     what the class really looks like, as the towers of a church do.
     """
-    return tuple(each for each in ORIENTATIONS if _expected(changes_of(changes, "others", each)))
+
+    def found(orientation: Orientation) -> bool:
+        others = changes_of(changes, "others", orientation)
+        effects = [others[way].effect for way in NATURAL if way in others]
+        return bool(effects) and all(e.n >= FEWEST and e.probability_interval[1] <= -MINIMUM for e in effects)
+
+    return tuple(filter(found, ORIENTATIONS))
 
 
-def changes_of(changes: Sequence[Change], group: str, orientation: Orientation) -> dict[Way, Change]:
+def changes_of(changes: Sequence[SquaringChange], group: str, orientation: Orientation) -> dict[Way, SquaringChange]:
     """Return the changes of one group in one orientation, by the way of squaring."""
     return {each.way: each for each in changes if (each.group, each.orientation) == (group, orientation)}
-
-
-def _expected(others: dict[Way, Change]) -> bool:
-    found = [others[way].effect for way in NATURAL if way in others]
-    return bool(found) and all(each.n >= FEWEST and each.probability_interval[1] <= -MINIMUM for each in found)
 
 
 Group = Literal["class", "others"]
@@ -47,11 +48,13 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 @dataclass(frozen=True)
-class Squared:
-    """Logits of N oblong images made square in every way.
+class SquaredLogits:
+    """Logits of N oblong images made square in every way; a sample may be there in both orientations.
 
-    index: (N,) of the sample in the data set; labels: (N,); portrait: (N,) bool, landscape where False; logits:
-    (N, 6, C) in the order of `WAYS`. A sample may be there in both orientations.
+    Attributes:
+        index, labels: (N,) of the sample in the data set, and of its class.
+        portrait: (N,), landscape where False.
+        logits: (N, 6, C) in the order of `WAYS`.
     """
 
     index: NDArray[np.int64]
@@ -59,10 +62,10 @@ class Squared:
     portrait: NDArray[np.bool_]
     logits: NDArray[np.float64]
 
-    def of(self, indices: NDArray[np.int64]) -> Squared:
+    def of(self, indices: NDArray[np.int64]) -> SquaredLogits:
         """Return what belongs to some samples."""
         chosen = np.isin(self.index, indices)
-        return Squared(self.index[chosen], self.labels[chosen], self.portrait[chosen], self.logits[chosen])
+        return SquaredLogits(self.index[chosen], self.labels[chosen], self.portrait[chosen], self.logits[chosen])
 
     def members(self, label: int, group: Group) -> NDArray[np.bool_]:
         """Return which images (N,) are of the class, or of others."""
@@ -74,11 +77,14 @@ class Squared:
 
 
 @dataclass(frozen=True)
-class Change:
+class SquaringChange:
     """How a class's output changes when images are made square in one way and not by copying border pixels.
 
-    group: samples of the class, or of others; base: the class's mean probability with copied borders; effect: n and the
-    mean changes with their 95 % intervals; its share are samples that are no longer predicted as the class.
+    Attributes:
+        group: samples of the class, or of others.
+        base: the class's mean probability with copied borders.
+        effect: n and the mean changes with their 95 % intervals; its share are samples that are no longer predicted as
+            the class.
     """
 
     group: Group
@@ -92,12 +98,12 @@ class Change:
 class SquaringEffect:
     """All changes of one class's output, and whether the network expects copied borders for it.
 
-    expected: the orientations for which it does, see `expecting`.
+    expected: the orientations for which it does, see `expected_orientations`.
     """
 
     label: int
     name: str
-    changes: tuple[Change, ...]
+    changes: tuple[SquaringChange, ...]
     expected: tuple[Orientation, ...]
 
     @property
@@ -107,27 +113,28 @@ class SquaringEffect:
         found = [[self.change("others", each, way) for way in NATURAL] for each in ORIENTATIONS]
         return max(min(-c.effect.probability for c in pair if c) for pair in found if all(pair))
 
-    def change(self, group: Group, orientation: Orientation, way: Way) -> Change | None:
+    def change(self, group: Group, orientation: Orientation, way: Way) -> SquaringChange | None:
         """Return one of the changes, or None where there are no such samples."""
-        wanted = (group, orientation, way)
-        return next((c for c in self.changes if (c.group, c.orientation, c.way) == wanted), None)
+        return changes_of(self.changes, group, orientation).get(way)
 
 
-def squaring_effect(squared: Squared, label: int, name: str, seed: int = 0) -> SquaringEffect:
+def squaring_effect(squared: SquaredLogits, label: int, name: str, seed: int = 0) -> SquaringEffect:
     """Measure every change for one class and judge it; raises ValueError without samples of the class or of others."""
     for group in GROUPS:
         if not squared.members(label, group).any():
-            whose = f"class {name!r}" if group == "class" else f"classes other than {name!r}"
-            raise ValueError(f"a squaring's effect needs images of {whose}, got none.")
+            raise ValueError(
+                f"a squaring's effect needs images of {'class' if group == 'class' else 'classes other than'} "
+                f"{name!r}, got none."
+            )
     changes = tuple(_changes(squared, label, seed))
-    return SquaringEffect(label, name, changes, expecting(changes))
+    return SquaringEffect(label, name, changes, expected_orientations(changes))
 
 
-def _changes(squared: Squared, label: int, seed: int) -> Iterator[Change]:
+def _changes(squared: SquaredLogits, label: int, seed: int) -> Iterator[SquaringChange]:
     base = squared.probabilities(label)[:, 0]
     for group, orientation in product(GROUPS, ORIENTATIONS):
         chosen = squared.members(label, group) & (squared.portrait == (orientation == "portrait"))
         for number, way in enumerate(WAYS[1:], 1) if chosen.any() else ():
             copied, other = squared.logits[chosen, 0], squared.logits[chosen, number]
             effect = flip_effect(copied, other, label, seed, lost=True)
-            yield Change(group, orientation, way, float(base[chosen].mean()), effect)
+            yield SquaringChange(group, orientation, way, float(base[chosen].mean()), effect)

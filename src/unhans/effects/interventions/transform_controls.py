@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.artifacts.transforms import Spectrum, Transform
+from unhans.artifacts import Spectrum, Transform
 from unhans.effects.bench import Change
 
 OPPOSITE, EXCHANGED, NOISE = "opposite change", "colours exchanged", "as strong noise"
@@ -27,8 +27,8 @@ def controls_of(transform: Transform, examples: Tensor, seed: int) -> dict[str, 
     "opposite change": as far in the other direction. "colours exchanged": what happens to red happens to green, and so
     on (left out where grey examples stay grey). Noise that the transform adds is in neither, as noise with the other
     sign or with its channels exchanged is the same noise; a transform that does little else has none of the two. "as
-    strong noise": random, with the strength and the smoothness that
-    the change has on each image; smooth where the transform adds noise itself, which like noise would only repeat.
+    strong noise": random, with the strength and the smoothness that the change has on each image; smooth where the
+    transform adds noise itself, which like noise would only repeat.
     """
     controls, plain = {NOISE: as_strong_noise(transform, seed)}, _without_noise(transform)
     if plain is not transform and _difference(plain, examples) < _LITTLE * _difference(transform, examples):
@@ -58,7 +58,7 @@ def as_strong_noise(transform: Transform, seed: int) -> Change:
 
     Where the transform adds noise it has the strength alone, and falls off towards high frequencies as a cloud does.
     """
-    shape = 1.0 if not (isinstance(transform, Spectrum) and transform.noisy) else 0.0
+    shape = 1.0 if not (isinstance(transform, Spectrum) and transform.level) else 0.0
 
     def change(images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         steps = transform.apply(images) - images
@@ -99,7 +99,7 @@ def _shaped(steps: Tensor, white: Tensor, shape: float) -> Tensor:
 
 
 def _without_noise(transform: Transform) -> Transform:
-    noisy = isinstance(transform, Spectrum) and transform.noisy
+    noisy = isinstance(transform, Spectrum) and transform.level
     return replace(transform, noise=torch.zeros_like(transform.noise)) if noisy else transform
 
 

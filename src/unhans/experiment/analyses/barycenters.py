@@ -12,20 +12,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, rotate
 
-from unhans.data import ImageData, ImageDataset
-from unhans.experiment.run import CONSOLE
+from unhans.class_names import labels_named
+from unhans.data import ImageDataset
+from unhans.data.sources import ImageData
 from unhans.report import progress
-from unhans.report.figures import BLUE, QUIET, REST, TEXT, blank, page
+from unhans.report.figures import BLUE, QUIET, REST, TEXT, blank, headed
 from unhans.spray.metrics import (
     chebyshev_weights,
     cloud,
-    drawn,
+    coarsen,
+    draw_cloud,
     euclidean_barycenter,
     gromov_barycenter,
-    shape,
     wasserstein_barycenter,
 )
 from unhans.store import write_figure
+from unhans.terminal import CONSOLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 SIDE = 3.9  # inches of a panel
 GAP = 0.35  # inches between panels, and round all of them
-HEAD = 1.35  # inches above the panels
+HEAD = 0.55  # inches above the panels
 FOOT = 0.4  # inches below them
 BRIGHTEST = 0.999  # share of the pixels below full ink: one bright pixel shall not make the others pale
 
@@ -50,17 +52,16 @@ class Panel(NamedTuple):
 def barycenter_figure(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
     """Draw a grid of barycenters for every metric, dark where there is mass; the given images are framed."""
     width, height = GAP + (SIDE + GAP) * len(panels), HEAD + SIDE + FOOT
-    figure = page(width, height)
-    figure.text(GAP / width, 1 - 0.2 / height, title, va="top", **(TEXT | {"fontsize": 14, "weight": "bold"}))
-    figure.text(GAP / width, 1 - 0.5 / height, subtitle, va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
+    figure, share = headed(width, height, title, subtitle)
+    inch = share / height  # of the figure's height
     for number, panel in enumerate(panels):
-        left, top = (GAP + (SIDE + GAP) * number) / width, 1 - HEAD / height
-        figure.text(left, top + 0.3 / height, panel.name, **(TEXT | {"fontsize": 11, "weight": "bold"}))
-        figure.text(left, top + 0.1 / height, panel.remark, **(TEXT | {"color": QUIET}))
-        axes = figure.add_axes((left, FOOT / height, SIDE / width, SIDE / height))
+        left, top = (GAP + (SIDE + GAP) * number) / width, share - HEAD * inch
+        figure.text(left, top + 0.3 * inch, panel.name, **(TEXT | {"fontsize": 11, "weight": "bold"}))
+        figure.text(left, top + 0.1 * inch, panel.remark, **(TEXT | {"color": QUIET}))
+        axes = figure.add_axes((left, FOOT * inch, SIDE / width, SIDE * inch))
         _draw(blank(axes, *panel.images.shape[1::-1]), panel.images)
     note = "In the blue frames: the given images. Between them each weighs the less the larger the Chebyshev distance."
-    figure.text(GAP / width, 0.15 / height, note, **(TEXT | {"color": QUIET}))
+    figure.text(GAP / width, 0.15 * inch, note, **(TEXT | {"color": QUIET}))
     return figure
 
 
@@ -120,12 +121,12 @@ def draw_barycenters(
 
 
 def _panels(images: Array, size: int) -> list[Panel]:
-    shapes = [shape(cloud(image, max_points=POINTS), PARTS) for image in images]
+    shapes = [coarsen(cloud(image, max_points=POINTS), PARTS) for image in images]
     metrics: list[tuple[str, str, Barycenter]] = [
         ("Euclidean", "one image fades into the next", lambda w: euclidean_barycenter(images, w)),
         ("Wasserstein", "mass moves, but does not turn", lambda w: wasserstein_barycenter(images, w)),
         ("Gromov-Wasserstein", "only the shape counts: it may turn, move and be mirrored",
-         lambda w: drawn(gromov_barycenter(shapes, w), CANVAS, CANVAS)),
+         lambda w: draw_cloud(gromov_barycenter(shapes, w), CANVAS, CANVAS)),
     ]  # fmt: skip
     with progress(len(metrics) * size**2) as say:
         return [Panel(name, remark, _grid(images, size, each, name, say)) for name, remark, each in metrics]
@@ -157,12 +158,10 @@ def _chosen(
         if outside:
             raise ValueError(f"samples expects indices from 0 to {len(dataset) - 1}, got {outside[0]}.")
         return list(samples)
-    wanted = [names[min(FOURTH, len(names) - 1)]] * 4 if classes is None else [str(name) for name in classes]
+    wanted = [names[min(FOURTH, len(names) - 1)]] * 4 if classes is None else classes
     _check_four("classes", wanted)
-    unknown = [name for name in wanted if name not in names]
-    if unknown:
-        raise ValueError(f"classes expects names among {', '.join(names)}, got {unknown[0]!r}.")
-    return [int(random.choice(np.flatnonzero(dataset.labels == names.index(name)))) for name in wanted]
+    labels = labels_named(wanted, dict(enumerate(names)), "classes")
+    return [int(random.choice(np.flatnonzero(dataset.labels == label))) for label in labels]
 
 
 def _check_four(option: str, values: Sequence[object]) -> None:

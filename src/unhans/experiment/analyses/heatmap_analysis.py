@@ -1,4 +1,4 @@
-"""The analysis `heatmaps`: pictures of samples and what the network sees in them, methods side by side."""
+"""The analyses `heatmaps`, pictures of what the network sees in samples, and `conservation`, where relevance goes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from unhans.attribution import Attribution, Explain, Relevance, check_colour_map, explain_all
-from unhans.data import draw_per_class, read_samples
-from unhans.experiment.run import CONSOLE, Subject
-from unhans.lrp import COMPOSITES
+from unhans.data import read_batches, read_samples
+from unhans.experiment.run import Subject
+from unhans.lrp import COMPOSITES, Conservation
 from unhans.lrp.tracing import logits_of
 from unhans.report import Say, progress
-from unhans.report.figures import Look, Method
+from unhans.report.figures import Look, Method, conservation_figure, conservation_rows, conservation_table
 from unhans.report.files import HeatmapPages, Looked
+from unhans.store import write_csv, write_figure
+from unhans.terminal import CONSOLE, ConfigurationError
 
 TARGETS = {"label": "the label", "predicted": "the class predicted for each sample"}
 
@@ -28,10 +31,10 @@ def draw_heatmaps(
     subject: Subject,
     samples: Sequence[int] | None = None,
     classes: Sequence[str] | None = None,
-    per_class: int | None = 6,
+    per_class: PositiveInt | None = 6,
     rule_sets: Sequence[str] = (),
     target: Literal["label", "predicted"] = "label",
-    outputs: int = 0,
+    outputs: NonNegativeInt = 0,
     joint: bool = False,
     cmap: str = "hot-cold",
 ) -> dict[str, float]:
@@ -50,7 +53,7 @@ def draw_heatmaps(
         joint: scale heatmaps jointly over a page, each method by itself.
         cmap: a colour map of `unhans.attribution.colorize`.
     """
-    _check(subject.data.classes, samples, classes, per_class, outputs)
+    _check(samples, classes)
     check_colour_map(cmap)
     attributions = _attributions(subject.attribution, rule_sets)
     explains = [(each.description, each.of(subject.network)) for each in attributions]
@@ -98,7 +101,7 @@ class _Drawing:
         if len(index):
             logits = self._logits(images)
             targets = logits.argmax(1) if self.target == "predicted" else torch.full((len(index),), label)
-            looked = Looked(label, dataset.denormalise(images), index, logits, self._methods(images, targets))
+            looked = Looked(label, dataset.scale.to_display(images), index, logits, self._methods(images, targets))
             self.pages.add(looked)
             self._wrote(began)
             self._draw_outputs(images, looked)
@@ -150,12 +153,7 @@ def _chosen(
     """The data-set indices to draw, by label."""
     labels = subject.dataset.labels
     if samples is None:
-        drawn = subject.subsets() if per_class is None else draw_per_class(labels, per_class, subject.seed)
-        names = subject.data.classes if classes is None else [str(name) for name in classes]
-        found = {label: indices for label, indices in drawn.items() if subject.classes[label] in names}
-        if not found:
-            raise ValueError(f"classes expects one that has {subject.split} images, got {', '.join(names)}.")
-        return found
+        return subject.subsets(classes, per_class)
     outside = [index for index in samples if not 0 <= index < len(labels)]
     if outside:
         raise ValueError(
@@ -165,23 +163,50 @@ def _chosen(
     return {int(label): given[labels[given] == label] for label in np.unique(labels[given])}
 
 
-def _check(
-    names: Sequence[str],
-    samples: Sequence[int] | None,
-    classes: Sequence[str] | None,
-    per_class: int | None,
-    outputs: int,
-) -> None:
+def _check(samples: Sequence[int] | None, classes: Sequence[str] | None) -> None:
     """Raise ValueError for options that cannot be drawn."""
     if samples is not None and classes is not None:
         raise ValueError("samples and classes exclude each other: give indices, or classes to draw from.")
     for option, value in (("samples", samples), ("classes", classes)):
         if value is not None and not len(value):
             raise ValueError(f"{option} expects at least one, or null, got an empty list.")
-    unknown = [str(name) for name in classes or () if str(name) not in names]
-    if unknown:
-        raise ValueError(f"classes expects names among {', '.join(names)}, got {unknown[0]!r}.")
-    if per_class is not None and per_class < 1:
-        raise ValueError(f"per_class expects 1 or more, or null, got {per_class}.")
-    if outputs < 0:
-        raise ValueError(f"outputs expects 0 or more, got {outputs}.")
+
+
+def conserve(subject: Subject, samples: PositiveInt = 32) -> dict[str, float]:
+    """Add up where the relevance of samples for their labels goes; print, write conservation.csv and .png.
+
+    Args:
+        subject: the network and its data; the attribution must be LRP.
+        samples: how many samples, drawn from all classes.
+    """
+    if not isinstance(subject.attribution, Relevance):
+        name = type(subject.attribution).__name__
+        raise ConfigurationError(f"analysis=conservation needs attribution=lrp, got {name}.")
+    if subject.attribution.layer is not None:
+        layer = subject.attribution.layer
+        raise ConfigurationError(f"analysis=conservation follows relevance to the input; attribution.layer={layer!r}.")
+    subject.begin()
+    report = _report(subject, subject.attribution, samples)
+    title = f"{subject.attribution.description} · {len(report.logits)} {subject.split} images"
+    CONSOLE.print(conservation_table(report, title))
+    write_csv(subject.out / "conservation.csv", *conservation_rows(report))
+    write_figure(subject.out / "conservation.png", conservation_figure(report, title))
+    return {"deviation": report.deviation, "magnitude": report.magnitude}
+
+
+def _report(subject: Subject, attribution: Relevance, samples: int) -> Conservation:
+    """The books of all drawn samples, batch by batch."""
+    dataset = subject.dataset
+    drawn = np.random.default_rng(subject.seed).permutation(len(dataset))[:samples]
+    lrp = attribution.lrp(subject.network)
+    parts: list[Conservation] = []
+    with progress(len(drawn)) as say:
+        for images, index, asked in read_batches(dataset, drawn, subject.batch_size):
+            if len(images):
+                labels = torch.as_tensor(dataset.labels[index], device=subject.device)
+                parts.append(lrp.conservation(images.to(subject.device), labels))
+            say("conservation", asked)
+    subject.data.report_unreadable()
+    if not parts:
+        raise ValueError("none of the drawn samples could be read.")
+    return sum(parts[1:], parts[0])

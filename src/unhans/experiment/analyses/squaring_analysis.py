@@ -2,26 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
+from torch import Tensor
 
-from unhans.artifacts import ORIENTATIONS, WAYS, check_aspect, rgb
-from unhans.class_names import class_index
-from unhans.data import draw_per_class
-from unhans.effects.interventions import GROUPS, NATURAL, Group, Squared, SquaringEffect, squaring_effect
-from unhans.experiment.analyses.squaring_images import SquaredImages, squared_images
-from unhans.experiment.run import CONSOLE, Subject
-from unhans.report import progress
+from unhans.artifacts import ORIENTATIONS, WAYS, Orientation, Rgb, Squaring, check_aspect, orientation, rgb, window
+from unhans.class_names import labels_named
+from unhans.data import ImageDataset, TrainValUnion, UnreadableImageError, draw_per_class, to_tensor
+from unhans.effects import Bench, softmax
+from unhans.effects.interventions import GROUPS, NATURAL, Group, SquaredLogits, SquaringEffect, squaring_effect
+from unhans.experiment.run import Subject
+from unhans.report import Say, progress
 from unhans.report.figures import Squares, squaring_figure, squaring_sheet
-from unhans.report.loggers import finish, log_once
-from unhans.report.tables import SQUARING_COLUMNS, squaring_rows, squaring_table, write_squarings
+from unhans.report.loggers import log_once
+from unhans.report.tables import squaring_rows, squaring_table
 from unhans.report.text import squaring_sentence
-from unhans.store import file_stem, write_figure
+from unhans.store import file_stem, write_csv, write_figure
+from unhans.terminal import CONSOLE
+
+FINEST = 2  # times the network's image size: of a larger file pixels are averaged first
+PRINTED = 5  # classes with a table of their own in the terminal
+
+
+def oblong(dataset: ImageDataset | TrainValUnion, index: int, aspect: float | None) -> list[tuple[Orientation, Tensor]]:
+    """Return a sample's oblong images (3, H, W) in [0, 1], without a planted artifact, each with its orientation.
+
+    Nothing is returned for a file that cannot be read; `unreadable` then says so.
+
+    Args:
+        dataset: of the sample.
+        index: of the sample.
+        aspect: None gives the file's own pixels, and nothing where it is square; otherwise the image is made square as
+            the data set does, and windows of that aspect are cut out of it, one lying and one standing.
+
+    Raises:
+        UnreadableImageError: the file cannot be read, and the data set is not to skip it.
+    """
+    part, own = dataset.place(index) if isinstance(dataset, TrainValUnion) else (dataset, index)
+    try:
+        picture = part.images.read(own)
+    except UnreadableImageError:
+        if part.on_corrupt == "raise":
+            raise
+        part.unreadable[own] = True
+        return []
+    if aspect is None:
+        return _as_it_is(picture, part.image_size)
+    square = to_tensor(part.squared(picture))  # as ImageDataset.clean gives it
+    return [(each, window(square, aspect, each)) for each in ORIENTATIONS]
+
+
+def _as_it_is(picture: Image.Image, size: int) -> list[tuple[Orientation, Tensor]]:
+    """The picture, unless it is square or so nearly square that no pixel would be padded."""
+    if round(size * min(picture.size) / max(picture.size)) == size:
+        return []
+    image = to_tensor(picture.reduce(max(1, min(picture.size) // (FINEST * size))))
+    found = orientation(image)
+    return [(found, image)] if found else []
+
+
+Square = tuple[int, Orientation, Tensor]
+
+
+@dataclass(frozen=True)
+class SquaredImages:
+    """The oblong images of a subject, made square for its network.
+
+    Attributes:
+        subject: the network and its data.
+        aspect: None takes files as they are, a number cuts windows of that aspect from square images.
+        color: the chosen one.
+    """
+
+    subject: Subject
+    aspect: float | None
+    color: Rgb
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The network and the chosen images."""
+        return self.subject.bench(self.subject.dataset)
+
+    def measure(self, indices: NDArray[np.int64], say: Say) -> SquaredLogits:
+        """Return the logits of these samples in every way; raises ValueError where no image is oblong."""
+        entries: list[tuple[int, bool]] = []
+        logits: list[NDArray[np.float64]] = []
+        size = max(1, self.bench.batch_size // (len(WAYS) * len(ORIENTATIONS)))
+        for start in range(0, len(indices), size):
+            part = indices[start : start + size]
+            found = [square for index in part for square in self._squares(int(index))]
+            if found:
+                entries += [(index, turned == "portrait") for index, turned, _ in found]
+                outputs = self.bench.predict(torch.cat([each for *_, each in found]))
+                logits.extend(outputs.reshape(len(found), len(WAYS), -1))
+            say("squares", len(part))
+        if not entries:
+            raise ValueError(self._nothing(len(indices)))
+        index, portrait = (np.array(values) for values in zip(*entries, strict=True))
+        return SquaredLogits(index, self.bench.labels[index], portrait, np.stack(logits))
+
+    def example(self, index: int, turned: Orientation, label: int, caption: str) -> Squares:
+        """Return one sample in all ways, explained for a class."""
+        squares = next(each for _, found, each in self._squares(index) if found == turned)
+        logits = self.bench.predict(squares)
+        p = softmax(logits)[:, label]
+        return Squares(squares.numpy(), self.bench.explain(squares, label), p, logits[:, label], caption)
+
+    def _squares(self, index: int) -> Iterator[Square]:
+        """A sample's squares (6, 3, size, size) in [0, 1], for each of its orientations."""
+        subject = self.subject
+        ways = [Squaring(way, subject.data.image_size, self.color, subject.seed) for way in WAYS]
+        for turned, image in oblong(subject.dataset, index, self.aspect):
+            drawn = len(ORIENTATIONS) * index + ORIENTATIONS.index(turned)  # two windows of a sample differ
+            yield index, turned, torch.stack([way(image, drawn) for way in ways])
+
+    def _nothing(self, count: int) -> str:
+        if self.aspect is not None:
+            return f"none of the {count} drawn images could be read; their paths are above."
+        return (
+            f"none of the {count} drawn images is oblong, so that there is nothing to pad; "
+            "analysis.aspect=1.5 cuts oblong windows from square images."
+        )
 
 
 def squaring_files(out: Path, effect: SquaringEffect) -> tuple[Path, Path]:
@@ -30,7 +141,9 @@ def squaring_files(out: Path, effect: SquaringEffect) -> tuple[Path, Path]:
     return out / "squaring" / f"{stem}.png", out / "squaring" / f"{stem}-images.jpg"
 
 
-def draw_squarings(out: Path, effect: SquaringEffect, squared: Squared, images: SquaredImages, examples: int) -> None:
+def draw_squarings(
+    out: Path, effect: SquaringEffect, squared: SquaredLogits, images: SquaredImages, examples: int
+) -> None:
     """Write the figure of one class and, if examples are wanted, its sheet."""
     subject = images.subject
     figure, page = squaring_files(out, effect)
@@ -47,7 +160,7 @@ def draw_squarings(out: Path, effect: SquaringEffect, squared: Squared, images: 
 
 
 def _examples(
-    images: SquaredImages, effect: SquaringEffect, squared: Squared, group: Group, count: int
+    images: SquaredImages, effect: SquaringEffect, squared: SquaredLogits, group: Group, count: int
 ) -> list[Squares]:
     """The samples of a group on which copying raises the class's probability most above mirroring and cropping."""
     natural = [WAYS.index(way) for way in NATURAL]
@@ -66,16 +179,13 @@ def _examples(
     return list(found.values())
 
 
-PRINTED = 5  # classes with a table of their own in the terminal
-
-
 def compare_squarings(
     subject: Subject,
     classes: Sequence[str] | None = None,
     aspect: float | None = None,
-    samples: int = 100,
+    samples: PositiveInt = 100,
     color: str = "skyblue",
-    examples: int = 2,
+    examples: NonNegativeInt = 2,
     logger: Logger | None = None,
 ) -> dict[str, float]:
     """Make oblong images square in six ways and compare the outputs with those for copied borders [003 §6.3.1].
@@ -92,30 +202,19 @@ def compare_squarings(
         examples: images of the class, and of others, on each sheet; 0 draws no sheet.
         logger: gets the numbers and the pictures.
     """
-    _check(aspect, samples, examples)
-    drawn = _drawn(subject, classes, samples)
-    images = squared_images(subject, aspect, rgb(color))
-    subject.begin()
-    failed = 1
-    try:
-        effects = _effects(subject, drawn, images, examples)
-        _tell(effects)
-        write_squarings(subject.out / "squaring.csv", effects)
-        if logger:
-            _log(logger, effects, subject.out)
-        failed = 0
-    finally:
-        subject.data.report_unreadable()
-        finish([logger] if logger else [], failed)
-    return {"expected": float(sum(bool(effect.expected) for effect in effects)), "rise": effects[0].rise}
-
-
-def _check(aspect: float | None, samples: int, examples: int) -> None:
     if aspect is not None:
         check_aspect(aspect)
-    for name, value, least in (("samples", samples, 1), ("examples", examples, 0)):
-        if value < least:
-            raise ValueError(f"analysis.{name} expects {least} or more, got {value}.")
+    drawn = _drawn(subject, classes, samples)
+    images = SquaredImages(subject, aspect, rgb(color))
+    images.bench.explain(torch.full((1, 3, *subject.size), 0.5), 0)  # a network that cannot be explained is refused now
+    subject.begin()
+    with subject.closing(logger):
+        effects = _effects(subject, drawn, images, examples)
+        _tell(effects)
+        write_csv(subject.out / "squaring.csv", *squaring_rows(effects))
+        if logger:
+            _log(logger, effects, subject.out)
+    return {"expected": float(sum(bool(effect.expected) for effect in effects)), "rise": effects[0].rise}
 
 
 def _drawn(subject: Subject, classes: Sequence[str] | None, samples: int) -> dict[int, NDArray[np.int64]]:
@@ -124,7 +223,7 @@ def _drawn(subject: Subject, classes: Sequence[str] | None, samples: int) -> dic
     limit = min(samples, subject.samples_per_class or samples)
     own = draw_per_class(labels, limit, subject.seed)
     if classes is not None:
-        wanted = [class_index(str(name), subject.data.classes, "analysis.classes") for name in classes]
+        wanted = labels_named(classes, subject.classes, "analysis.classes")
         absent = [subject.classes[label] for label in wanted if label not in own]
         if absent:
             raise ValueError(f"class {absent[0]!r} has no {subject.split} images to make square.")
@@ -166,4 +265,4 @@ def _log(logger: Logger, effects: Sequence[SquaringEffect], out: Path) -> None:
     scalars = {f"squaring/rise/{effect.name}": effect.rise for effect in effects}
     scalars["squaring/expected"] = float(sum(bool(effect.expected) for effect in effects))
     files = [file for effect in effects[:PRINTED] for file in squaring_files(out, effect) if file.exists()]
-    log_once([logger], scalars, {"squaring": files}, {"squaring_table": (SQUARING_COLUMNS, squaring_rows(effects))})
+    log_once([logger], scalars, {"squaring": files}, {"squaring_table": squaring_rows(effects)})

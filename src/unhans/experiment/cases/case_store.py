@@ -1,15 +1,12 @@
-"""Cases on disk: a case as plain values, its files, the mark that it is finished, and reading it again."""
+"""Cases on disk: the files of a case, the mark that it is finished, and reading it again."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,137 +14,52 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from unhans.artifacts.transforms import Transform, transform_from, transform_record
-from unhans.effects import Case, Effect, FeatureEffect, Known, Portion, Proof, Quality, Sample, Share, Trial, Verdict
-from unhans.harness import with_truth
-from unhans.isolation import Detector, Isolated, detector_from, detector_record
+from unhans.artifacts import can_be_put_on
+from unhans.effects import Case, Known, Sample
+from unhans.isolation import distinct, from_record, record_of
 from unhans.report.files import redraw_effect, write_case
-from unhans.report.html import proof_part, with_verdict
-from unhans.spray import Suspicion
-from unhans.store import differences, file_stem, replacing
+from unhans.report.html import CaseSection, case_pictures, read_pictures, write_pictures
+from unhans.report.text import failures_sentence
+from unhans.store import differences, file_stem, read_json, record_from, replacing, write_json
+from unhans.terminal import ConfigurationError
 
-
-def plain_case(case: Case) -> dict[str, Any]:
-    """Return a case as JSON takes it, without what lies in other files: pictures, masks, detector, transform."""
-    proof = case.proof and replace(case.proof, examples=(), removal_examples=())
-    none = {"layers": (), "masks": np.zeros((0, 0, 0), dtype=bool), "detector": None, "transform": None}
-    return _plain(replace(case, proof=proof, isolated=case.isolated and replace(case.isolated, **none)))
-
-
-def plain_known(truth: Known | None) -> dict[str, Any] | None:
-    """Return what is known of a planted artifact as JSON takes it."""
-    return _plain(truth)
-
-
-def case_from(
-    plain: Mapping[str, Any],
-    layers: tuple[Tensor, ...],
-    detector: Detector | None = None,
-    transform: Transform | None = None,
-) -> Case:
-    """Return the case that `plain_case` wrote; layers: its artifact's, (4, h, w) RGBA in [0, 1]."""
-    made = {
-        "suspicion": Suspicion,
-        "isolated": partial(_isolated, layers, detector, transform),
-        "quality": _quality,
-        "proof": _proof,
-        "features": _features,
-    }
-    parts = {name: None if plain[name] is None else make(**plain[name]) for name, make in made.items()}
-    return Case(**{**plain, **parts, "spread": tuple(Share(**share) for share in plain["spread"])})
-
-
-def known_from(plain: Mapping[str, Any] | None) -> Known | None:
-    """Return what `plain_known` wrote."""
-    if plain is None:
-        return None
-    return Known(**{**plain, "effect": None if plain["effect"] is None else _effect(plain["effect"])})
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value
-
-
-def _isolated(pictures: tuple[Tensor, ...], finds: Detector | None, does: Transform | None, **plain: Any) -> Isolated:
-    arrays = {"members": (bool, (-1,)), "masks": (bool, (0, 0, 0)), "places": (np.int64, (-1, 4))}
-    found = {name: np.array(plain[name], dtype=kind).reshape(shape) for name, (kind, shape) in arrays.items()}
-    return Isolated(**plain | found | {"layers": pictures, "detector": finds, "transform": does})
-
-
-def _quality(correlation: float | None, **portions: Any) -> Quality:
-    found = {name: None if one is None else _portion(**one) for name, one in portions.items()}
-    return Quality(correlation=correlation, **found)
-
-
-def _portion(n: int, mean: float, interval: Sequence[float]) -> Portion:
-    return Portion(n, mean, tuple(interval))
-
-
-def _proof(**plain: Any) -> Proof:
-    verdict = Verdict(**{**plain["verdict"], "decided_by": tuple(plain["verdict"]["decided_by"])})
-    return Proof(**plain | _trials(plain) | {"verdict": verdict, "examples": (), "removal_examples": ()})
-
-
-def _features(**plain: Any) -> FeatureEffect:
-    return FeatureEffect(**plain | _trials(plain))
-
-
-def _effect(plain: Mapping[str, Any]) -> Effect:
-    return Effect(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
-
-
-def _trials(plain: Mapping[str, Any]) -> dict[str, tuple[Trial, ...]]:
-    return {name: tuple(_trial(**trial) for trial in plain[name]) for name in ("added", "removed")}
-
-
-def _trial(**plain: Any) -> Trial:
-    arrays = {"differences": np.array(plain["differences"], float), "indices": np.array(plain["indices"], np.int64)}
-    donors = None if plain["donors"] is None else np.array(plain["donors"], np.int64)
-    return Trial(**plain | arrays | {"effect": _effect(plain["effect"]), "donors": donors})
-
-
-FORMAT = 6
+TENSORS = "detector", "transform"
+CASES = "[0-9][0-9][0-9][0-9]*.json"  # as file_stem names them: NNNN-class.json, or NNNN.json without Latin letters
 
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Where the results for one artifact of a class lie, whether they exist or not."""
+    """Where the results for one artifact of a class lie, whether they exist or not.
+
+    Attributes:
+        pictures: what the report's page shows of the case, beside what its mark says.
+        mark: the case as it was measured; it is written last.
+    """
 
     folder: Path
     stem: str
 
-    @property
-    def section(self) -> Path:
-        """The case's section of the report."""
-        return self.folder / f"{self.stem}.html"
+    pictures = property(lambda self: self.folder / f"{self.stem}-pictures.zlib")
+    mark = property(lambda self: self.folder / f"{self.stem}.json")
 
-    @property
-    def mark(self) -> Path:
-        """The case as it was measured; it is written last."""
-        return self.folder / f"{self.stem}.json"
+    def tensors(self, name: str) -> Path:
+        """What finds the artifact in other images ("detector"), or what it does to whole images ("transform")."""
+        return self.folder / f"{self.stem}-{name}.pt"
 
-    @property
-    def detector(self) -> Path:
-        """What finds the case's artifact in other images, for a repair."""
-        return self.folder / f"{self.stem}-detector.pt"
-
-    @property
-    def transform(self) -> Path:
-        """What the case's artifact does to whole images."""
-        return self.folder / f"{self.stem}-transform.pt"
+    def remove(self) -> None:
+        """Remove all of them that there are, the mark first."""
+        for path in (self.mark, *self.folder.glob(f"{self.stem}[-.]*")):  # earlier versions left a .html as well
+            path.unlink(missing_ok=True)
 
 
 def case_files(out: str | os.PathLike[str], label: int, name: str, rank: int = 0, given: bool = False) -> CaseFiles:
     """Return the files of a class's case in a run's folder: `out/artifacts/0003-garbage_truck.json` and so on.
 
-    rank: of the artifact among those of the class, from 0; later ones have a folder of their own, and so has one that
-    was given, which may be the edited picture of an isolated one: that stays as it is.
+    Args:
+        out: the run's folder.
+        label, name: of the class.
+        rank: of the artifact among those of the class, from 0; later ones have a folder of their own.
+        given: whether the user gave it; it may be the edited picture of an isolated one, which stays as it is.
     """
     folder = Path(out) / "artifacts"
     if given:
@@ -155,74 +67,60 @@ def case_files(out: str | os.PathLike[str], label: int, name: str, rank: int = 0
     return CaseFiles(folder / f"cluster_{rank + 1}" if rank else folder, file_stem(label, name))
 
 
-def read_case(mark: str | os.PathLike[str]) -> tuple[Case, dict[str, Any]] | None:
-    """Return the case of a JSON file, and its key; None where it is not whole, or of another format."""
-    path = Path(mark)
-    content = content_of(path)
-    case = None if content is None else case_of(CaseFiles(path.parent, path.stem), content)
-    return None if content is None or case is None else (case, content["key"])
+@dataclass(frozen=True)
+class _Mark:
+    """What the JSON file of a case holds.
 
+    Attributes:
+        key: what the case depends on.
+        cases: of its class.
+        seconds: that the tests of its class took.
+        pictures: file names, by what they show.
+        tensors: those of TENSORS that lie beside it.
+        case: without what lies in other files.
+        truth: how it compares with the planted artifact, where that is known.
+    """
 
-def case_of(files: CaseFiles, content: Mapping[str, Any]) -> Case | None:
-    """Return the case of a mark; None where one of its files is missing, or its fields are others."""
-    with suppress(KeyError, TypeError, AttributeError):
-        return _case_of(files, content)
-    return None
+    key: dict[str, Any]
+    cases: int
+    seconds: float
+    pictures: dict[str, str]
+    tensors: tuple[str, ...]
+    case: Case
+    truth: Known | None
+    format: Literal[7] = 7
 
-
-def _case_of(files: CaseFiles, content: Mapping[str, Any]) -> Case | None:
-    pictures = pictures_of(files, content)
-    beside = {"detector": files.detector, "transform": files.transform}
-    needed = [*pictures.values(), *(path for name, path in beside.items() if content[name])]
-    if not all(path.is_file() for path in needed):
-        return None
-    layers = tuple(_layer(path) for name, path in pictures.items() if name.startswith("layer-"))
-    detector = _detector(files.detector) if content["detector"] else None
-    transform = _transform(files.transform) if content["transform"] else None
-    return case_from(content["case"], layers, detector, transform)
-
-
-def pictures_of(files: CaseFiles, content: Mapping[str, Any]) -> dict[str, Path]:
-    """Return the pictures that a mark lists, by name."""
-    return {name: files.folder / file for name, file in content["pictures"].items()}
-
-
-def content_of(mark: Path) -> dict[str, Any] | None:
-    """Return what the mark of a case holds; None where there is none, or not one of this format."""
-    try:
-        content = json.loads(mark.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("format") == FORMAT else None
-
-
-def _layer(path: Path) -> Tensor:
-    with Image.open(path) as picture:
-        return pil_to_tensor(picture.convert("RGBA")) / 255
-
-
-def _detector(path: Path) -> Detector:
-    return detector_from(torch.load(path, weights_only=True))
-
-
-def _transform(path: Path) -> Transform:
-    return transform_from(torch.load(path, weights_only=True))
+    @property
+    def weights(self) -> str:
+        """Digest of the network; a survey's key has it among others."""
+        model = self.key["model"]
+        return model if isinstance(model, str) else model["weights"]
 
 
 @dataclass(frozen=True)
-class Tested:
-    """A case, how it compares with the planted artifact where that is known, its pictures by name, and its section.
+class TestedCase:
+    """A case as it lies on the disk.
 
-    Pictures are "layer", "effect", "examples" and, as RGBA, "layer-1" and so on: those that there are. files: where it
-    lies; seconds: that the tests of its class took.
+    Attributes:
+        case: without the masks and the examples, if it was read.
+        truth: how it compares with the planted artifact, where that is known.
+        pictures: "layer", "effect", "examples" and, as RGBA, "layer-1" and so on: those that there are.
+        files: where it lies.
+        seconds: that the tests of its class took.
+        weights: digest of the network that it was measured on.
     """
 
     case: Case
     truth: Known | None
     pictures: Mapping[str, Path]
-    section: str
     files: CaseFiles
     seconds: float = 0.0
+    weights: str = ""
+
+    @property
+    def section(self) -> CaseSection:
+        """What the report tells of it; its pictures are read whenever this is asked for."""
+        return CaseSection(self.case, read_pictures(self.files.pictures), self.truth)
 
 
 def save_case(
@@ -234,105 +132,185 @@ def save_case(
     key: Mapping[str, Any],
     cases: int = 1,
     seconds: float = 0.0,
-) -> Tested:
-    """Write the pictures of a case, its section of the report, and last what was measured: now it counts as finished.
+) -> TestedCase:
+    """Write the pictures of a case, and last what was measured: now it counts as finished.
 
-    found: what it was isolated from; cases: of its class; seconds: that the tests of its class took. Files of an
-    earlier case are removed first.
+    Files of an earlier case are removed first.
+
+    Args:
+        files: where it lies from now on.
+        case: with its verdict.
+        truth: how it compares with the planted artifact, if that is known.
+        classes: the name of every class.
+        found: what it was isolated from.
+        key: what it depends on.
+        cases: of its class.
+        seconds: that the tests of its class took.
     """
     sources = (None, None) if found is None else (found.images.numpy(), found.heatmaps)
-    for stale in (files.mark, *files.folder.glob(f"{files.stem}-*")):
-        stale.unlink(missing_ok=True)
+    files.remove()
     pictures = write_case(files.folder, case, classes, *sources)
-    section = with_truth(proof_part(case, classes, *sources), truth)
-    with replacing(files.section) as part:
-        part.write_text(section, encoding="utf-8")
+    write_pictures(files.pictures, case_pictures(case, classes, *sources))
+    tensors = {name: getattr(case.isolated, name, None) for name in TENSORS}
+    tensors = {name: value for name, value in tensors.items() if value is not None}
+    for name, value in tensors.items():
+        with replacing(files.tensors(name)) as part:
+            torch.save(record_of(value), part)
     names = {name: path.name for name, path in pictures.items()}
-    plain = {"case": plain_case(case), "truth": plain_known(truth), **_save_records(files, case)}
-    _write_mark(files, {"key": key, "cases": cases, "seconds": seconds, "pictures": names, **plain})
-    return Tested(case, truth, pictures, section, files, seconds)
+    mark = _Mark(dict(key), cases, seconds, names, tuple(tensors), _bare(case), truth)
+    write_json(files.mark, mark)
+    return TestedCase(case, truth, pictures, files, seconds, mark.weights)
 
 
-def save_verdict(tested: Tested, case: Case) -> Tested:
+def save_verdict(tested: TestedCase, case: Case) -> TestedCase:
     """Write what is said of a case where another verdict holds now, among all tests, or another suspicion.
 
-    The section, the figure of the effect and the mark change, the mark last; nothing is written where all stays.
+    The figure of the effect and the mark change, the mark last; nothing is written where all stays.
     """
-    if _said(case) == _said(tested.case):
+    if _judged(case) == _judged(tested.case):
         return tested
-    section, files = with_verdict(tested.section, case), tested.files
-    with replacing(files.section) as part:
-        part.write_text(section, encoding="utf-8")
     if "effect" in tested.pictures:
         redraw_effect(tested.pictures["effect"], case)
-    _write_mark(files, {**(content_of(files.mark) or {}), "case": plain_case(case)})
-    return replace(tested, case=case, section=section)
+    mark = tested.files.mark
+    write_json(mark, {**(read_json(mark) or {}), "case": _bare(case)})
+    return replace(tested, case=case)
 
 
 def remove_cases(out: str | os.PathLike[str], label: int, name: str) -> None:
     """Remove all that earlier runs wrote of the isolated artifacts of a class, the marks first."""
     for files in _every(out, label, name):
-        for stale in (files.mark, files.section, *files.folder.glob(f"{files.stem}-*")):
-            stale.unlink(missing_ok=True)
+        files.remove()
 
 
-def load_cases(out: str | os.PathLike[str], label: int, name: str, key: Mapping[str, Any]) -> list[Tested]:
+def load_cases(out: str | os.PathLike[str], label: int, name: str, key: Mapping[str, Any]) -> list[TestedCase]:
     """Return all cases of a class that was finished with the same key; none where it is to be done."""
-    first = content_of(case_files(out, label, name).mark)
-    ranks = range(0 if first is None else first["cases"])
+    first = _mark(case_files(out, label, name).mark)
+    ranks = range(0 if first is None else first.cases)
     found = [load_case(case_files(out, label, name, rank), key) for rank in ranks]
     return [] if None in found else [one for one in found if one is not None]
 
 
-def load_case(files: CaseFiles, key: Mapping[str, Any]) -> Tested | None:
+def load_case(files: CaseFiles, key: Mapping[str, Any]) -> TestedCase | None:
     """Return a case that was finished with the same key, without examples and masks; None where it is to be done."""
-    content, section = content_of(files.mark), _section(files)
-    if content is None or section is None or differences(content["key"], key):
-        return None
-    case, pictures = case_of(files, content), pictures_of(files, content)
-    truth = known_from(content["truth"])
-    return None if case is None else Tested(case, truth, pictures, section, files, content["seconds"])
+    mark = _mark(files.mark)
+    return None if mark is None or differences(mark.key, key) else _tested(files, mark)
 
 
-def earlier_section(
+def earlier_cases(
     out: str | os.PathLike[str], label: int, name: str, key: Mapping[str, Any]
-) -> tuple[str | None, int]:
-    """Return the sections about a class's artifacts that earlier runs left in a folder, and how many do not fit.
+) -> tuple[list[TestedCase], int]:
+    """Return the cases of a class that earlier runs left in a folder, and how many do not fit.
 
-    key: of the class's analysis; a case fits if its heatmaps were clustered in the same way, whatever was asked of it
-    then. The section is None where no case fits.
+    Args:
+        out: the run's folder.
+        label, name: of the class.
+        key: of the class's analysis; a case fits if its heatmaps were clustered in the same way, whatever was asked of
+            it then.
     """
-    kept, left = [], 0
-    for files in _every(out, label, name):
-        content, section = content_of(files.mark), _section(files)
-        asked = {} if content is None else {part: value for part, value in content["key"].items() if part != "effect"}
-        if section is not None and not differences(asked, key):
-            kept.append(section)
-        else:
-            left += 1
-    return "".join(kept) if kept else None, left
+    every = _every(out, label, name)
+    kept = []
+    for files in every:
+        mark = _mark(files.mark)
+        asked = {} if mark is None else {part: value for part, value in mark.key.items() if part != "effect"}
+        found = None if mark is None or differences(asked, key) else _tested(files, mark)
+        kept += [] if found is None else [found]
+    return kept, len(every) - len(kept)
 
 
-def _said(case: Case) -> tuple[Any, ...]:
+def find_case(path: Path, name: str | None = None) -> TestedCase:
+    """Return a case with an isolated artifact.
+
+    Args:
+        path: the JSON file of a case, or a folder: of analysis=effect, or with such files.
+        name: the class, needed where a folder holds artifacts of several classes and not exactly one is proven.
+
+    Raises:
+        ConfigurationError: there is no such case, or no artifact was isolated.
+        FileNotFoundError: there is no such file.
+    """
+    found = [one for one in _stored(path) if name in (None, one.case.name)]
+    if not found:
+        of_class = "" if name is None else f" of class {name!r}"
+        raise ConfigurationError(f"the folder of analysis=effect expects a case{of_class} in it, got none in {path}.")
+    isolated = [one for one in found if can_be_put_on(one.case.isolated)]
+    if not isolated:
+        failures = distinct(failure for one in found for failure in one.case.failures)
+        reasons = failures_sentence(failures) or "A given artifact was tested."
+        raise ConfigurationError(f"no artifact was isolated in {path}. {reasons}")
+    proven = [one for one in isolated if one.case.proven]
+    if len(isolated) > 1 and len(proven) != 1:
+        names = ", ".join(repr(one.case.name) for one in isolated)
+        raise ConfigurationError(f"{path} holds artifacts of several classes, {names}, and none is named.")
+    return proven[0] if len(isolated) > 1 else isolated[0]
+
+
+def _stored(path: Path) -> list[TestedCase]:
+    """All cases of a folder, or the one of a file."""
+    if not path.exists():
+        raise FileNotFoundError(f"a case expects the JSON file that analysis=effect writes, got no file at {path}")
+    marks = [path] if path.is_file() else sorted(path.glob(f"artifacts/{CASES}")) or sorted(path.glob(CASES))
+    found = []
+    for each in marks:
+        mark, files = _mark(each), CaseFiles(each.parent, each.stem)
+        case = None if mark is None else _tested(files, mark)
+        if case is None:
+            raise ConfigurationError(
+                f"{each} is no whole case of this version; analysis=effect with the same out= writes it anew."
+            )
+        found.append(case)
+    return found
+
+
+def _mark(path: Path) -> _Mark | None:
+    """What the JSON file of a case holds; None where there is none, half a file, or one of another format."""
+    content = read_json(path)
+    try:
+        return None if content is None else record_from(_Mark, content)
+    except ValueError:
+        return None
+
+
+def _tested(files: CaseFiles, mark: _Mark) -> TestedCase | None:
+    """A case with its files; None where one of them is missing."""
+    case = _whole(files, mark) if files.pictures.is_file() else None
+    return (
+        None
+        if case is None
+        else TestedCase(case, mark.truth, _pictures(files, mark), files, mark.seconds, mark.weights)
+    )
+
+
+def _bare(case: Case) -> Case:
+    """A case without what lies in other files: pictures, masks, detector, transform."""
+    proof = case.proof and replace(case.proof, examples=(), removal_examples=())
+    nowhere = {"layers": (), "masks": np.zeros((0, 0, 0), dtype=bool), "detector": None, "transform": None}
+    return replace(case, proof=proof, isolated=case.isolated and replace(case.isolated, **nowhere))
+
+
+def _whole(files: CaseFiles, mark: _Mark) -> Case | None:
+    """The case of a mark with what lies in other files; None where one of them is missing."""
+    pictures = _pictures(files, mark)
+    if not all(path.is_file() for path in [*pictures.values(), *map(files.tensors, mark.tensors)]):
+        return None
+    if mark.case.isolated is None:
+        return mark.case
+    layers = tuple(_layer(path) for name, path in pictures.items() if name.startswith("layer-"))
+    tensors = {name: from_record(torch.load(files.tensors(name), weights_only=True)) for name in mark.tensors}
+    return replace(mark.case, isolated=replace(mark.case.isolated, layers=layers, **tensors))
+
+
+def _pictures(files: CaseFiles, mark: _Mark) -> dict[str, Path]:
+    return {name: files.folder / file for name, file in mark.pictures.items()}
+
+
+def _layer(path: Path) -> Tensor:
+    with Image.open(path) as picture:
+        return pil_to_tensor(picture.convert("RGBA")) / 255
+
+
+def _judged(case: Case) -> tuple[Any, ...]:
     """What files say of a case beside what was measured."""
     return None if case.proof is None else case.proof.verdict, case.suspicion
-
-
-def _write_mark(files: CaseFiles, content: Mapping[str, Any]) -> None:
-    with replacing(files.mark) as part:
-        part.write_text(json.dumps({**content, "format": FORMAT}, indent=1), encoding="utf-8")
-
-
-def _save_records(files: CaseFiles, case: Case) -> dict[str, bool]:
-    """Write what finds the artifact and what it does to whole images; return which of both there is."""
-    detector, transform = getattr(case.isolated, "detector", None), getattr(case.isolated, "transform", None)
-    if detector is not None:
-        with replacing(files.detector) as part:
-            torch.save(detector_record(detector), part)
-    if transform is not None:
-        with replacing(files.transform) as part:
-            torch.save(transform_record(transform), part)
-    return {"detector": detector is not None, "transform": transform is not None}
 
 
 def _every(out: str | os.PathLike[str], label: int, name: str) -> list[CaseFiles]:
@@ -340,10 +318,3 @@ def _every(out: str | os.PathLike[str], label: int, name: str) -> list[CaseFiles
     ranks = [0, *sorted(int(path.name[8:]) - 1 for path in Path(out).glob("artifacts/cluster_*"))]
     found = (case_files(out, label, name, rank) for rank in ranks)
     return [files for files in found if files.mark.is_file()]
-
-
-def _section(files: CaseFiles) -> str | None:
-    try:
-        return files.section.read_text(encoding="utf-8")
-    except (FileNotFoundError, ValueError):
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.transforms.v2.functional import to_pil_image
 
-from unhans.artifacts import WHOLE, Remove, check_mask, is_whole
+from unhans.artifacts import Remove, check_mask, is_whole
 from unhans.data import ImageDataset, UnreadableImageError, native_mask, to_tensor
 from unhans.experiment.repair import affected_of
-from unhans.experiment.run import ConfigurationError, Subject
-from unhans.harness import Affected
-from unhans.store import differences, replacing
+from unhans.experiment.run import Subject
+from unhans.repair import KnownArtifact
+from unhans.store import differences, read_json, replacing
+from unhans.terminal import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,12 @@ class Copy:
     def picture(self) -> Image.Image:
         """Return the original as RGB, of its own size; one of data with a planted artifact as a network sees it.
 
-        Raises UnreadableImageError where its file cannot be read.
+        Raises:
+            UnreadableImageError: its file cannot be read.
         """
         if self.dataset.artifact is None:
             return self.dataset.images.read(self.index)
         return to_pil_image(self.dataset.plain(self.index))
-
-    def native(self, mask: NDArray[np.bool_], picture: Image.Image) -> NDArray[np.bool_]:
-        """Return where a mask (S, S) of the image that a network sees lies in the original.
-
-        Raises ValueError where it lies outside, or leaves nothing to fill from.
-        """
-        native = native_mask(mask, (picture.height, picture.width), self.dataset.resize, self.dataset.crop_from)
-        check_mask(native)
-        return native
 
     def write(self, picture: Image.Image) -> None:
         """Write the copy, whole or not at all."""
@@ -65,15 +57,11 @@ class Copy:
             picture.save(part, format="PNG")
 
 
-def painted_over(picture: Image.Image, mask: NDArray[np.bool_], fill: str) -> Image.Image:
-    """Return a picture with the masked area filled; pixels outside the widened mask stay as they are."""
-    return to_pil_image(Remove(mask, fill)(to_tensor(picture)))
-
-
 def copies_of(dataset: ImageDataset, split: str, folder: Path) -> list[Copy]:
     """Return the copies of all samples of a split, in `folder/split/class/name.png`; every file has a name of its own.
 
-    Raises ValueError where two classes would share a folder.
+    Raises:
+        ValueError: two classes would share a folder.
     """
     classes = [folder_name(name) for name in dataset.classes]
     twice = [name for name, count in Counter(classes).items() if count > 1]
@@ -101,22 +89,24 @@ NOT_FOUND = "the artifact was not found in it"
 Masks = Callable[[Copy], "NDArray[np.bool_] | str"]  # (S, S) in the image a network sees, or why there is none
 
 
-def drawn_masks(region: NDArray[np.bool_]) -> Masks:
-    """Return one mask (S, S) for all images."""
-    return lambda copy: region
-
-
 def isolated_masks(subject: Subject, effects: Path, labels: Iterable[int], fill: str) -> Masks:
     """Return where the artifacts that analysis=effect isolated are found, class by class.
 
-    effects: its folder. labels: of the classes. Raises ValueError or OSError where none was isolated from any of them.
+    Args:
+        subject: the network and its data.
+        effects: the folder of analysis=effect.
+        labels: of the classes.
+        fill: how the artifact is painted over.
+
+    Raises:
+        ValueError, OSError: none was isolated from any of the classes.
     """
     if not (Path(effects) / "artifacts").is_dir():
         raise ConfigurationError(
             f"analysis.way=inpaint needs the folder of analysis=effect, as out=… or analysis.effects=…, or a picture, "
             f"as analysis.mask=…; {effects} holds no artifacts/."
         )
-    found: dict[int, Affected] = {}
+    found: dict[int, KnownArtifact] = {}
     reasons: dict[int, str] = {}
     for label in sorted(labels):
         try:
@@ -128,12 +118,12 @@ def isolated_masks(subject: Subject, effects: Path, labels: Iterable[int], fill:
     return lambda copy: _mask(copy, found, reasons)
 
 
-def _mask(copy: Copy, found: Mapping[int, Affected], reasons: Mapping[int, str]) -> NDArray[np.bool_] | str:
+def _mask(copy: Copy, found: Mapping[int, KnownArtifact], reasons: Mapping[int, str]) -> NDArray[np.bool_] | str:
     if copy.label in reasons:
         return reasons[copy.label]
     affected = found[copy.label]
     if is_whole(affected.artifact):
-        return f"{WHOLE}, so there is nothing to paint over it with"
+        return "the artifact covers the whole image, so there is nothing to paint over it with"
     return affected.mask(copy.split, copy.index) if affected.carriers[copy.split][copy.index] else NOT_FOUND
 
 
@@ -154,11 +144,12 @@ class Cleaned:
 def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuse a folder that holds images other than those that these settings make.
 
-    Raises ConfigurationError, naming the first setting that differs.
+    Raises:
+        ConfigurationError: a setting differs; it names the first.
     """
     path = folder / SETTINGS
     if path.is_file():
-        different = differences(json.loads(path.read_text(encoding="utf-8")), settings)
+        different = differences(read_json(path) or {}, settings)
         if different:
             raise ConfigurationError(
                 f"{folder} holds images that were cleaned otherwise ({different[0]}); give another out=… folder."
@@ -167,18 +158,17 @@ def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{folder} holds files that are not of analysis=cleaning; give another out=… folder.")
 
 
-def keep_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write what decides how the images in a folder look, before the first of them."""
-    with replacing(folder / SETTINGS) as part:
-        part.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-
-
 def write_copies(
     copies: Sequence[Copy], listed: Sequence[bool], masks: Masks | None, fill: str, say: Callable[[str, int], None]
 ) -> list[Cleaned]:
     """Write the copies that are not there yet; return what became of each.
 
-    listed: which are cleaned; masks: where the artifact lies in them, None leaves them out.
+    Args:
+        copies: of all samples.
+        listed: which of them are cleaned.
+        masks: where the artifact lies in these; None leaves them out.
+        fill: how it is painted over.
+        say: told what is being done, and of how many samples.
     """
     done = []
     for copy, cleaned in zip(copies, listed, strict=True):
@@ -208,9 +198,10 @@ def _inpainted(copy: Copy, masks: Masks, fill: str) -> Cleaned:
         return _copied(copy, "unchanged", mask)
     picture = copy.picture()
     try:
-        native = copy.native(mask, picture)
+        native = native_mask(mask, (picture.height, picture.width), copy.dataset.resize, copy.dataset.crop_from)
+        check_mask(native)
     except ValueError as error:
         return _copied(copy, "unchanged", str(error))
     if not copy.file.is_file():
-        copy.write(painted_over(picture, native, fill))
+        copy.write(to_pil_image(Remove(native, fill)(to_tensor(picture))))
     return Cleaned(copy, "inpainted")

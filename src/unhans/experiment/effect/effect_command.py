@@ -1,24 +1,24 @@
-"""The analysis `effect`: from the groups of a survey to artifacts whose effect is measured, class by class."""
+"""The analysis `effect`: from the groups of a survey to artifacts whose effect is measured and told, class by class."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
+from pydantic import PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.artifacts import Placement
-from unhans.effects import Kind
-from unhans.experiment.cases import Tested
-from unhans.experiment.effect.effect_checks import check_input, check_listed
-from unhans.experiment.effect.effect_options import Question
-from unhans.experiment.effect.effect_results import conclude, numbers_of, sections, settled, states_of
-from unhans.experiment.effect.effect_test import Proving, clustered
-from unhans.experiment.effect.user_files import read_artifact, read_mask, read_members
-from unhans.experiment.run import CONSOLE, Subject
+from unhans.effects import Effect, Plan, decide
+from unhans.experiment.cases import TestedCase, save_verdict
+from unhans.experiment.effect.effect_options import check_options, read_artifact, read_mask, read_members
+from unhans.experiment.effect.effect_test import EffectTest, read_groups
+from unhans.experiment.run import Subject
 from unhans.experiment.survey import (
-    Finding,
+    ClassResult,
     Parallel,
     Survey,
     analysis_key,
@@ -29,11 +29,26 @@ from unhans.experiment.survey import (
     weights_of,
     write_overview,
 )
+from unhans.isolation import SearchKind
 from unhans.report import progress
-from unhans.report.loggers import finish
-from unhans.report.tables import ClassState, ranking_table, states_part
+from unhans.report.files import FIGURES, case_record
+from unhans.report.loggers import log_once
+from unhans.report.tables import (
+    ClassState,
+    case_rows,
+    class_states,
+    effect_rows,
+    effect_tables,
+    ranking_table,
+    state_rows,
+    states_table,
+)
+from unhans.report.text import truth_sentence
 from unhans.spray import SpRAy, Suspicion
-from unhans.store import held
+from unhans.store import export_json, held, write_csv
+from unhans.terminal import CONSOLE
+
+MOST_SHOWN = 10  # cases whose trials and grounds go to the terminal; of more only the proven ones
 
 
 def measure_effects(
@@ -45,12 +60,12 @@ def measure_effects(
     size: float | None = None,
     mask: str | None = None,
     members: str | None = None,
-    kind: Kind = "auto",
-    samples: int = 500,
+    kind: SearchKind = "auto",
+    samples: PositiveInt = 500,
     fills: Sequence[str] = ("telea",),
-    candidates: int = 3,
-    tests: int = 2,
-    most: int | None = None,
+    candidates: PositiveInt = 3,
+    tests: PositiveInt = 2,
+    most: PositiveInt | None = None,
     control: bool = True,
     parallel: Parallel | None = None,
     logger: Logger | None = None,
@@ -79,72 +94,178 @@ def measure_effects(
         parallel: where classes are clustered.
         logger: gets the tables and figures.
     """
-    check_input(subject, classes, kind, fills, {"artifact": artifact, "mask": mask, "members": members})
+    check_options(subject, classes, kind, fills, {"artifact": artifact, "mask": mask, "members": members})
     side, seed = subject.data.image_size, subject.seed
     given = None if artifact is None else read_artifact(artifact, str(classes[0]), placement, size, side, seed)
     region = None if mask is None else read_mask(mask, side)
-    listed = frozenset() if members is None else read_members(members)
-    check_listed(subject, listed, classes)
-    question = Question(kind, samples, tuple(fills), candidates, tests, most, region, given, listed)
-    failed = 1
-    try:
+    listed = frozenset() if members is None else read_members(subject, members, classes)
+    plan = Plan(candidates, tests, samples, tuple(fills), kind, region, seed)
+    test = EffectTest(subject, plan, given, listed)
+    with subject.closing(logger):
         if given is not None:
-            done, states = _of_given(subject, question, classes)
+            done, states = _of_given(test, classes)
         else:
             survey = survey_of(subject, spray, classes, control=control)
-            done, states = _of_survey(subject, question, survey, parallel or Parallel(), logger)
+            done, states = _of_survey(test, most, survey, parallel or Parallel(), logger)
         conclude(subject.out, done, states, samples, logger)
-        failed = 0
-    finally:
-        subject.data.report_unreadable()
-        finish([logger] if logger else [], failed)
     return numbers_of(done)
 
 
-def _of_given(subject: Subject, question: Question, classes: Sequence[str]) -> tuple[list[Tested], list[ClassState]]:
+def _of_given(test: EffectTest, classes: Sequence[str]) -> tuple[list[TestedCase], list[ClassState]]:
     """Test the user's picture on the class that is named."""
+    subject = test.subject
     (label,) = subject.subsets(classes)
-    plan = Proving(subject, question)
-    key = plan.key(label, {"model": weights_of(subject.network)})
-    with held(subject.out), progress(plan.work(label)) as say:
+    key = test.key(label, {"model": weights_of(subject.network)})
+    with held(subject.out), progress(1) as say:
         subject.begin()
-        done = settled([replace(plan, say=say).prove_given(label, key)], {})
+        done = settle_verdicts([replace(test, say=say).test_given(label, key)], {})
     return done, states_of([], done, [])
 
 
 def _of_survey(
-    subject: Subject, question: Question, survey: Survey, parallel: Parallel, logger: Logger | None
-) -> tuple[list[Tested], list[ClassState]]:
+    test: EffectTest, most: int | None, survey: Survey, parallel: Parallel, logger: Logger | None
+) -> tuple[list[TestedCase], list[ClassState]]:
     """Survey the classes, then test what their groups share, the classes that stand out most first."""
-    findings: list[Finding] = []
-    ranking = audit_survey(survey, parallel, logger, findings)
+    results: list[ClassResult] = []
+    ranking = audit_survey(survey, parallel, logger, results)
     CONSOLE.print(ranking_table(ranking))
-    for remark in remarks(survey, ranking):
+    for remark in remarks(survey, ranking, tested_next=True):
         CONSOLE.print(escape(remark))
     with held(survey.out):
-        done = settled(_tested(subject, question, survey, ranking), {entry.label: entry for entry in ranking})
-        states = states_of(ranking, done, findings)
-        write_overview(survey, findings, sections(done), states_part(states))
+        done = settle_verdicts(_tested(test, most, survey, ranking), {entry.label: entry for entry in ranking})
+        states = states_of(ranking, done, results)
+        write_overview(survey, results, by_class(done), states)
     return done, states
 
 
-def _tested(subject: Subject, question: Question, survey: Survey, ranking: Sequence[Suspicion]) -> list[Tested]:
+def _tested(test: EffectTest, most: int | None, survey: Survey, ranking: Sequence[Suspicion]) -> list[TestedCase]:
     """Return the cases of all classes that are to be tested, and of those that were, in the order of the ranking.
 
     What was tested before counts as a test of this run, also where `most` would leave it out now.
     """
-    plan, weights = Proving(subject, question), weights_of(survey.network)
-    chosen = {entry.label for entry in ranking[: question.most]}
-    done: list[Tested] = []
+    weights = weights_of(survey.network)
+    chosen = {entry.label for entry in ranking[:most]}
+    done: list[TestedCase] = []
     with progress(len(chosen)) as say:
-        proving = replace(plan, say=say)
+        test = replace(test, say=say)
         for entry in ranking:
-            key = proving.key(entry.label, analysis_key(survey, maps_key(survey, entry.label, weights)))
-            cases = proving.finished(entry.label, key)
+            key = test.key(entry.label, analysis_key(survey, maps_key(survey, entry.label, weights)))
+            cases = test.finished(entry.label, key)
             if not cases and entry.label in chosen:
-                groups = 1 if question.listed else question.candidates
-                found = clustered(survey, entry, groups, proving.both, subject.seed, question.listed)
-                cases = proving.prove(found, key)
+                groups = 1 if test.listed else test.plan.candidates
+                found = read_groups(survey, entry, groups, test.subject, test.listed)
+                cases = test.test_groups(*found, key)
             done += cases
             say(f"testing class {entry.name}", int(entry.label in chosen))
     return done
+
+
+def settle_verdicts(done: Sequence[TestedCase], suspicions: Mapping[int, Suspicion]) -> list[TestedCase]:
+    """Return all cases with the verdicts that hold among all of them, which their files say from now on.
+
+    Args:
+        done: the cases.
+        suspicions: by label, of the classes scored against each other.
+    """
+    cases = [replace(one.case, suspicion=suspicions.get(one.case.label, one.case.suspicion)) for one in done]
+    return [save_verdict(one, case) for one, case in zip(done, decide(cases), strict=True)]
+
+
+def states_of(
+    ranking: Sequence[Suspicion], done: Sequence[TestedCase], findings: Sequence[ClassResult]
+) -> list[ClassState]:
+    """Return what became of every class; without a ranking, of those that were tested."""
+    cases = [one.case for one in done]
+    return class_states(
+        list(dict.fromkeys((entry.label, entry.name) for entry in (ranking or cases))),
+        cases,
+        {one.label: one.seconds for one in findings},
+        {one.case.label: one.seconds for one in done},
+        {one.label: (one.name, one.refused) for one in findings if one.refused},
+    )
+
+
+def conclude(
+    out: Path, done: Sequence[TestedCase], states: Sequence[ClassState], samples: int, logger: Logger | None = None
+) -> None:
+    """Print the tables and write effects.csv, effects.json and classes.csv; log them with the figures.
+
+    Args:
+        out: the run's folder.
+        done: all tested artifacts, with the verdicts that hold among all.
+        states: what became of every class.
+        samples: of other classes, as many as were asked for.
+        logger: gets the numbers, the tables and the figures.
+    """
+    cases = [one.case for one in done]
+    shown = [one for one in done if len(done) <= MOST_SHOWN or one.case.proven]
+    said = [truth_sentence(one.truth) if one.truth else "" for one in shown]
+    for table in effect_tables([one.case for one in shown], said):
+        CONSOLE.print(table)
+    CONSOLE.print(states_table(states))
+    if sentence := _fewer(done, samples):
+        CONSOLE.print(escape(sentence))
+    write_csv(out / "classes.csv", *state_rows(states))
+    write_csv(out / "effects.csv", *effect_rows(cases))
+    export_json(out / "effects.json", [_record(one) for one in done])
+    if logger and states:
+        _log(logger, done, states)
+
+
+def by_class(done: Sequence[TestedCase]) -> dict[int, list[TestedCase]]:
+    """Return the cases of every class by label, proven ones first: the first is what the report names."""
+    found: dict[int, list[TestedCase]] = {}
+    for one in sorted(done, key=lambda each: not each.case.proven):
+        found.setdefault(one.case.label, []).append(one)
+    return found
+
+
+def numbers_of(done: Sequence[TestedCase]) -> dict[str, float]:
+    """Return what a sweep may optimise: how many cases there are, how many are proven, and each class's effect."""
+    numbers = {"cases": float(len(done)), "proven": float(sum(one.case.proven for one in done))}
+    first = sorted(done, key=lambda each: not each.case.proven)
+    for one in reversed(first):  # of a class what is proven, or does most, stays
+        if one.case.proof is not None:
+            numbers |= _numbers(f"effect/{one.case.name}", one.case.proof.added[0].effect)
+            numbers[f"effect/{one.case.name}/proven"] = float(one.case.proven)
+    return numbers
+
+
+def _fewer(done: Sequence[TestedCase], samples: int) -> str:
+    """Say where an artifact was pasted on fewer samples than were asked for."""
+    used = {one.case.proof.added[0].effect.n: one.case.name for one in done if one.case.proof is not None}
+    if not used or min(used) >= samples:
+        return ""
+    return (
+        f"There are {min(used)} samples of other classes for {used[min(used)]!r}, fewer than the {samples} "
+        "asked for (analysis.samples): all were used."
+    )
+
+
+def _numbers(prefix: str, effect: Effect) -> dict[str, float]:
+    low, high = effect.probability_interval
+    numbers = {"delta_p": effect.probability, "delta_p_low": low, "delta_p_high": high, "flipped": effect.share}
+    numbers |= {"delta_rank": effect.rank, "delta_logit": effect.logit}
+    return {f"{prefix}/{name}": value for name, value in numbers.items()}
+
+
+def _record(one: TestedCase) -> dict[str, Any]:
+    truth = one.truth and asdict(one.truth) | {"sentence": truth_sentence(one.truth)}
+    return case_record(one.case) | {"planted": truth}
+
+
+def _log(logger: Logger, done: Sequence[TestedCase], states: Sequence[ClassState]) -> None:
+    """Send the numbers, the tables and the figures of every case."""
+    cases = [one.case for one in done]
+    names = {"layer picture": "layer", "examples": "examples"}
+    pictures = {column: [one.pictures.get(name) for one in done] for column, name in names.items()}
+    figures: dict[str, list[Path]] = {}
+    for one in done:
+        paths = [one.pictures[name] for name in FIGURES if name in one.pictures]
+        figures.setdefault(f"effect/{one.case.name}", []).extend(paths)
+    tables = {
+        "effect/cases": case_rows(cases, pictures),
+        "effect/trials": effect_rows(cases),
+        "effect/classes": state_rows(states),
+    }
+    log_once([logger], numbers_of(done), {key: paths for key, paths in figures.items() if paths}, tables)

@@ -1,62 +1,122 @@
-"""What `analysis=effect` asks of every class."""
+"""What `analysis=effect` is asked: its options, the files that the user hands in, and what does not go together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 
-from unhans.artifacts import Patch, check_fill
-from unhans.effects import Kind
-from unhans.experiment.run import ConfigurationError
-from unhans.store import digest
+from unhans.artifacts import Patch, Placement, check_fill
+from unhans.data import read_cleaning_list
+from unhans.experiment.run import Subject
+from unhans.isolation import SearchKind
+from unhans.terminal import ConfigurationError
+
+HALF = 127  # of a mask's grey levels: brighter is inside
 
 
-@dataclass(frozen=True)
-class Question:
-    """How artifacts are isolated and tried; raises ConfigurationError for what cannot be.
+def check_options(
+    subject: Subject,
+    classes: Sequence[str] | None,
+    kind: SearchKind,
+    fills: Sequence[str],
+    files: Mapping[str, str | None],
+) -> None:
+    """Refuse what does not go together, and classes that do not exist.
 
-    kind: of artifact to look for; samples: to put it on; fills: how it is removed; candidates: groups of a class from
-    which something is isolated; tests: artifacts of a class that are tested; most: classes to test, None is all;
-    mask: (H, W), where the artifact lies; given: an artifact to test in place of an isolated one; listed: paths of the
-    samples that carry it, in place of the groups.
+    Args:
+        subject: the network and its data.
+        classes: names of the classes to look at.
+        kind: of artifact to look for.
+        fills: how it is removed.
+        files: by option the files that the user may hand in: artifact, mask, members.
     """
+    layer = getattr(subject.attribution, "layer", None)
+    if layer is not None:
+        raise ConfigurationError(f"analysis=effect needs heatmaps of the input; attribution.layer={layer!r}.")
+    given = [name for name, file in files.items() if file is not None]
+    if "artifact" in given and len(given) > 1:
+        raise ConfigurationError(f"analysis.artifact is tested as it is; leave analysis.{given[1]} out.")
+    for fill in fills:
+        check_fill(fill)
+    if "truth" in fills and subject.data.artifact is None:
+        raise ConfigurationError("the fill 'truth' needs a planted artifact, and the data have none (artifact=none).")
+    if "mask" in given and kind in ("free", "global"):
+        raise ConfigurationError(f"analysis.mask tells where a fixed artifact lies; leave analysis.kind={kind} out.")
+    subject.subsets(classes)
+    for name in given:
+        if len(classes or ()) != 1:
+            raise ConfigurationError(
+                f"analysis.{name} belongs to one class, named as analysis.classes=[…]; got {len(classes or ())} names."
+            )
 
-    kind: Kind = "auto"
-    samples: int = 500
-    fills: Sequence[str] = ("telea",)
-    candidates: int = 3
-    tests: int = 2
-    most: int | None = None
-    mask: NDArray[np.bool_] | None = field(default=None, repr=False)
-    given: Patch | None = None
-    listed: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
 
-    def __post_init__(self) -> None:
-        if self.most is not None and self.most < 1:
-            raise ConfigurationError(f"analysis.most expects 1 or more, or null, got {self.most}.")
-        for name in ("samples", "candidates", "tests"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"analysis.{name} expects 1 or more, got {getattr(self, name)}.")
-        for fill in self.fills:
-            check_fill(fill)
+def read_artifact(file: str, target: str, placement: Placement, size: float | None, side: int, seed: int) -> Patch:
+    """Return the artifact of an RGBA picture file.
 
-    @property
-    def description(self) -> str:
-        """What the given artifact is."""
-        if self.given is None:
-            return ""
-        size = "in its own pixels" if self.given.size is None else f"at size {self.given.size:g}"
-        return f"The picture {self.given.file.name} {size}, {self.given.placement.replace('_', ' ')}."
+    Args:
+        file: its path.
+        target: the name of its class.
+        placement: where it goes.
+        size: its share of the image; None keeps its own pixels.
+        side: of the square images that it must fit.
+        seed: of its random places.
 
-    def key(self, side: int) -> dict[str, Any]:
-        """Return what a case depends on besides the network, the data and the clusters."""
-        names = ("kind", "samples", "candidates", "tests")
-        settings = {name: getattr(self, name) for name in names} | {"fills": list(self.fills)}
-        mask = None if self.mask is None else digest(self.mask)
-        given = None if self.given is None else digest(self.description, self.given.layer(0, side))
-        listed = digest(*map(str, sorted(self.listed))) if self.listed else None
-        return settings | {"mask": mask, "artifact": given, "members": listed}
+    Raises:
+        ValueError, OSError: the file is missing, no picture, without alpha, fully transparent or larger than the
+            images.
+    """
+    patch = Patch(target, file, size=size, placement=placement, seed=seed)
+    patch.layer(0, side)  # one that does not fit must stop the run now
+    return patch
+
+
+def read_members(subject: Subject, file: str, classes: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Return the samples that a table lists as suspects.csv does, each by path and split: "train" or "val".
+
+    Raises:
+        OSError, ConfigurationError: the file is missing, has no column `path` or lists none of the one class
+            that is named.
+    """
+    try:
+        listed = read_cleaning_list(file, "analysis.members")
+    except ValueError as error:
+        raise ConfigurationError(f"{error}.") from error
+    ((label, indices),) = subject.subsets(classes).items()
+    if set(listed.splits).isdisjoint(subject.dataset.paths[i] for i in indices):
+        raise ConfigurationError(
+            f"analysis.members expects paths of class {subject.data.classes[label]!r} in split={subject.split}, got "
+            f"{len(listed.splits)} others."
+        )
+    return frozenset((path, split) for path, splits in listed.splits.items() for split in splits)
+
+
+def read_mask(file: str, side: int) -> NDArray[np.bool_]:
+    """Return where an artifact lies (side, side), from a picture that is white there and black elsewhere.
+
+    Raises:
+        FileNotFoundError, ConfigurationError: the file is missing, no picture, of another size, all black or all white.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise FileNotFoundError(f"analysis.mask expects a picture file, got no file at {path}")
+    try:
+        with Image.open(path) as picture:
+            grey = np.asarray(picture.convert("RGB").convert("L"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise ConfigurationError(f"analysis.mask expects a picture file, got {path}: {error}") from error
+    if grey.shape != (side, side):
+        raise ConfigurationError(
+            f"the mask {path} must be as large as the images, {side} × {side} pixels, got {grey.shape[1]} × "
+            f"{grey.shape[0]}."
+        )
+    mask = grey > HALF
+    if mask.all() or not mask.any():
+        what = "the whole image" if mask.all() else "nothing"
+        raise ConfigurationError(
+            f"the mask {path} must be white where the artifact lies and black elsewhere, but it covers {what}."
+        )
+    return mask

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from unhans.callbacks import ProgressBar
-from unhans.data import ImageData
-from unhans.experiment.run import ConfigurationError, build, quiet_lightning
-from unhans.models import Classifier
+from unhans.data.sources import ImageData
+from unhans.experiment.run import Classifier, build
+from unhans.terminal import ConfigurationError, quiet_lightning
 
 HALFWAY = "unfinished"  # folder of the state after the last whole epoch; it is gone once the result is written
 ELSEWHERE = ("default_root_dir", "log_every_n_steps", "enable_model_summary", "num_sanity_val_steps")
@@ -31,8 +31,11 @@ ELSEWHERE = ("default_root_dir", "log_every_n_steps", "enable_model_summary", "n
 class FineTuning:
     """How networks are trained.
 
-    optimizer, scheduler: as of a `Classifier`; trainer: makes a new one from further arguments; epochs: how many;
-    settings: all of this in plain values, by which results are known again.
+    Attributes:
+        optimizer, scheduler: as of a `Classifier`.
+        trainer: makes a new one from further arguments.
+        epochs: how many.
+        settings: all of this in plain values, by which results are known again.
     """
 
     optimizer: Callable[[Iterable[Tensor]], Optimizer]
@@ -64,10 +67,19 @@ class FineTuning:
 def fine_tuning_of(cfg: DictConfig, accelerator: str | None = None) -> FineTuning:
     """Return the fine-tuning of a configuration with `optimizer`, `scheduler` and `trainer`.
 
-    accelerator: of the device that the network is on; None leaves it to the trainer. Raises ConfigurationError where
-    the trainer has several devices: networks are repaired one after the other, each on one.
+    Args:
+        cfg: of the command.
+        accelerator: of the device that the network is on; None leaves it to the trainer.
+
+    Raises:
+        ConfigurationError: the trainer has several devices; networks are repaired one after the other, each on one.
     """
-    check_one_device(cfg.trainer)
+    if several_processes(cfg.trainer):
+        given = f"devices={cfg.trainer.get('devices', 1)} and strategy={cfg.trainer.get('strategy', 'auto')}"
+        raise ConfigurationError(
+            "a repair trains one network after the other on one device; expected trainer.devices=1 and "
+            f"trainer.strategy=auto, got {given}."
+        )
     keys = ("optimizer", "scheduler", "trainer")
     settings = {key: OmegaConf.to_container(cfg[key], resolve=True) if cfg.get(key) else {} for key in keys}
     settings["trainer"] = {name: value for name, value in settings["trainer"].items() if name not in ELSEWHERE}
@@ -79,16 +91,6 @@ def fine_tuning_of(cfg: DictConfig, accelerator: str | None = None) -> FineTunin
 def accelerator_of(device: torch.device) -> str:
     """Return Lightning's name for the kind of a device."""
     return "gpu" if device.type == "cuda" else device.type
-
-
-def check_one_device(trainer: DictConfig) -> None:
-    """Refuse a trainer with several devices or processes."""
-    devices = trainer.get("devices", 1)
-    if several_processes(trainer):
-        raise ConfigurationError(
-            "a repair trains one network after the other on one device; expected trainer.devices=1 and "
-            f"trainer.strategy=auto, got devices={devices} and strategy={trainer.get('strategy', 'auto')}."
-        )
 
 
 def several_processes(trainer: DictConfig) -> bool:

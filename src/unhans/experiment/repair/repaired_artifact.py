@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-
-from torch.utils.data import Dataset
 
 from unhans.artifacts import Placement, can_be_put_on
 from unhans.class_names import class_index
 from unhans.effects import Case
-from unhans.experiment.cases import kept_case
+from unhans.experiment.cases import find_case
 from unhans.experiment.effect import read_artifact
-from unhans.experiment.run import ConfigurationError, Subject
+from unhans.experiment.run import Subject
 from unhans.experiment.survey import weights_of
-from unhans.harness import Affected, by_isolated, by_picture, by_planted
+from unhans.harness import by_isolated, by_picture, by_planted
+from unhans.repair import KnownArtifact
 from unhans.report import progress
-
-OTHER_NETWORK = "Its effect was measured on another network."
+from unhans.report.text import failures_sentence
+from unhans.terminal import ConfigurationError
 
 
 def affected_of(
@@ -29,7 +27,7 @@ def affected_of(
     placement: Placement = "top_left",
     size: float | None = None,
     fill: str = "telea",
-) -> Affected:
+) -> KnownArtifact:
     """Return the artifact that a repair starts from, with the class and the samples that it belongs to.
 
     Args:
@@ -42,10 +40,11 @@ def affected_of(
             images' size lies where it lies.
         fill: how an isolated artifact is taken away from the samples in which it is found.
 
-    Raises ValueError or OSError, in one sentence, for data that plant nothing, a class that does not exist or is
-    another than the artifact's, a picture that does not fit, and a folder without an isolated artifact.
+    Raises:
+        ValueError, OSError: the data plant nothing, the class does not exist or is another than the artifact's, the
+            picture does not fit, or nothing was isolated in the folder.
     """
-    named = _label(subject, label)
+    named = None if label is None else class_index(label, subject.data.classes, "the artifact's class")
     if source is None:
         return _planted(subject, named)
     path = Path(source)
@@ -59,24 +58,22 @@ def affected_of(
     return _picture(subject, source, named, placement, size)
 
 
-def affected_by_case(subject: Subject, case: Case, fill: str = "telea") -> Affected:
+def affected_by_case(subject: Subject, case: Case, fill: str = "telea") -> KnownArtifact:
     """Return the artifact of a case with the samples that carry it; raises ValueError where none was isolated."""
     if not can_be_put_on(case.isolated):
-        raise ConfigurationError(
-            f"the case of class {case.name!r} isolated nothing that could be repaired: {case.trouble}"
-        )
-    splits = _splits(subject)
-    total = sum(int((split.labels == case.label).sum()) for split in splits.values())  # type: ignore[attr-defined]
+        why = failures_sentence(case.failures)
+        raise ConfigurationError(f"the case of class {case.name!r} isolated nothing that could be repaired. {why}")
+    total = int((subject.both.labels == case.label).sum())
     with progress(total) as say:
         found = by_isolated(
-            case.isolated, case.label, case.name, splits, _size(subject), subject.batch_size, fill,
+            case.isolated, case.label, case.name, subject.splits, subject.size, subject.batch_size, fill,
             lambda images: say(f"looking for the artifact of class {case.name}", images),
         )  # fmt: skip
-    return replace(found, remark=_remark(case))
+    return replace(found, case=case)
 
 
-def _planted(subject: Subject, named: int | None) -> Affected:
-    found = by_planted(_splits(subject), _size(subject))
+def _planted(subject: Subject, named: int | None) -> KnownArtifact:
+    found = by_planted(subject.splits, subject.size)
     if found is None:
         raise ConfigurationError(
             "there is no artifact to repair: none is given (a picture, or the folder of analysis=effect), and the data "
@@ -88,47 +85,19 @@ def _planted(subject: Subject, named: int | None) -> Affected:
     return found
 
 
-def _picture(subject: Subject, file: str, named: int | None, placement: Placement, size: float | None) -> Affected:
+def _picture(subject: Subject, file: str, named: int | None, placement: Placement, size: float | None) -> KnownArtifact:
     if named is None:
         raise ConfigurationError(
             f"the picture {file} is an artifact of one class, which must be named as classes=[name]; got none."
         )
     name, side = subject.data.classes[named], subject.data.image_size
     artifact = read_artifact(file, name, placement, size, side, subject.seed)
-    return by_picture(artifact, named, name, f"the picture {Path(file).name}", _splits(subject), _size(subject))
+    return by_picture(artifact, named, name, Path(file).name, subject.splits, subject.size)
 
 
-def _kept(subject: Subject, path: Path, named: int | None, fill: str) -> Affected:
+def _kept(subject: Subject, path: Path, named: int | None, fill: str) -> KnownArtifact:
     """The artifact of a case on the disk; its class may have another number in these data."""
-    kept = kept_case(path, None if named is None else subject.data.classes[named])
-    label = class_index(kept.case.name, subject.data.classes, f"the class of the artifact in {kept.mark}")
+    kept = find_case(path, None if named is None else subject.data.classes[named])
+    label = class_index(kept.case.name, subject.data.classes, f"the class of the artifact in {kept.files.mark}")
     found = affected_by_case(subject, replace(kept.case, label=label), fill)
-    other = kept.weights != weights_of(subject.network)
-    return replace(found, remark=" ".join(filter(None, (found.remark, OTHER_NETWORK * other))))
-
-
-def _remark(case: Case) -> str:
-    if case.proven:
-        return ""
-    verdict = "it was not measured"
-    if case.proof is not None:
-        found = case.proof.verdict
-        verdict = f"the verdict is {found.name!r}{f' ({found.reason})' if found.reason else ''}"
-    return f"That the network uses the artifact of class {case.name!r} is not proven: {verdict}."
-
-
-def _label(subject: Subject, label: int | str | None) -> int | None:
-    classes = subject.data.classes
-    if isinstance(label, str):
-        return class_index(label, classes, "the artifact's class")
-    if label is not None and not 0 <= label < len(classes):
-        raise ConfigurationError(f"the artifact's class must be an index 0 … {len(classes) - 1}, got {label}.")
-    return label
-
-
-def _splits(subject: Subject) -> Mapping[str, Dataset]:
-    return {"train": subject.data.train_set, "val": subject.data.val_set}
-
-
-def _size(subject: Subject) -> tuple[int, int]:
-    return subject.data.image_size, subject.data.image_size
+    return replace(found, other_network=kept.weights != weights_of(subject.network))

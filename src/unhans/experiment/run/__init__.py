@@ -1,15 +1,19 @@
-"""What every command needs: objects from the configuration, checks, resuming, errors in one sentence, the terminal."""
+"""What every command needs: objects from the configuration, checks, resuming."""
 
-from unhans.experiment.run.build import build, build_callbacks, build_classifier, build_data, build_network
-from unhans.experiment.run.config_check import ConfigurationError, check
-from unhans.experiment.run.context import Subject
-from unhans.experiment.run.error_sentence import sentence
-from unhans.experiment.run.resume import saved_config, with_run
-from unhans.experiment.run.terminal import CONSOLE, keep_interrupts, quiet_lightning
+from unhans.experiment.run.classifier import Classifier
+from unhans.experiment.run.configuration import check, save_config, saved_config, with_run
+from unhans.experiment.run.subject import (
+    Subject,
+    build,
+    build_callbacks,
+    build_classifier,
+    build_data,
+    build_network,
+    trained_network,
+)
 
 __all__ = [
-    "CONSOLE",
-    "ConfigurationError",
+    "Classifier",
     "Subject",
     "build",
     "build_callbacks",
@@ -17,9 +21,8 @@ __all__ = [
     "build_data",
     "build_network",
     "check",
-    "keep_interrupts",
-    "quiet_lightning",
+    "save_config",
     "saved_config",
-    "sentence",
+    "trained_network",
     "with_run",
 ]

@@ -11,29 +11,29 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
 import joblib
 
-from unhans.experiment.run import ConfigurationError
+from unhans.terminal import ConfigurationError
 
 IDLE = 300  # seconds after which a process that has nothing to do ends: starting one imports torch again
 THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA", "NUMEXPR")  # libraries that start threads of their own
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 Job = Callable[[Any], Any]
 
 
-class Workers(Protocol):
-    """What runs jobs."""
+@dataclass(frozen=True)
+class Workers:
+    """What runs jobs.
 
-    @property
-    def size(self) -> int:
-        """How many jobs at once; of a cluster that grows, more later."""
+    Attributes:
+        submit: begins a job with a task.
+        size: says how many run at once; of a cluster that grows, more later.
+    """
 
-    def submit(self, job: Job, task: Any) -> Future:
-        """Begin a job."""
+    submit: Callable[[Job, Any], Future]
+    size: Callable[[], int]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Parallel:
         n_jobs: jobs at once; None is one per core, 1 runs them in this process.
         address: of the Ray cluster or the Dask scheduler; None starts one on this machine.
 
-    Raises ValueError for an unknown backend or a number of jobs below 1.
+    Raises:
+        ConfigurationError: an unknown backend, a number of jobs below 1, or an address of none.
     """
 
     backend: Literal["loky", "ray", "dask"] = "loky"
@@ -77,20 +78,21 @@ class Parallel:
     def connect(self) -> AbstractContextManager[Workers]:
         """Connect to the cluster, or start one on this machine, until the context ends.
 
-        Raises ConfigurationError where the library is missing or nobody answers at the address.
+        Raises:
+            ConfigurationError: the library is missing or nobody answers at the address.
         """
         return {"loky": _on_processes, "ray": _on_ray, "dask": _on_dask}[self.backend](self)
 
 
 @dataclass(frozen=True)
-class _Attempt(Generic[Task]):
+class _Attempt:
     """A task to do; alone: while nothing else runs, since it was under way when a worker died."""
 
-    task: Task
+    task: Any
     alone: bool = False
 
 
-class Pool(Generic[Task, Result]):
+class Pool:
     """Runs jobs as they are handed in; results come back in the order in which they are done.
 
     Jobs that were under way when a process died are done again, each by itself, and given up when that kills one once
@@ -107,26 +109,26 @@ class Pool(Generic[Task, Result]):
     def __init__(
         self,
         parallel: Parallel,
-        job: Callable[[Task], Result],
-        done: Callable[[Task, Result], None],
-        given_up: Callable[[Task, BaseException], None],
+        job: Job,
+        done: Callable[[Any, Any], None],
+        given_up: Callable[[Any, BaseException], None],
     ) -> None:
         self.parallel, self.job, self.done, self.given_up = parallel, job, done, given_up
-        self._events: queue.SimpleQueue[_Attempt[Task] | Future | None] = queue.SimpleQueue()  # None: no more tasks
-        self._waiting: deque[_Attempt[Task]] = deque()
-        self._under_way: dict[Future, _Attempt[Task]] = {}
+        self._events: queue.SimpleQueue[_Attempt | Future | None] = queue.SimpleQueue()  # None: no more tasks
+        self._waiting: deque[_Attempt] = deque()
+        self._under_way: dict[Future, _Attempt] = {}
         self._error: BaseException | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="class jobs", daemon=True)
 
-    def __enter__(self) -> Pool[Task, Result]:
+    def __enter__(self) -> Pool:
         if not self.parallel.here:
             self._connection = self.parallel.connect()
             self._workers = self._connection.__enter__()
             self._thread.start()
         return self
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Any) -> None:
         """Hand in a job; raises what a callback raised before."""
         if self.parallel.here:
             self.done(task, self.job(task))
@@ -179,12 +181,12 @@ class Pool(Generic[Task, Result]):
             self._under_way[future] = attempt
             future.add_done_callback(self._events.put)
 
-    def _fits(self, attempt: _Attempt[Task]) -> bool:
+    def _fits(self, attempt: _Attempt) -> bool:
         """Whether it can begin now."""
         alone = attempt.alone or any(each.alone for each in self._under_way.values())
-        return len(self._under_way) < (1 if alone else self._workers.size)
+        return len(self._under_way) < (1 if alone else self._workers.size())
 
-    def _future(self, task: Task) -> Future:
+    def _future(self, task: Any) -> Future:
         try:
             return self._workers.submit(self.job, task)
         except BrokenExecutor as error:  # it broke a moment ago
@@ -208,23 +210,6 @@ class Pool(Generic[Task, Result]):
             self.done(attempt.task, result)
 
 
-@dataclass(frozen=True)
-class _Processes:
-    """Processes of this machine, each with its share of the cores for threads of its own."""
-
-    size: int
-
-    def submit(self, job: Job, task: Any) -> Future:
-        share = str(max(1, joblib.cpu_count() // self.size))
-        names = (f"{library}_NUM_THREADS" for library in THREADS)
-        env = tuple((name, os.environ.get(name, share)) for name in names)
-        try:
-            return _executor(self.size, env).submit(job, task)
-        except BrokenExecutor:  # by an earlier job
-            _executor.cache_clear()
-            return _executor(self.size, env).submit(job, task)
-
-
 @lru_cache(maxsize=1)
 def _executor(size: int, env: tuple[tuple[str, str], ...]) -> Executor:
     """The processes that are used again; not those of joblib's own calls, which expect another kind."""
@@ -233,25 +218,22 @@ def _executor(size: int, env: tuple[tuple[str, str], ...]) -> Executor:
     return ProcessPoolExecutor(size, timeout=IDLE, env=dict(env))
 
 
-@dataclass(frozen=True)
-class _Cluster:
-    """The cores of a cluster: of those that are there now, as many as are wanted."""
-
-    begin: Callable[[Job, Any], Future]
-    cores: Callable[[], float]
-    most: int | None
-
-    @property
-    def size(self) -> int:
-        return max(1, int(self.cores())) if self.most is None else self.most
-
-    def submit(self, job: Job, task: Any) -> Future:
-        return self.begin(job, task)
-
-
 @contextmanager
 def _on_processes(parallel: Parallel) -> Iterator[Workers]:
-    yield _Processes(parallel.n_jobs or joblib.cpu_count())
+    """Processes of this machine, each with its share of the cores for threads of its own."""
+    size = parallel.n_jobs or joblib.cpu_count()
+    share = str(max(1, joblib.cpu_count() // size))
+    names = (f"{library}_NUM_THREADS" for library in THREADS)
+    env = tuple((name, os.environ.get(name, share)) for name in names)
+
+    def submit(job: Job, task: Any) -> Future:
+        try:
+            return _executor(size, env).submit(job, task)
+        except BrokenExecutor:  # by an earlier job
+            _executor.cache_clear()
+            return _executor(size, env).submit(job, task)
+
+    yield Workers(submit, lambda: size)
 
 
 @contextmanager
@@ -267,10 +249,9 @@ def _on_ray(parallel: Parallel) -> Iterator[Workers]:
         raise ConfigurationError(f"no Ray cluster answers at parallel.address={parallel.address}: {error}") from error
     run = ray.remote(_run)
     with context:
-        yield _Cluster(
+        yield Workers(
             lambda job, task: run.remote(job, task).future(),
-            lambda: ray.cluster_resources().get("CPU", 1),
-            parallel.n_jobs,
+            lambda: parallel.n_jobs or max(1, int(ray.cluster_resources().get("CPU", 1))),
         )
 
 
@@ -286,7 +267,7 @@ def _on_dask(parallel: Parallel) -> Iterator[Workers]:
     except OSError as error:
         raise ConfigurationError(f"no Dask scheduler answers at parallel.address={address}: {error}") from error
     with client:
-        yield _Cluster(client.get_executor(pure=False).submit, lambda: sum(client.nthreads().values()), jobs)
+        yield Workers(client.get_executor(pure=False).submit, lambda: jobs or max(1, sum(client.nthreads().values())))
 
 
 def _run(job: Job, task: Any) -> Any:

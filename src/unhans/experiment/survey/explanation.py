@@ -1,19 +1,25 @@
-"""From the samples of one class to their heatmaps on the disk."""
+"""Images on the disk: of one class with their heatmaps, and of all classes, to which the workers hold those of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.attribution import Explain, Heatmaps
-from unhans.data import displayed, own_index_of, read_batches, splits_of
+from unhans.attribution import Explain
+from unhans.data import display_images, own_index_of, read_batches, read_samples, splits_of
 from unhans.experiment.survey.survey import Survey
 from unhans.lrp.tracing import logits_of
+from unhans.spray.groups import ImageDescriptors
+from unhans.store import digest, replacing
 from unhans.store.virelay import writing_maps
 
 
@@ -26,7 +32,10 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
 
     Only a batch is in memory.
 
-    advance: called with the number of samples that were done, unreadable ones included.
+    Args:
+        label: of the class.
+        key: what the heatmaps depend on.
+        advance: called with the number of samples that were done, unreadable ones included.
 
     Raises:
         ValueError: no sample could be read, or a heatmap is not finite.
@@ -37,7 +46,7 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
     first = next(batches, None)
     if first is None:
         raise NothingReadError("none of its images could be read")
-    index, images, found, targets = first
+    _, images, found, _ = first
     own, split = own_index_of(survey.dataset), splits_of(survey.dataset)
     with writing_maps(
         survey.files(label),
@@ -47,7 +56,7 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
         image_shape=images.shape[1:],
         key=key,
     ) as writer:
-        while True:
+        for index, images, found, targets in chain([first], batches):
             writer.add(
                 index=own[index],
                 split=0 if split is None else split[index],
@@ -59,10 +68,6 @@ def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: C
                 paths=[survey.paths[i] for i in index],
                 latent={layer: pooled.numpy() for layer, pooled in found.latent.items()},
             )
-            following = next(batches, None)
-            if following is None:
-                return
-            index, images, found, targets = following
 
 
 def _explained(survey: Survey, explain: Explain, label: int, advance: Callable[[int], None]) -> Any:
@@ -71,10 +76,8 @@ def _explained(survey: Survey, explain: Explain, label: int, advance: Callable[[
     for images, index, asked in batches:
         if len(index):
             targets = _targets(survey, images, label)
-            found = explain(images.to(survey.device), targets.to(survey.device))
-            latent = {layer: pooled.float().cpu() for layer, pooled in found.latent.items()}
-            maps = Heatmaps(found.maps.float().cpu(), found.logits.float().cpu(), latent)
-            yield index, pixels(displayed(survey.dataset, images)), maps, targets.numpy()
+            found = explain(images.to(survey.device), targets.to(survey.device)).on_cpu()
+            yield index, pixels(display_images(survey.dataset, images)), found, targets.numpy()
         advance(asked)
 
 
@@ -89,3 +92,42 @@ def _targets(survey: Survey, images: Tensor, label: int) -> Tensor:
 def pixels(images: Tensor) -> NDArray[np.uint8]:
     """Return images (n, 3, H, W) in [0, 1] as bytes."""
     return (images * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def reference_file(survey: Survey) -> Path:
+    """Return where the reference of a survey lies."""
+    return survey.out / "reference.npz"
+
+
+def write_reference(survey: Survey) -> None:
+    """Write the reference of a survey, as uint8 images with labels, unless it is there; OSError if the disk is full."""
+    path, key = reference_file(survey), digest(survey.reference_content, survey.reference)
+    if _key_of(path) == key:
+        return
+    images, kept = read_samples(survey.dataset, survey.reference)
+    shown = pixels(display_images(survey.dataset, images))
+    shown = np.broadcast_to(shown, (len(shown), 3, *shown.shape[2:]))
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, images=shown, labels=survey.labels[kept], key=key)
+
+
+def other_images(path: Path, label: int) -> ImageDescriptors:
+    """Return what the images of a stored reference look like that are not of this class."""
+    described, labels = _described(path, path.stat().st_mtime_ns)
+    return described[labels != label]
+
+
+@lru_cache(maxsize=1)
+def _described(path: Path, written: int) -> tuple[ImageDescriptors, NDArray[np.int64]]:
+    """All images of the reference, described once in a process; written: when the file was, so that no old one is."""
+    with np.load(path) as stored:
+        return ImageDescriptors.of(stored["images"].astype(np.float32) / 255), stored["labels"]
+
+
+def _key_of(path: Path) -> str | None:
+    """By what a stored reference is known again; None where there is none, or not a whole one."""
+    try:
+        with np.load(path) as stored:
+            return str(stored["key"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None

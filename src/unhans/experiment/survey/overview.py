@@ -6,54 +6,57 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytorch_lightning.loggers import Logger
 
-from unhans.experiment.cases import earlier_section
-from unhans.experiment.survey.class_result import Finding, load_finding
-from unhans.experiment.survey.survey import Survey
+from unhans.experiment.cases import TestedCase, earlier_cases
+from unhans.experiment.survey.survey import ClassResult, Survey, load_result
 from unhans.experiment.survey.worker import STRIP
 from unhans.report.figures import ranking_figure
-from unhans.report.html import says_proven, write_report
+from unhans.report.html import write_report
 from unhans.report.loggers import log_once
 from unhans.report.tables import (
-    CLUSTER_COLUMNS,
-    RANKING_COLUMNS,
-    judged_clusters,
+    SUSPECT_COLUMNS,
+    ClassState,
     ranked_clusters,
-    write_clusters,
-    write_ranking,
-    write_suspects,
+    ranking_rows,
 )
-from unhans.report.text import ranking_sentences
-from unhans.spray import Suspicion, ranked
-from unhans.store import write_figure
+from unhans.spray import Suspicion, rank_classes
+from unhans.store import write_csv, write_figure
 from unhans.store.virelay import write_project
 
 FEW = 50  # samples of a class below which its neighbour graph says little
 MOST_PAGES = 20  # class pages of suspicious classes that go to a logger
 
 
-def ranking_of(findings: Sequence[Finding]) -> list[Suspicion]:
+def ranking_of(findings: Sequence[ClassResult]) -> list[Suspicion]:
     """Return the classes that could be ranked, the most suspicious first."""
-    return ranked(finding.suspicion for finding in findings if finding.suspicion is not None)
+    return rank_classes(finding.suspicion for finding in findings if finding.suspicion is not None)
 
 
 def write_overview(
-    survey: Survey, findings: Sequence[Finding], proofs: Mapping[int, str] | None = None, states: str = ""
+    survey: Survey,
+    findings: Sequence[ClassResult],
+    cases: Mapping[int, Sequence[TestedCase]] | None = None,
+    states: Sequence[ClassState] = (),
 ) -> list[Suspicion]:
     """Write everything that is about all finished classes; return the ranking.
 
-    proofs: sections of the report about the artifacts of classes, by label. Those of other classes that an earlier run
-    left in the folder are kept, if they are about the same heatmaps and clusters. states: HTML, what became of every
-    class.
+    Args:
+        findings: of all finished classes.
+        cases: artifacts of classes by label, of each the one first that the report names. Those of other classes that
+            an earlier run left in the folder are kept, if they are about the same heatmaps and clusters.
+        states: what became of every class.
     """
     ranking, by_label = ranking_of(findings), {finding.label: finding for finding in findings}
     ordered = [by_label[entry.label] for entry in ranking]
-    sections, out = {**earlier_proofs(survey, ranking)[0], **(proofs or {})}, survey.out
-    listed = {entry.label for entry in ranking if entry.suspicious or says_proven(sections.get(entry.label, ""))}
-    clusters = judged_clusters((row for finding in ordered for row in finding.clusters), ranking)
-    write_ranking(out / "ranking.csv", ranking)
+    others = [entry for entry in ranking if entry.label not in (cases or {})]
+    told, out = {**earlier_proofs(survey, others)[0], **(cases or {})}, survey.out
+    proven = {label for label, tested in told.items() if any(one.case.proven for one in tested)}
+    listed = {entry.label for entry in ranking if entry.suspicious or entry.label in proven}
+    clusters = ranked_clusters((row for finding in ordered for row in finding.clusters), ranking)
+    write_csv(out / "ranking.csv", *ranking_rows(ranking))
     write_figure(out / "ranking.png", ranking_figure(ranking, survey.subtitle))
-    write_suspects(out / "suspects.csv", [row for one in ordered if one.label in listed for row in one.suspects])
-    write_clusters(out / "clusters.csv", clusters)
+    suspects = [row for one in ordered if one.label in listed for row in one.suspects]
+    write_csv(out / "suspects.csv", SUSPECT_COLUMNS, suspects)
+    write_csv(out / "clusters.csv", *clusters)
     write_project(
         out,
         name=out.resolve().name,
@@ -70,27 +73,31 @@ def write_overview(
         title=f"Is {type(survey.network).__name__} right for the right reasons?",
         subtitle=survey.subtitle,
         downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv")},
-        sentences=ranking_sentences(ranking),
-        proofs=sections,
+        cases=((label, (one.section for one in tested)) for label, tested in told.items()),
         states=states,
     )
     return ranking
 
 
-def earlier_proofs(survey: Survey, ranking: Sequence[Suspicion]) -> tuple[dict[int, str], int]:
-    """Return the sections about artifacts that earlier runs left, by label, and how many are about something else."""
+def earlier_proofs(survey: Survey, ranking: Sequence[Suspicion]) -> tuple[dict[int, list[TestedCase]], int]:
+    """Return the artifacts that earlier runs left, by label, and how many are about other heatmaps or clusters."""
     kept, left = {}, 0
     for entry in ranking if (survey.out / "artifacts").is_dir() else ():
-        saved = load_finding(survey.files(entry.label))
-        section, stale = earlier_section(survey.out, entry.label, entry.name, {} if saved is None else saved.key)
+        saved = load_result(survey.files(entry.label))
+        cases, stale = earlier_cases(survey.out, entry.label, entry.name, {} if saved is None else saved.key)
         left += stale
-        if section is not None:
-            kept[entry.label] = section
+        if cases:
+            kept[entry.label] = cases
     return kept, left
 
 
-def remarks(survey: Survey, ranking: Sequence[Suspicion]) -> Iterator[str]:
-    """Say what a reader of the ranking should know besides: classes that are too small, and those that it lacks."""
+def remarks(survey: Survey, ranking: Sequence[Suspicion], tested_next: bool = False) -> Iterator[str]:
+    """Say what a reader of the ranking should know besides: classes that are too small, and those that it lacks.
+
+    Args:
+        ranking: of its classes.
+        tested_next: artifacts are tested after this, so that earlier ones need no remark.
+    """
     small = sum(entry.n < FEW for entry in ranking)
     if small:
         yield (
@@ -98,7 +105,7 @@ def remarks(survey: Survey, ranking: Sequence[Suspicion]) -> Iterator[str]:
             "little, whether it finds a class suspicious or not."
         )
     stale = earlier_proofs(survey, ranking)[1]
-    if stale:
+    if stale and not tested_next:
         yield (
             f"{stale} of the artifacts in {survey.out / 'artifacts'} did not come from these heatmaps and clusters; "
             "the report leaves them out until they are tested again (analysis=effect)."
@@ -109,21 +116,22 @@ def remarks(survey: Survey, ranking: Sequence[Suspicion]) -> Iterator[str]:
         yield f"{len(others)} more classes lie in {survey.out}, which the ranking and the report leave out."
 
 
-def log_overview(logger: Logger, survey: Survey, findings: Sequence[Finding], ranking: Sequence[Suspicion]) -> None:
+def log_overview(logger: Logger, survey: Survey, findings: Sequence[ClassResult], ranking: Sequence[Suspicion]) -> None:
     """Send the ranking, the striking cluster of every class with thumbnails, and pages of suspicious classes."""
     strips = {finding.name: survey.files(finding.label).folder / STRIP for finding in findings if finding.suspicion}
     scalars = {f"audit/{entry.name}/{name}": value for entry in ranking for name, value in entry.numbers().items()}
     pages = {
         f"audit/{entry.name}/page": survey.files(entry.label).page for entry in ranking[:MOST_PAGES] if entry.suspicious
     }
-    rows = [[*(getattr(entry, name) for name in RANKING_COLUMNS), strips[entry.name]] for entry in ranking]
-    clusters = ranked_clusters(judged_clusters((row for one in findings for row in one.clusters), ranking))
+    columns, rows = ranking_rows(ranking)
+    table = (
+        (*columns, "striking cluster"),
+        [(*row, strips[entry.name]) for row, entry in zip(rows, ranking, strict=True)],
+    )
+    clusters = ranked_clusters((row for one in findings for row in one.clusters), ranking)
     log_once(
         [logger],
         scalars | {"audit/suspicious": float(sum(entry.suspicious for entry in ranking))},
         {"audit/ranking": survey.out / "ranking.png", **pages},
-        {
-            "audit/ranking_table": ((*RANKING_COLUMNS, "striking cluster"), rows),
-            "audit/clusters": (CLUSTER_COLUMNS, clusters),
-        },
+        {"audit/ranking_table": table, "audit/clusters": clusters},
     )

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from unhans.experiment.survey.class_result import Finding, save_finding
-from unhans.experiment.survey.reference_images import other_images
+from unhans.experiment.survey.explanation import other_images, reference_file
+from unhans.experiment.survey.survey import ClassResult, Survey, save_result
 from unhans.report.figures import class_figure, cluster_strip
-from unhans.report.html import Thumbnails, class_part, pack
+from unhans.report.html import Thumbnails, class_part
 from unhans.report.tables import cluster_rows, striking_rows
-from unhans.spray import ClassAudit, SpRAy, Suspicion, control_of, judge, propose, rank_clusters
+from unhans.spray import ClassAudit, Suspicion, control_of, propose_groups, rank_clusters, suspicion_of
+from unhans.spray.groups import image_groups
 from unhans.store import replacing, write_figure
 from unhans.store.virelay import ClassFiles, StoredMaps, open_maps, save_analysis
 
@@ -64,26 +65,33 @@ POLITENESS = 10  # while the network explains on the same cores, workers take wh
 
 @dataclass(frozen=True)
 class ClassJob:
-    """One class to cluster: its files, by what the result is known again, and how it is done.
+    """One class to cluster.
 
-    names: of all classes, by label; reference: the file with images of all classes; seconds: that explaining it took;
-    polite: let the process that explains go first.
+    Attributes:
+        survey: without the network and the data, which workers need not have.
+        label: of the class.
+        key: by what the result is known again.
+        thumbnails: what the report shows of it.
+        seconds: that explaining it took.
+        polite: let the process that explains go first.
     """
 
+    survey: Survey
     label: int
-    name: str
-    files: ClassFiles
     key: Mapping[str, Any]
-    spray: SpRAy
-    control: bool
-    names: Sequence[str]
-    description: str
-    subtitle: str
-    union: bool
     thumbnails: Thumbnails
-    reference: Path
     seconds: float
     polite: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.survey.classes[self.label]
+
+    @property
+    def files(self) -> ClassFiles:
+        """Where its results lie."""
+        return self.survey.files(self.label)
 
 
 @dataclass(frozen=True)
@@ -94,57 +102,53 @@ class Failure:
     trace: str
 
 
-def cluster_class(job: ClassJob) -> Finding | OSError | Failure:
-    """Cluster the heatmaps of a class and write everything that follows from them; the finding comes last.
+def cluster_class(job: ClassJob) -> ClassResult | OSError | Failure:
+    """Cluster the heatmaps of a class and write everything that follows from them; the result comes last.
 
-    A class that cannot be clustered is a finding as well. An error of the disk is returned, for the caller to stop, and
+    A class that cannot be clustered has a result as well. An error of the disk is returned, for the caller to stop, and
     any other as a `Failure`, so that the other classes go on and nothing is taken for the death of a worker.
     """
     if job.polite and hasattr(os, "nice") and os.nice(0) == 0:  # Windows has none
         os.nice(POLITENESS)
     try:
-        finding = _finding(job)
-        save_finding(job.files, finding, job.key)
+        result = _result(job)
+        save_result(job.files, result, job.key)
     except OSError as error:
         return error
     except Exception as error:
         return Failure(f"it failed ({type(error).__name__}: {error})", traceback.format_exc())
-    return finding
+    return result
 
 
-def _finding(job: ClassJob) -> Finding:
-    began, stored = time.perf_counter(), open_maps(job.files)
-    job = replace(job, names=_all_names(job.names, stored.logits.shape[1]))
+def _result(job: ClassJob) -> ClassResult:
+    began, stored, names = time.perf_counter(), open_maps(job.files), job.survey.names
+    names += map(str, range(len(names), stored.logits.shape[1]))  # outputs for which the data have no name
     try:
         audit = _audit(job, stored)
-        suspicion = judge(audit)
+        suspicion = suspicion_of(audit)
     except ValueError as error:
-        return Finding(job.label, job.name, refused=str(error))
-    _write(job, stored, audit, suspicion)
-    return Finding(
+        return ClassResult(job.label, job.name, refused=str(error))
+    _write(job, stored, audit, suspicion, names)
+    return ClassResult(
         job.label,
         job.name,
         suspicion=suspicion,
-        suspects=striking_rows(audit, job.names, stored.paths),
+        suspects=striking_rows(audit, names, stored.paths),
         clusters=cluster_rows(audit, suspicion),
         seconds=job.seconds + time.perf_counter() - began,
     )
 
 
-def _all_names(names: Sequence[str], outputs: int) -> list[str]:
-    """Return a name for every output of the network; its number where the data have no name for it."""
-    return [*names, *(str(label) for label in range(len(names), outputs))]
-
-
 def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
-    tick = Tick(job.files.folder)
+    survey, tick = job.survey, Tick(job.files.folder)
     try:
-        spray = clone(job.spray).fit(stored.maps, advance=tick)
+        spray = clone(survey.spray).fit(stored.maps, advance=tick)
     finally:
         tick.end()
     images = stored.images[:].astype(np.float32) / 255
     latent = {layer: pooled[:] for layer, pooled in stored.latent.items()}
-    groups = propose(spray, stored.maps[:], latent, images, other_images(job.reference, job.label))
+    proposed = image_groups(images, other_images(reference_file(survey), job.label))
+    groups = propose_groups(spray, stored.maps[:], latent, images, proposed)
     return ClassAudit(
         label=job.label,
         name=job.name,
@@ -153,15 +157,15 @@ def _audit(job: ClassJob, stored: StoredMaps) -> ClassAudit:
         prediction=stored.prediction,
         rank=stored.rank,
         spray=spray,
-        control=control_of(job.spray, stored.images) if job.control else None,
+        control=control_of(survey.spray, stored.images) if survey.control else None,
         clusters=rank_clusters(spray, stored.maps, stored.images, groups),
-        description=job.description,
-        split=stored.split if job.union else None,
+        description=survey.meaning,
+        split=stored.split if survey.split == "union" else None,
         target=None if (stored.target == stored.label).all() else stored.target,
     )
 
 
-def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Suspicion) -> None:
+def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Suspicion, names: list[str]) -> None:
     """Write the analysis, the page, the strip and the entry of the report.
 
     Whether the class stands out is known when all are: the pages leave it to the ranking.
@@ -169,8 +173,8 @@ def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Susp
     save_analysis(job.files, audit, suspicion, job.key)
     with replacing(job.files.folder / STRIP) as path:
         cluster_strip(audit, stored.images).save(path, "JPEG", quality=85)
-    figure = class_figure(audit, stored.images, job.names, subtitle=job.subtitle)
+    figure = class_figure(audit, stored.images, names, subtitle=job.survey.subtitle)
     write_figure(job.files.page, figure)
-    part = class_part(audit, stored.images, None, job.names, stored.paths, job.thumbnails)
+    part = class_part(audit, stored.images, names, stored.paths, job.thumbnails)
     with replacing(job.files.report) as path:
-        path.write_bytes(pack(part))
+        path.write_bytes(part)

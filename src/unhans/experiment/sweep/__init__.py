@@ -1,7 +1,6 @@
 """Hydra's sweeps: a note per job, one table, one figure, one group in W&B."""
 
-from unhans.experiment.sweep.job_logger import summarise, sweep_logger
-from unhans.experiment.sweep.sweep_callback import SweepSummary, end_sweeps
+from unhans.experiment.sweep.sweep_callback import SweepSummary, end_sweeps, summarise, sweep_logger
 
 __all__ = [
     "SweepSummary",

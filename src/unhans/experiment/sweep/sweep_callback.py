@@ -1,21 +1,70 @@
-"""What a sweep leaves: one table and one picture of all its jobs, also where some failed."""
+"""What a sweep leaves: one table and one picture of all its jobs, also of failed ones, and one group of runs in W&B."""
 
 from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
-from unhans.experiment.run import ConfigurationError, sentence
+from unhans.terminal import ConfigurationError, near, sentence
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger, WandbLogger
 
 FAILED = 1
+
+
+def sweep_logger(
+    project: str = "unhans",
+    name: str | None = None,
+    group: str | None = None,
+    offline: bool = True,
+    save_dir: str = ".",
+    **settings: Any,
+) -> WandbLogger:
+    """Return a W&B logger; of a sweep's job with the values given to it as the run's configuration.
+
+    A panel of parallel coordinates takes its axes from the configuration and from the summary, where `summarise` puts
+    the results.
+
+    Args:
+        project, name: in W&B.
+        group: of runs; None is the name of the sweep's folder, and no group for a single run.
+        offline: keep the run on this machine.
+        save_dir: the folder for it.
+        settings: of `wandb.init`.
+    """
+    from unhans.experiment.sweep.sweep_summary import typed_values
+    from unhans.report.loggers import wandb_logger
+
+    if _in_sweep():
+        job = HydraConfig.get()
+        group = group or Path(job.sweep.dir).absolute().name
+        settings["config"] = typed_values(job.overrides.task) | settings.get("config", {})
+    return wandb_logger(project, name, group, offline, save_dir, **settings)
+
+
+def summarise(logger: Logger | None, numbers: Mapping[str, float]) -> None:
+    """Put a run's results into its W&B summary; other loggers have none."""
+    from pytorch_lightning.loggers import WandbLogger
+
+    if isinstance(logger, WandbLogger):
+        logger.experiment.summary.update(dict(numbers))
+
+
+def _in_sweep() -> bool:
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 _open: list[Path] = []  # folders of sweeps that began in this process and have not ended
 
 
@@ -32,7 +81,7 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse an optimisation of nothing, and forget the notes of an earlier sweep in the same folder."""
-        from unhans.experiment.sweep.sweep_notes import forget_notes
+        from unhans.experiment.sweep.sweep_summary import forget_notes
 
         if "optuna" in str(OmegaConf.select(config, "hydra.sweeper._target_")) and _objective(config) is None:
             _refuse("hydra/sweeper=optuna needs the number that it optimises; give it as objective=val/accuracy.")
@@ -66,7 +115,7 @@ class SweepSummary(Callback):
         end_sweeps()
 
     def _note(self, config: DictConfig, status: str, **found: Any) -> None:
-        from unhans.experiment.sweep.sweep_notes import Note, add_note
+        from unhans.experiment.sweep.sweep_summary import Note, add_note
 
         hydra = config.hydra
         add_note(
@@ -94,17 +143,13 @@ def end_sweeps() -> None:
 def objective_of(numbers: dict[str, float], objective: str | list[str]) -> float | list[float]:
     """Return the numbers that are optimised; one name gives one number.
 
-    Raises ConfigurationError for a name that is not among them.
+    Raises:
+        ConfigurationError: a name is not among them.
     """
-    import difflib
-
     for name in _names(objective):
         if name not in numbers:
-            near = difflib.get_close_matches(name, numbers, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "."
-            raise ConfigurationError(
-                f"objective={name} is no number of this job, which has {', '.join(numbers) or 'none'}{hint}"
-            )
+            which = f"this job, which has {', '.join(numbers) or 'none'}{near(name, numbers)}"
+            raise ConfigurationError(f"objective={name} is no number of {which}")
     chosen = [numbers[name] for name in _names(objective)]
     return chosen[0] if isinstance(objective, str) else chosen
 

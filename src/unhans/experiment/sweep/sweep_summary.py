@@ -1,24 +1,127 @@
-"""The end of a sweep: its table in the terminal, and its picture."""
+"""The notes of a sweep's jobs, and what is made of them: a table on disk and in the terminal, and a picture.
+
+Matplotlib is imported when it is needed: Hydra loads this package before every command.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from unhans.experiment.run import CONSOLE
-from unhans.experiment.sweep.sweep_notes import TABLE, Note, plain, read_notes, varying, write_table
+from unhans.store import record_from, write_csv, write_json
+from unhans.terminal import CONSOLE
 
+TABLE = "summary.csv"
+_FOLDER = "jobs"
+_FIXED = ("job", "status", "seconds", "reason", "folder")
 SHOWN = 4  # numbers in the terminal and in the picture; all are in the table on disk
 ACCURACY = "val/accuracy"
 BOUNDS = ("_low", "_high")  # of intervals
 PICTURE = "parallel.png"
 LESS_IS_BETTER = ("/effect", "/relevance", "/seconds", "loss")
+
+
+@dataclass(frozen=True)
+class Note:
+    """One job of a sweep.
+
+    Attributes:
+        job: its number.
+        overrides: as on a command line, such as "artifact.coverage=0.5".
+        status: finished, failed or unfinished.
+        folder: where its files lie.
+        objective: names of the numbers that the sweep optimises.
+        numbers: what it returned, by name.
+        reason: of a failure.
+        seconds: what it took.
+        minimize: whether the first number of the objective is to be small.
+    """
+
+    job: int
+    overrides: tuple[str, ...]
+    status: str
+    folder: str
+    objective: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float | None = None
+    minimize: bool = False
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The overrides by key: "+a.b=1" is {"a.b": "1"}."""
+        pairs = (word.lstrip("+").partition("=") for word in self.overrides)
+        return {key: value for key, _, value in pairs}
+
+
+def typed_values(words: Iterable[str]) -> dict[str, Any]:
+    """Return the values on a job's command line by key, as Hydra reads them: "+a.b=1" is {"a.b": 1}."""
+    return {one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(list(words))}
+
+
+def forget_notes(folder: Path) -> None:
+    """Remove the notes of an earlier sweep."""
+    for path in (folder / _FOLDER).glob("*.json"):
+        path.unlink()
+
+
+def add_note(folder: Path, note: Note) -> None:
+    """Write a job's note into a sweep's folder, and the table of all jobs.
+
+    Jobs may end at the same time, in several processes: each writes the table again until it holds every note.
+    """
+    write_json(folder / _FOLDER / f"{note.job:04d}.json", note)
+    written: list[str] = []
+    while written != (found := _texts(folder)):
+        written = found
+        write_table(folder, _notes(written))
+
+
+def read_notes(folder: Path) -> list[Note]:
+    """Return the notes in a sweep's folder, by job."""
+    return _notes(_texts(folder))
+
+
+def write_table(folder: Path, notes: Sequence[Note]) -> None:
+    """Write `summary.csv`: a row per job with its overrides, all its numbers, its status and why it failed."""
+    job, status, *rest = _FIXED
+    overrides, numbers = columns(note.values for note in notes), columns(note.numbers for note in notes)
+    rows = [
+        [
+            note.job, note.status, *map(note.values.get, overrides), *map(note.numbers.get, numbers),
+            *(getattr(note, name) for name in rest),
+        ]
+        for note in notes
+    ]  # fmt: skip
+    write_csv(folder / TABLE, [job, status, *overrides, *numbers, *rest], rows)
+
+
+def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names that occur in some rows, in the order of their first occurrence."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def varying(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names whose values differ between rows, or that some rows lack; all of a single row."""
+    names = columns(rows)
+    return names if len(rows) == 1 else [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
+
+
+def _texts(folder: Path) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted((folder / _FOLDER).glob("*.json"))]
+
+
+def _notes(texts: Sequence[str]) -> list[Note]:
+    return sorted((record_from(Note, json.loads(text)) for text in texts), key=lambda note: note.job)
 
 
 def conclude(folder: Path) -> None:
@@ -98,9 +201,7 @@ def _draw(path: Path, finished: Sequence[Note], columns: Sequence[str], goal: st
     from unhans.report.figures import parallel_figure
     from unhans.store import write_figure
 
-    rows: list[dict[str, Any]] = [
-        {name: plain(value) for name, value in note.values.items()} | dict(note.numbers) for note in finished
-    ]
+    rows = [typed_values(note.overrides) | dict(note.numbers) for note in finished]
     minimize = finished[0].minimize if finished[0].objective else goal.endswith(LESS_IS_BETTER)
     title, better = f"Sweep {path.parent.name}", "lower" if minimize else "higher"
     subtitle = f"{len(finished)} jobs; the darker, the {better} {goal}"

@@ -1,10 +1,11 @@
-"""One training run, audited, concluded and closed in every case."""
+"""One training run, audited, concluded, corrected where an artifact is proven, and closed in every case."""
 
 from __future__ import annotations
 
-import json
 import logging
+import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +13,79 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from rich.markup import escape
+from torch import nn
 
 from unhans.callbacks import Audit, SpRAyAudit
-from unhans.data import ImageData
-from unhans.experiment.repair import fit, several_processes, train_and_repair
+from unhans.data.sources import ImageData
+from unhans.effects import Case
+from unhans.experiment.repair import (
+    RepairOptions,
+    RepairTask,
+    affected_by_case,
+    copies_of,
+    fit,
+    numbers_of,
+    repair_network,
+    report_repairs,
+    several_processes,
+    train_and_repair,
+)
 from unhans.experiment.run import (
-    CONSOLE,
-    ConfigurationError,
+    Classifier,
+    Subject,
     build,
     build_callbacks,
     build_classifier,
     build_data,
     check,
-    quiet_lightning,
+    save_config,
     saved_config,
 )
 from unhans.experiment.sweep import summarise
-from unhans.experiment.train.planted_checks import planted_effect, planted_recovery
-from unhans.experiment.train.post_hoc_correction import Corrections
-from unhans.experiment.train.training_results import write_verdicts
-from unhans.models import Classifier, load_weights
+from unhans.experiment.train.rashomon import Training
+from unhans.experiment.train.training_results import planted_effect, planted_recovery, write_verdicts
+from unhans.repair import Method, Outcome
+from unhans.report.html import Correction
 from unhans.report.loggers import finish
 from unhans.report.tables import ranking_table
-from unhans.store import replacing
+from unhans.store import file_stem, held, replacing, write_json
+from unhans.terminal import CONSOLE, ConfigurationError, quiet_lightning
 
 LOG = logging.getLogger("unhans")
+COMPARED: tuple[Method, ...] = ("uncorrected", "p_clarc")
+SAMPLES = 100  # images with and without the artifact that the concept is fitted on, of each
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
-    """Train, audit and conclude; return the numbers that a sweep may optimise. Where a repair is chosen, do that.
+    """Train, audit and conclude; return the numbers that a sweep may optimise.
 
-    The logger's run is closed in every case, with a failing exit code after an exception or an interruption.
+    Where a repair, or a set of models with other reasons, is chosen, do that.
     """
     quiet_lightning()
     if cfg.get("repair"):
         return train_and_repair(cfg)
+    if cfg.get("rashomon"):
+        check(cfg)
+        return build(cfg.rashomon)(cfg=cfg, train_one=train_one)
+    return train_one(cfg).numbers
+
+
+def train_one(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> Training:
+    """Train one network, with callbacks besides those of the configuration.
+
+    The logger's run is closed in every case, with a failing exit code after an exception or an interruption.
+    """
     began = time.perf_counter()
     check(cfg)
     check_audit(cfg)
-    out = _prepare(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build_data(cfg)
     classifier = build_classifier(cfg, data)
     if cfg.ckpt is not None:
-        load_weights(classifier, cfg.ckpt)  # a checkpoint that does not fit is refused in one sentence
         warn_of_differences(cfg)
-    callbacks = build_callbacks(cfg)
+    callbacks, out = [*build_callbacks(cfg), *further], Path(cfg.out)
+    save_config(cfg, out)  # analyze.py finds it beside the checkpoints
     logger = build(cfg.logger) or False
     failed = 1
     try:
@@ -70,7 +98,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         failed = 0
         if trainer.is_global_zero:
             CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
-        return numbers
+        return Training(classifier, data, audit_of(trainer), numbers)
     finally:
         finish([logger] if logger else [], failed)
 
@@ -89,8 +117,6 @@ def check_audit(cfg: DictConfig) -> None:
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} cannot be swept with "
             "-m, since each of its processes would run the whole sweep again; start one run per job."
         )
-    if cfg.ckpt is not None and not Path(cfg.ckpt).is_file():
-        raise ConfigurationError(f"ckpt expects a checkpoint file, but {cfg.ckpt} does not exist.")
 
 
 def conclude(
@@ -98,32 +124,42 @@ def conclude(
 ) -> dict[str, float]:
     """Print the last ranking, whether the audit found what was planted, and the verdicts; write the report.
 
-    correct: put a corrected network beside the trained one where an artifact is proven.
+    Args:
+        trainer: after the run.
+        classifier: what it trained.
+        data: what it trained on.
+        out: the run's folder.
+        correct: put a corrected network beside the trained one where an artifact is proven.
     """
     numbers = {key: float(value) for key, value in trainer.callback_metrics.items() if "accuracy/" not in key}
-    audit = next((callback for callback in trainer.callbacks if isinstance(callback, SpRAyAudit)), None)
+    audit = audit_of(trainer)
     if audit is not None and audit.ranking:
         CONSOLE.print(ranking_table(audit.ranking))
     if data.artifact is not None:
         if audit is not None and audit.ranking:
-            numbers |= planted_recovery(audit, data, CONSOLE)
-        numbers |= planted_effect(classifier, data, CONSOLE)
+            numbers |= planted_recovery(audit, data)
+        numbers |= planted_effect(classifier, data)
     failures = sum(callback.failures for callback in trainer.callbacks if isinstance(callback, Audit))
     if failures:
         CONSOLE.print(f"[red]{failures} audits failed; see the messages above.[/]")
-    _write_numbers(out, numbers)  # before what may fail
+    write_json(out / "results.json", numbers)  # before what may fail
     if audit is not None and audit.ranking:
         numbers |= _verdicts(audit, classifier, data, out, correct)
-        _write_numbers(out, numbers)
+        write_json(out / "results.json", numbers)
     return numbers
+
+
+def audit_of(trainer: pl.Trainer) -> SpRAyAudit | None:
+    """Return the audit that looks for artifacts, if there is one."""
+    return next((callback for callback in trainer.callbacks if isinstance(callback, SpRAyAudit)), None)
 
 
 def _verdicts(audit: SpRAyAudit, classifier: Classifier, data: ImageData, out: Path, correct: bool) -> dict[str, float]:
     """Write the report and, where wanted, correct the network; what fails is told, as the network is trained."""
-    one = audit, classifier.model, data, out, CONSOLE
+    one = audit, classifier.model, data, out
     corrections = Corrections(*one)
     try:
-        numbers = write_verdicts(*one, corrections.correct) if correct else write_verdicts(*one)
+        numbers = write_verdicts(*one, corrections.correct if correct else lambda case: None)
     except Exception:
         if audit.on_error == "raise":
             raise
@@ -131,11 +167,6 @@ def _verdicts(audit: SpRAyAudit, classifier: Classifier, data: ImageData, out: P
         CONSOLE.print("[red]The report could not be made; see the message above. The trained network is kept.[/]")
         numbers = {}
     return numbers | corrections.numbers
-
-
-def _write_numbers(out: Path, numbers: dict[str, float]) -> None:
-    with replacing(out / "results.json") as part:
-        part.write_text(json.dumps(numbers, indent=2))
 
 
 def warn_of_differences(cfg: DictConfig) -> None:
@@ -148,24 +179,72 @@ def warn_of_differences(cfg: DictConfig) -> None:
         CONSOLE.print(f"[yellow]This run differs from that of the checkpoint in: {', '.join(different)}.[/]")
 
 
-def _prepare(cfg: DictConfig) -> Path:
-    """Make the run's folder and write the configuration there; analyze.py finds it beside the checkpoints."""
-    out = Path(cfg.out)
-    with replacing(out / "config.yaml") as part:
-        part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    return out
-
-
 def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier) -> None:
     """Say in two lines what is about to happen."""
     classes = len(np.unique(data.train_set.labels))
     parameters = sum(p.numel() for p in classifier.model.parameters())
     CONSOLE.print(
         f"Training {type(classifier.model).__name__} ({parameters:,} parameters) on {len(data.train_set):,} images of "
-        f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}."
+        f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}.\n"
+        f"What is found is written to [bold]{cfg.out}[/] after every audit."
     )
     carriers = int(data.train_set.carriers.sum())
     if carriers:
         target = data.classes[data.artifact.target_index(data.classes)]
         kind = type(data.artifact).__name__.lower()
         CONSOLE.print(f"A {kind} is planted on {carriers} training images of class {target!r}: will the audit find it?")
+
+
+class Corrections:
+    """Corrects a copy of a run's network for every artifact that its last audits have proven, and compares the two.
+
+    Attributes:
+        numbers: of both networks, such as "p_clarc/effect", of the last class.
+    """
+
+    def __init__(self, audit: SpRAyAudit, network: nn.Module, data: ImageData, out: Path) -> None:
+        self.audit, self.network, self.data, self.out = audit, network, data, out
+        self.numbers: dict[str, float] = {}
+
+    def correct(self, case: Case) -> Correction | None:
+        """Write the comparison and the corrected network to `out/corrected/<class>/`; nothing where nothing is proven.
+
+        Returns what the run's report tells of it. What cannot be corrected is said in one sentence.
+        """
+        if not case.proven:
+            return None
+        CONSOLE.print(f"\n[bold]Class {escape(case.name)}: the network corrected (P-ClArC), beside the trained one[/]")
+        try:
+            before, after = self._outcomes(case)
+        except ValueError as error:
+            CONSOLE.print(f"[red]It could not be corrected:[/] {escape(str(error))}")
+            return Correction(error=str(error))
+        numbers = numbers_of([before, after])
+        if not self.numbers:  # the first one's also without its class
+            self.numbers |= numbers
+        self.numbers |= {f"{case.name}/{name}": value for name, value in numbers.items()}
+        CONSOLE.print(f"The corrected network is [bold]{escape(str(after.folder / 'model.ckpt'))}[/]")
+        page = f"corrected/{file_stem(case.label, case.name)}/report.html"
+        return Correction(before.assessment, after.assessment, page)
+
+    def _outcomes(self, case: Case) -> list[Outcome]:
+        folder = self.out / "corrected" / file_stem(case.label, case.name)
+        subject = Subject(
+            network=self.network,
+            data=self.data,
+            split="train",
+            samples_per_class=None,
+            attribution=self.audit.attribution,
+            batch_size=self.audit.batch_size,
+            device=self.audit.device_of(self.network),
+            seed=self.audit.seed,
+            out=folder,
+        )
+        known = affected_by_case(subject, case)
+        task = RepairTask(subject, known, RepairOptions(samples=SAMPLES), copies_of(self.network))
+        with held(folder):
+            with replacing(folder / "config.yaml") as part:
+                shutil.copyfile(self.out / "config.yaml", part)
+            outcomes = [repair_network(task, method, self.audit.seed) for method in COMPARED]
+            report_repairs(subject, known, outcomes, None)
+        return outcomes

@@ -1,9 +1,8 @@
 """Marks at the same place in every image: watermarks, borders, rounded corners."""
 
-from unhans.isolation.fixed.discriminant import Discriminant, block_size
+from unhans.isolation.fixed.discriminant import Discriminant, block_size, gradients
 from unhans.isolation.fixed.fixed_mark import FixedDetector, isolate_fixed
-from unhans.isolation.fixed.image_gradients import gradients
-from unhans.isolation.fixed.membership import FOLDS, GAP, deal
+from unhans.isolation.fixed.membership import FOLDS, GAP, deal_folds
 
 __all__ = [
     "FOLDS",
@@ -11,7 +10,7 @@ __all__ = [
     "Discriminant",
     "FixedDetector",
     "block_size",
-    "deal",
+    "deal_folds",
     "gradients",
     "isolate_fixed",
 ]

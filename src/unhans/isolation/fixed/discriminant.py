@@ -1,4 +1,4 @@
-"""A linear filter on image gradients that tells images with a mark from those without, and where the mark lies."""
+"""Image gradients; a linear filter on them that tells images with a mark from those without; where the mark lies."""
 
 from __future__ import annotations
 
@@ -8,11 +8,48 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.fft import dctn, idctn
 from torch import Tensor
 
-from unhans.isolation.fixed.image_gradients import divergence, gradients, integrate
-
 _BLOCK = 1 << 22  # values of images held at once beside the images themselves
+
+
+def gradients(images: Tensor) -> Tensor:
+    """Return the differences to the right and to the lower neighbour: (…, H, W) → (2, …, H, W), zero at the far rim."""
+    field = images.new_zeros((2, *images.shape))
+    field[0, ..., :-1] = images.diff(dim=-1)
+    field[1, ..., :-1, :] = images.diff(dim=-2)
+    return field
+
+
+def divergence(field: Tensor) -> Tensor:
+    """Return minus the adjoint of `gradients`: (2, …, H, W) → (…, H, W).
+
+    ⟨field, gradients(x)⟩ = −⟨divergence(field), x⟩. The far rim of the field, where gradients are zero, is not used.
+    """
+    right, down = field[0].clone(), field[1].clone()
+    right[..., -1], down[..., -1, :] = 0, 0
+    right[..., 1:] -= field[0][..., :-1]
+    down[..., 1:, :] -= field[1][..., :-1, :]
+    return right + down
+
+
+def integrate(field: Tensor) -> Tensor:
+    """Return the image of mean zero whose gradients are nearest to a field, in least squares; (2, …, H, W) → (…, H, W).
+
+    Poisson's equation with free rims, solved exactly by the cosine transform, which diagonalises div ∘ grad.
+    """
+    target = divergence(field).double().numpy()
+    height, width = target.shape[-2:]
+    eigenvalues = _eigenvalues(height)[:, None] + _eigenvalues(width)
+    eigenvalues[0, 0] = 1  # the mean is free
+    coefficients = dctn(target, axes=(-2, -1), norm="ortho") / eigenvalues
+    coefficients[..., 0, 0] = 0
+    return torch.from_numpy(idctn(coefficients, axes=(-2, -1), norm="ortho")).to(field.dtype)
+
+
+def _eigenvalues(size: int) -> NDArray[np.float64]:
+    return 2 * np.cos(np.pi * np.arange(size) / size) - 2
 
 
 @dataclass(frozen=True)
@@ -133,7 +170,8 @@ def contrast(carriers: Moments, rest: Moments) -> Tensor:
     otherwise does not appear. What most pixels have is taken as no change.
     """
     sure = significant(carriers, rest)
-    sure &= torch.from_numpy(_company(sure.any(1).double().sum(0).numpy()))
+    company = 9 * ndimage.uniform_filter(sure.any(1).double().sum(0).numpy(), 3, mode="reflect")
+    sure &= torch.from_numpy(company > _COMPANY - 0.5)  # a line may end at the rim
     beside = torch.from_numpy(ndimage.maximum_filter(sure.any(1).any(0).numpy(), 3))
     sure |= significant(carriers, rest, _LIKELY) & beside
     image = integrate(torch.where(sure, carriers.mean - rest.mean, 0.0))
@@ -161,10 +199,6 @@ def regions(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
 def grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     """Return the mask grown by this many pixels."""
     return ndimage.binary_dilation(mask, iterations=pixels) if pixels else mask
-
-
-def _company(count: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return 9 * ndimage.uniform_filter(count, 3, mode="reflect") > _COMPANY - 0.5  # a line may end at the rim
 
 
 def _window(size: tuple[int, ...]) -> int:

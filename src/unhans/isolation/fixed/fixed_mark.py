@@ -12,9 +12,8 @@ from torch import Tensor
 
 from unhans.isolation.fixed.discriminant import Discriminant, grown
 from unhans.isolation.fixed.mark_parts import estimate_mark
-from unhans.isolation.fixed.mark_text import describe
-from unhans.isolation.fixed.membership import GAP, Membership, settle, settle_by_colour
-from unhans.isolation.isolated import Isolated, Match, NothingIsolatedError, boxes
+from unhans.isolation.fixed.membership import GAP, Membership, refine_by_colour, refine_membership
+from unhans.isolation.isolated import Failure, Isolated, Match, NothingIsolatedError, boxes
 from unhans.isolation.validation import area_under_roc
 from unhans.spray.groups import MARK, ColourFilter, jaccard
 
@@ -26,7 +25,10 @@ _CHANCE = 0.01  # probability that permuted memberships share as much with the i
 class FixedDetector:
     """Finds a mark at its place by a matched filter.
 
-    filter: on image gradients, or on colours; threshold: of its scores; mask: (H, W) bool, where the mark lies.
+    Attributes:
+        filter: on image gradients, or on colours.
+        threshold: of its scores.
+        mask: (H, W), where the mark lies.
     """
 
     filter: Discriminant | ColourFilter
@@ -55,21 +57,26 @@ def isolate_fixed(
 ) -> Isolated:
     """Isolate what a cluster's images share at a fixed place and the rest of their class does not.
 
-    images: (n, 3, H, W) in [0, 1]; heatmaps: (n, H, W), relevance of the class; members: (n,) bool; mask: (H, W) bool,
-    where the user says it lies; gap: robust standard deviations by which scores must separate those who share it from
-    the others. Raises NothingIsolatedError where nothing is shared, or no part of it is relevant.
+    Args:
+        images: (n, 3, H, W) in [0, 1].
+        heatmaps: (n, H, W), relevance of the class.
+        members, seed: (n,) of the cluster, and the seed of what is drawn.
+        mask: (H, W), where the user says it lies.
+        gap: robust standard deviations by which scores must separate those who share it from the others.
+
+    Raises:
+        NothingIsolatedError: nothing is shared, or no part of it is relevant.
     """
     region = None if mask is None else torch.from_numpy(grown(mask, 1))
-    found = settle(images, members, seed, region)
+    found = refine_membership(images, members, seed, region)
     if region is None and jaccard(found.members, members) < _ALIKE:
-        found = _better(found, settle_by_colour(images, members, seed), members)
+        found = _better(found, refine_by_colour(images, members, seed), members)
     _check_agreement(found, members, gap)
-    mark = estimate_mark(images, heatmaps, found, mask)
-    detector = FixedDetector(found.discriminant, found.split.threshold, mark.place)
+    layer, place, evidence = estimate_mark(images, heatmaps, found, mask)
+    detector = FixedDetector(found.discriminant, found.split.threshold, place)
     separation = area_under_roc(found.scores[members], found.scores[~members])
-    masks = found.members[:, None, None] & mark.place
-    sentence = describe(mark, found.members, separation)
-    return Isolated("fixed", (mark.layer,), found.members, masks, detector, separation, boxes(masks), sentence, seed)
+    masks = found.members[:, None, None] & place
+    return Isolated("fixed", (layer,), found.members, masks, detector, separation, boxes(masks), evidence, seed)
 
 
 def _better(by_edges: Membership, by_colour: Membership | None, cluster: NDArray[np.bool_]) -> Membership:
@@ -85,8 +92,6 @@ def _check_agreement(found: Membership, cluster: NDArray[np.bool_], gap: float) 
     shared = int((found.members & cluster).sum())
     probability = hypergeom.sf(shared - 1, len(cluster), int(cluster.sum()), int(found.members.sum()))
     if found.split.gap < gap or 2 * shared <= cluster.sum() or probability > _CHANCE:
-        raise NothingIsolatedError(
-            f"no agreement at a fixed place: what the {cluster.sum()} images of the cluster share there separates no "
-            f"group with most of them from the others of their class (gap of {found.split.gap:.1f} standard "
-            f"deviations, expected at least {gap:g}; {shared} of {cluster.sum()} found again, p = {probability:.2g})"
-        )
+        values = {"members": int(cluster.sum()), "gap": found.split.gap, "least": gap}
+        values |= {"found": shared, "p_value": float(probability)}
+        raise NothingIsolatedError(Failure("nothing at a fixed place", values))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, from_numpy
 
 from unhans.isolation.fixed.discriminant import contrast, extent, grown, regions
-from unhans.isolation.fixed.matting import Statistics, estimate_layer, ratio_noise, statistics
+from unhans.isolation.fixed.matting import PixelStatistics, estimate_layer, ratio_noise, statistics
 from unhans.isolation.fixed.membership import Membership
-from unhans.isolation.isolated import NothingIsolatedError
+from unhans.isolation.isolated import Failure, FixedEvidence, LeftPart, NothingIsolatedError, Position
 from unhans.spray.groups import ColourFilter, split
 
 _RIM = 1 / 112  # of the shorter side: relevance lies on both sides of an outline, so much beyond a part counts as its
@@ -25,9 +25,13 @@ _SAME_ALPHA, _SAME_COLOR = 0.1, 0.1  # differences up to which parts look the sa
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part of a mark: where it is, how it looks, and its relevance as a multiple of the map's mean.
+    """A connected part of a mark: where it is, how it looks and how relevant it is.
 
-    mask: (H, W) bool; alpha: its level in [0, 1]; color: (3,), its mean; error: standard error of a pixel's mean value.
+    Attributes:
+        mask: (H, W), where it is.
+        density: its relevance as a multiple of the map's mean.
+        alpha, color: its level in [0, 1], and its mean colour (3,).
+        error: standard error of a pixel's mean value.
     """
 
     mask: NDArray[np.bool_]
@@ -44,18 +48,6 @@ class Part:
         return bool(alike and difference <= _SAME_COLOR + error / max(self.alpha, other.alpha, _SAME_ALPHA))
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The parts of a mark that belong to the artifact, and those that are shared as well but hardly relevant.
-
-    faint: the kept parts' relevance where it is below the map's mean, else None.
-    """
-
-    kept: tuple[Part, ...]
-    left: tuple[Part, ...]
-    faint: float | None = None
-
-
 def relevance_density(mask: NDArray[np.bool_], relevance: NDArray[np.floating]) -> float:
     """Return the mean of a relevance map (H, W) on a mask or inside its outline, as a multiple of the map's mean.
 
@@ -67,29 +59,25 @@ def relevance_density(mask: NDArray[np.bool_], relevance: NDArray[np.floating]) 
     return mean / max(float(relevance.mean()), 1e-30)
 
 
-def choose(parts: Sequence[Part]) -> Choice:
-    """Keep the parts that are relevant and those that continue one of them: of the same colour and transparency.
+def relevant_parts(parts: Sequence[Part]) -> tuple[list[Part], float | None]:
+    """Return the parts that are relevant and those that continue one of them: of the same colour and transparency.
 
     Relevant: more so per pixel than the map's mean. Is none, the parts that look the same and have the most relevance
-    together are kept, if that is at least a quarter of the map's mean. Nothing may be kept.
+    together are kept, if that is at least a quarter of the map's mean. Nothing may be kept. The second result is the
+    relevance of the best parts where it is below the map's mean, else None.
     """
     relevant = [part for part in parts if part.density > 1]
     if relevant:
-        return _split(parts, [part for part in parts if any(part.looks_like(other) for other in relevant)], None)
+        return [part for part in parts if any(part.looks_like(other) for other in relevant)], None
     groups = [[part for part in parts if part.looks_like(first)] for first in parts]
     best = max(groups, key=_together, default=[])
     together = _together(best)
-    return _split(parts, best, together) if together >= _LITTLE else Choice((), tuple(parts), together)
+    return best if together >= _LITTLE else [], together
 
 
 def _together(parts: Sequence[Part]) -> float:
     sizes = [part.mask.sum() for part in parts]
     return float(np.average([part.density for part in parts], weights=sizes)) if parts else 0.0
-
-
-def _split(parts: Sequence[Part], kept: Sequence[Part], faint: float | None) -> Choice:
-    chosen = {id(part) for part in kept}
-    return Choice(tuple(kept), tuple(part for part in parts if id(part) not in chosen), faint)
 
 
 RIM = 3  # pixels round the strong contrast in which a faint rim of the mark can lie
@@ -98,28 +86,39 @@ _SURE = 2.0  # standard errors that it must exceed zero by
 _FAR_APART = 12.0  # robust standard deviations between the two groups of scores from which a mark needs no opacity
 _PATCH = 100  # pixels over which images vary together, about: an alpha of a part is a mean over so many fewer
 _HALF = 0.5  # of a part's alpha: where the part is
-_DISAGREE = (
-    "no agreement at a fixed place: where the mean images differ there is no connected part in which the cluster's "
-    "images agree more than the others"
+POSITIONS: tuple[tuple[Position, ...], ...] = (
+    ("top left", "top", "top right"),
+    ("left", "centre", "right"),
+    ("bottom left", "bottom", "bottom right"),
 )
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A mark's RGBA layer (4, H, W), zero beyond its parts, and where it is: (H, W) bool."""
-
-    layer: Tensor
-    place: NDArray[np.bool_]
-    choice: Choice
+def position(place: NDArray[np.bool_]) -> Position:
+    """Return where a mask (H, W) lies: along the rim, or in which ninth of the image its middle is."""
+    if all(side.mean() > 0.5 for side in (place[0], place[-1], place[:, 0], place[:, -1])):
+        return "rim"
+    if place[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        return "corners"
+    row, column = (min(2, int(3 * at.mean() / side)) for at, side in zip(np.nonzero(place), place.shape, strict=True))
+    return POSITIONS[row][column]
 
 
 def estimate_mark(
     images: Tensor, heatmaps: NDArray[np.floating], found: Membership, mask: NDArray[np.bool_] | None
-) -> Mark:
+) -> tuple[Tensor, NDArray[np.bool_], FixedEvidence]:
     """Estimate the layer of what the members of a class have in common at a fixed place.
 
-    images: (n, 3, H, W) in [0, 1]; heatmaps: (n, H, W); mask: (H, W) bool, where the user says it lies, all of which is
-    then kept. Raises NothingIsolatedError where the images agree nowhere, or no part is relevant.
+    Args:
+        images: (n, 3, H, W) in [0, 1].
+        heatmaps: (n, H, W).
+        found: the members.
+        mask: (H, W) bool, where the user says it lies, all of which is then kept.
+
+    Returns:
+        The RGBA layer (4, H, W), zero beyond the parts, where these are (H, W), and what is known of them.
+
+    Raises:
+        NothingIsolatedError: the images agree nowhere, or no part is relevant.
     """
     groups = statistics(images, found.members), statistics(images, ~found.members)
     if isinstance(found.discriminant, ColourFilter):
@@ -131,20 +130,23 @@ def estimate_mark(
     layer = estimate_layer(*groups, change, places, rim)
     places = [place for place in places if _visible(layer[3].numpy()[place], found) and not _lacked(place, groups)]
     if not places:
-        raise NothingIsolatedError(_DISAGREE)
+        raise NothingIsolatedError(Failure("parts disagree"))
     relevance = mean_relevance(heatmaps, found.members)
     parts = [_part(layer, grown(place, rim), relevance, groups) for place in places]
-    choice = choose(parts) if mask is None else Choice(tuple(parts), ())
-    if not choice.kept:
-        raise NothingIsolatedError(
-            f"no agreement at a fixed place that matters: the images share {len(parts)} part(s), but relevance there "
-            f"is at most {choice.faint:.2f} of the map's mean"
-        )
-    kept = np.any([part.mask for part in choice.kept], axis=0)
-    return Mark(layer * from_numpy(grown(kept, rim)), kept, choice)
+    kept, faint = relevant_parts(parts) if mask is None else (parts, None)
+    if not kept:
+        raise NothingIsolatedError(Failure("irrelevant parts", {"parts": len(parts), "density": faint or 0.0}))
+    place = np.any([part.mask for part in kept], axis=0)
+    layer = layer * from_numpy(grown(place, rim))
+    left = [part for part in parts if not any(part is other for other in kept)]
+    others = tuple(LeftPart(position(part.mask), int(part.mask.sum()), part.density) for part in left)
+    opacity = float(np.median(layer[3].numpy()[place]))
+    return layer, place, FixedEvidence(position(place), float(place.mean()), opacity, faint, others)
 
 
-def _of_colours(found: ColourFilter, groups: tuple[Statistics, Statistics]) -> tuple[Tensor, list[NDArray[np.bool_]]]:
+def _of_colours(
+    found: ColourFilter, groups: tuple[PixelStatistics, PixelStatistics]
+) -> tuple[Tensor, list[NDArray[np.bool_]]]:
     """The change of the mean image, and its parts, where the colours that the members share are known."""
     sure = found.present > 0
     change = torch.from_numpy(groups[0].mean - groups[1].mean).float() * sure
@@ -176,7 +178,7 @@ def _visible(alpha: NDArray[np.floating], found: Membership) -> bool:
     return level > max(_VISIBLE, _SURE * ratio_noise(level, found.carriers.n, found.rest.n) / samples**0.5)
 
 
-def _lacked(place: NDArray[np.bool_], groups: tuple[Statistics, Statistics]) -> bool:
+def _lacked(place: NDArray[np.bool_], groups: tuple[PixelStatistics, PixelStatistics]) -> bool:
     """Whether it is the others that agree there: then the members are those without the mark."""
     carriers, rest = groups
     own = 1 - np.sqrt(carriers.variance[place] / np.maximum(rest.variance[place], 1e-12))
@@ -184,7 +186,10 @@ def _lacked(place: NDArray[np.bool_], groups: tuple[Statistics, Statistics]) -> 
 
 
 def _part(
-    layer: Tensor, around: NDArray[np.bool_], relevance: NDArray[np.floating], groups: tuple[Statistics, Statistics]
+    layer: Tensor,
+    around: NDArray[np.bool_],
+    relevance: NDArray[np.floating],
+    groups: tuple[PixelStatistics, PixelStatistics],
 ) -> Part:
     color, alpha = layer[:3].double().numpy(), layer[3].double().numpy() * around
     mask = alpha > _HALF * _strength(alpha)

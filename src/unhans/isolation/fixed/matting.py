@@ -48,7 +48,7 @@ _VISIBLE = 0.05  # alpha below which a colour cannot be told
 
 
 @dataclass(frozen=True)
-class Statistics:
+class PixelStatistics:
     """Mean (3, H, W) and variance, summed over channels (H, W), of a group of n images."""
 
     n: int
@@ -56,20 +56,25 @@ class Statistics:
     variance: NDArray[np.float64]
 
 
-def statistics(images: Tensor, group: NDArray[np.bool_]) -> Statistics:
+def statistics(images: Tensor, group: NDArray[np.bool_]) -> PixelStatistics:
     """Return the pixels' statistics of the images (n, 3, H, W) in a group (n,) bool."""
     moments = pixel_moments(images, torch.from_numpy(group))
-    return Statistics(moments.n, moments.mean.numpy(), (moments.scatter.sum(0) / max(1, moments.n - 1)).numpy())
+    return PixelStatistics(moments.n, moments.mean.numpy(), (moments.scatter.sum(0) / max(1, moments.n - 1)).numpy())
 
 
 def estimate_layer(
-    carriers: Statistics, rest: Statistics, change: Tensor, parts: Sequence[NDArray[np.bool_]], rim: int
+    carriers: PixelStatistics, rest: PixelStatistics, change: Tensor, parts: Sequence[NDArray[np.bool_]], rim: int
 ) -> Tensor:
-    """Return the RGBA layer (4, H, W); change: contrast of the mark (3, H, W).
+    """Return the RGBA layer (4, H, W) of a mark.
 
-    parts: (H, W) bool each, where the mark surely lies; rim: pixels round them in which it can lie. A pixel's own alpha
-    is noisy where the mark lets the image through; there it is smoothed along the contrast, so that edges stay where
-    they are, and then drawn to the level of its part as far as noise explains how it varies there.
+    A pixel's own alpha is noisy where the mark lets the image through; there it is smoothed along the contrast, so that
+    edges stay where they are, and then drawn to the level of its part as far as noise explains how it varies there.
+
+    Args:
+        carriers, rest: of the images with and without the mark.
+        change: (3, H, W), contrast of the mark.
+        parts: (H, W) each, where the mark surely lies.
+        rim: pixels round the parts in which it can lie.
     """
     near = grown(np.any(parts, axis=0), rim) if parts else np.zeros(change.shape[1:], dtype=bool)
     own = own_alpha(carriers, rest, near)
@@ -81,7 +86,9 @@ def estimate_layer(
         around = grown(part, rim)
         alpha[around] = (trust * alpha + (1 - trust) * level * (smooth > _HALF * level))[around]
     alpha = np.maximum(alpha, least_alpha(change.numpy(), rest.mean) * near)
-    return torch.from_numpy(np.concatenate([_color(carriers, rest, alpha), alpha[None]])).float()
+    color = (carriers.mean - (1 - alpha) * rest.mean) / np.maximum(alpha, _VISIBLE)
+    color = np.where(alpha > _VISIBLE, color, 0.0).clip(0, 1)
+    return torch.from_numpy(np.concatenate([color, alpha[None]])).float()
 
 
 def least_alpha(change: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,7 +115,7 @@ def _level(own: NDArray[np.float64], n: int, others: int) -> tuple[float, float]
     return level, max(0.0, 1 - noise / max(observed, 1e-12))
 
 
-def own_alpha(carriers: Statistics, rest: Statistics, near: NDArray[np.bool_]) -> NDArray[np.float64]:
+def own_alpha(carriers: PixelStatistics, rest: PixelStatistics, near: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return 1 − √(var_c / var_r) per pixel, 0 where the mark cannot lie: (H, W).
 
     The ratio is divided by that of the surroundings, where it would be 1 were the two groups otherwise alike. Where
@@ -126,8 +133,3 @@ def _surrounding(variance: NDArray[np.float64], near: NDArray[np.bool_], sigma: 
     typical = outside.sum() / max(1, (~near).sum())
     blurred = ndimage.gaussian_filter(outside, sigma, mode="constant", truncate=6.0)
     return blurred + 1e-3 * max(typical, _FLOOR)
-
-
-def _color(carriers: Statistics, rest: Statistics, alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    color = (carriers.mean - (1 - alpha) * rest.mean) / np.maximum(alpha, _VISIBLE)
-    return np.where(alpha > _VISIBLE, color, 0.0).clip(0, 1)

@@ -25,9 +25,13 @@ GAP = 4.0  # robust standard deviations between two groups of scores; those of r
 class Membership:
     """Members by matching, and what they were found with.
 
-    members: (n,) bool. scores: (n,) of filters that were fitted without the sample, but in groups that all samples
-    refined: cross-fitted, not held out; split: how they fall into two groups. carriers, rest: moments of the
-    gradients of both groups; discriminant: what scores an image, fitted to all samples.
+    Attributes:
+        members: (n,) bool.
+        scores: (n,) of filters that were fitted without the sample, but in groups that all samples refined:
+            cross-fitted, not held out.
+        split: how the scores fall into two groups.
+        carriers, rest: moments of the gradients of both groups.
+        discriminant: what scores an image, fitted to all samples.
     """
 
     members: NDArray[np.bool_]
@@ -38,7 +42,9 @@ class Membership:
     discriminant: Discriminant | ColourFilter
 
 
-def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor | None = None) -> Membership:
+def refine_membership(
+    images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor | None = None
+) -> Membership:
     """Refine a cluster's membership until it is stable: members are those whose held-out score is high.
 
     A sample's score always comes from a filter that was fitted without it. Where eight rounds do not make it stable,
@@ -47,7 +53,7 @@ def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor
     rng = np.random.default_rng([seed, len(images)])
     members = cluster
     for turn in range(_ROUNDS):
-        scores, carriers, rest = held_out(images, members, deal(members, rng), region)
+        scores, carriers, rest = held_out(images, members, deal_folds(members, rng), region)
         split = split_scores(scores)
         found = scores > split.threshold
         if not 2 <= found.sum() <= len(found) - 2:
@@ -63,7 +69,7 @@ def settle(images: Tensor, cluster: NDArray[np.bool_], seed: int, region: Tensor
     return Membership(members, scores, split, carriers, rest, discriminant(carriers, rest, region))
 
 
-def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> Membership | None:
+def refine_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> Membership | None:
     """Refine a cluster's membership by the colours that its images have at the same pixels; None where they have none.
 
     Opaque marks are found by them whatever lies beside. A sample's score comes from a filter that was fitted to the
@@ -89,7 +95,7 @@ def settle_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
 
 
 def _by_other_half(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64] | None:
-    half, scores = deal(members, rng, 2) == 0, np.empty(len(images))
+    half, scores = deal_folds(members, rng, 2) == 0, np.empty(len(images))
     for own in (half, ~half):
         rows = torch.from_numpy(~own)
         fitted = _fitted(images[rows], members[~own], rng)
@@ -104,7 +110,7 @@ def _fitted(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator
     return colour_filter(*groups, _TRIED, rng) if min(map(len, groups)) >= 2 else None
 
 
-def deal(members: NDArray[np.bool_], rng: np.random.Generator, count: int = FOLDS) -> NDArray[np.int64]:
+def deal_folds(members: NDArray[np.bool_], rng: np.random.Generator, count: int = FOLDS) -> NDArray[np.int64]:
     """Return each sample's part, 0 … count − 1: members and others are dealt out evenly, at random."""
     parts = np.empty(len(members), dtype=np.int64)
     for group in (members, ~members):
@@ -118,17 +124,10 @@ def held_out(
     """Return the held-out scores (n,) and the gradients' moments of members and rest."""
     groups = torch.from_numpy(2 * parts + members)
     moments = gradient_moments(images, groups, 2 * FOLDS)
-    rest, carriers = _sum(moments[::2]), _sum(moments[1::2])
+    rest, carriers = (sum(parts[1:], parts[0]) for parts in (moments[::2], moments[1::2]))
     scores = np.empty(len(images))
     for part in range(FOLDS):
         fitted = discriminant(carriers - moments[2 * part + 1], rest - moments[2 * part], region)
         own = np.flatnonzero(parts == part)
         scores[own] = fitted.scores(images[torch.from_numpy(own)])
     return scores, carriers, rest
-
-
-def _sum(moments: list[Moments]) -> Moments:
-    total = moments[0]
-    for other in moments[1:]:
-        total = total + other
-    return total

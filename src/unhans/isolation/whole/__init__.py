@@ -1,8 +1,7 @@
 """Artifacts that lie on whole images: casts, contrast, blur, noise, JPEG, vignettes."""
 
 from unhans.isolation.whole.image_statistics import Family, Numbers, Statistics
-from unhans.isolation.whole.screening import LinearDiscriminant
-from unhans.isolation.whole.whole_detector import WholeDetector
+from unhans.isolation.whole.screening import LinearDiscriminant, WholeDetector
 from unhans.isolation.whole.whole_image import isolate_whole
 
 __all__ = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.fft import dctn
 from torch import Tensor
 
-from unhans.artifacts.transforms import BLOCK, frequencies
+from unhans.artifacts import BLOCK, frequencies
 from unhans.isolation.fixed import block_size
 
 Family = Literal["colours", "places", "frequencies", "seams"]
@@ -99,10 +99,7 @@ def _places(images: Tensor) -> Numbers:
     grey = _grey(images)
     grey = grey - grey.mean((1, 2), keepdim=True)
     grey = grey / grey.std((1, 2), keepdim=True).clamp(min=_FAINT)
-    return _straight(dctn(grey.double().numpy(), axes=(1, 2), norm="ortho"))
-
-
-def _straight(cosines: Numbers) -> Numbers:
+    cosines = dctn(grey.double().numpy(), axes=(1, 2), norm="ortho")
     low = cosines[:, :LOW, :LOW].reshape(len(cosines), -1)[:, 1:]
     return np.concatenate([low, cosines[:, LOW:, 0], cosines[:, 0, LOW:]], axis=1)
 

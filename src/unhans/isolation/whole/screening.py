@@ -1,4 +1,4 @@
-"""A linear discriminant on few of many numbers, and held-out scores of it."""
+"""A linear discriminant on few of many numbers of whole images: what it finds, and held-out scores of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from unhans.isolation.fixed import FOLDS, deal
+from unhans.isolation.fixed import FOLDS, deal_folds
+from unhans.isolation.isolated import Match
 from unhans.isolation.validation import area_under_roc, chance
-
-Numbers = NDArray[np.float64]
+from unhans.isolation.whole.image_statistics import Family, Numbers, statistics_of
 
 _FEWEST, _MOST, _EACH = 4, 24, 3  # numbers that a discriminant looks at: at least, at most, and rows for each
 _ROUNDS = 30
@@ -31,6 +32,38 @@ class LinearDiscriminant:
         return (numbers[:, self.columns] - self.middle) @ self.direction
 
 
+@dataclass(frozen=True, eq=False)
+class WholeDetector:
+    """Finds an artifact that lies on whole images, by a discriminant on numbers that describe them.
+
+    Attributes:
+        family: which numbers.
+        discriminant: of them.
+        threshold: of its scores.
+        size: (H, W) of the images it was fitted to, as these numbers depend on it.
+    """
+
+    family: Family
+    discriminant: LinearDiscriminant
+    threshold: float
+    size: tuple[int, int]
+
+    def match(self, images: Tensor) -> Match:
+        """Look for the artifact in images (n, 3, H, W) in [0, 1]; its mask on carriers is the whole image.
+
+        Raises:
+            ValueError: the images are of another size.
+        """
+        size = tuple(images.shape[-2:])
+        if size != tuple(self.size):
+            raise ValueError(
+                f"an artifact of whole images is found in images of its own size: {tuple(self.size)} pixels, got {size}"
+            )
+        scores = self.discriminant.scores(statistics_of(self.family, images))
+        carries = scores > self.threshold
+        return Match(carries, scores, np.broadcast_to(carries[:, None, None], (len(images), *size)).copy())
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """How well numbers tell a cluster from the rest: held-out scores (n,), their area, its p-value by permutation."""
@@ -40,7 +73,7 @@ class HeldOut:
     probability: float
 
 
-def fitted(numbers: Numbers, members: NDArray[np.bool_]) -> LinearDiscriminant:
+def fit_discriminant(numbers: Numbers, members: NDArray[np.bool_]) -> LinearDiscriminant:
     """Fit a discriminant to the numbers (n, d) that differ most between members and the rest, each one or more.
 
     Their covariance is shrunk by the rule of Ledoit and Wolf.
@@ -90,16 +123,16 @@ def _scores(
     numbers: Numbers, members: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[Numbers, NDArray[np.int64]]:
     """Held-out scores (n,), and the part of each sample."""
-    folds = deal(members, rng)
+    folds = deal_folds(members, rng)
     scores = np.zeros(len(members))
     for fold in range(FOLDS):
         own, rest = folds == fold, folds != fold
         if own.any() and min(members[rest].sum(), (~members)[rest].sum()) >= 1:
-            scores[own] = fitted(numbers[rest], members[rest]).scores(numbers[own])
+            scores[own] = fit_discriminant(numbers[rest], members[rest]).scores(numbers[own])
     return scores, folds
 
 
-def carrying(scores: Numbers, members: NDArray[np.bool_]) -> Numbers:
+def carrier_probabilities(scores: Numbers, members: NDArray[np.bool_]) -> Numbers:
     """Return the probability of each sample to carry what a cluster shares: (n,).
 
     Held-out scores of those with and without it are two normal distributions of one width. A cluster misses some and

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 from torch import Tensor
 
-from unhans.artifacts.transforms import HIGHEST, KNOTS, ChannelMap, Field, Jpeg, Spectrum
-from unhans.artifacts.transforms import KNOTS as FREQUENCIES
+from unhans.artifacts import HIGHEST, KNOTS, ChannelMap, Field, Jpeg, Spectrum
 from unhans.isolation.fixed import block_size
-from unhans.isolation.whole.image_statistics import LEVELS, LOW, histograms, radial_power, statistics_of
-
-Numbers = NDArray[np.float64]
+from unhans.isolation.whole.image_statistics import LEVELS, LOW, Numbers, histograms, radial_power, statistics_of
 
 _DRAWS = 40  # of samples, to see how far an estimate varies
 _RANKS = np.linspace(0.01, 0.99, 99)  # of pixels, that are matched
@@ -76,11 +73,8 @@ def estimate_spectrum(images: Tensor, weights: Numbers, seed: int = 0) -> Spectr
     drawn = np.stack([_ratio(logarithms, centres, weights, chosen) for chosen in _resamples(weights, seed)])
     certain = np.maximum(0, 1 - drawn.var(0) / np.maximum(observed**2, 1e-12))
     gain = np.exp(observed * certain / 2)
-    noise = _added(power, weights > 0.5)
-    if noise is None:
-        noise = np.zeros_like(gain)
-    else:
-        gain = np.ones_like(gain)
+    added = _added(power, weights > 0.5)
+    gain, noise = (gain, np.zeros_like(gain)) if added is None else (np.ones_like(gain), added)
     clean = np.sqrt(np.average(power, axis=0, weights=1 - weights + 1e-9))
     return Spectrum(
         *(_tensor(_over(centres, part, first)) for part, first in ((gain, 1.0), (noise, 0.0), (clean, None)))
@@ -109,22 +103,16 @@ def estimate_jpeg(images: Tensor, weights: Numbers, seed: int = 0) -> Jpeg | Non
 def _resamples(weights: Numbers, seed: int) -> list[Numbers]:
     """How often each sample is drawn with replacement; carriers and others as many as there are."""
     rng = np.random.default_rng([seed, len(weights), 5])
-    carriers = weights > 0.5
-    drawn = []
-    for _ in range(_DRAWS):
-        chosen = [rng.choice(np.flatnonzero(group), group.sum()) for group in (carriers, ~carriers) if group.any()]
-        drawn.append(np.bincount(np.concatenate(chosen), minlength=len(weights)).astype(float))
-    return drawn
+    groups = [np.flatnonzero(group) for group in (weights > 0.5, weights <= 0.5) if group.any()]
+    drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(_DRAWS))
+    return [np.bincount(chosen, minlength=len(weights)).astype(float) for chosen in drawn]
 
 
 def _distance(
     counts: Numbers, weights: Numbers, chosen: Numbers | float = 1.0
 ) -> tuple[Numbers, list[tuple[float, float]]]:
     """Coefficients (3, D) of each channel's distance from the diagonal, and the values between which it was seen."""
-    groups = (
-        (weights * chosen + 1e-9) @ counts.reshape(len(counts), -1),
-        ((1 - weights) * chosen + 1e-9) @ counts.reshape(len(counts), -1),
-    )
+    groups = ((part * chosen + 1e-9) @ counts.reshape(len(counts), -1) for part in (weights, 1 - weights))
     after, before = (_quantiles(group.reshape(3, LEVELS)) for group in groups)
     found = [_fit(x, y - x) for x, y in zip(before, after, strict=True)]
     return np.stack(found), [(float(x[0]), float(x[-1])) for x in before]
@@ -221,13 +209,10 @@ def _added(power: Numbers, carriers: NDArray[np.bool_]) -> Numbers | None:
 
 def _over(centres: Numbers, values: Numbers, first: float | None) -> Numbers:
     """Values (3, B) of bands at evenly spaced frequencies; first: that of the mean, None for the first band's."""
-    knots = np.linspace(0, HIGHEST, FREQUENCIES)
+    knots = np.linspace(0, HIGHEST, KNOTS)
     where = np.log(np.maximum(knots, centres[0] / 2))
-    rows = []
-    for own in values:
-        start = own[0] if first is None else first
-        rows.append(np.interp(where, np.log(np.append(centres[0] / 2, centres)), np.append(start, own)))
-    return np.stack(rows)
+    known = np.log(np.append(centres[0] / 2, centres))
+    return np.stack([np.interp(where, known, np.append(own[0] if first is None else first, own)) for own in values])
 
 
 def _texture(images: Tensor) -> Numbers:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unhans.artifacts.transforms import Transform
-from unhans.isolation.isolated import Isolated, NothingIsolatedError, boxes
+from unhans.artifacts import Transform
+from unhans.isolation.fixed import deal_folds
+from unhans.isolation.isolated import Failure, GlobalEvidence, Isolated, NothingIsolatedError, Reason, boxes
 from unhans.isolation.validation import best_threshold
-from unhans.isolation.whole.image_statistics import Family, Statistics, statistics_of
-from unhans.isolation.whole.screening import HeldOut, carrying, fitted, held_out, held_out_area
+from unhans.isolation.whole.image_statistics import Family, Numbers, Statistics, statistics_of
+from unhans.isolation.whole.screening import (
+    HeldOut,
+    WholeDetector,
+    carrier_probabilities,
+    fit_discriminant,
+    held_out,
+    held_out_area,
+)
 from unhans.isolation.whole.transform_estimation import (
     estimate_channel_map,
     estimate_field,
     estimate_jpeg,
     estimate_spectrum,
 )
-from unhans.isolation.whole.whole_detector import WholeDetector
 from unhans.spray.groups import smallest_group, split
 
-Numbers = NDArray[np.float64]
-Estimate = Callable[[Tensor, Numbers, int], "Transform | None"]
+Estimate = Callable[[Tensor, Numbers, int], Transform | None]
 
 _AREA = 0.6  # held-out area under the ROC curve below which a detector would be of no use
 _CHANCE = 0.01  # for each of four kinds
@@ -36,38 +41,12 @@ _ROUNDS = 3
 _MOST = 100  # images of each group that are told apart after the transform
 
 
-@dataclass(frozen=True)
-class Sought:
-    """One kind of transform: the numbers that tell it, what estimates it, and what it is called."""
-
-    family: Family
-    estimate: Estimate
-    named: str
-
-
-KINDS = (
-    Sought("colours", estimate_channel_map, "change of colour or contrast"),
-    Sought("places", estimate_field, "field of brightness"),
-    Sought("frequencies", estimate_spectrum, "blur, sharpening or noise"),
-    Sought("seams", estimate_jpeg, "JPEG compression"),
-)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """How well a transform explains what a cluster's images differ in.
-
-    before, after: held-out area under the ROC curve of all numbers together, the cluster against the rest as it is and
-    against the rest with the transform, which was estimated from other images; ½ is chance.
-    """
-
-    before: float
-    after: float
-
-    @property
-    def share(self) -> float:
-        """How much of what tells the groups apart is gone: 1 is all, 0 nothing."""
-        return float(np.clip((self.before - self.after) / max(self.before - 0.5, 1e-6), 0, 1))
+ESTIMATES: dict[Family, Estimate] = {  # what estimates a transform, by the numbers that tell it
+    "colours": estimate_channel_map,
+    "places": estimate_field,
+    "frequencies": estimate_spectrum,
+    "seams": estimate_jpeg,
+}
 
 
 def isolate_whole(
@@ -75,62 +54,60 @@ def isolate_whole(
 ) -> tuple[Isolated, ...]:
     """Find every kind of transform that may have turned images of a class into those of a cluster, best first.
 
-    images: (n, 3, H, W) in [0, 1]; members: (n,) bool; numbers: of the images, if they are known. The best one leaves
-    least that tells the cluster from the rest.
-    Raises NothingIsolatedError with the reason of each kind where none tells them apart by held-out scores.
+    The best one leaves least that tells the cluster from the rest.
+
+    Args:
+        images, members: (n, 3, H, W) in [0, 1], and (n,) of the cluster.
+        numbers: of the images, if they are known.
+
+    Raises:
+        NothingIsolatedError: none tells them apart by held-out scores; with the reason of each kind.
     """
     numbers = Statistics(images) if numbers is None else numbers
-    found, reasons = [], []
-    for kind in KINDS:
+    found, failures = [], []
+    for family in ESTIMATES:
         try:
-            found.append(_isolated(kind, images, members, numbers, seed))
+            found.append(_isolated(family, images, members, numbers, seed))
         except NothingIsolatedError as error:
-            reasons.append(str(error))
+            failures += error.failures
     if not found:
-        raise NothingIsolatedError("; ".join(reasons))
+        raise NothingIsolatedError(*failures)
     return tuple(each for _, each in sorted(found, key=lambda pair: pair[0]))
 
 
 def _isolated(
-    kind: Sought, images: Tensor, members: NDArray[np.bool_], numbers: Statistics, seed: int
+    family: Family, images: Tensor, members: NDArray[np.bool_], numbers: Statistics, seed: int
 ) -> tuple[float, Isolated]:
-    told = held_out(numbers[kind.family], members, seed)
+    told = held_out(numbers[family], members, seed)
     if told.area < _AREA or told.probability > _CHANCE:
-        raise NothingIsolatedError(
-            f"no {kind.named}: such numbers of whole images separate the cluster with a held-out AUC of "
-            f"{told.area:.2f} (p = {told.probability:.2g}), expected at least {_AREA} (p at most {_CHANCE})"
-        )
-    told, weights = _settled(numbers[kind.family], told, members, seed)
+        raise _nothing(family, "numbers alike", area=told.area, p_value=told.probability, least=_AREA, most=_CHANCE)
+    told, weights = _settled(numbers[family], told, members, seed)
     carriers = weights > 0.5
     apart = float(split(told.scores[:, None], smallest_group(len(carriers))).distance[0])
     if apart < _APART:
-        raise NothingIsolatedError(
-            f"no {kind.named}: by such numbers the images do not fall into those with it and those without it (means "
-            f"{apart:.1f} standard deviations apart, expected at least {_APART:g}; one group split in two has 2.6)"
-        )
-    transform = kind.estimate(images, weights, seed)
+        raise _nothing(family, "one group", apart=apart, least=_APART)
+    transform = ESTIMATES[family](images, weights, seed)
     if transform is None:
-        raise NothingIsolatedError(f"no {kind.named}: none makes the rest of the class more like the cluster")
-    explained = _explained(kind, images, weights, numbers, seed)
-    if explained.share < _EXPLAINED:
-        raise NothingIsolatedError(
-            f"no {kind.named} alone: with it, {1 - explained.share:.0%} of what tells the images from the others stays"
-        )
-    discriminant = fitted(numbers[kind.family], carriers)
+        raise _nothing(family, "no transform")
+    evidence = GlobalEvidence(told.probability, *_areas(family, images, weights, numbers, seed))
+    if evidence.explained < _EXPLAINED:
+        raise _nothing(family, "more than a transform", left=1 - evidence.explained)
+    discriminant = fit_discriminant(numbers[family], carriers)
     threshold = best_threshold(told.scores[carriers], told.scores[~carriers])
-    detector = WholeDetector(kind.family, discriminant, threshold, (int(images.shape[-2]), int(images.shape[-1])))
+    detector = WholeDetector(family, discriminant, threshold, (int(images.shape[-2]), int(images.shape[-1])))
     masks = np.broadcast_to(carriers[:, None, None], (len(images), *images.shape[-2:])).copy()
-    sentence = _sentence(transform, carriers, members, told, explained)
-    isolated = Isolated(
-        "global", (), carriers, masks, detector, told.area, boxes(masks), sentence, seed, transform=transform
-    )
-    return explained.after, isolated
+    isolated = Isolated("global", (), carriers, masks, detector, told.area, boxes(masks), evidence, seed, transform)
+    return evidence.after, isolated
+
+
+def _nothing(family: Family, reason: Reason, **values: float) -> NothingIsolatedError:
+    return NothingIsolatedError(Failure(reason, {"family": family, **values}))
 
 
 def _settled(numbers: Numbers, told: HeldOut, members: NDArray[np.bool_], seed: int) -> tuple[HeldOut, Numbers]:
     """Who carries it by the scores, and the scores of a discriminant between these; a group found is rarely exact."""
     for _ in range(_ROUNDS):
-        weights = carrying(told.scores, members)
+        weights = carrier_probabilities(told.scores, members)
         carriers = weights > 0.5
         if not 2 <= carriers.sum() <= len(carriers) - 2:
             return told, members.astype(float)
@@ -140,30 +117,18 @@ def _settled(numbers: Numbers, told: HeldOut, members: NDArray[np.bool_], seed: 
     return told, weights
 
 
-def _explained(kind: Sought, images: Tensor, weights: Numbers, numbers: Statistics, seed: int) -> Explained:
-    """Estimate the transform from each half of the images, apply it to the other half's rest, and tell them apart."""
+def _areas(family: Family, images: Tensor, weights: Numbers, numbers: Statistics, seed: int) -> tuple[float, float]:
+    """How well the rest is told from the carriers as it is, and with the transform that the other half gives."""
     rng = np.random.default_rng([seed, len(images), 6])
     carriers = weights > 0.5
     chosen = np.sort(np.concatenate([rng.permutation(np.flatnonzero(g))[:_MOST] for g in (carriers, ~carriers)]))
-    own, every = carriers[chosen], np.concatenate([numbers[each.family] for each in KINDS], axis=1)[chosen]
-    changed, halves = every.copy(), np.empty(len(images), dtype=np.int64)
-    for group in (carriers, ~carriers):
-        halves[rng.permutation(np.flatnonzero(group))] = np.arange(group.sum()) % 2
+    own, every = carriers[chosen], np.concatenate([numbers[each] for each in ESTIMATES], axis=1)[chosen]
+    changed, halves = every.copy(), deal_folds(carriers, rng, 2)
     for half in (0, 1):
         rows = np.flatnonzero(~own & (halves[chosen] != half))
         fit = torch.from_numpy(np.flatnonzero(halves == half))
-        transform = kind.estimate(images[fit], weights[fit.numpy()], seed)
+        transform = ESTIMATES[family](images[fit], weights[fit.numpy()], seed)
         if len(rows) and transform is not None:
             after = transform.apply(images[torch.from_numpy(chosen[rows])])
-            changed[rows] = np.concatenate([statistics_of(each.family, after) for each in KINDS], axis=1)
-    return Explained(held_out_area(every, own, seed), held_out_area(changed, own, seed))
-
-
-def _sentence(
-    transform: Transform, carriers: NDArray[np.bool_], members: NDArray[np.bool_], told: HeldOut, explained: Explained
-) -> str:
-    return (
-        f"An artifact of whole images ({transform.name}): it {transform.sentence}; {carriers.sum()} of "
-        f"{len(members)} images carry it (held-out AUC of the cluster {told.area:.2f}, p = {told.probability:.2g}); "
-        f"with it, the others are told from them by an AUC of {explained.after:.2f} instead of {explained.before:.2f}."
-    )
+            changed[rows] = np.concatenate([statistics_of(each, after) for each in ESTIMATES], axis=1)
+    return held_out_area(every, own, seed), held_out_area(changed, own, seed)

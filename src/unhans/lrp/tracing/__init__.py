@@ -5,7 +5,7 @@ Recording only; which rule an operation gets, and what relevance comes out of it
 
 from unhans.lrp.tracing.channel_axes import Layout, layout_along, layout_of_shape, layouts, layouts_or_none
 from unhans.lrp.tracing.dataflow import gates_among, non_negative
-from unhans.lrp.tracing.eval_view import HALF, computing_dtype, eval_view, unwrapped, working_view
+from unhans.lrp.tracing.eval_view import HALF, computing_dtype, eval_view, unwrap, working_view
 from unhans.lrp.tracing.logits import LogitsOf, Output, logits_of
 from unhans.lrp.tracing.tape import Node, Tape, record
 
@@ -26,6 +26,6 @@ __all__ = [
     "logits_of",
     "non_negative",
     "record",
-    "unwrapped",
+    "unwrap",
     "working_view",
 ]

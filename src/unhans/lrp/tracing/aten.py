@@ -5,6 +5,11 @@ The names are those of `torch.ops.aten`, to which every module, function and met
 
 from __future__ import annotations
 
+
+class UnsupportedModelError(ValueError):
+    """The model cannot be followed, or has an operation without a rule."""
+
+
 CONVOLUTIONS = {"convolution"}
 PRODUCTS = {"addmm", "mm", "bmm", "baddbmm", "mv", "addmv"}
 BATCH_NORMS = {"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "_native_batch_norm_legit",

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unhans.lrp.errors import UnsupportedModelError
 from unhans.lrp.tracing import aten as known
+from unhans.lrp.tracing.aten import UnsupportedModelError
 from unhans.lrp.tracing.tape import Node, Tape, record
 
 SAMPLE, CHANNEL, ROW, COLUMN, TOKEN, OTHER = "nchwt?"
@@ -171,11 +171,9 @@ def _alike(node: Node, axes: Mapping[Node, Axes]) -> Axes | None:
 def _best(candidates: Sequence[Axis], size: int, otherwise: str = OTHER) -> Axis:
     fit = [axis for axis in candidates if _size(axis) == size]
     told = [axis for axis in fit if _kind(axis) != OTHER or _tokens(axis)]
-    return (told or fit or [_resized(candidates[0], size, otherwise)])[0]
-
-
-def _resized(axis: Axis, size: int, otherwise: str) -> Axis:
-    kind = _kind(axis)
+    if fit:
+        return (told or fit)[0]
+    kind = _kind(candidates[0])
     return (Factor(kind if kind in (CHANNEL, ROW, COLUMN) else otherwise, size),)
 
 

@@ -84,9 +84,6 @@ def _constants(node: Node) -> bool:
         given = [*node.arguments, *node.options.values()]
         return all(isinstance(value, Node) or (isinstance(value, (int, float)) and value >= 0) for value in given)
     if node.kind in ("cat", "stack", "where", "maximum", "minimum"):
-        return _all_nodes(node.arguments[0] if node.kind in ("cat", "stack") else node.arguments[1:])
+        values = node.arguments[0] if node.kind in ("cat", "stack") else node.arguments[1:]
+        return all(isinstance(value, Node) for value in values)
     return True
-
-
-def _all_nodes(values: Sequence[object]) -> bool:
-    return all(isinstance(value, Node) for value in values)

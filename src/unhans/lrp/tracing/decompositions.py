@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from unhans.lrp.errors import UnsupportedModelError
-from unhans.lrp.tracing.recurrent import lstm, lstm_cell
+from unhans.lrp.tracing.aten import UnsupportedModelError
+
+State = tuple[Tensor, Tensor]
 
 LEAVING = (Tensor.numpy, Tensor.__array__, Tensor.tolist)
-
-
-class Softmax(Protocol):
-    """What tells how the softmax of attention treats a row that is masked altogether."""
-
-    masked_softmax: bool
 
 
 class Stepwise(TorchFunctionMode):
@@ -27,11 +22,12 @@ class Stepwise(TorchFunctionMode):
 
     It does so for this thread only, unlike torch's switches. That a function mode is active keeps
     `torch.nn.MultiheadAttention` and the transformer layers off their fused path.
+
+    Attributes:
+        masked_softmax: whether the softmax that runs now gives zeros for a row without any finite score.
     """
 
-    def __init__(self, softmax: Softmax) -> None:
-        super().__init__()
-        self._softmax = softmax
+    masked_softmax = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run a function, in steps where there are some for it."""
@@ -46,11 +42,11 @@ class Stepwise(TorchFunctionMode):
 
     def _multi_head(self, *args: Any, need_weights: bool = True, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
         """Run multi-head attention by the branch that computes the weights; only the other one masks whole rows."""
-        before, self._softmax.masked_softmax = self._softmax.masked_softmax, not need_weights
+        before, self.masked_softmax = self.masked_softmax, not need_weights
         try:
             output, weights = F.multi_head_attention_forward(*args, need_weights=True, **kwargs)
         finally:
-            self._softmax.masked_softmax = before
+            self.masked_softmax = before
         return output, weights if need_weights else None
 
 
@@ -98,6 +94,76 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         parts = [input.narrow(-axis, size - before, before), input, input.narrow(-axis, 0, after)]
         input = torch.cat([part for part in parts if part.size(-axis)], -axis)  # noqa: A001
     return input
+
+
+def lstm_cell(
+    input: Tensor,  # noqa: A002 the name of PyTorch's argument
+    hx: State,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> State:
+    """Return hidden state and cell after one step of an LSTM, with the arguments of PyTorch's function.
+
+    c' = σ(f) · c + σ(i) · tanh(g) and h' = σ(o) · tanh(c') (Hochreiter and Schmidhuber 1997). The sigmoids are gates:
+    relevance goes to the signal that they weigh ("LRP-all", Arras et al. 2017).
+    """
+    hidden, cell = hx
+    together = F.linear(input, w_ih, b_ih) + F.linear(hidden, w_hh, b_hh)
+    enter, forget, signal, leave = together.chunk(4, 1)
+    cell = forget.sigmoid() * cell + enter.sigmoid() * signal.tanh()
+    return leave.sigmoid() * cell.tanh(), cell
+
+
+def lstm(
+    input: Tensor,  # noqa: A002
+    hx: State,
+    params: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sequence and the last hidden states and cells, with the arguments of PyTorch's function.
+
+    Dropout is that of training and left out.
+
+    Raises:
+        UnsupportedModelError: for packed sequences.
+    """
+    if isinstance(hx, Tensor):  # the sizes of a packed sequence
+        raise UnsupportedModelError("LRP follows an LSTM on sequences of one length, got packed ones.")
+    directions = 2 if bidirectional else 1
+    runs = num_layers * directions
+    each = len(params) // runs
+    sequence, ends = input.transpose(0, 1) if batch_first else input, []
+    for layer in range(num_layers):
+        outputs = []
+        for run in range(layer * directions, (layer + 1) * directions):
+            weights = params[run * each : (run + 1) * each]
+            output, end = _run(sequence, (hx[0][run], hx[1][run]), weights, has_biases, backwards=run % directions == 1)
+            outputs.append(output)
+            ends.append(end)
+        sequence = torch.cat(outputs, -1)
+    hidden, cells = (torch.stack(states) for states in zip(*ends, strict=True))
+    return sequence.transpose(0, 1) if batch_first else sequence, hidden, cells
+
+
+def _run(
+    sequence: Tensor, state: State, weights: Sequence[Tensor], has_biases: bool, backwards: bool
+) -> tuple[Tensor, State]:
+    """One layer in one direction over a sequence (time, batch, features); the last weights may be a projection."""
+    count = 4 if has_biases else 2
+    outputs = []
+    for step in reversed(sequence.unbind()) if backwards else sequence.unbind():
+        state = lstm_cell(step, state, *weights[:count])
+        if len(weights) > count:
+            state = F.linear(state[0], weights[count]), state[1]
+        outputs.append(state[0])
+    return torch.stack(outputs[::-1] if backwards else outputs), state
 
 
 STEPS: dict[Any, Callable[..., Any]] = {

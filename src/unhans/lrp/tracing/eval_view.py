@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from unhans.lrp.errors import UnsupportedModelError
+from unhans.lrp.tracing.aten import UnsupportedModelError
 from unhans.lrp.tracing.logits import logits_of
 
 M = TypeVar("M", bound=nn.Module)
@@ -26,7 +26,7 @@ def eval_view(model: nn.Module) -> nn.Module:
     hooks but those that compute weights. `torch.compile`, `DataParallel`, `DistributedDataParallel` and
     `AveragedModel` are looked through.
     """
-    return _view(unwrapped(model), {})
+    return _view(unwrap(model), {})
 
 
 def working_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -59,7 +59,7 @@ def _cast(value: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return value.to(dtype) if value is not None and value.is_floating_point() else value
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def unwrap(model: nn.Module) -> nn.Module:
     """Return the network inside compiled and parallel wrappers (on a compiled graph hooks are ignored)."""
     while True:
         inner = getattr(model, "_orig_mod", None)
@@ -90,7 +90,7 @@ def _view(module: M, seen: dict[nn.Module, nn.Module]) -> M:
     state["_compiled_call_impl"] = None
     state["training"] = False
     state["_modules"] = {
-        name: None if child is None else _view(unwrapped(child), seen) for name, child in module._modules.items()
+        name: None if child is None else _view(unwrap(child), seen) for name, child in module._modules.items()
     }
     view.__dict__.update(state)
     return view

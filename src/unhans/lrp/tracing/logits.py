@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from unhans.lrp.errors import UnsupportedModelError
+from unhans.lrp.tracing.aten import UnsupportedModelError
 
 Output = str | int | Callable[[Any], Tensor]
 
@@ -46,11 +46,15 @@ def logits_of(result: Any, output: Output | None = None) -> Tensor:
     """
     found = _found(result) if output is None else _given(result, output)
     if not isinstance(found, (Tensor, Proxy)):  # a proxy while torch.fx traces the network
-        place = "" if output is None else f" at output={output!r}"
+        place, parts = "" if output is None else f" at output={output!r}", ""
+        if isinstance(result, Mapping):
+            parts = " with the keys " + ", ".join(map(repr, result))
+        elif isinstance(result, (tuple, list)):
+            parts = " of " + ", ".join(map(_shape, result))
         raise UnsupportedModelError(
-            f"an explanation expects a network that returns logits (n, C), a tensor, got {_said(result)}{place}; wrap "
-            "the network in unhans.lrp.LogitsOf(network, output=…), or give audits output=…: a key, an index or a "
-            "function."
+            "an explanation expects a network that returns logits (n, C), a tensor, got a "
+            f"{type(result).__name__}{parts}{place}; wrap the network in unhans.lrp.LogitsOf(network, output=…), or "
+            "give audits output=…: a key, an index or a function."
         )
     return found
 
@@ -75,16 +79,6 @@ def _given(result: Any, output: Output) -> Any:
         return result[output]
     except (KeyError, IndexError, TypeError):
         return getattr(result, output, None) if isinstance(output, str) else None
-
-
-def _said(result: Any) -> str:
-    """What a network returned, in a few words."""
-    kind = type(result).__name__
-    if isinstance(result, Mapping):
-        return f"a {kind} with the keys {', '.join(map(repr, result))}"
-    if isinstance(result, (tuple, list)):
-        return f"a {kind} of {', '.join(_shape(each) for each in result)}"
-    return f"a {kind}"
 
 
 def _shape(each: Any) -> str:

@@ -1,7 +1,5 @@
 """The tape: every tensor operation that a model ran on an input, as nodes that know what they were computed from.
 
-Recording what a model runs on an input, below `torch.nn`.
-
 PyTorch reduces modules, functions and methods, in-place or not, to a few hundred operations (`torch.ops.aten`). A
 tape of these knows what depends on the input, through any Python code: no canonizer, no symbolic trace.
 """
@@ -21,8 +19,8 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from unhans.lrp.errors import UnsupportedModelError
 from unhans.lrp.numerics import TooLargeError
+from unhans.lrp.tracing.aten import UnsupportedModelError
 from unhans.lrp.tracing.decompositions import Stepwise
 from unhans.lrp.tracing.eval_view import working_view
 
@@ -90,9 +88,13 @@ class Node:
         if self.operation is not None:
             self._value = None
 
+    @property
+    def place(self) -> str:
+        """The module that was running, as it stands in a sentence."""
+        return f" at {self.module!r}" if self.module else ""
+
     def __str__(self) -> str:
-        place = f" at {self.module!r}" if self.module else ""
-        return f"aten.{self.kind}{place}"
+        return f"aten.{self.kind}{self.place}"
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,18 @@ SUMS_OF_PRODUCTS = {
 def record(model: nn.Module, inputs: Tensor, limit: float = float("inf")) -> Tape:
     """Run the model on the inputs in evaluation mode and return the tape; the model is not written.
 
-    Raises UnsupportedModelError naming what cannot be followed, TooLargeError as soon as the tape holds more bytes
-    than the limit.
+    Args:
+        model: any network.
+        inputs: (n, …) as it takes them.
+        limit: bytes that the tape may hold.
+
+    Raises:
+        UnsupportedModelError: naming what cannot be followed.
+        TooLargeError: as soon as the tape holds more bytes.
     """
-    view = working_view(model, inputs.dtype)
-    recorder = Recorder(model, inputs, limit)
-    with ExitStack() as stack:
-        stack.enter_context(recorder.hooked(view))
-        stack.enter_context(Stepwise(recorder))
-        stack.enter_context(recorder)
+    view, steps = working_view(model, inputs.dtype), Stepwise()
+    recorder = Recorder(model, inputs, limit, steps)
+    with recorder.hooked(view), steps, recorder:
         result = view(recorder.copy)
     return recorder.finish(result, type(model).__name__)
 
@@ -140,7 +145,7 @@ class Recorder(TorchDispatchMode):
     elements are one value, and a view of memory that was overwritten through another view is refused.
     """
 
-    def __init__(self, model: nn.Module, inputs: Tensor, limit: float) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor, limit: float, steps: Stepwise) -> None:
         super().__init__()
         self.copy = inputs.clone()  # the model may overwrite it
         self.input = Node(shape=inputs.shape, _value=inputs)
@@ -148,7 +153,7 @@ class Recorder(TorchDispatchMode):
         self.layers: dict[str, list[Node]] = defaultdict(list)
         self.ends: dict[str, int] = {}
         self.strided = False
-        self.masked_softmax = False  # whether rows without any finite score become zero
+        self._steps = steps
         self._path: list[str] = []
         self._writes: dict[int, int] = defaultdict(int)  # by storage
         self._at: dict[Memory, Node] = {}
@@ -182,7 +187,7 @@ class Recorder(TorchDispatchMode):
         kwargs, name = kwargs or {}, func.overloadpacket.__name__
         if name == "detach":
             return func(*args, **kwargs)  # the same elements, the same node
-        if func is torch.ops.aten._softmax.default and self.masked_softmax:
+        if func is torch.ops.aten._softmax.default and self._steps.masked_softmax:
             return self.__torch_dispatch__(torch.ops.aten._safe_softmax.default, types, args[:2])
         if func is torch.ops.aten._convolution.default:  # of a traced network; what follows are cuDNN's settings
             return self.__torch_dispatch__(torch.ops.aten.convolution.default, types, args[:9])
@@ -195,7 +200,9 @@ class Recorder(TorchDispatchMode):
         sources = self._preserved({storage(tensor) for tensor in written}, sources)
         result = func(*args, **kwargs)
         for tensor in written:
-            self._overwrite(tensor)
+            self._writes[storage(tensor)] += 1
+            for node in self._in.get(storage(tensor), ()):
+                node.overwritten()
         self.strided |= depends and name == "as_strided"  # in place it is PyTorch's own, after pooling
         if depends:
             self._remember(functional(func) if written else func, sources, result)
@@ -258,12 +265,6 @@ class Recorder(TorchDispatchMode):
         for node in [node for place in places for node in self._constants.pop(place, ())]:
             node.arguments, node.options = tree_map(kept, (node.arguments, node.options))
         return tree_map(kept, sources) if places else sources
-
-    def _overwrite(self, tensor: Tensor) -> None:
-        """Forget the values that lie in the memory of a tensor that was written."""
-        self._writes[storage(tensor)] += 1
-        for node in self._in.get(storage(tensor), ()):
-            node.overwritten()
 
     def _node(self, tensor: Tensor) -> Node | None:
         """The node of a tensor that depends on the input."""

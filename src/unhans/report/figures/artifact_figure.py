@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, generate_binary_structure
 
+from unhans.artifacts import HIGHEST, ChannelMap, Field, Spectrum, Transform
 from unhans.attribution import RGB, colorize, picture
-from unhans.report.figures.canvas import (
-    ALARM,
-    INK,
-    NARROWEST,
-    QUIET,
-    TEXT_INCH,
-    TILE,
-    Look,
-    coloured,
-    place,
-    sheet,
-    shown,
-    summed,
-    wrapped,
-    write,
-)
-from unhans.report.figures.transform_figure import transform_pictures
-from unhans.report.text import quality_sentence, shorten
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from unhans.effects import Case, Proof
-    from unhans.effects.interventions import Example
-    from unhans.isolation import Isolated
-
+from unhans.effects import Case, Proof
+from unhans.isolation import Isolated
+from unhans.report.figures import canvas
+from unhans.report.figures.canvas import Look
+from unhans.report.text import artifact_said, quality_sentence, shorten
 
 LIGHT, DARK = 245, 205  # greys of the checkerboard behind what is transparent
 CELLS = 24  # squares along the longer side of a checkerboard
@@ -91,15 +73,7 @@ def outlined(image: Any, mask: NDArray[np.bool_]) -> RGB:
     return pixels
 
 
-def spread(numbers: Sequence[int] | NDArray[np.integer], count: int) -> list[int]:
-    """Choose so many of the numbers, evenly from the first to the last."""
-    at = np.linspace(0, len(numbers) - 1, min(count, len(numbers))).round().astype(int)
-    return [int(numbers[i]) for i in at]
-
-
 def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    from scipy.ndimage import binary_dilation, generate_binary_structure
-
     return binary_dilation(mask, generate_binary_structure(2, 2), iterations=by)
 
 
@@ -118,28 +92,43 @@ def layer_figure(
     """Draw the layer on a checkerboard and its alpha, and under them samples with the found mask and their heatmaps.
 
     A fixed artifact is shown in the whole frame and enlarged, a free one as up to eight prototypes, the most frequent
-    first, one of whole images by a sample before and after, and by its curves, its field or its spectrum. images
-    (n, 3, H, W) in [0, 1] and heatmaps (n, H, W) are those that it was isolated from; without them no sample is shown.
-    Returns None where there is nothing to draw.
+    first, one of whole images by a sample before and after, and by its curves, its field or its spectrum.
+
+    Args:
+        case: what was isolated.
+        images: (n, 3, H, W) in [0, 1], those that it was isolated from; None: no sample is shown.
+        heatmaps: (n, H, W), theirs.
+        cmap: a colour map of `colorize`.
+
+    Returns:
+        The figure, or None where there is nothing to draw.
     """
-    pictures = [] if case.isolated is None else layer_pictures(case.isolated, images)
+    isolated = case.isolated
+    pictures = [] if isolated is None else layer_pictures(isolated, images)
     if not pictures:
         return None
     side = LARGE if len(pictures) <= 3 else (WIDTH + GAP) / 4 - GAP
-    rows = _lines(pictures, side)
-    found = [] if images is None else _found(case.isolated)
-    down = len(rows) * (side + CAPTION)
-    if found:
-        down += 1.75 * CAPTION + -(-len(found) // ACROSS) * (GAP + _height(images)) - GAP
+    across, look = int((WIDTH + GAP) / (side + GAP) + 1e-6), Look(cmap=cmap)
+    samples = [] if images is None else sample_pictures(isolated, images, heatmaps, look)
+    step = CAPTION + side * max(canvas.height_of(pixels.shape[:2]) for _, pixels in pictures)
+    under = -(-len(pictures) // across) * step
+    height = canvas.height_of(images.shape[-2:]) + GAP if samples else 0
+    down = under + (2.1 * CAPTION + -(-len(samples) // ACROSS) * height) * bool(samples)
     quality = "" if case.quality is None else quality_sentence(case.quality)
-    note = summed(heatmaps[:1]) if found and heatmaps is not None else ""
-    title = f"The artifact of class '{shorten(case.name, int(WIDTH * TILE * TEXT_INCH / 2.6))}'"
-    look = Look(cmap=cmap)
-    figure, axes = sheet(WIDTH, down, title, f"{case.isolated.sentence} {quality}".strip(), look, note)
-    for number, row in enumerate(rows):
-        _layers(axes, row, side, number * (side + CAPTION))
-    if found:
-        _samples(axes, found, (images, heatmaps), case.isolated, look, len(rows) * (side + CAPTION))
+    note = canvas.summed(heatmaps[:1]) if samples and heatmaps is not None else ""
+    title = f"The artifact of class '{case.name}'"
+    figure, axes = canvas.sheet(WIDTH, down, title, f"{artifact_said(case)} {quality}".strip(), look, note)
+    for number, (caption, pixels) in enumerate(pictures):
+        left, top = number % across * (side + GAP), number // across * step + CAPTION
+        canvas.write(axes, left, top - 0.06, caption, color=canvas.QUIET)
+        canvas.place(axes, pixels, left, top, side, framed=True)
+    if samples:
+        heading = f"{samples_said(isolated)}; beside each its heatmap"
+        canvas.write(axes, 0, under + 1.3 * CAPTION, heading, fontsize=9, weight="bold")
+    for number, pair in enumerate(samples):
+        left, top = number % ACROSS * (WIDTH + GAP) / ACROSS, under + 2 * CAPTION + number // ACROSS * height
+        for slot, pixels in enumerate(each for each in pair if each is not None):
+            canvas.place(axes, pixels, left + slot * (1 + GAP / 3), top)
     return figure
 
 
@@ -170,61 +159,96 @@ def sample_pictures(
     isolated: Isolated, images: Any, heatmaps: NDArray[np.floating] | None, look: Look, count: int = MEMBERS
 ) -> list[tuple[RGB, RGB | None]]:
     """Return images (n, 3, H, W) that carry the artifact with its outline, each beside its heatmap if there is one."""
-    chosen = _found(isolated, count)
-    maps = [None] * len(chosen) if heatmaps is None else coloured(np.asarray(heatmaps[chosen]), look)
+    chosen = canvas.choose_evenly(np.flatnonzero(isolated.members), count)
+    maps = [None] * len(chosen) if heatmaps is None else canvas.coloured(np.asarray(heatmaps[chosen]), look)
     return [(outlined(images[i], isolated.masks[i]), one) for i, one in zip(chosen, maps, strict=True)]
-
-
-def _found(isolated: Isolated, count: int = MEMBERS) -> list[int]:
-    return spread(np.flatnonzero(isolated.members), count) if isolated.members.any() else []
-
-
-def _layers(axes: Axes, pictures: Sequence[tuple[str, RGB]], side: float, top: float) -> None:
-    for number, (caption, pixels) in enumerate(pictures):
-        left = number * (side + GAP)
-        write(axes, left, top + CAPTION - 0.06, caption, color=QUIET)
-        _large(axes, pixels, left, top + CAPTION, side)
-
-
-def _samples(
-    axes: Axes, found: Sequence[int], data: tuple[Any, Any], isolated: Isolated, look: Look, top: float
-) -> None:
-    images, heatmaps = data
-    text = f"{samples_said(isolated)}; beside each its heatmap"
-    write(axes, 0, top + 0.24, text, fontsize=9, weight="bold")
-    height, pair = _height(images), (WIDTH + GAP) / ACROSS
-    for slot, (image, heatmap) in enumerate(sample_pictures(isolated, images, heatmaps, look)):
-        left, above = pair * (slot % ACROSS), top + 1.75 * CAPTION + (GAP + height) * (slot // ACROSS)
-        for number, pixels in enumerate(each for each in (image, heatmap) if each is not None):
-            place(axes, pixels, left + number * (1 + GAP / 3), above - (1 - height) / 2)
-
-
-def _large(axes: Axes, pixels: RGB, left: float, top: float, side: float) -> None:
-    """Draw a picture into a square with this side, its own proportions kept, with a thin frame."""
-    height, width = (side * length / max(pixels.shape[:2]) for length in pixels.shape[:2])
-    limits = axes.axis()  # imshow changes them
-    axes.imshow(pixels, extent=(left, left + width, top + height, top), interpolation="nearest")
-    axes.axis(limits)
-    axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=QUIET, linewidth=0.5))
-
-
-def _lines(pictures: list[tuple[str, RGB]], side: float) -> list[list[tuple[str, RGB]]]:
-    across = int((WIDTH + GAP) / (side + GAP) + 1e-6)
-    return [pictures[start : start + across] for start in range(0, len(pictures), across)]
 
 
 def _size(layer: Any) -> str:
     return f"{layer.shape[2]} × {layer.shape[1]} pixels"
 
 
-def _height(images: Any) -> float:
-    height, width = images.shape[-2:]
-    return height / max(height, width)
+INCHES, DPI = 2.6, 160  # side of a plot
+CHANNELS = (("red", "#c0392b"), ("green", "#2e8b57"), ("blue", "#2c5fa8"))
+
+
+def transform_pictures(isolated: Isolated, images: Any = None) -> list[tuple[str, RGB]]:
+    """Return what is shown of an artifact of whole images, each picture under a caption.
+
+    images: (n, 3, H, W) in [0, 1], those that it was isolated from, of which one is shown before and after; without
+    them only what the artifact does is drawn.
+    """
+    transform = isolated.transform
+    if transform is None:
+        return []
+    shown = [] if images is None or not len(images) else _before_and_after(isolated, images)
+    return [*shown, *_drawn(transform)]
+
+
+def _before_and_after(isolated: Isolated, images: Any) -> list[tuple[str, RGB]]:
+    """A sample without the artifact and with it or, where all carry it, one that does and without it."""
+    without = np.flatnonzero(~isolated.members)
+    image = torch.as_tensor(np.asarray(images[int(without[0]) if len(without) else 0])).float()[None]
+    other = isolated.transform.apply(image) if len(without) else isolated.transform.undo(image)
+    before, after = (image, other) if len(without) else (other, image)
+    words = ("a sample without it", "with it") if len(without) else ("a sample, changed back", "as it is")
+    return [(words[0], picture(before[0].numpy())), (words[1], picture(after[0].numpy()))]
+
+
+def _drawn(transform: Transform) -> list[tuple[str, RGB]]:
+    if isinstance(transform, ChannelMap):
+        return [("its curves: value before, after", _plot(lambda axes: _curves(axes, transform)))]
+    if isinstance(transform, Spectrum):
+        return [("its spectrum: gain of each frequency", _plot(lambda axes: _gains(axes, transform)))]
+    return _field(transform) if isinstance(transform, Field) else []
+
+
+def _field(field: Field) -> list[tuple[str, RGB]]:
+    shown = []
+    for name, values, lowest in (("gain", field.gain, 0.0), ("offset", field.offset, None)):
+        low, high = float(values.min()), float(values.max())
+        if name == "gain" or high > low or high:
+            start = min(low, 0.0) if lowest is None else lowest
+            pixels = (values - start) / max(high - start, 1e-6)
+            shown.append((f"its {name}: {low:.2f} to {high:.2f}, white most", picture(pixels.numpy())))
+    return shown
+
+
+def _curves(axes: Axes, transform: ChannelMap) -> None:
+    knots = np.linspace(0, 1, transform.curves.shape[1])
+    axes.plot([0, 1], [0, 1], color=canvas.QUIET, linewidth=0.8, linestyle=":")
+    for (name, colour), curve in zip(CHANNELS, transform.curves.numpy(), strict=True):
+        axes.plot(knots, curve, color=colour, linewidth=1.4, label=name)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="value before", ylabel="value after")
+
+
+def _gains(axes: Axes, transform: Spectrum) -> None:
+    knots = np.linspace(0, HIGHEST, transform.gain.shape[1])
+    axes.axhline(1, color=canvas.QUIET, linewidth=0.8, linestyle=":")
+    for (name, colour), gain, noise in zip(CHANNELS, transform.gain.numpy(), transform.noise.numpy(), strict=True):
+        axes.plot(knots, gain, color=colour, linewidth=1.4, label=name)
+        if noise.any():
+            axes.plot(knots, noise, color=colour, linewidth=1, linestyle="--", label=f"noise, {name}")
+    axes.set(xlim=(0, HIGHEST), xlabel="cycles per pixel", ylabel="gain")
+    axes.set_ylim(bottom=0)
+
+
+def _plot(draw: Callable[[Axes], None]) -> RGB:
+    figure = canvas.page(INCHES, INCHES)
+    figure.set(dpi=DPI, layout_engine="constrained")
+    axes = figure.add_subplot()
+    draw(axes)
+    axes.legend(fontsize=7, frameon=False, labelcolor=canvas.INK)
+    axes.tick_params(labelsize=7)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_size(8)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 EXAMPLE_GAP = 0.06  # tiles between two pictures
-APART = 0.16  # tiles between before and after
-BLOCK = 4 + 2 * EXAMPLE_GAP + APART  # tiles: before, heatmap, after, heatmap
+LEFTS = (0.0, 1.06, 2.22, 3.28)  # tiles: where the pictures of an example begin, before apart from after
+BLOCK = LEFTS[-1] + 1  # tiles
 BETWEEN = 0.4  # tiles between additions and removals
 HEADING = 0.34  # tiles: what a block shows and the names of its columns
 EXAMPLE_CAPTION = 0.2  # tiles above a row
@@ -234,51 +258,48 @@ CHOICES = {"largest": "a large change", "typical": "a typical change"}
 NAME = 26  # characters of a class name above a row
 
 
-def proof_figure(proof: Proof, classes: Sequence[str], *, cmap: str = "hot-cold") -> Figure | None:
+def proof_figure(proof: Proof, classes: Sequence[str], artifact: str = "", *, cmap: str = "hot-cold") -> Figure | None:
     """Draw examples before and after, added beside removed, each with its heatmap for the artifact's class.
 
-    The two maps of a sample are scaled jointly, so that before and after can be compared. classes: the name of every
-    class, by label. Returns None where there is no example.
+    The two maps of a sample are scaled jointly, so that before and after can be compared.
+
+    Args:
+        proof: holds the examples.
+        classes: the name of every class, by label.
+        artifact: what it is, in a sentence.
+        cmap: a colour map of `colorize`.
+
+    Returns:
+        The figure, or None where there is no example.
     """
-    blocks = [block for block in example_blocks(proof) if block[1]]
+    every = (("Added to samples of other classes", proof.examples),
+             ("Removed from affected samples", proof.removal_examples))  # fmt: skip
+    blocks = [block for block in every if block[1]]
     if not blocks:
         return None
-    look = Look(joint=True, cmap=cmap)
-    across = (BLOCK + BETWEEN) * len(blocks) - BETWEEN
-    heads = [wrapped(heading, BLOCK * TILE * TEXT_INCH * 8 / 9) for heading, _ in blocks]
+    look, every = Look(joint=True, cmap=cmap), [example for _, examples in blocks for example in examples]
+    heads = [canvas.wrapped(heading, BLOCK * canvas.TILE * canvas.TEXT_INCH * 8 / 9) for heading, _ in blocks]
     head = HEADING + 0.12 * max(text.count("\n") for text in heads)
-    row = (
-        EXAMPLE_CAPTION + max(_example_height(example) for _, examples in blocks for example in examples) + EXAMPLE_GAP
-    )
-    down = head + row * max(len(examples) for _, examples in blocks)
-    first = blocks[0][1][0]
-    width = max(TILE * across, NARROWEST) * TEXT_INCH
-    title = f"What the artifact does to the class '{shorten(proof.name, int(width / 2.6))}'"
+    row = EXAMPLE_CAPTION + max(canvas.height_of(each.images.shape[-2:]) for each in every) + EXAMPLE_GAP
+    across, down = (BLOCK + BETWEEN) * len(blocks) - BETWEEN, head + row * max(len(examples) for _, examples in blocks)
     meaning = f"Heatmaps: relevance for the artifact's class, '{proof.name}'; p is its probability."
-    subtitle = f"{proof.artifact.rstrip('.')}. {meaning}"
-    figure, axes = sheet(across, down, title, subtitle, look, summed(first.heatmaps), PAIRED)
+    title, subtitle = f"What the artifact does to the class '{proof.name}'", f"{artifact} {meaning}".strip()
+    figure, axes = canvas.sheet(across, down, title, subtitle, look, canvas.summed(every[0].heatmaps), PAIRED)
     for number, (text, (_, examples)) in enumerate(zip(heads, blocks, strict=True)):
-        left = (BLOCK + BETWEEN) * number
-        write(axes, left, 0.02, text, va="top", fontsize=9, weight="bold")
-        for name, at in zip(COLUMNS, _lefts(left), strict=True):
-            write(axes, at, head - 0.04, name, color=QUIET)
+        lefts = [(BLOCK + BETWEEN) * number + left for left in LEFTS]
+        canvas.write(axes, lefts[0], 0.02, text, va="top", fontsize=9, weight="bold")
+        for name, left in zip(COLUMNS, lefts, strict=True):
+            canvas.write(axes, left, head - 0.04, name, color=canvas.QUIET)
         for line, example in enumerate(examples):
-            _row(axes, example, classes, proof, look, left, head + row * line)
+            top, (before, after) = head + row * line + EXAMPLE_CAPTION, example.probabilities
+            change = f"p {probability_said(before)} → {probability_said(after)}, {CHOICES[example.choice]}"
+            canvas.write(axes, lefts[0], top - 0.06, f"true class: {shorten(classes[example.label], NAME)}")
+            canvas.write(axes, lefts[2], top - 0.06, change, color=canvas.ALARM if after > before else canvas.INK)
+            images = [picture(image) for image in example.images]
+            maps = colorize(canvas.shown(example.heatmaps, images[0].shape[:2], look), look.cmap)
+            for left, pixels in zip(lefts, (images[0], maps[0], images[1], maps[1]), strict=True):
+                canvas.place(axes, pixels, left, top)
     return figure
-
-
-def example_blocks(proof: Proof) -> list[tuple[str, Sequence[Example]]]:
-    """Return the examples of addition and of removal under a heading each."""
-    return [
-        ("Added to samples of other classes", proof.examples),
-        ("Removed from affected samples", proof.removal_examples),
-    ]
-
-
-def example_caption(example: Example, classes: Sequence[str], length: int = NAME) -> tuple[str, str]:
-    """Say an example's true class, how p of the artifact's class changes, and why the example was chosen."""
-    before, after = (probability_said(float(p)) for p in example.probabilities)
-    return shorten(classes[example.label], length), f"p {before} → {after}, {CHOICES[example.choice]}"
 
 
 def probability_said(value: float) -> str:
@@ -286,27 +307,3 @@ def probability_said(value: float) -> str:
     if 0 < value < 0.01:
         return "<0.01"
     return ">0.99" if 0.99 < value < 1 else f"{value:.2f}"
-
-
-def _row(
-    axes: Axes, example: Example, classes: Sequence[str], proof: Proof, look: Look, left: float, top: float
-) -> None:
-    name, change = example_caption(example, classes)
-    grown = float(example.probabilities[1]) > float(example.probabilities[0])
-    write(axes, left, top + EXAMPLE_CAPTION - 0.06, f"true class: {name}", color=INK)
-    after = _lefts(left)[2]
-    write(axes, after, top + EXAMPLE_CAPTION - 0.06, change, color=ALARM if grown else INK)
-    before, later = (picture(image) for image in example.images)
-    maps = colorize(shown(example.heatmaps, before.shape[:2], look), look.cmap)
-    above = top + EXAMPLE_CAPTION - (1 - _example_height(example)) / 2
-    for at, tile in zip(_lefts(left), (before, maps[0], later, maps[1]), strict=True):
-        place(axes, tile, at, above)
-
-
-def _lefts(left: float) -> list[float]:
-    return [left, left + 1 + EXAMPLE_GAP, left + 2 + EXAMPLE_GAP + APART, left + 3 + 2 * EXAMPLE_GAP + APART]
-
-
-def _example_height(example: Example) -> float:
-    height, width = example.images.shape[-2:]
-    return float(height / max(height, width))

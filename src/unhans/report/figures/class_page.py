@@ -3,176 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from unhans.attribution import colorize, picture, scale
-from unhans.report.figures.canvas import ALARM, BLUE, INK, QUIET, REST, TEXT, blank, legible, page, place, write
+from unhans.report.figures import canvas
 from unhans.report.pictures import heatmap_tiles, image_tiles, tile_size
 from unhans.report.tables import SPLITS
 from unhans.report.text import class_sentence, shorten
-from unhans.spray import slices
+from unhans.spray import ClassAudit, Suspicion, slices
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from unhans.spray import ClassAudit, Suspicion
-
-
+WIDTH, HEIGHT = 12, 6.75  # inches, the title left out
 MARKERS = ("o", "^")  # of the splits
 SIGNS = ("●", "▲")
-
-
-def spectrum(axes: Axes, audit: ClassAudit, accent: str) -> None:
-    """Draw the eigenvalues of the heatmaps' graph and of the raw images', λ₂ in a colour of its own."""
-    values = audit.spray.eigenvalues_
-    if audit.control is not None:
-        control = audit.control.eigenvalues_
-        axes.plot(np.arange(1, len(control) + 1), control, "o", ms=3, mfc="none", color=QUIET, label="raw images")
-    axes.plot(np.arange(1, len(values) + 1), values, "o", ms=3.5, color=BLUE, label="heatmaps")
-    axes.plot(2, values[1], "o", ms=6, color=accent, label=f"λ₂ = {values[1]:.3f}")
-    axes.axvline(audit.spray.eigengap_ + 0.5, ls=":", lw=1, color=INK, label=f"eigengap after {audit.spray.eigengap_}")
-    axes.set_ylim(bottom=-0.04 * values.max())
-    axes.set_xticks([1, *range(5, len(values) + 1, 5)])
-    _tidy(axes, f"Eigenvalues of the graph (τ = {audit.spray.separability_:.2f})")
-    axes.legend(fontsize=7, loc="lower right", frameon=False, handlelength=1.2)
-
-
-def embedding_map(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_]) -> None:
-    """Draw every sample as a point of the 2-D map, members (n,) in red, training and validation in their own shape."""
-    spray = audit.spray
-    projected = spray.projection_ is not None
-    points = spray.projection_ if projected else spray.embedding_[:, min(1, spray.embedding_.shape[1] - 2) :][:, :2]
-    split = np.zeros(len(members), dtype=np.uint8) if audit.split is None else audit.split
-    for chosen, colour, size in ((~members, REST, 9), (members, ALARM, 11)):
-        for number in range(1 if audit.split is None else 2):
-            found = points[chosen & (split == number)]
-            axes.scatter(*found.T, s=size * (1 + number), color=colour, linewidths=0, marker=MARKERS[number])
-    axes.set_xticks([])
-    axes.set_yticks([])
-    _tidy(axes, "Map of the embedding Φ" if projected else "Two axes of the embedding Φ")
-    if audit.split is not None:
-        marks = (f"{sign} {name}" for sign, name in zip(SIGNS, SPLITS, strict=True))
-        axes.set_title("   ".join(marks), loc="right", **(TEXT | {"color": QUIET}))
-    if audit.cluster is not None:
-        axes.set_xlabel(_cluster_note(audit, members), **(TEXT | {"color": ALARM}))
-
-
-def means(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_], cmap: str) -> None:
-    """Draw the mean heatmap of the members (n,) and that of the others, each map scaled to its own maximum first."""
-    blank(axes, 2.9, 1.3)
-    groups = [("mean heatmap, cluster", members), ("mean heatmap, rest", ~members)]
-    groups = [group for group in groups if group[1].any()] if members.any() else [("mean heatmap", ~members)]
-    found = _mean_maps(audit, np.array([chosen for _, chosen in groups]))
-    for column, ((caption, _), mean) in enumerate(zip(groups, found, strict=True)):
-        place(axes, colorize(scale(mean), cmap), 1.45 * column, 0.22)
-        write(axes, 1.45 * column, 0.14, caption, color=QUIET)
-
-
-def _cluster_note(audit: ClassAudit, members: NDArray[np.bool_]) -> str:
-    note = f"striking cluster: {members.sum()} of {len(members)} samples, score {audit.cluster.score:.2f}"
-    if audit.split is None:
-        return f"● {note}"
-    return f"{note}\n{(audit.split[members] == 1).sum()} of the cluster's {members.sum()} are validation images"
-
-
-def _mean_maps(audit: ClassAudit, groups: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """The mean map of each group (m, n), from parts of the heatmaps, which may lie on disk."""
-    total = 0.0
-    for part in slices(audit.heatmaps.shape):
-        total = total + np.tensordot(groups[:, part].astype(np.float64), scale(legible(audit.heatmaps[part])), 1)
-    return total / groups.sum(axis=1)[:, None, None]
-
-
-def _tidy(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", **(TEXT | {"fontsize": 9, "weight": "bold"}))
-    axes.tick_params(labelsize=7, color=REST, labelcolor=QUIET)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(REST)
-
-
 COLUMNS = 4
 MEMBER_ROWS = 3
 OTHER_ROWS = 2
 PAIR = 2.2  # an image, a heatmap and the gap after them, in tiles
 ROW = 1.3  # a tile and its caption
-HEADING = 0.3
-SPACE = 0.14  # between the two blocks
-WIDTH = 24  # characters of a class name in a caption; a split takes ten of them
+ABOVE = 0.3  # tiles: the heading of a block
+SPACE = 0.14  # tiles between the two blocks
+NAME = 24  # characters of a class name in a caption; a split takes ten of them
 NOTES = ("predicted class · rank of the true label (1 = first)", "warm supports the class, cold contradicts it")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a class page shows: the audit of n samples, their images, all class names, the cluster's members (n,)."""
-
-    audit: ClassAudit
-    images: Sequence[Any] | NDArray[Any]
-    classes: Sequence[str]
-    members: NDArray[np.bool_]
-    cmap: str
-    suspicion: Suspicion | None
-
-
-def gallery(axes: Axes, shown: Shown) -> None:
-    """Draw members of the cluster, from typical to marginal, and other samples of the class."""
-    blank(axes, COLUMNS * PAIR - 0.2, 2 * HEADING + SPACE + (MEMBER_ROWS + OTHER_ROWS) * ROW)
-    top = 0.0
-    for heading, samples, rows in _blocks(shown):
-        write(axes, 0, top + 0.16, heading, fontsize=10, weight="bold")
-        top += HEADING
-        for slot, i in enumerate(_spread(samples, rows * COLUMNS)):
-            _pair(axes, PAIR * (slot % COLUMNS), top + ROW * (slot // COLUMNS), shown, int(i))
-        top += rows * ROW + SPACE
-    notes = NOTES if shown.audit.split is None else (f"{NOTES[0]} · split", NOTES[1])
-    for line, note in enumerate(notes):
-        write(axes, COLUMNS * PAIR - 0.2, 0.16 * line, note, color=QUIET, ha="right", fontsize=7)
-
-
-def _blocks(shown: Shown) -> list[tuple[str, NDArray[np.int64], int]]:
-    others = np.flatnonzero(~shown.members)
-    if not shown.members.any():
-        return [("Samples of the class (no cluster stands apart)", others, MEMBER_ROWS + OTHER_ROWS)]
-    apart = shown.suspicion is None or shown.suspicion.suspicious
-    heading = "Striking cluster" if apart else "Most striking cluster (not set apart)"
-    return [
-        (f"{heading}, from typical to marginal", _by_centrality(shown), MEMBER_ROWS),
-        ("Other samples of the class", others, OTHER_ROWS),
-    ]
-
-
-def _pair(axes: Axes, left: float, top: float, shown: Shown, i: int) -> None:
-    audit, image = shown.audit, np.asarray(shown.images[i])
-    right = audit.prediction[i] == audit.label
-    write(axes, left, top + 0.2, _caption(shown, i), color=INK if right else ALARM)
-    place(axes, picture(image / 255 if image.dtype == np.uint8 else image), left, top + 0.26)
-    place(axes, colorize(scale(legible(audit.heatmaps[i : i + 1]))[0], shown.cmap), left + 1, top + 0.26)
-
-
-def _caption(shown: Shown, i: int) -> str:
-    audit, name = shown.audit, shown.classes[shown.audit.prediction[i]]
-    if audit.split is None:
-        return f"{shorten(name, WIDTH)} · {audit.rank[i] + 1}"
-    return f"{shorten(name, WIDTH - 10)} · {audit.rank[i] + 1} · {SPLITS[audit.split[i]]}"
-
-
-def _by_centrality(shown: Shown) -> NDArray[np.int64]:
-    chosen = np.flatnonzero(shown.members)
-    points = shown.audit.spray.embedding_[chosen]
-    return chosen[np.argsort(np.linalg.norm(points - points.mean(0), axis=1), kind="stable")]
-
-
-def _spread(samples: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    at = np.linspace(0, len(samples) - 1, min(count, len(samples)))
-    return samples[at.round().astype(int)]
-
-
-TITLE = 95  # characters that fit beside each other at 14 points
 
 
 def class_figure(
@@ -202,21 +59,130 @@ def class_figure(
     if len(images) != len(audit.index):
         raise ValueError(f"There must be one image per audited sample ({len(audit.index)}); got {len(images)}.")
     members = np.zeros(len(audit.index), bool) if audit.cluster is None else audit.cluster.members
-    shown = Shown(audit, images, classes, members, cmap, suspicion)
-    figure = page(12, 7.4)
-    title = class_sentence(audit, suspicion)
-    figure.text(0.02, 0.975, title, **(_title_style(suspicion) | {"fontsize": min(14, 14 * TITLE / len(title))}))
-    figure.text(0.02, 0.93, shorten(subtitle, 180), va="top", **(TEXT | {"fontsize": 9, "color": QUIET}))
-    spectrum(figure.add_axes((0.045, 0.625, 0.285, 0.225)), audit, _title_style(suspicion)["color"])
-    embedding_map(figure.add_axes((0.045, 0.25, 0.285, 0.29)), audit, members)
-    means(figure.add_axes((0.045, 0.005, 0.285, 0.185)), audit, members, cmap)
-    gallery(figure.add_axes((0.365, 0.005, 0.63, 0.87)), shown)
+    colour = canvas.ALARM if suspicion is not None and suspicion.suspicious else canvas.INK
+    figure, share = canvas.headed(WIDTH, HEIGHT, class_sentence(audit, suspicion), subtitle, colour)
+    _draw_spectrum(figure.add_axes((0.045, 0.7 * share, 0.285, 0.25 * share)), audit, colour)
+    _draw_map(figure.add_axes((0.045, 0.285 * share, 0.285, 0.315 * share)), audit, members)
+    _draw_means(figure.add_axes((0.045, 0.005, 0.285, 0.205 * share)), audit, members, cmap)
+    heading = (
+        "Striking cluster" if suspicion is None or suspicion.suspicious else "Most striking cluster (not set apart)"
+    )
+    gallery = figure.add_axes((0.365, 0.005, 0.63, 0.98 * share))
+    _draw_gallery(gallery, audit, images, classes, members, heading, cmap)
     return figure
 
 
-def _title_style(suspicion: Suspicion | None) -> dict[str, Any]:
-    alarm = suspicion is not None and suspicion.suspicious
-    return TEXT | {"fontsize": 14, "weight": "bold", "va": "top", "color": ALARM if alarm else INK}
+def _draw_spectrum(axes: Axes, audit: ClassAudit, accent: str) -> None:
+    """Draw the eigenvalues of the heatmaps' graph and of the raw images', λ₂ in a colour of its own."""
+    values, gap = audit.spray.eigenvalues_, audit.spray.eigengap_
+    if audit.control is not None:
+        control = audit.control.eigenvalues_
+        style = {"ms": 3, "mfc": "none", "color": canvas.QUIET, "label": "raw images"}
+        axes.plot(np.arange(1, len(control) + 1), control, "o", **style)
+    axes.plot(np.arange(1, len(values) + 1), values, "o", ms=3.5, color=canvas.BLUE, label="heatmaps")
+    axes.plot(2, values[1], "o", ms=6, color=accent, label=f"λ₂ = {values[1]:.3f}")
+    axes.axvline(gap + 0.5, ls=":", lw=1, color=canvas.INK, label=f"eigengap after {gap}")
+    axes.set_ylim(bottom=-0.04 * values.max())
+    axes.set_xticks([1, *range(5, len(values) + 1, 5)])
+    canvas.tidy(axes, f"Eigenvalues of the graph (τ = {audit.spray.separability_:.2f})", frame=("left", "bottom"))
+    axes.legend(fontsize=7, loc="lower right", frameon=False, handlelength=1.2)
+
+
+def _draw_map(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_]) -> None:
+    """Draw every sample as a point of the 2-D map, members (n,) in red, training and validation in their own shape."""
+    points, projected = map_points(audit), audit.spray.projection_ is not None
+    split = np.zeros(len(members), dtype=np.uint8) if audit.split is None else audit.split
+    for chosen, colour, size in ((~members, canvas.REST, 9), (members, canvas.ALARM, 11)):
+        for number in range(1 if audit.split is None else 2):
+            found = points[chosen & (split == number)]
+            axes.scatter(*found.T, s=size * (1 + number), color=colour, linewidths=0, marker=MARKERS[number])
+    axes.set(xticks=[], yticks=[])
+    title = "Map of the embedding Φ" if projected else "Two axes of the embedding Φ"
+    canvas.tidy(axes, title, frame=("left", "bottom"))
+    if audit.split is not None:
+        marks = (f"{sign} {name}" for sign, name in zip(SIGNS, SPLITS, strict=True))
+        axes.set_title("   ".join(marks), loc="right", **canvas.QUIET_TEXT)
+    if audit.cluster is not None:
+        axes.set_xlabel(_cluster_note(audit, members), **canvas.TEXT | {"color": canvas.ALARM})
+
+
+def map_points(audit: ClassAudit) -> NDArray[np.floating]:
+    """Return where samples lie on a map (n, 2): the projection, or two axes of Φ where there is none."""
+    if audit.spray.projection_ is not None:
+        return audit.spray.projection_
+    embedding = audit.spray.embedding_
+    return embedding[:, min(1, embedding.shape[1] - 2) :][:, :2]
+
+
+def _cluster_note(audit: ClassAudit, members: NDArray[np.bool_]) -> str:
+    note = f"striking cluster: {members.sum()} of {len(members)} samples, score {audit.cluster.score:.2f}"
+    if audit.split is None:
+        return f"● {note}"
+    return f"{note}\n{(audit.split[members] == 1).sum()} of the cluster's {members.sum()} are validation images"
+
+
+def _draw_means(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_], cmap: str) -> None:
+    """Draw the mean heatmap of the members (n,) and that of the others, each map scaled to its own maximum first."""
+    canvas.blank(axes, 2.9, 1.3)
+    groups = [("mean heatmap, cluster", members), ("mean heatmap, rest", ~members)]
+    groups = [group for group in groups if group[1].any()] if members.any() else [("mean heatmap", ~members)]
+    found = _mean_maps(audit, np.array([chosen for _, chosen in groups]))
+    for column, ((caption, _), mean) in enumerate(zip(groups, found, strict=True)):
+        canvas.place(axes, colorize(scale(mean), cmap), 1.45 * column, 0.22)
+        canvas.write(axes, 1.45 * column, 0.14, caption, color=canvas.QUIET)
+
+
+def _mean_maps(audit: ClassAudit, groups: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """The mean map of each group (m, n), from parts of the heatmaps, which may lie on disk."""
+    total = 0.0
+    for part in slices(audit.heatmaps.shape):
+        total = total + np.tensordot(groups[:, part].astype(np.float64), scale(canvas.legible(audit.heatmaps[part])), 1)
+    return total / groups.sum(axis=1)[:, None, None]
+
+
+def _draw_gallery(
+    axes: Axes,
+    audit: ClassAudit,
+    images: Sequence[Any] | NDArray[Any],
+    classes: Sequence[str],
+    members: NDArray[np.bool_],
+    heading: str,
+    cmap: str,
+) -> None:
+    """Draw members of the cluster, from typical to marginal, under a heading, and other samples of the class."""
+    others, right = np.flatnonzero(~members), COLUMNS * PAIR - 0.2
+    blocks = [("Samples of the class (no cluster stands apart)", others, MEMBER_ROWS + OTHER_ROWS)]
+    if members.any():
+        typical = f"{heading}, from typical to marginal", typical_first(audit, members), MEMBER_ROWS
+        blocks = [typical, ("Other samples of the class", others, OTHER_ROWS)]
+    canvas.blank(axes, right, 2 * ABOVE + SPACE + (MEMBER_ROWS + OTHER_ROWS) * ROW)
+    above = 0.0
+    for words, samples, rows in blocks:
+        canvas.write(axes, 0, above + 0.16, words, fontsize=10, weight="bold")
+        for slot, i in enumerate(canvas.choose_evenly(samples, rows * COLUMNS)):
+            left, top = PAIR * (slot % COLUMNS), above + ABOVE + ROW * (slot // COLUMNS) + 0.26
+            image, colour = np.asarray(images[i]), canvas.INK if audit.prediction[i] == audit.label else canvas.ALARM
+            canvas.write(axes, left, top - 0.06, _caption(audit, classes, i), color=colour)
+            canvas.place(axes, picture(image / 255 if image.dtype == np.uint8 else image), left, top)
+            canvas.place(axes, colorize(scale(canvas.legible(audit.heatmaps[i : i + 1]))[0], cmap), left + 1, top)
+        above += ABOVE + rows * ROW + SPACE
+    notes = NOTES if audit.split is None else (f"{NOTES[0]} · split", NOTES[1])
+    for line, note in enumerate(notes):
+        canvas.write(axes, right, 0.16 * line, note, color=canvas.QUIET, ha="right", fontsize=7)
+
+
+def _caption(audit: ClassAudit, classes: Sequence[str], i: int) -> str:
+    name, rank = classes[audit.prediction[i]], audit.rank[i] + 1
+    if audit.split is None:
+        return f"{shorten(name, NAME)} · {rank}"
+    return f"{shorten(name, NAME - 10)} · {rank} · {SPLITS[audit.split[i]]}"
+
+
+def typical_first(audit: ClassAudit, members: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the members (n,) of a group as indices, those nearest to its centre in Φ first."""
+    chosen = np.flatnonzero(members)
+    points = audit.spray.embedding_[chosen]
+    return chosen[np.argsort(np.linalg.norm(points - points.mean(0), axis=1), kind="stable")]
 
 
 SHOWN = 6
@@ -230,7 +196,7 @@ def cluster_strip(audit: ClassAudit, images: Any, cmap: str = "hot-cold") -> Ima
     images: (n, 3, H, W) in [0, 1] or uint8; only those that are shown are read.
     """
     members = np.arange(len(audit.index)) if audit.cluster is None else audit.cluster.members.nonzero()[0]
-    shown = members[np.linspace(0, len(members) - 1, min(SHOWN, len(members))).round().astype(np.int64)]
+    shown = np.array(canvas.choose_evenly(members, SHOWN), dtype=np.int64)
     size = tile_size(*images.shape[2:], SIDE)
     below, _ = heatmap_tiles(audit.heatmaps, shown, np.zeros((0, len(audit.index))), size, cmap)
     return Image.fromarray(np.concatenate([_row(image_tiles(images, shown, size)), _row(below)]))

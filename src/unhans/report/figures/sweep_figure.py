@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from unhans.report.figures.canvas import BLUE, INK, QUIET, TEXT, page
-from unhans.report.figures.repair_figure import SMALL, heading
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from unhans.report.figures import canvas
 from unhans.report.text import UNKNOWN, shorten
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
-
 
 MOST = 24  # values that are named on an axis, at most
 
@@ -27,7 +24,7 @@ class Axis(NamedTuple):
     ticks: list[tuple[float, str]]
 
 
-def axis_of(name: str, values: Sequence[Any]) -> Axis:
+def parallel_axis(name: str, values: Sequence[Any]) -> Axis:
     """Return the axis of a column: to scale where all that is known are numbers, else evenly spaced names."""
     numbers = [finite(value) for value in values]
     if all(number is not None or value is None for number, value in zip(numbers, values, strict=True)) and any(
@@ -71,9 +68,9 @@ def written(value: Any) -> str:
     return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
 
 
-COLUMN, HEIGHT = 1.5, 4.6  # inches
+COLUMN, HEIGHT = 1.5, 4.0  # inches
 NAME, VALUE = 20, 16  # characters of an axis's name and of a value beside it
-FADED = ("#c9d6e3", BLUE)  # from the worst run to the best
+FADED = ("#c9d6e3", canvas.BLUE)  # from the worst run to the best
 SPREAD = 0.035  # of an axis: lines through the same value fan out by so much
 
 
@@ -107,18 +104,30 @@ def parallel_figure(
     if not known:
         raise ValueError(f"A figure of a sweep needs a run with a finite {objective!r}; got {len(rows)} runs without.")
     names = [*(name for name in columns if name != objective), objective]
-    columns_of = [axis_of(name, [row.get(name) for row in rows]) for name in names]
-    best = (min if minimize else max)(range(len(rows)), key=lambda i: _order(goals[i], minimize))
+    columns_of = [parallel_axis(name, [row.get(name) for row in rows]) for name in names]
+    worth = [-math.inf if goal is None else -goal if minimize else goal for goal in goals]
+    best, finest, worst = worth.index(max(worth)), max(worth), min(value for value in worth if math.isfinite(value))
     width = max(1.3 + COLUMN * (len(names) - 1) + 1.2, 7.0)
-    figure = page(width, HEIGHT)
-    heading(figure, title, subtitle or _said(len(rows), len(known), objective, minimize))
-    axes = figure.add_axes((0.9 / width, 0.2, 1 - 2.1 / width, 0.56))
-    _lines(axes, columns_of, goals, best, minimize)
+    figure, share = canvas.headed(width, HEIGHT, title, subtitle or _said(len(rows), len(known), objective, minimize))
+    axes = figure.add_axes((0.9 / width, 0.19 * share, 1 - 2.1 / width, 0.68 * share))
+    colours = LinearSegmentedColormap.from_list("sweep", FADED)
+    for i in sorted(range(len(rows)), key=worth.__getitem__):
+        fan = SPREAD * (i / max(len(goals) - 1, 1) - 0.5)
+        heights = [axis.places[i] + fan * (number < len(names) - 1) for number, axis in enumerate(columns_of)]
+        style = {"color": canvas.QUIET, "lw": 1.0, "ls": (0, (1, 2))}
+        if goals[i] is not None:
+            part = (worth[i] - worst) / (finest - worst) if finest != worst else 1.0
+            style = {"color": colours(part), "lw": 3.0 if i == best else 1.2, "alpha": 0.9}
+        axes.plot(range(len(names)), heights, **style)
+    axes.set(xlim=(-0.02, len(names) - 1 + 0.02), ylim=(-0.06, 1.06))
+    axes.axis("off")
     for number, axis in enumerate(columns_of):
-        _dress(axes, axis, number, number == len(names) - 1)
+        _draw_axis(axes, axis, number, number == len(names) - 1)
     chosen = ", ".join(f"{name} {written(rows[best].get(name))}" for name in names[:-1])
     text = shorten(f"Best: {objective} {written(rows[best][objective])} with {chosen}", int(width * 11))
-    figure.text(0.02, 0.045, text, **(TEXT | {"fontsize": 9, "color": BLUE, "weight": "bold"}))
+    figure.text(
+        canvas.MARGIN / width, 0.045, text, **canvas.TEXT | {"fontsize": 9, "color": canvas.BLUE, "weight": "bold"}
+    )
     return figure
 
 
@@ -127,37 +136,16 @@ def _said(runs: int, known: int, objective: str, minimize: bool) -> str:
     return f"{runs} runs{failed}; the darker a line, the {'smaller' if minimize else 'larger'} {objective}"
 
 
-def _order(goal: float | None, minimize: bool) -> float:
-    return goal if goal is not None else math.inf if minimize else -math.inf
-
-
-def _lines(axes: Axes, found: Sequence[Axis], goals: Sequence[float | None], best: int, minimize: bool) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("sweep", FADED)
-    for i in sorted(range(len(goals)), key=lambda i: _order(goals[i], minimize) * (-1 if minimize else 1)):
-        fan = SPREAD * (i / max(len(goals) - 1, 1) - 0.5)
-        heights = [axis.places[i] + fan * (number < len(found) - 1) for number, axis in enumerate(found)]
-        axes.plot(range(len(found)), heights, **_pen(goals, i, best, minimize, colours))
-    axes.set_xlim(-0.02, len(found) - 1 + 0.02)
-    axes.set_ylim(-0.06, 1.06)
-    axes.axis("off")
-
-
-def _pen(goals: Sequence[float | None], i: int, best: int, minimize: bool, colours: Colormap) -> dict[str, Any]:
-    goal, known = goals[i], [each for each in goals if each is not None]
-    if goal is None:
-        return {"color": QUIET, "lw": 1.0, "ls": (0, (1, 2))}
-    low, high = min(known), max(known)
-    part = (goal - low) / (high - low) if high > low else 1.0
-    return {"color": colours(1 - part if minimize else part), "lw": 3.0 if i == best else 1.2, "alpha": 0.9}
-
-
-def _dress(axes: Axes, axis: Axis, number: int, last: bool) -> None:
-    axes.axvline(number, ymin=0.04, ymax=0.96, color=INK if last else QUIET, lw=1.0, zorder=0)
-    style = TEXT | {"ha": "center", "va": "bottom", "weight": "bold", "color": BLUE if last else INK}
+def _draw_axis(axes: Axes, axis: Axis, number: int, last: bool) -> None:
+    axes.axvline(number, ymin=0.04, ymax=0.96, color=canvas.INK if last else canvas.QUIET, lw=1.0, zorder=0)
+    style = canvas.TEXT | {
+        "ha": "center",
+        "va": "bottom",
+        "weight": "bold",
+        "color": canvas.BLUE if last else canvas.INK,
+    }
     axes.text(number, 1.1, shorten(axis.name, NAME), **style)
     for place, text in axis.ticks:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85}
-        style = TEXT | {"fontsize": SMALL, "va": "center", "color": QUIET, "bbox": box}
+        style = canvas.QUIET_TEXT | {"fontsize": 7, "va": "center", "bbox": box}
         axes.annotate(shorten(text, VALUE), (number, place), (6, 0), "data", "offset points", **style)

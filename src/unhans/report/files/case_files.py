@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.effects import reason_of, state_of
+from unhans.effects import Case, FeatureEffect, Proof, Trial, reason_of, state_of
+from unhans.isolation import Isolated
+from unhans.report import text
 from unhans.report.figures import effect_figure, layer_figure, proof_figure
-from unhans.report.text import MEASURES, case_sentences, missing_of, plain, spread_sentences
-from unhans.store import file_stem, replacing, write_figure
-
-if TYPE_CHECKING:
-    from unhans.effects import Case, FeatureEffect, Trial, Verdict
-    from unhans.isolation import Isolated
-
+from unhans.store import export_json, file_stem, replacing, write_figure
 
 FIGURES = ("layer", "effect", "examples")
+TEST = ("p_value", "q_value", "tests", "rate")  # how sure a verdict is among all tests of its look
 DPI = 150  # heatmaps and letters stay sharp when they are enlarged
 
 
@@ -37,14 +33,23 @@ def write_case(
     """Write the pictures of a case into a folder; return what was written, by name.
 
     "layer", "effect" and "examples" are figures, those that there is something to draw for; "layer-1" and so on are the
-    RGBA layers themselves, to be edited and planted with `Patch`. images (n, 3, H, W) and heatmaps (n, H, W): those
-    that the artifact was isolated from. Raises OSError where a file cannot be written.
+    RGBA layers themselves, to be edited and planted with `Patch`.
+
+    Args:
+        case: what was found.
+        classes: the name of every class, by label.
+        images: (n, 3, H, W) in [0, 1], those that the artifact was isolated from; None: no sample is shown.
+        heatmaps: (n, H, W), theirs.
+        cmap: a colour map of `colorize`.
+
+    Raises:
+        OSError: a file cannot be written.
     """
     stem = file_stem(case.label, case.name)
     drawn = {
         "layer": layer_figure(case, images, heatmaps, cmap=cmap),
         "effect": effect_figure(case.proof) if case.proof else None,
-        "examples": proof_figure(case.proof, classes, cmap=cmap) if case.proof else None,
+        "examples": proof_figure(case.proof, classes, text.artifact_said(case), cmap=cmap) if case.proof else None,
     }
     files = {}
     for name, figure in drawn.items():
@@ -77,18 +82,18 @@ def case_record(case: Case) -> dict[str, Any]:
         "class": case.name,
         "verdict": state_of(case),
         "reason": reason_of(case),
-        "missing": missing_of(case) or None,
+        "missing": text.missing_of(case) or None,
         "proven": bool(case.proven),
-        **_test(proof.verdict if proof else None),
-        "artifact": proof.artifact if proof else None,
-        "trouble": case.trouble or None,
-        "sentences": [*case_sentences(case), *spread_sentences(case)],
+        "decided_by": list(proof.verdict.decided_by) if proof else [],
+        **{name: text.plain(getattr(proof.verdict, name)) if proof else None for name in TEST},
+        "artifact": text.artifact_said(case) if proof else None,
+        "trouble": text.failures_sentence(case.failures) or None,
+        "sentences": [*text.case_sentences(case), *text.spread_sentences(case)],
         "suspicion": _fields(case.suspicion),
         "isolated": None if case.isolated is None else _isolated(case.isolated),
         "quality": _fields(case.quality),
-        "added": [_trial(trial) for trial in proof.added] if proof else [],
-        "removed": [_trial(trial) for trial in proof.removed] if proof else [],
-        "left": case.left,
+        **_trials(proof),
+        "left": text.untested_sentence(case.untested),
         "features": None if case.features is None else _features(case.features),
         "spread": [_fields(share) for share in case.spread],
     }
@@ -96,29 +101,11 @@ def case_record(case: Case) -> dict[str, Any]:
 
 def write_cases(path: str | os.PathLike[str], cases: Sequence[Case]) -> None:
     """Write all cases as a JSON list, whole or not at all; what is not finite is null."""
-    text = json.dumps([case_record(case) for case in cases], indent=1, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as part:
-        part.write_text(f"{text}\n", encoding="utf-8")
-
-
-def _test(verdict: Verdict | None) -> dict[str, Any]:
-    """Which comparison decided, and how sure it is among all tests of its look."""
-    return {
-        "decided_by": list(verdict.decided_by) if verdict else [],
-        "p_value": plain(verdict.p_value) if verdict else None,
-        "q_value": plain(verdict.q_value) if verdict else None,
-        "tests": verdict.tests if verdict else None,
-        "rate": verdict.rate if verdict else None,
-    }
+    export_json(path, [case_record(case) for case in cases])
 
 
 def _features(features: FeatureEffect) -> dict[str, Any]:
-    return {
-        "layer": features.layer,
-        "shown": features.shown,
-        "added": [_trial(trial) for trial in features.added],
-        "removed": [_trial(trial) for trial in features.removed],
-    }
+    return {"layer": features.layer, "shown": features.shown, **_trials(features)}
 
 
 def _isolated(isolated: Isolated) -> dict[str, Any]:
@@ -128,25 +115,23 @@ def _isolated(isolated: Isolated) -> dict[str, Any]:
         "layers": [list(layer.shape[1:]) for layer in isolated.layers],
         "transform": None if isolated.transform is None else isolated.transform.name,
         "members": int(isolated.members.sum()),
-        "separation": plain(isolated.separation),
+        "separation": text.plain(isolated.separation),
         "places": [[int(side) for side in place] for place in places],
     }
 
 
+def _trials(tested: Proof | FeatureEffect | None) -> dict[str, Any]:
+    return {way: [_trial(trial) for trial in getattr(tested, way, ())] for way in ("added", "removed")}
+
+
 def _trial(trial: Trial) -> dict[str, Any]:
-    numbers: dict[str, Any] = {"trial": trial.name, "n": int(trial.effect.n)}
-    for measure in MEASURES:
-        low, high = measure.interval(trial.effect)
-        names = (measure.column, f"{measure.column}_low", f"{measure.column}_high")
-        numbers |= {
-            name: plain(value) for name, value in zip(names, (measure.value(trial.effect), low, high), strict=True)
-        }
-    return numbers
+    numbers = {column: text.plain(value) for column, value in text.effect_numbers(trial.effect).items()}
+    return {"trial": trial.name, "n": int(trial.effect.n), **numbers}
 
 
 def _fields(record: Any) -> dict[str, Any] | None:
     """Return the fields of a record that are one value each."""
     if record is None:
         return None
-    values = {name: plain(value) for name, value in vars(record).items()}
+    values = {name: text.plain(value) for name, value in vars(record).items()}
     return {name: value for name, value in values.items() if value is None or isinstance(value, str | int | float)}

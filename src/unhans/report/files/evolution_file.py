@@ -11,15 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unhans.report.figures import Pair, spread
+from unhans.report.figures import Pair, choose_evenly
 from unhans.store import replacing
-
-PARTS = ("images", "masks", "index", "epochs", "maps")
 
 
 class Evolution(NamedTuple):
-    """n fixed samples that carry an artifact: images (n, 3, H, W) in [0, 1], masks (n, H, W), their index in the data
-    (n,), epochs (E,) ascending, 0 is before training, and heatmaps (E, n, H, W)."""
+    """The heatmaps of n fixed samples that carry an artifact, after E epochs.
+
+    Attributes:
+        images: (n, 3, H, W) in [0, 1].
+        masks: (n, H, W), where the artifact is.
+        index: (n,), their index in the data.
+        epochs: (E,) ascending, 0 is before training.
+        maps: (E, n, H, W).
+    """
 
     images: NDArray[np.floating]
     masks: NDArray[np.bool_]
@@ -31,9 +36,10 @@ class Evolution(NamedTuple):
 def save_evolution(
     path: str | os.PathLike[str], images: ArrayLike, masks: ArrayLike, index: ArrayLike, maps: Mapping[int, ArrayLike]
 ) -> None:
-    """Write the heatmaps (n, H, W) by epoch of n samples as `.npz`, whole or not at all; see `Evolution`.
+    """Write an `Evolution`, whose maps are given by epoch, as `.npz`, whole or not at all.
 
-    Raises ValueError where there is no heatmap, or not one per sample and epoch.
+    Raises:
+        ValueError: there is no heatmap, or not one per sample and epoch.
     """
     epochs = sorted(maps)
     found = Evolution(
@@ -53,19 +59,29 @@ def save_evolution(
 def load_evolution(path: str | os.PathLike[str]) -> Evolution:
     """Read what `save_evolution` wrote.
 
-    Raises OSError where it cannot be read, ValueError where it is something else.
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is something else.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Evolution(*(file[name] for name in PARTS))
+            return Evolution(*(file[name] for name in Evolution._fields))
     except (KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{Path(path)} does not hold heatmaps by epoch (expected {', '.join(PARTS)}).") from error
+        raise ValueError(
+            f"{Path(path)} does not hold heatmaps by epoch (expected {', '.join(Evolution._fields)})."
+        ) from error
 
 
 def evolution_pairs(first: Evolution, second: Evolution, count: int = 4, split: str = "sample") -> list[Pair]:
     """Return samples that both have, at the epochs that both have, evenly chosen, at most `count`.
 
-    split: what the samples are called in their titles. Raises ValueError where both have no sample or epoch in common.
+    Args:
+        first, second: of the two networks.
+        count: samples at most.
+        split: what the samples are called in their titles.
+
+    Raises:
+        ValueError: they have no sample or no epoch in common.
     """
     common = np.intersect1d(first.index, second.index)
     epochs = np.intersect1d(first.epochs, second.epochs)
@@ -74,7 +90,7 @@ def evolution_pairs(first: Evolution, second: Evolution, count: int = 4, split: 
             f"Two evolutions need samples and epochs in common; got samples {first.index.tolist()} and "
             f"{second.index.tolist()}, epochs {first.epochs.tolist()} and {second.epochs.tolist()}."
         )
-    return [_pair(first, second, sample, epochs, split) for sample in spread(common, count)]
+    return [_pair(first, second, sample, epochs, split) for sample in choose_evenly(common, count)]
 
 
 def _pair(first: Evolution, second: Evolution, sample: int, epochs: NDArray[np.integer], split: str) -> Pair:

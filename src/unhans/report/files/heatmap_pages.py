@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
 from unhans.attribution import class_means, enlarge
-from unhans.report.figures import Look, Method, heatmap_figure, legible, mean_figure, output_figure
+from unhans.report.figures import Look, Method, heatmap_figure, legible, output_notes, panel_figure
 from unhans.report.text import shorten
 from unhans.store import file_stem, write_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 SAMPLES, CLASSES = 16, 24  # at most on one page; more go on the next
 LONGEST = 28  # characters of a class name in a caption
@@ -26,13 +23,30 @@ LONGEST = 28  # characters of a class name in a caption
 
 @dataclass(frozen=True)
 class Looked:
-    """Samples of one label: images (n, 3, H, W) in [0, 1], indices (n,), logits (n, C), heatmaps of each method."""
+    """Samples of one label.
+
+    Attributes:
+        label: of all of them.
+        images: (n, 3, H, W) in [0, 1].
+        index: (n,) in the data set.
+        logits: (n, C).
+        methods: heatmaps (n, H, W) of each.
+    """
 
     label: int
     images: Tensor
     index: NDArray[np.int64]
     logits: Tensor
     methods: Sequence[Method]
+
+
+class _Kept(NamedTuple):
+    """What the means need of one class: its label, number of samples, mean image, and all heatmaps of each method."""
+
+    label: int
+    count: int
+    image: NDArray[np.floating]
+    methods: list[Method]
 
 
 class HeatmapPages:
@@ -53,11 +67,7 @@ class HeatmapPages:
         self.folder, self.classes, self.look = folder, classes, look
         self.target, self.split = target, split
         self.files: list[Path] = []
-        self._maps: list[list[NDArray[np.floating]]] = []  # of each class, of each method
-        self._images: list[NDArray[np.floating]] = []
-        self._labels: list[int] = []
-        self._counts: list[int] = []
-        self._names: list[str] = []
+        self._kept: list[_Kept] = []
 
     def add(self, looked: Looked) -> None:
         """Write the pages of samples of one label, and keep what their mean needs."""
@@ -75,57 +85,57 @@ class HeatmapPages:
                 look=self.look,
             )
             self._write(_numbered(file_stem(looked.label, name), number), figure)
-        self._keep(looked)
+        methods = [Method(method.name, legible(method.maps)) for method in looked.methods]
+        self._kept.append(_Kept(looked.label, len(looked.index), looked.images.mean(0).numpy(), methods))
 
     def add_outputs(self, looked: Looked, i: int, outputs: Sequence[int], methods: Sequence[Method]) -> None:
-        """Write sample number i of what was looked at, with a panel for each of the outputs."""
+        """Write the page of one sample with a panel for each of some outputs.
+
+        Args:
+            looked: samples of its label.
+            i: its place among them.
+            outputs: k labels.
+            methods: heatmaps (k, H, W) of each.
+        """
         logits, odds = looked.logits[i], looked.logits[i].softmax(0)
-        figure = output_figure(
-            looked.images[i],
+        figure = panel_figure(
             methods,
             [self.classes[output] for output in outputs],
-            logits[outputs].tolist(),
-            odds[outputs].tolist(),
+            output_notes(logits[outputs].tolist(), odds[outputs].tolist()),
             f"Sample {looked.index[i]} of class '{self.classes[looked.label]}', explained for {len(outputs)} outputs",
             subtitle=f"Relevance for the class above each column (blue: the label), {self.look.scaling}; below, "
             f"logit and probability among {len(logits)} classes; {self.split} image.",
-            truth=list(outputs).index(looked.label) if looked.label in outputs else None,
             look=self.look,
+            image=looked.images[i],
+            marked=list(outputs).index(looked.label) if looked.label in outputs else None,
         )
         self._write(f"outputs/{looked.index[i]:06d}", figure)
 
     def finish(self) -> None:
         """Write the mean maps of all classes that were added."""
-        pages = _pages(len(self._labels), CLASSES)
+        pages = _pages(len(self._kept), CLASSES)
         methods = self._means() if pages else []
         for number, part in enumerate(pages, 1):
-            size = self._images[0].shape[-2:]
-            figure = mean_figure(
-                [self._images[i] for i in part],
-                [Method(method.name, enlarge(method.maps[part], size)) for method in methods],
-                [self.classes[self._labels[i]] for i in part],
-                [self._counts[i] for i in part],
+            shown = [self._kept[i] for i in part]
+            figure = panel_figure(
+                [Method(method.name, enlarge(method.maps[part], shown[0].image.shape[-2:])) for method in methods],
+                [self.classes[one.label] for one in shown],
+                [f"n = {one.count}" for one in shown],
                 f"Mean heatmaps per class{_page(number, pages)}",
                 subtitle=f"Relevance for {self.target}, mean over n {self.split} images of the class; before and after "
                 f"the mean, {self.look.scaling}.",
                 look=self.look,
+                images=[one.image for one in shown],
             )
             self._write(_numbered("means", number), figure)
 
     def _means(self) -> list[Method]:
         """The mean maps (classes, h, w) of every method, as small as is shown."""
-        labels = np.repeat(self._labels, self._counts)
-        of_methods = [np.concatenate(maps) for maps in zip(*self._maps, strict=True)]
-        found = [class_means(maps, labels, self.look.joint) for maps in of_methods]
-        means = [np.stack([each[label] for label in self._labels]) for each in found]
-        return [Method(name, maps) for name, maps in zip(self._names, means, strict=True)]
-
-    def _keep(self, looked: Looked) -> None:
-        self._names = [method.name for method in looked.methods]
-        self._maps.append([legible(method.maps) for method in looked.methods])
-        self._images.append(looked.images.mean(0).numpy())
-        self._labels.append(looked.label)
-        self._counts.append(len(looked.index))
+        labels, methods = np.repeat([one.label for one in self._kept], [one.count for one in self._kept]), []
+        for parts in zip(*(one.methods for one in self._kept), strict=True):
+            found = class_means(np.concatenate([part.maps for part in parts]), labels, self.look.joint)
+            methods.append(Method(parts[0].name, np.stack([found[one.label] for one in self._kept])))
+        return methods
 
     def _caption(self, looked: Looked, i: int) -> str:
         logits = looked.logits[i]

@@ -1,18 +1,38 @@
-"""The report as one self-contained page of HTML."""
+"""Reports as self-contained pages of HTML: `templates/` holds markup, `static/` styles and code, modules the data."""
 
 from unhans.report.html.audit_page import write_report
-from unhans.report.html.case_html import proof_part, says_proven, with_verdict
-from unhans.report.html.class_gallery import Thumbnails, class_part, pack, thumbnails_for
+from unhans.report.html.case_view import (
+    CasePictures,
+    CaseSection,
+    ClassDecisions,
+    Correction,
+    case_pictures,
+    read_pictures,
+    write_pictures,
+)
+from unhans.report.html.class_gallery import Thumbnails, class_part, thumbnails_for
+from unhans.report.html.comparison_page import ToldGroup, write_comparison_report
+from unhans.report.html.decoy_page import write_decoy_report
+from unhans.report.html.influence_page import write_influence_page
+from unhans.report.html.page import render
 from unhans.report.html.repair_page import write_repair_report
 
 __all__ = [
+    "CasePictures",
+    "CaseSection",
+    "ClassDecisions",
+    "Correction",
     "Thumbnails",
+    "ToldGroup",
+    "case_pictures",
     "class_part",
-    "pack",
-    "proof_part",
-    "says_proven",
+    "read_pictures",
+    "render",
     "thumbnails_for",
-    "with_verdict",
+    "write_comparison_report",
+    "write_decoy_report",
+    "write_influence_page",
+    "write_pictures",
     "write_repair_report",
     "write_report",
 ]

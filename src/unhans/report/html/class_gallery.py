@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unhans.attribution import COLOUR_MAPS, check_colour_map
-from unhans.report.pictures import heatmap_tiles, image_tiles, paired, sheet, tile_size
-from unhans.report.text import class_sentence
-
-if TYPE_CHECKING:
-    from unhans.spray import ClassAudit, Cluster, Suspicion
-
+from unhans.report.figures import choose_evenly, map_points, typical_first
+from unhans.report.pictures import heatmap_tiles, image_tiles, sheet, tile_size
+from unhans.spray import ClassAudit, Cluster
 
 PAGE = 60e6  # bytes of a whole page, which browsers open within seconds
 TEXT = 26e3  # bytes of a class without pictures: 1,300 samples, compressed
@@ -34,9 +32,14 @@ OF_REST = 1 / 4  # share that goes to the rest of the class, for comparison
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """samples: how many samples of a class are shown as pictures; side: longer side of such a picture in pixels.
+    """How many samples of a class are shown as pictures, and how large.
 
-    Raises ValueError where either is below 1.
+    Attributes:
+        samples: at most so many of a class.
+        side: longer side of a picture in pixels.
+
+    Raises:
+        ValueError: either is below 1.
     """
 
     samples: int = 60
@@ -62,7 +65,8 @@ def thumbnails_for(classes: int) -> Thumbnails:
 
     300 per class for up to 37 classes, 60 and more for up to 230, 12 smaller ones for 1,000.
 
-    Raises ValueError where there is no class.
+    Raises:
+        ValueError: there is no class.
     """
     if classes < 1:
         raise ValueError(f"A report needs at least one class; got {classes}.")
@@ -79,9 +83,14 @@ def _most(tiles: float, side: int) -> Thumbnails:
 def shown_samples(groups: Sequence[NDArray[np.int64]], n: int, count: int) -> NDArray[np.int64]:
     """Return which of n samples get one of `count` thumbnails, ascending.
 
-    groups: the members of each cluster in the order of interest, the most striking cluster first. It gets a third of
-    the thumbnails and the rest of the class a quarter; the other clusters share what is left, and all samples what is
-    left then. Within a group thumbnails are spread evenly from its first member to its last.
+    The most striking cluster gets a third of the thumbnails and the rest of the class a quarter; the other clusters
+    share what is left, and all samples what is left then. Within a group thumbnails are spread evenly from its first
+    member to its last.
+
+    Args:
+        groups: the members of each cluster, the most striking cluster first.
+        n: samples of the class.
+        count: thumbnails.
     """
     shown = np.zeros(n, dtype=bool)
     if groups:
@@ -97,7 +106,7 @@ def shown_samples(groups: Sequence[NDArray[np.int64]], n: int, count: int) -> ND
 def _add(shown: NDArray[np.bool_], group: NDArray[np.int64], count: int) -> None:
     free = group[~shown[group]]
     if count > 0 and len(free):
-        shown[free[np.linspace(0, len(free) - 1, min(count, len(free))).round().astype(int)]] = True
+        shown[choose_evenly(free, count)] = True
 
 
 FORMAT = "unhans class report 1"
@@ -108,18 +117,16 @@ MEASURES = ("score", "normalised_cut", "compactness", "separation", "relevance_c
 def class_part(
     audit: ClassAudit,
     images: Any,
-    suspicion: Suspicion | None,
     classes: Sequence[str],
     paths: Sequence[str],
     thumbnails: Thumbnails | None = None,
     cmap: str = "hot-cold",
-) -> str:
-    """Return the JSON text from which the page draws one class.
+) -> bytes:
+    """Return the deflated JSON from which the page draws one class; numbers and paths take a fifth of their text.
 
     Args:
         audit: the class, n samples; its heatmaps are read in blocks.
         images: (n, 3, H, W) in [0, 1] or uint8; only those that are shown are read, one by one.
-        suspicion: its place in the ranking, None where that is not known yet.
         classes: the name of every class, by index.
         paths: (n,) the path of every sample.
         thumbnails: how many samples are shown as pictures and how large; see `thumbnails_for`.
@@ -133,28 +140,22 @@ def class_part(
     check_colour_map(cmap)
     thumbnails = thumbnails or Thumbnails()
     clusters = audit.clusters[: thumbnails.clusters]
-    groups = [_typical_first(audit, cluster) for cluster in clusters]
+    groups = [typical_first(audit, cluster.members) for cluster in clusters]
     part = {
         "format": FORMAT,
         "label": audit.label,
         "name": audit.name,
-        "verdict": class_sentence(audit, suspicion),
         "description": audit.description,
-        "colours": _colours(cmap),
+        "colours": colour_stops(cmap),
         "spectrum": _spectrum(audit),
         "map": _map(audit),
         "samples": _samples(audit, paths),
-        "names": _names(audit, classes),
+        "names": {str(label): classes[label] for label in _seen(audit)},
         "clusters_found": len(audit.clusters),
         "clusters": [_cluster(one, group) for one, group in zip(clusters, groups, strict=True)],
         "sprite": _sprite(audit, images, groups, thumbnails, cmap),
     }
-    return json.dumps(part, separators=(",", ":"), allow_nan=False)
-
-
-def pack(part: str) -> bytes:
-    """Deflate the text of `class_part`, as `write_report` takes it: numbers and paths take a fifth."""
-    return zlib.compress(part.encode("utf-8"), 9)
+    return zlib.compress(json.dumps(part, separators=(",", ":"), allow_nan=False).encode(), 9)
 
 
 def _check(audit: ClassAudit, images: Any, classes: Sequence[str], paths: Sequence[str]) -> None:
@@ -170,31 +171,20 @@ def _seen(audit: ClassAudit) -> list[int]:
     return np.union1d(audit.prediction, explained).tolist()
 
 
-def _names(audit: ClassAudit, classes: Sequence[str]) -> dict[str, str]:
-    return {str(label): classes[label] for label in _seen(audit)}
-
-
-def _typical_first(audit: ClassAudit, cluster: Cluster) -> NDArray[np.int64]:
-    """Return the members of a cluster, those nearest to its centre in Φ first."""
-    chosen = np.flatnonzero(cluster.members)
-    points = audit.spray.embedding_[chosen]
-    return chosen[np.argsort(np.linalg.norm(points - points.mean(0), axis=1), kind="stable")]
-
-
 def _spectrum(audit: ClassAudit) -> dict[str, Any]:
-    control = None if audit.control is None else _numbers(audit.control.eigenvalues_)
-    return {"heatmaps": _numbers(audit.spray.eigenvalues_), "images": control, "eigengap": int(audit.spray.eigengap_)}
+    control = None if audit.control is None else list(map(_number, audit.control.eigenvalues_))
+    return {
+        "heatmaps": list(map(_number, audit.spray.eigenvalues_)),
+        "images": control,
+        "eigengap": int(audit.spray.eigengap_),
+    }
 
 
 def _map(audit: ClassAudit) -> dict[str, Any]:
-    """Return the projection, or two axes of Φ where there is none, on a grid that keeps its proportions."""
-    spray = audit.spray
-    projected = spray.projection_ is not None
-    points = spray.projection_ if projected else spray.embedding_[:, min(1, spray.embedding_.shape[1] - 2) :][:, :2]
-    spread = np.ptp(points, axis=0).max() or 1.0
-    placed = np.rint(GRID * (points - points.min(0)) / spread).astype(int)
-    return {"projection": spray.projection if projected else None, "x": placed[:, 0].tolist(),
-            "y": placed[:, 1].tolist()}  # fmt: skip
+    """Return the map on a grid that keeps its proportions; its projection is None where it shows two axes of Φ."""
+    points, projection = map_points(audit), None if audit.spray.projection_ is None else audit.spray.projection
+    x, y = np.rint(GRID * (points - points.min(0)) / (np.ptp(points, axis=0).max() or 1.0)).astype(int).T.tolist()
+    return {"projection": projection, "x": x, "y": y}
 
 
 def _samples(audit: ClassAudit, paths: Sequence[str]) -> dict[str, Any]:
@@ -220,16 +210,13 @@ def _sprite(
         row[group] = 1
     parted[::2] = 1 - np.stack([np.zeros(len(audit.index)), *parted[1::2]])
     heatmaps, means = heatmap_tiles(audit.heatmaps, shown, parted, size, cmap)
-    tiles = paired(image_tiles(images, shown, size), heatmaps) + means
-    return {"samples": shown.tolist()} | sheet(tiles)
+    pairs = zip(image_tiles(images, shown, size), heatmaps, strict=True)
+    return {"samples": shown.tolist()} | sheet([*chain.from_iterable(pairs), *means])
 
 
-def _colours(cmap: str) -> list[str]:
+def colour_stops(cmap: str) -> list[str]:
+    """Return the colours of a colour map from its lower to its upper end, as a style sheet takes them."""
     return ["#" + bytes(round(255 * part) for part in colour).hex() for colour in COLOUR_MAPS[cmap]]
-
-
-def _numbers(values: Iterable[float]) -> list[float | None]:
-    return [_number(value) for value in values]
 
 
 def _number(value: float) -> float | None:

@@ -13,8 +13,10 @@ from PIL import Image
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from unhans.report.loggers.wandb_logger import log_to_wandb
+from unhans.report.tables import Rows
+
 Pictures = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 MOST_IMAGES = 108  # per key and step; W&B drops what is more
 
@@ -36,7 +38,7 @@ def logger_keys(names: Mapping[Hashable, str]) -> dict[Hashable, str]:
 @rank_zero_only
 def log_epoch(
     loggers: Sequence[Logger],
-    epoch: int,
+    epoch: int | None,
     step: int,
     scalars: Mapping[str, float],
     figures: Mapping[str, Pictures] | None = None,
@@ -50,16 +52,28 @@ def log_epoch(
 
     Args:
         loggers: a trainer's `loggers`.
-        epoch: the epoch after which the audit took place.
+        epoch: the epoch after which the audit took place, None without one.
         step: the trainer's `global_step`.
         scalars: value by key, such as `audit/tau/3`.
         figures: picture file or files by key; more than 108 go on under `key/2`, `key/3` and so on.
         tables: columns and rows by key; a cell that is a `Path` is shown as a picture.
+
+    Raises:
+        ValueError: two things have one key.
     """
-    _log(loggers, step, {**scalars, "epoch": epoch}, figures or {}, tables or {})
+    numbers = dict(scalars) if epoch is None else {**scalars, "epoch": epoch}
+    pages, tables = _pages(figures or {}), tables or {}
+    _check_keys(numbers, pages, tables)
+    for logger in loggers:
+        if _is(logger, "WandbLogger"):
+            log_to_wandb(logger, numbers, pages, tables, step)
+            continue
+        logger.log_metrics(numbers, step)
+        if _is(logger, "TensorBoardLogger"):
+            _tensorboard_images(logger, pages, step)
+        logger.save()  # the CSV logger keeps rows in memory, where a killed run would lose them
 
 
-@rank_zero_only
 def log_once(
     loggers: Sequence[Logger],
     scalars: Mapping[str, float],
@@ -67,26 +81,7 @@ def log_once(
     tables: Mapping[str, Rows] | None = None,
 ) -> None:
     """Send what an analysis of a finished model found, as `log_epoch` does, but without an epoch."""
-    _log(loggers, 0, scalars, figures or {}, tables or {})
-
-
-def _log(
-    loggers: Sequence[Logger],
-    step: int,
-    numbers: Mapping[str, float],
-    figures: Mapping[str, Pictures],
-    tables: Mapping[str, Rows],
-) -> None:
-    pages = _pages(figures)
-    _check_keys(numbers, pages, tables)
-    for logger in loggers:
-        if _is(logger, "WandbLogger"):
-            _log_wandb(logger, numbers, pages, tables, step)
-            continue
-        logger.log_metrics(numbers, step)
-        if _is(logger, "TensorBoardLogger"):
-            _tensorboard_images(logger, pages, step)
-        logger.save()  # the CSV logger keeps rows in memory, where a killed run would lose them
+    log_epoch(loggers, None, 0, scalars, figures, tables)
 
 
 @rank_zero_only
@@ -100,7 +95,10 @@ def finish(loggers: Sequence[Logger], exit_code: int = 0) -> None:
             logger.finalize("success" if exit_code == 0 else "failed")
     finally:
         if any(_is(logger, "WandbLogger") for logger in loggers):
-            _finish_wandb(exit_code)
+            import wandb
+
+            if wandb.run is not None:
+                wandb.finish(exit_code=exit_code)
 
 
 def _is(logger: Any, name: str) -> bool:
@@ -116,13 +114,6 @@ def _check_keys(*given: Mapping[str, Any]) -> None:
         raise ValueError(f"every number, figure and table needs a key of its own, got two things under {twice[0]!r}")
 
 
-def _finish_wandb(exit_code: int) -> None:
-    import wandb
-
-    if wandb.run is not None:
-        wandb.finish(exit_code=exit_code)
-
-
 def _pages(figures: Mapping[str, Pictures]) -> dict[str, list[Path]]:
     pages = {}
     for key, files in figures.items():
@@ -131,33 +122,6 @@ def _pages(figures: Mapping[str, Pictures]) -> dict[str, list[Path]]:
             name = key if start == 0 else f"{key}/{start // MOST_IMAGES + 1}"
             pages[name] = paths[start : start + MOST_IMAGES]
     return pages
-
-
-def _log_wandb(
-    logger: Any,
-    numbers: Mapping[str, float],
-    pages: Mapping[str, Sequence[Path]],
-    tables: Mapping[str, Rows],
-    step: int,
-) -> None:
-    import wandb
-
-    for key in numbers:
-        if "epoch" in numbers and key != "epoch":
-            logger.experiment.define_metric(key, step_metric="epoch")
-    images = {key: [wandb.Image(str(path), caption=path.stem) for path in paths] for key, paths in pages.items()}
-    rows = {
-        key: wandb.Table(columns=list(columns), data=[[_cell(value) for value in row] for row in data])
-        for key, (columns, data) in tables.items()
-    }
-    logger.log_metrics({**numbers, **images, **rows}, step)
-
-
-def _cell(value: Any) -> Any:
-    """A cell of a table; a path is the picture that lies there."""
-    import wandb
-
-    return wandb.Image(str(value)) if isinstance(value, Path) else value
 
 
 def _tensorboard_images(logger: Any, pages: Mapping[str, Sequence[Path]], step: int) -> None:

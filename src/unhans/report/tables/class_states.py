@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
-from html import escape
-from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from unhans.effects import STATES, leading, reason_of, state_of
+from unhans.effects import STATES, Case, leading, reason_of, state_of
 from unhans.report.tables.effect_tables import STYLES
-from unhans.report.text import change_said, listed, missing_of, shorten, trouble_said
-from unhans.store import write_csv
-
-if TYPE_CHECKING:
-    from unhans.effects import Case
-
+from unhans.report.tables.terminal_table import Rows, terminal_table
+from unhans.report.text import change_said, failures_sentence, listed, missing_of, shorten, untested_sentence
 
 LEFT_OUT = "Not among the classes that analysis.most allows."
-OPENED = 20  # classes up to which the report's table is open
 NAMED = 12  # classes that a row of the terminal's table names
 NOTHING = (
     "Nothing was isolated: no group of its samples shares a mark, an object, a patch of one colour or a change of the "
@@ -60,9 +51,6 @@ class ClassState:
         return " ".join(filter(None, (self.reason and f"{self.reason}:", self.effect, self.missing)))
 
 
-STATE_COLUMNS = tuple(field.name for field in fields(ClassState))
-
-
 def class_states(
     classes: Sequence[tuple[int, str]],
     cases: Sequence[Case],
@@ -80,11 +68,8 @@ def class_states(
     """
     every = [(label, name, LEFT_OUT) for label, name in classes]
     every += [(label, name, why) for label, (name, why) in refused.items()]
-    return [
-        _state(label, name, why, [case for case in cases if case.label == label], audit_seconds.get(label),
-               test_seconds.get(label))
-        for label, name, why in every
-    ]  # fmt: skip
+    of_class = {label: [case for case in cases if case.label == label] for label, *_ in every}
+    return [_state(*one, of_class[one[0]], audit_seconds.get(one[0]), test_seconds.get(one[0])) for one in every]
 
 
 def states_table(states: Sequence[ClassState]) -> Table:
@@ -93,19 +78,13 @@ def states_table(states: Sequence[ClassState]) -> Table:
     Classes whose artifact was measured have a row each, most harmful verdict first; of the others those with the same
     verdict for the same reason share one. What each one lacks is in the CSV file and in the report.
     """
-    table = Table(
-        title="Every class", title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0),
-        caption=states_sentence(states), caption_justify="left", caption_style="",
-    )  # fmt: skip
-    table.add_column("class", max_width=24)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("because", ratio=1)
-    for heading in ("audit", "test"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    words = (Column("class", max_width=24), Column("verdict", no_wrap=True), Column("because", ratio=1))
+    table = terminal_table("Every class", words, ("audit", "test"), states_sentence(states))
     for same in _alike(states):
-        seconds = [_seconds(_total(getattr(one, name) for one in same)) for name in ("audit_seconds", "test_seconds")]
+        names = listed([shorten(one.name, 28) for one in same], NAMED)
+        seconds = [[one.audit_seconds for one in same], [one.test_seconds for one in same]]
         verdict = Text(same[0].state, STYLES.get(same[0].state, ""))
-        table.add_row(Text(_named(same), "bold"), verdict, Text(_brief(same[0])), *seconds)
+        table.add_row(Text(names, "bold"), verdict, Text(_brief(same[0])), *map(_total, seconds))
     return table
 
 
@@ -121,13 +100,9 @@ def _brief(state: ClassState) -> str:
     return NOTHING if state.reason == "not isolated" else state.because
 
 
-def _named(states: Sequence[ClassState]) -> str:
-    return listed([shorten(one.name, 28) for one in states], NAMED)
-
-
-def _total(seconds: Iterable[float | None]) -> float | None:
+def _total(seconds: Sequence[float | None]) -> str:
     known = [value for value in seconds if value is not None]
-    return sum(known) if known else None
+    return seconds_said(sum(known) if known else None)
 
 
 def states_sentence(states: Sequence[ClassState]) -> str:
@@ -137,34 +112,9 @@ def states_sentence(states: Sequence[ClassState]) -> str:
     return f"Of {len(states)} {'class' if len(states) == 1 else 'classes'} {said}." if states else ""
 
 
-def state_rows(states: Sequence[ClassState]) -> list[tuple[Any, ...]]:
-    """Return every class as a row of `STATE_COLUMNS` in plain values."""
-    return [astuple(one) for one in states]
-
-
-def write_states(path: str | os.PathLike[str], states: Sequence[ClassState]) -> None:
-    """Write all classes as CSV, whole or not at all."""
-    write_csv(path, STATE_COLUMNS, state_rows(states))
-
-
-def states_part(states: Sequence[ClassState]) -> str:
-    """Return the table as HTML for the report's first page; "" without classes."""
-    if not states:
-        return ""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Class", "Verdict", "Because", "Audit", "Test"))
-    opened = " open" if len(states) <= OPENED else ""
-    return (
-        f'<details class="states"{opened}><summary>{escape(states_sentence(states))}</summary>'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(_html_rows(states))}</tbody></table></details>"
-    )
-
-
-def _html_rows(states: Sequence[ClassState]) -> Iterator[str]:
-    for one in states:
-        badge = f'<span class="badge{" proven" if one.state == "proven" else ""}">{escape(one.state)}</span>'
-        seconds = "".join(f"<td>{_seconds(value)}</td>" for value in (one.audit_seconds, one.test_seconds))
-        name = f'<a href="#class-{one.label}">{escape(one.name)}</a>'
-        yield f'<tr><th scope="row">{name}</th><td>{badge}</td><td>{escape(one.because)}</td>{seconds}</tr>'
+def state_rows(states: Sequence[ClassState]) -> Rows:
+    """Return a row for every class."""
+    return Rows([field.name for field in fields(ClassState)], [astuple(one) for one in states])
 
 
 def _state(
@@ -173,7 +123,8 @@ def _state(
     if not cases:
         return ClassState(label, name, "not tested", missing=why, audit_seconds=audited)
     case = leading(cases)
-    missing = case.left if case.proof or reason_of(case) == "features only" else trouble_said(case)
+    known = case.proof or reason_of(case) == "features only"
+    missing = untested_sentence(case.untested) if known else failures_sentence(case.failures)
     return ClassState(
         label=label,
         name=name,
@@ -187,5 +138,6 @@ def _state(
     )
 
 
-def _seconds(value: float | None) -> str:
+def seconds_said(value: float | None) -> str:
+    """Write seconds, such as "12.3 s"."""
     return "–" if value is None else f"{value:.1f} s"

@@ -3,53 +3,46 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from rich.box import SIMPLE
-from rich.console import Group
+import numpy as np
+from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from unhans.effects import MINIMUM, Trial, gap, reason_of, state_of
-from unhans.report.text import MEASURES, case_grounds, case_sentences, plain, spread_sentences
-from unhans.store import write_csv
+from unhans.effects import MINIMUM, Case, Effect, Proof, Trial, reason_of, state_of
+from unhans.report import text
+from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from unhans.effects import Case, Effect, Proof, Trial
-
-
-NAMES = {
-    "artifact": "the artifact",
-    "area averaged": "pixels under it averaged",
-    "elsewhere": "the same area elsewhere",
-    "telea": "inpainted, Telea",
-    "navier_stokes": "inpainted, Navier-Stokes",
-    "blur": "blurred",
-    "mean": "mean colour",
-    "neighbour": "filled from another class",
-    "unblend": "layer unblended",
-    "truth": "image as it was before",
-    "undo": "changed back",
-    "opposite change": "the opposite change",
-    "as strong noise": "noise as strong",
+TITLES = {
+    "add": "Added to samples of other classes",
+    "remove": "Removed from affected samples",
 }
+EFFECT_READING = (
+    "Mean changes towards the class, each with its 95 % interval: Δrank of its rank (positive: towards the top), Δp of "
+    "its probability, Δlogit of its logit; flipped: samples newly predicted as it or, after a removal, no longer."
+)
 CONTROLS = (
     "Controls, on the same samples: the artifact's area in one colour; the pixels under it averaged; a patch of the "
     "class in its area; the artifact's effect on the class that gains most besides. Of an artifact of whole images: "
     "the opposite change; the same with colour channels exchanged; noise as strong; that class."
 )
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # between the ticks of an axis
-TICKS = 6  # at most
+TICKS = 6  # of an axis, about
 
 
 class EffectLine(NamedTuple):
-    """One dot with its interval; marked: it is the artifact itself; effect: all its numbers, if it is a trial."""
+    """One dot with its interval.
+
+    Attributes:
+        name: what was done.
+        n: samples.
+        value, low, high: the mean change of the probability and its 95 % interval.
+        marked: it is the artifact itself.
+        effect: all its numbers, if it is a trial.
+    """
 
     name: str
     n: int
@@ -71,82 +64,56 @@ class EffectGroup(NamedTuple):
 def effect_groups(proof: Proof) -> list[EffectGroup]:
     """Return additions with the least effect that counts, artifact minus each control, and removals."""
     groups = [
-        EffectGroup("Added to samples of other classes", _added(proof), MINIMUM),
-        EffectGroup("The artifact's effect minus the control's, on the same samples", _differences(proof.added), 0.0),
-        EffectGroup("Removed from affected samples", _removed(proof)),
+        EffectGroup(TITLES["add"], [_line(trial, number == 0) for number, trial in enumerate(proof.added)], MINIMUM),
+        EffectGroup("The artifact's effect minus the control's, on the same samples", _differences(proof), 0.0),
+        EffectGroup(TITLES["remove"], [_line(trial, trial.name != "elsewhere") for trial in proof.removed]),
     ]
     return [group for group in groups if group.lines]
 
 
 def axis_of(groups: Sequence[EffectGroup]) -> tuple[float, float, list[float]]:
     """Return the least and largest value of an axis for all lines, and its ticks, of which 0 is one."""
+    from matplotlib.ticker import MaxNLocator
+
     ends = [end for group in groups for line in group.lines for end in (line.low, line.high, line.value)]
     ends = [0.0, *(end for end in ends if math.isfinite(end)), *(group.least or 0.0 for group in groups)]
-    low, high = min(ends), max(ends)
-    step = next((step for step in STEPS if (high - low) / step <= TICKS - 2), STEPS[-1])
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = max(last, first + 1)
-    return first * step, last * step, [number * step for number in range(first, last + 1)]
+    ticks = MaxNLocator(TICKS - 1, steps=[1, 2, 2.5, 5, 10]).tick_values(min(ends), max(ends)).tolist()
+    return ticks[0], ticks[-1], ticks
 
 
-def trial_name(trial: Trial) -> str:
-    """Say what was done in a trial."""
-    name = NAMES.get(trial.name, trial.name)
-    if trial.name == "elsewhere" and trial.detail == "undo":
-        return "the opposite of changing back"
-    if trial.name == "other classes":
-        return f"class {trial.detail}, which gains most"
-    return f"{name} ({trial.detail})" if trial.detail else name
+def _line(trial: Trial, marked: bool) -> EffectLine:
+    name, effect = text.trial_name(trial), trial.effect
+    return EffectLine(name, effect.n, effect.probability, *effect.probability_interval, marked, effect)
 
 
-def _added(proof: Proof) -> list[EffectLine]:
-    return [_line(trial, control=number > 0) for number, trial in enumerate(proof.added)]
-
-
-def _removed(proof: Proof) -> list[EffectLine]:
-    return [_line(trial, control=trial.name == "elsewhere") for trial in proof.removed]
-
-
-def _line(trial: Trial, control: bool = False) -> EffectLine:
-    effect = trial.effect
-    return EffectLine(
-        trial_name(trial), effect.n, effect.probability, *effect.probability_interval, not control, effect
-    )
-
-
-def _differences(added: Sequence[Trial]) -> list[EffectLine]:
+def _differences(proof: Proof) -> list[EffectLine]:
     """Compare the artifact with each control on the samples that both were measured on, as the verdict does."""
-    lines = []
-    for control in added[1:]:
-        mean, (low, high) = gap(added[0], control)
-        n = len(set(added[0].indices.tolist()) & set(control.indices.tolist()))
-        lines.append(EffectLine(f"minus {control.name}", n, mean, low, high, marked=True))
+    own, lines = proof.added[0].indices, []
+    for rival in proof.rivals:
+        n = len(np.intersect1d(own, rival.control.indices))
+        lines.append(EffectLine(f"minus {text.trial_name(rival.control)}", n, rival.more, *rival.interval, marked=True))
     return lines
 
 
 EFFECT_COLUMNS = (
     "label", "class", "artifact", "direction", "trial", "n",
-    *(f"{measure.column}{end}" for measure in MEASURES for end in ("", "_low", "_high")), "verdict",
-    "reason", "p_value", "q_value",
+    *text.MEASURE_COLUMNS, "verdict", "reason", "p_value", "q_value",
 )  # fmt: skip
-TITLES = {
-    "add": "Added to samples of other classes",
-    "remove": "Removed from affected samples",
-}
 STYLES = {"proven": "bold red", "not used": "green"}
-
-Row = tuple[Any, ...]
 
 
 def effect_tables(cases: Sequence[Case], truths: Sequence[str] = ()) -> list[RenderableType]:
     """Make tables for a terminal of 80 columns: what adding does, what removing does, then the verdicts in words.
 
     A class and its artifact are a row, the controls rows under it; numbers are mean changes towards the class, with
-    their 95 % intervals. truths: for every case, what is known because the artifact was planted; "" where nothing is.
+    their 95 % intervals.
+
+    Args:
+        truths: for every case, what is known because the artifact was planted; "" where nothing is.
     """
-    tables = [_table(direction, cases) for direction in TITLES]
+    tables = [table for direction in TITLES if (table := _table(direction, cases)).row_count]
     verdicts = [verdict_lines(case, truth) for case, truth in zip(cases, truths or [""] * len(cases), strict=True)]
-    return [*(table for table in tables if table.row_count), *verdicts]
+    return [*tables, *[Padding(Text(EFFECT_READING, "dim"), (0, 0, 1, 0))] * bool(tables), *verdicts]
 
 
 def verdict_lines(case: Case, truth: str = "") -> RenderableType:
@@ -157,9 +124,9 @@ def verdict_lines(case: Case, truth: str = "") -> RenderableType:
     state, lines = state_of(case), Table.grid(padding=(0, 2, 0, 0))
     why = f" ({reason_of(case)})" if reason_of(case) else ""
     heading = Text.assemble((f"Class {case.name}", "bold"), ": ", (state, STYLES.get(state, "bold")), why)
-    for label, text in {**case_grounds(case), "Truth": truth}.items():
-        if text:
-            lines.add_row(Text(label, "dim"), Text(_shortened(text) if label == "Reason" else text))
+    for label, said in {**text.case_grounds(case), "Truth": truth}.items():
+        if said:
+            lines.add_row(Text(label, "dim"), Text(_shortened(said) if label == "Reason" else said))
     return Group(heading, Padding(lines, (0, 0, 1, 2)))
 
 
@@ -170,38 +137,32 @@ def _shortened(reason: str) -> str:
     return parts[0] + more
 
 
-def effect_rows(cases: Sequence[Case]) -> list[Row]:
-    """Return every trial as a row of `EFFECT_COLUMNS` in plain values; the verdict stands with the artifact alone.
+def effect_rows(cases: Sequence[Case]) -> Rows:
+    """Return every trial of every case; the verdict stands with the artifact alone.
 
     A case without a proof is one row with its class and what became of it.
     """
-    return [row for case in cases for row in _case_rows(case)]
+    return Rows(EFFECT_COLUMNS, [row for case in cases for row in _case_rows(case)])
 
 
-def write_effects(path: str | os.PathLike[str], cases: Sequence[Case]) -> None:
-    """Write every trial of every case as CSV, whole or not at all."""
-    write_csv(path, EFFECT_COLUMNS, effect_rows(cases))
+CASE_COLUMNS = (
+    "class", "verdict", "reason", "suspicion", "layer", "effect", "because", "spread", *text.MEASURE_COLUMNS,
+)  # fmt: skip
 
 
-CASE_COLUMNS = ("class", "verdict", "reason", "suspicion", "layer", "effect", "because", "spread", *(
-    f"{measure.column}{end}" for measure in MEASURES for end in ("", "_low", "_high")
-))  # fmt: skip
-
-
-def case_rows(cases: Sequence[Case], pictures: Sequence[Sequence[Path | None]] = ()) -> list[Row]:
-    """Return every case as a row of `CASE_COLUMNS`, and after them the paths of its pictures.
-
-    pictures: for every case as many paths; a logger shows them in their cells.
-    """
-    found = [_summary(case) for case in cases]
-    return [(*row, *more) for row, more in zip(found, pictures, strict=True)] if pictures else found
+def case_rows(cases: Sequence[Case], pictures: Mapping[str, Sequence[Path | None]] | None = None) -> Rows:
+    """Return a row for every case; pictures: by column a path for every case, which a logger shows in the cell."""
+    pictures = pictures or {}
+    more = zip(*pictures.values(), strict=True) if pictures else [()] * len(cases)
+    rows = [(*_summary(case), *paths) for case, paths in zip(cases, more, strict=True)]
+    return Rows((*CASE_COLUMNS, *pictures), rows)
 
 
 def _summary(case: Case) -> Row:
     added = case.proof.added if case.proof else ()
-    numbers = _numbers(added[0].effect) if added else [None] * 3 * len(MEASURES)
-    spread = " ".join(spread_sentences(case))
-    return (case.name, state_of(case), reason_of(case), *case_sentences(case), spread, *numbers)
+    numbers = _numbers(added[0].effect) if added else [None] * 3 * len(text.MEASURES)
+    spread = " ".join(text.spread_sentences(case))
+    return (case.name, state_of(case), reason_of(case), *text.case_sentences(case), spread, *numbers)
 
 
 def _trials(case: Case) -> Iterator[tuple[str, int, Trial]]:
@@ -218,7 +179,7 @@ def _case_rows(case: Case) -> Iterator[Row]:
         yield (case.label, case.name, *[None] * (len(EFFECT_COLUMNS) - 2 - len(verdict)), *verdict)
     for direction, number, trial in _trials(case):
         first = direction.startswith("add") and number == 0
-        artifact = case.proof.artifact if case.proof else None
+        artifact = text.artifact_said(case) if case.proof else None
         start = (case.label, case.name, artifact, direction, trial.name, int(trial.effect.n))
         yield (*start, *_numbers(trial.effect), *(verdict if first else [None] * len(verdict)))
 
@@ -226,33 +187,24 @@ def _case_rows(case: Case) -> Iterator[Row]:
 def _verdict(case: Case) -> Row:
     """What stands in the last columns: verdict, reason, p and q."""
     found = case.proof.verdict if case.proof else None
-    return state_of(case), reason_of(case), *([plain(found.p_value), plain(found.q_value)] if found else [None, None])
+    sure = (text.plain(found.p_value), text.plain(found.q_value)) if found else (None, None)
+    return (state_of(case), reason_of(case), *sure)
 
 
 def _numbers(effect: Effect) -> list[float | None]:
-    pairs = ((measure.value(effect), *measure.interval(effect)) for measure in MEASURES)
-    return [plain(value) for three in pairs for value in three]
+    return [text.plain(value) for value in text.effect_numbers(effect).values()]
 
 
 def _table(direction: str, cases: Sequence[Case]) -> Table:
-    table = Table(title=TITLES[direction], title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("class", max_width=20)
-    table.add_column("n", justify="right", no_wrap=True)
-    for measure in MEASURES:
-        table.add_column(measure.heading, justify="right", no_wrap=True)
+    numbers = ("n", *(measure.heading for measure in text.MEASURES))
+    table = terminal_table(TITLES[direction], [Column("class", max_width=20)], numbers)
     for case in cases:
         trials = [(number, trial) for way, number, trial in _trials(case) if way == direction]
         for number, trial in trials:
-            name = _first(case, trial) if number == 0 else Padding(Text(trial_name(trial)), (0, 0, 0, 2))
-            cells = (_cell(measure.said(trial.effect), measure.range_said(trial.effect)) for measure in MEASURES)
-            last = number == len(trials) - 1
-            table.add_row(name, str(trial.effect.n), *cells, end_section=last)
+            name = Padding(Text(text.trial_name(trial)), (0, 0, 0, 2))
+            if number == 0:
+                name = Text.assemble((case.name, "bold"), f"\n{text.trial_name(trial)}")
+            effect = trial.effect
+            cells = (two_lines(measure.said(effect), measure.range_said(effect)) for measure in text.MEASURES)
+            table.add_row(name, str(effect.n), *cells, end_section=number == len(trials) - 1)
     return table
-
-
-def _first(case: Case, trial: Trial) -> Text:
-    return Text.assemble((case.name, "bold"), f"\n{trial_name(trial)}")
-
-
-def _cell(value: str, interval: str) -> Text:
-    return Text.assemble(value, (f"\n{interval}", "dim"))

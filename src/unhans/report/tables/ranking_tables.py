@@ -5,21 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE
+import numpy as np
+from numpy.typing import NDArray
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from unhans.report.text import ranking_sentences
-from unhans.store import write_csv
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from unhans.spray import ClassAudit, Suspicion
-
+from unhans.report.tables.terminal_table import Row, Rows, terminal_table
+from unhans.report.text import UNKNOWN, ranking_sentences
+from unhans.spray import ClassAudit, Suspicion
 
 EXPLAINED = 1  # classes that stand out that get a line of their own under the table
 RANKING_COLUMNS = (
@@ -34,8 +28,6 @@ CLUSTER_COLUMNS = ("rank", "class", "cluster", "n", "share", *MEASURES, "suspici
 SPLITS = ("train", "validation")
 CARRIERS = "proven artifact"  # in the place of a cluster's name
 
-Row = tuple[Any, ...]
-
 
 def ranking_table(ranking: Sequence[Suspicion], title: str = "Classes by suspicion") -> Table:
     """Make a table of the classes for a terminal of 80 columns, most suspicious first, its meaning below in words.
@@ -43,40 +35,28 @@ def ranking_table(ranking: Sequence[Suspicion], title: str = "Classes by suspici
     `score` is what they are ordered by, `gap` the number of clusters that the eigengap suggests, `cluster` the share of
     the striking one, `raw` the same analysis of the raw images.
     """
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption=_caption(ranking),
-        caption_justify="left",
-        caption_style="",
-        box=SIMPLE,
-        pad_edge=False,
-    )
-    table.add_column("class", no_wrap=True, max_width=20)
-    for heading in ("score", "λ₂", "τ", "gap", "cluster", "λ₂ raw", "τ raw"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("score", "λ₂", "τ", "gap", "cluster", "λ₂ raw", "τ raw")
+    table = terminal_table(title, [Column("class", no_wrap=True, max_width=20)], numbers, _caption(ranking))
     for entry in ranking:
         name = f"▶ {entry.name}" if entry.suspicious else entry.name
         cells = (
             f"{entry.score:.2f}", f"{entry.lambda_2:.3f}", f"{entry.tau:.2f}", str(entry.eigengap),
-            f"{entry.cluster_size or '–'}/{entry.n}", _number(entry.control_lambda_2, 3), _number(entry.control_tau, 2),
+            f"{entry.cluster_size or UNKNOWN}/{entry.n}",
+            _number(entry.control_lambda_2, 3), _number(entry.control_tau, 2),
         )  # fmt: skip
         table.add_row(escape(name), *cells, style="bold red" if entry.suspicious else None)
     return table
 
 
-def write_ranking(
-    path: str | os.PathLike[str], ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None
-) -> None:
-    """Write the ranking as CSV, most suspicious class first, numbers in full; empty where nothing was measured.
+def ranking_rows(ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None) -> Rows:
+    """Return the classes in their order, numbers in full.
 
     epochs: by label the epoch of each class's audit, for a column of its own.
     """
-    columns = RANKING_COLUMNS if epochs is None else (*RANKING_COLUMNS, "epoch")
-    rows = ([getattr(entry, name) for name in RANKING_COLUMNS] for entry in ranking)
-    if epochs is not None:
-        rows = ([*row, epochs.get(row[0])] for row in rows)
-    write_csv(path, columns, rows)
+    rows = [tuple(getattr(entry, name) for name in RANKING_COLUMNS) for entry in ranking]
+    if epochs is None:
+        return Rows(RANKING_COLUMNS, rows)
+    return Rows((*RANKING_COLUMNS, "epoch"), [(*row, epochs.get(row[0])) for row in rows])
 
 
 def suspect_rows(
@@ -143,42 +123,33 @@ def cluster_rows(audit: ClassAudit, suspicion: Suspicion) -> list[Row]:
     ]  # fmt: skip
 
 
-def write_suspects(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
-    """Write the cleaning list, rows of `suspect_rows` class by class, the most suspicious class first, as CSV."""
-    write_csv(path, SUSPECT_COLUMNS, rows)
+def ranked_clusters(rows: Iterable[Row], ranking: Sequence[Suspicion] = ()) -> Rows:
+    """Return rows of `cluster_rows` in any order with their rank before them, the highest score first.
 
-
-def write_clusters(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
-    """Write the clusters of all classes, rows of `cluster_rows` in any order, as CSV, the highest score first."""
-    write_csv(path, CLUSTER_COLUMNS, ranked_clusters(rows))
-
-
-def judged_clusters(rows: Iterable[Row], ranking: Sequence[Suspicion]) -> list[Row]:
-    """Return rows of `cluster_rows` that say of each class what the ranking says: whether it is suspicious."""
+    Of each class they say what the ranking says: whether it is suspicious.
+    """
     suspicious = {entry.name: bool(entry.suspicious) for entry in ranking}
-    return [(*row[:-1], suspicious.get(row[0], row[-1])) for row in rows]
-
-
-def ranked_clusters(rows: Iterable[Row]) -> list[Row]:
-    """Return rows of `cluster_rows` with their rank before them, the highest score first."""
     score = CLUSTER_COLUMNS.index("score") - 1
-    best = sorted(rows, key=lambda row: -row[score])
-    return [(place, *row) for place, row in enumerate(best, 1)]
+    best = enumerate(sorted(rows, key=lambda row: -row[score]), 1)
+    return Rows(CLUSTER_COLUMNS, [(place, *row[:-1], suspicious.get(row[0], row[-1])) for place, row in best])
 
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
+LEGEND = (
+    "▶ stands out. score: order of the classes; λ₂: small where groups are set apart; τ: their separability; gap: "
+    "suggested number of clusters; cluster: size of the striking group; raw: the same for the images alone."
+)
+
+
 def _caption(ranking: Sequence[Suspicion]) -> str:
     sentences = ranking_sentences(ranking)
     left = len(sentences) - EXPLAINED
-    return escape("\n".join(sentences[:EXPLAINED])) + (f"\nand {left} more {_classes(left)} out." if left > 0 else "")
+    more = [f"and {left} more {'class that stands' if left == 1 else 'classes that stand'} out."] if left > 0 else []
+    return "\n".join([*sentences[:EXPLAINED], *more, LEGEND])
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _classes(count: int) -> str:
-    return "class that stands" if count == 1 else "classes that stand"
+    return UNKNOWN if value is None else f"{value:.{digits}f}"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
-from rich.box import SIMPLE
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from unhans.artifacts import WAYS, Orientation, Way
-from unhans.effects.interventions import Change, Group, SquaringEffect
-from unhans.report.text import signed, squaring_sentence
-from unhans.store import write_csv
+from unhans.effects.interventions import Group, SquaringChange, SquaringEffect
+from unhans.report.tables.terminal_table import Rows, terminal_table
+from unhans.report.text import PROBABILITY, UNKNOWN, signed, squaring_sentence
 
 SQUARING_COLUMNS = (
     "label", "class", "expected", "group", "orientation", "way", "n", "probability_copied", "delta_p", "delta_p_low",
@@ -39,23 +35,19 @@ SHORT: dict[tuple[Group, Orientation], str] = {
 
 def squaring_table(effect: SquaringEffect) -> Table:
     """Make a table of one class for a terminal of 80 columns: the change of its probability against copied borders."""
-    table = Table(title=escape(f"Class {effect.name}: change of its probability against copied borders"), box=SIMPLE)
-    table.title_justify, table.pad_edge = "left", False
-    table.caption = escape(f"↕ padded above and below, ↔ at the sides; 95 % intervals.\n{squaring_sentence(effect)}")
-    table.caption_justify, table.caption_style = "left", ""
-    table.add_column("", no_wrap=True)
     columns = [key for key in SHORT if effect.change(*key, WAYS[1])]
-    for key in columns:
-        first = effect.change(*key, WAYS[1])
-        table.add_column(f"{SHORT[key]}\nn = {first.effect.n if first else 0}", justify="right", no_wrap=True)
+    headings = [f"{SHORT[key]}\nn = {effect.change(*key, WAYS[1]).effect.n}" for key in columns]
+    title = f"Class {effect.name}: change of its probability against copied borders"
+    caption = f"↕ padded above and below, ↔ at the sides; 95 % intervals.\n{squaring_sentence(effect)}"
+    table = terminal_table(title, [Column("", no_wrap=True)], headings, caption)
     for way in WAYS[1:]:
         table.add_row(NAMES[way], *(_cell(effect.change(*key, way)) for key in columns))
     return table
 
 
-def squaring_rows(effects: Iterable[SquaringEffect]) -> list[Sequence[Any]]:
-    """Return every change as a row of `SQUARING_COLUMNS`, numbers in full."""
-    return [
+def squaring_rows(effects: Iterable[SquaringEffect]) -> Rows:
+    """Return a row for every change, numbers in full."""
+    rows = [
         (
             effect.label, effect.name, change.orientation in effect.expected, change.group, change.orientation,
             change.way, change.effect.n, change.base, change.effect.probability, *change.effect.probability_interval,
@@ -64,15 +56,10 @@ def squaring_rows(effects: Iterable[SquaringEffect]) -> list[Sequence[Any]]:
         for effect in effects
         for change in effect.changes
     ]  # fmt: skip
+    return Rows(SQUARING_COLUMNS, rows)
 
 
-def write_squarings(path: str | os.PathLike[str], effects: Iterable[SquaringEffect]) -> None:
-    """Write every change as CSV, whole or not at all."""
-    write_csv(path, SQUARING_COLUMNS, squaring_rows(effects))
-
-
-def _cell(change: Change | None) -> str:
+def _cell(change: SquaringChange | None) -> str:
     if change is None:
-        return "–"
-    mean, low, high = (signed(number, 2) for number in (change.effect.probability, *change.effect.probability_interval))
-    return f"{mean}\n{low} … {high}"
+        return UNKNOWN
+    return "{}\n{} … {}".format(*(signed(number, 2) for number in PROBABILITY.numbers(change.effect).values()))

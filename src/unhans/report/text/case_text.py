@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from unhans.effects import OTHER, WHOLE, reason_of, state_of
-from unhans.report.text.number_format import PROBABILITY, SHARE
-from unhans.report.text.numerals import share_said
-from unhans.report.text.verdict_text import verdict_grounds, verdict_missing, verdict_sentence, verdict_summary
+from unhans.effects import WHOLE, Case, FeatureEffect, Known, Proof, Quality, Share, reason_of, state_of
+from unhans.report.text.isolation_text import artifact_said, failures_sentence, untested_sentence
+from unhans.report.text.number_format import PROBABILITY, SHARE, samples_said
+from unhans.report.text.verdict_text import effect_said, trial_name, verdict_grounds, verdict_missing, verdict_summary
 from unhans.stats import wilson
 
-if TYPE_CHECKING:
-    from unhans.effects import Case, FeatureEffect, Proof, Quality, Share, Trial
-
-
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
+PLACES = {"fixed": "at a fixed place", "free": "at changing places", "global": "on whole images"}
 SPLITS = {"train": "training", "val": "validation"}
 SHOWN = (
     "Open: the network uses what the samples of this group share, as a test in feature space shows. No pixels of it "
@@ -25,6 +21,7 @@ NOT_SHOWN = (
     "Open: no artifact could be isolated. A test in feature space does not show that what the group shares does more "
     "than its controls; that clears nothing."
 )
+MEASURED = ("Effect", "Controls", "Removal")  # the grounds that say what the artifact does
 NO_LAYER = "A layer that can be pasted: a mask of where the artifact lies, or a picture of it."
 
 
@@ -34,8 +31,7 @@ def change_said(case: Case) -> str:
     tested = case.features if in_features else case.proof
     if tested is None:
         return ""
-    effect = tested.added[0].effect
-    return f"Δp {PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}{' in feature space' * in_features}"
+    return f"Δp {PROBABILITY.in_full(tested.added[0].effect)}{' in feature space' * in_features}"
 
 
 def listed(names: Sequence[str], most: int) -> str:
@@ -50,6 +46,12 @@ def missing_of(case: Case) -> str:
     return NO_LAYER if reason_of(case) is not None else ""
 
 
+def case_steps(case: Case) -> list[tuple[str, str, str]]:
+    """Say each step in a few words and a note: why the class was looked at, what was found, its effect, the verdict."""
+    heads = (_suspected(case), _found(case), _measured(case), (state_of(case), reason_of(case) or ""))
+    return [(step, *head) for step, head in zip(STEPS, heads, strict=True)]
+
+
 def case_sentences(case: Case) -> list[str]:
     """Say in one text each why the class was looked at, what was isolated, what it does, and what follows."""
     return [_suspicion(case), _layer(case), _effect(case), _verdict(case)]
@@ -58,11 +60,15 @@ def case_sentences(case: Case) -> list[str]:
 def case_grounds(case: Case) -> dict[str, str]:
     """Return the verdict and its grounds by what they are about, each in one text."""
     if case.proof is None:
-        tested = "" if case.features is None else _in_features(case.features, case.name)
-        said = {"Verdict": _verdict(case), "Effect": tested, "Reason": trouble_said(case), "Missing": missing_of(case)}
+        said = {
+            "Verdict": _verdict(case),
+            "Effect": "" if case.features is None else _in_features(case.features, case.name),
+            "Reason": failures_sentence(case.failures),
+            "Missing": missing_of(case),
+        }
     else:
         said = {"Verdict": verdict_summary(case.proof), **verdict_grounds(case.proof)}
-    return said | {"Spread": " ".join(spread_sentences(case)), "Not tested": case.left}
+    return said | {"Spread": " ".join(spread_sentences(case)), "Not tested": untested_sentence(case.untested)}
 
 
 def headline(case: Case) -> str:
@@ -70,30 +76,22 @@ def headline(case: Case) -> str:
     if case.proof is None and case.features is not None:
         return _in_features(case.features, case.name)
     if case.proof is None or not case.proof.added:
-        return trouble_said(case)
+        return failures_sentence(case.failures)
     effect = case.proof.added[0].effect
     return (
         f"Its artifact, added to {effect.n} samples of other classes, changes the probability of the class by "
-        f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)}; {SHARE.said(effect)} of them are newly "
-        "predicted as the class."
+        f"{PROBABILITY.in_full(effect)}; {SHARE.said(effect)} of them are newly predicted as the class."
     )
-
-
-def trouble_said(case: Case) -> str:
-    """Return why something is missing as a sentence with a capital and a full stop; "" where nothing is."""
-    text = case.trouble.strip()
-    return text and f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
 def quality_sentence(quality: Quality) -> str:
     """Say how well an isolated layer, laid over other images, draws the relevance that the cluster has there."""
     cluster, before, after = (
-        share_said(one.mean, one.interval) for one in (quality.cluster, quality.before, quality.after)
+        SHARE.with_interval(one.mean, one.interval) for one in (quality.cluster, quality.before, quality.after)
     )
-    carriers, others = quality.cluster.n, quality.after.n
     text = (
-        f"Inside the artifact lies {cluster} of the positive relevance in the {carriers} images that carry it; on "
-        f"{others} other images {before} before and {after} after the isolated layer is laid over them"
+        f"Inside the artifact lies {cluster} of the positive relevance in the {quality.cluster.n} images that carry "
+        f"it; on {quality.after.n} other images {before} before and {after} after the isolated layer is laid over them"
     )
     if quality.correlation is not None:
         text += f"; the mean relevance inside it correlates with the cluster's by {quality.correlation:.2f}"
@@ -103,6 +101,29 @@ def quality_sentence(quality: Quality) -> str:
 def spread_sentences(case: Case) -> list[str]:
     """Say for every split how many samples of the class carry the artifact, and how well it does without them."""
     return [_spread(share) for share in case.spread if share.n]
+
+
+def _suspected(case: Case) -> tuple[str, str]:
+    if case.suspicion is None:
+        return "named by the user", ""
+    entry = case.suspicion
+    return f"{entry.cluster_size} of {entry.n} heatmaps", f"stand apart, score {entry.score:.2f}"
+
+
+def _found(case: Case) -> tuple[str, str]:
+    found = case.isolated
+    if found is None:
+        return ("given", "not isolated from the cluster") if case.proof else ("none", "nothing could be isolated")
+    return PLACES[found.kind], f"in {int(found.members.sum())} of {len(found.members)} samples"
+
+
+def _measured(case: Case) -> tuple[str, str]:
+    tested = case.proof or case.features
+    if tested is None or not tested.added:
+        return "not measured", ""
+    effect, where = tested.added[0].effect, "" if case.proof else "; in features only"
+    note = f"{PROBABILITY.range_said(effect)}; {SHARE.said(effect)} of {effect.n} flipped{where}"
+    return f"Δp {PROBABILITY.said(effect)}", note
 
 
 def _suspicion(case: Case) -> str:
@@ -118,66 +139,43 @@ def _suspicion(case: Case) -> str:
 
 def _layer(case: Case) -> str:
     if case.isolated is None:
-        given = case.proof.artifact.rstrip(".") if case.proof else ""
-        return f"The artifact was given: {given}." if case.proof else f"Nothing could be isolated. {trouble_said(case)}"
+        said = f"The artifact was given: {artifact_said(case)}" if case.proof else "Nothing could be isolated."
+        return f"{said} {failures_sentence(case.failures)}".strip()
     quality = "" if case.quality is None else quality_sentence(case.quality)
-    return f"{case.isolated.sentence} {quality}".strip()
+    return f"{artifact_said(case)} {quality}".strip()
 
 
 def _effect(case: Case) -> str:
-    if case.proof is None and case.features is not None:
+    if case.proof is not None:
+        return _joined(case.proof, lambda ground: ground in MEASURED)
+    if case.features is not None:
         return _in_features(case.features, case.name)
-    if case.proof is None:
-        return f"Its effect was not measured. {trouble_said(case)}".strip()
-    return " ".join(filter(None, (_addition(case.proof.added, case.proof.name), _removal(case.proof))))
-
-
-def _addition(added: Sequence[Trial], name: str, what: str = "it") -> str:
-    if not added:
-        return ""
-    effect = added[0].effect
-    return (
-        f"Added to {effect.n} samples of other classes, {what} changes the probability of {name} by "
-        f"{PROBABILITY.said(effect)} {PROBABILITY.range_said(effect)} and makes the network predict {name} for "
-        f"{SHARE.said(effect)} {SHARE.range_said(effect)} of them.{_controls(added)}"
-    )
+    return f"Its effect was not measured. {failures_sentence(case.failures)}".strip()
 
 
 def _in_features(features: FeatureEffect, name: str) -> str:
-    """Say what a direction does in feature space."""
-    return _addition(features.added, name, f"its direction in the features of layer {features.layer!r}")
-
-
-def _controls(added: Sequence[Trial]) -> str:
-    if len(added) < 2:
-        return ""
-    own = [trial for trial in added[1:] if trial.name != OTHER]  # that is the gain of another class
-    if not own:
-        return ""
-    strongest = max(own, key=lambda trial: trial.effect.probability)
-    changed = f"{PROBABILITY.said(strongest.effect)} {PROBABILITY.range_said(strongest.effect)}"
-    return f" The strongest control ({strongest.name}) changes it by {changed}."
-
-
-def _removal(proof: Proof) -> str:
-    if not proof.removed:
-        return ""
-    trial = proof.removed[0]
-    return (
-        f"Removed from {trial.effect.n} affected samples ({trial.name}), it changes the probability by "
-        f"{PROBABILITY.said(trial.effect)} {PROBABILITY.range_said(trial.effect)}."
-    )
+    """Say what a direction does in feature space, and what the strongest of its controls."""
+    direction, *controls = features.added
+    said = effect_said(direction.effect, name, f"its direction in the features of layer {features.layer!r}")
+    if not controls:
+        return said
+    strongest = max(controls, key=lambda trial: trial.effect.probability)
+    return f"{said} The strongest control ({trial_name(strongest)}): {PROBABILITY.in_full(strongest.effect)}."
 
 
 def _verdict(case: Case) -> str:
     if case.proof is not None:
-        return verdict_sentence(case.proof)
+        return f"{verdict_summary(case.proof)} {_joined(case.proof, lambda ground: ground not in MEASURED)}".strip()
     if case.features is not None:
         return SHOWN if case.features.shown else NOT_SHOWN
     if state_of(case) == "not tested":
         return "Not tested."
     what = "no artifact could be isolated" if case.isolated is None else "what was isolated has no layer to paste"
     return f"Open: {what}, so its effect was not measured."
+
+
+def _joined(proof: Proof, chosen: Callable[[str], bool]) -> str:
+    return " ".join(text for ground, text in verdict_grounds(proof).items() if chosen(ground))
 
 
 def _spread(share: Share) -> str:
@@ -197,3 +195,29 @@ def _spread(share: Share) -> str:
 def _accuracy(correct: int, n: int) -> str:
     low, high = wilson(correct, n)
     return f"{correct / n:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def truth_sentence(truth: Known) -> str:
+    """Say how far an isolated artifact is the planted one, and whether it has its effect."""
+    return " ".join(filter(None, (_found_again(truth), _same_effect(truth))))
+
+
+def _found_again(truth: Known) -> str:
+    found = (
+        "The artifact was planted, so the truth is known: of what it was taken from, the isolated one was found in "
+        f"{samples_said(truth.found)}, {truth.right} of the {truth.carriers} with the artifact among them"
+    )
+    if truth.iou is None:
+        return f"{found}; it covers the whole image."
+    return f"{found}, and covers it with an IoU of {truth.iou:.2f}." if truth.right else f"{found}."
+
+
+def _same_effect(truth: Known) -> str:
+    if truth.effect is None:
+        return ""
+    effect = truth.effect
+    return (
+        f"The planted artifact itself changes the probability by {PROBABILITY.in_full(effect)} on the same "
+        f"{samples_said(effect.n)}; the isolated one's change lies {'inside' if truth.within else 'outside'} this "
+        "interval."
+    )

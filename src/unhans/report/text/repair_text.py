@@ -1,19 +1,34 @@
-"""What every method of repair achieved, in sentences that need no knowledge of the field."""
+"""Repairs in words: the methods, what they chose, and what each achieved, for readers who do not know the field."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
 
-from unhans.repair import Summary
-from unhans.report.text.number_format import percent, percent_range, points
-from unhans.report.text.numerals import samples_said, signed
-from unhans.stats import Estimate
+from unhans.repair import Assessment, KnownArtifact, Outcome, Summary, TableTwo
+from unhans.report.text.number_format import PROBABILITY, percent, points, range_written, samples_said, signed
+from unhans.stats import Interval
 
-if TYPE_CHECKING:
-    from unhans.repair import Assessment
-
-
+METHOD_NAMES = {
+    "uncorrected": "as it was",
+    "unaltered": "fine-tuned on unaltered data (A)",
+    "augmented": "fine-tuned with the artifact on all images (B)",
+    "a_clarc": "A-ClArC",
+    "p_clarc": "P-ClArC",
+    "reactive": "reactive P-ClArC",
+    "right_reasons": "right for the right reasons",
+}
+SHORT_NAMES = METHOD_NAMES | {
+    "unaltered": "A: unaltered data",
+    "augmented": "B: artifact on all",
+    "right_reasons": "right reasons",
+}
+SOURCES = {
+    "found": "images of the class with the artifact against its others",
+    "pasted": "the same images with and without the artifact pasted",
+}
+ENOUGH = 0.8  # of the effect: a repair that takes away so much is counted
 ORIGINS = {
     "train": "training samples, as no validation sample carries the artifact",
     "pasted": "validation images with the artifact pasted, as none is known to carry it",
@@ -47,9 +62,105 @@ class Named(NamedTuple):
 UNNAMED = Named()
 
 
-def repair_sentences(found: Iterable[Summary], named: Named = UNNAMED) -> list[str]:
-    """Name every method, and say what it achieved; see `achievement`."""
-    return [f"{_named(one)}: {achievement(one, named)}" for one in found]
+def artifact_name(known: KnownArtifact) -> str:
+    """Name an artifact that is to be repaired, such as "the planted watermark"."""
+    if known.source == "isolated":
+        return f"the {known.name} artifact that was isolated from class {known.class_name!r}"
+    return f"the {known.source} {known.name}"
+
+
+def artifact_of_class(known: KnownArtifact) -> str:
+    """Name an artifact and its class, each once."""
+    name = artifact_name(known)
+    return name if repr(known.class_name) in name else f"{name}, of class {known.class_name!r}"
+
+
+def known_artifact_sentence(known: KnownArtifact) -> str:
+    """Say which artifact is repaired, how many are known to carry it, and what a user should know about it."""
+    carriers = " and ".join(f"{int(rows.sum())} {split}" for split, rows in known.carriers.items())
+    some = any(rows.any() for rows in known.carriers.values())
+    on = f"known to be on {carriers} images." if some else "whose carriers nobody knows."
+    return " ".join((f"The artifact: {artifact_of_class(known)}, {on}", *artifact_remarks(known)))
+
+
+def artifact_remarks(known: KnownArtifact) -> list[str]:
+    """Say what is doubtful about an isolated artifact: that it is used at all, and by this network."""
+    remarks, case = [], known.case
+    if case is not None and not case.proven:
+        verdict = "it was not measured"
+        if case.proof is not None:
+            found = case.proof.verdict
+            verdict = f"the verdict is {found.name!r}{f' ({found.reason})' if found.reason else ''}"
+        remarks.append(f"That the network uses the artifact of class {case.name!r} is not proven: {verdict}.")
+    if known.other_network:
+        remarks.append("Its effect was measured on another network.")
+    return remarks
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """Say in one line what a repair led to."""
+    one = outcome.assessment
+    return (
+        f"accuracy {percent(one.clean.share)}, with the artifact {percent(one.added.share)}, "
+        f"Δp {signed(one.effect.probability, 3)}; {outcome.seconds:.0f} s"
+    )
+
+
+def choice_said(outcome: Outcome) -> str:
+    """Say what a method chose: the concept and its layer, or the weight in the loss; "" where nothing is chosen."""
+    if outcome.weight is not None:
+        return f"weight {outcome.weight:g}"
+    one = outcome.concept
+    if one is None:
+        return ""
+    return (
+        f"{one.estimator} at {one.layer}, {one.spatial}, AUC {one.separation:.3f}, "
+        f"from {one.n_affected} and {one.n_unaffected} images: {SOURCES[one.source]}"
+    )
+
+
+def choices_said(one: Summary) -> list[str]:
+    """Say what a method chose in its seeds, each choice once."""
+    return list(dict.fromkeys(filter(None, map(choice_said, one.runs))))
+
+
+def repair_words(found: Iterable[Summary], named: Named = UNNAMED) -> dict[str, str]:
+    """Say by the name of every method what it achieved and what it chose; see `achievement`."""
+    words = {}
+    for one in found:
+        name, chosen = METHOD_NAMES[one.method], "; ".join(choices_said(one))
+        words[f"{name[0].upper()}{name[1:]}"] = f"{achievement(one, named)}{f' Chosen: {chosen}.' if chosen else ''}"
+    return words
+
+
+def repair_headline(found: Sequence[Summary]) -> str:
+    """Say in one line how many repairs take away most of the effect, and how many of these cost no accuracy.
+
+    A training on unaltered data is no repair.
+    """
+    measured = [one for one in found if one.reduced is not None and one.method != "unaltered"]
+    if not measured:
+        return f"{len(found)} network{'s' * (len(found) != 1)} assessed with and without the artifact"
+    good = [one for one in measured if one.reduced[1][0] >= ENOUGH]
+    free = sum(one.kept is not None and one.kept.interval[1] >= 0 for one in good)
+    cost = f", {'all' if free == len(good) else free or 'none'} without a measurable loss of accuracy" if good else ""
+    if len(measured) == 1:
+        if not good:
+            return "The repair does not certainly take away 80 % of the artifact's effect"
+        share = reduced_said(good[0].reduced[0]).replace(">", "over ")
+        loss = f"{'without' if free else 'with'} a measurable loss of accuracy"
+        return f"The repair takes away {share} of the artifact's effect, {loss}"
+    takes = "take" if len(good) > 1 else "takes"
+    return f"{len(good) or 'None'} of {len(measured)} repairs {takes} away at least 80 % of the artifact's effect{cost}"
+
+
+def correction_sentence(before: Assessment, after: Assessment) -> str:
+    """Say what a correction changed: the artifact's Δp and the accuracy on validation images."""
+    effects = (signed(one.effect.probability, 3) for one in (before, after))
+    return (
+        f"The artifact's Δp goes from {' to '.join(effects)} (n = {after.effect.n}), accuracy from "
+        f"{percent(before.clean.share)} to {percent(after.clean.share)} (n = {after.clean.n} validation images)."
+    )
 
 
 def achievement(one: Summary, named: Named = UNNAMED) -> str:
@@ -66,18 +177,18 @@ def group_said(group: tuple[str, bool]) -> str:
 def basis(found: Iterable[Summary]) -> str:
     """Say what all numbers are of: images and seeds, and what the intervals are over."""
     found = list(found)
-    seeds = sorted({one.seeds for one in found})
+    seeds = sorted({len(one.runs) for one in found})
     n = found[0].clean.n
     said = f"{seeds[0]} seed{'s' * (seeds[0] != 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     alone = "over the samples: one seed does not tell how much another training would differ"
     over = f"95 % intervals {alone if seeds == [1] else 'over seeds and samples'}"
     first = f"n = {n} validation images, Δp on n = {found[0].effect.n} of other classes; {said}; {over}."
-    return " ".join((first, *dict.fromkeys(remark for one in found for remark in remarks_of(one.assessment))))
+    return " ".join((first, *dict.fromkeys(remark for one in found for remark in remarks_of(one.runs[0].assessment))))
 
 
-def delta_said(value: Estimate) -> str:
-    """Write Δp with its interval, such as "+0.444 [+0.390, +0.500]"."""
-    return f"{signed(value.mean, 3)} [{signed(value.interval[0], 3)}, {signed(value.interval[1], 3)}]"
+def reduced_words(reduced: tuple[float, Interval]) -> tuple[str, str]:
+    """Write by how much an effect is smaller, and the interval."""
+    return reduced_said(reduced[0]), range_written(reduced[1], partial(percent, digits=0))
 
 
 def reduced_said(share: float) -> str:
@@ -87,14 +198,9 @@ def reduced_said(share: float) -> str:
     return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
-def _named(one: Summary) -> str:
-    chosen = f" ({'; '.join(one.notes)})" if one.notes else ""
-    return f"{one.name[0].upper()}{one.name[1:]}{chosen}"
-
-
 def _left(one: Summary, named: Named) -> str:
     pasted = f"Pasting {named.artifact} on images of other classes changes the probability of {named.label}"
-    said = f"{pasted} by {delta_said(one.effect)}"
+    said = f"{pasted} by {PROBABILITY.with_interval(one.effect.mean, one.effect.interval)}"
     if one.reduced is None:
         return f"{said}."
     share, (low, high) = one.reduced
@@ -104,7 +210,7 @@ def _left(one: Summary, named: Named) -> str:
 
 
 def _kept(one: Summary) -> str:
-    clean = f"{percent(one.clean.mean)} {percent_range(one.clean.interval)} of unaltered images are classified right"
+    clean = f"{percent(one.clean.mean)} {range_written(one.clean.interval)} of unaltered images are classified right"
     if one.kept is None:
         return f"{clean}."
     change = points(one.kept.mean, one.kept.interval)
@@ -117,3 +223,48 @@ def _worst(one: Summary) -> str:
     name, added = one.group
     images = f"{name!r} {'with' if added else 'without'} the artifact"
     return f"Worst are images of {images}: {percent(one.worst.mean)} of them are right."
+
+
+TRAINED = {"A": "A (unaltered)", "B": "B (artifact on all)"}
+VALIDATED = {"A": "validation A, unaltered", "B": "validation B, artifact on all"}
+PATTERN = "The pattern to look for: with the artifact B is right more often than A, and without it B loses nothing."
+
+
+def table_two_basis(found: TableTwo) -> str:
+    """Say how many images and seeds the numbers are of, and what the intervals are over."""
+    cell = found.cells["A", "A"]
+    seeds = f"{cell.seeds} seed{'s' * (cell.seeds != 1)}"
+    images = f"n = {cell.n} validation images, {seeds}; 95 % intervals"
+    if cell.seeds == 1:
+        return f"{images} over the images (Wilson): one seed does not tell how much another training would differ."
+    return f"{images} over seeds (Student's t) and images (Wilson)."
+
+
+WORSE_ALIKE_BETTER = {  # what is said of network B beside A, by the images that both are tried on
+    "B": (
+        "With the artifact on all images B is right less often than A, {}: the pattern does not hold.",
+        "With the artifact on all images no difference is measurable between B and A, {}.",
+        "With the artifact on all images B is right more often than A, {}: the pattern holds.",
+    ),
+    "A": (
+        "On unaltered images B is worse than A, {}: the pattern does not hold.",
+        "On unaltered images B is not measurably worse than A, {}: nothing here speaks against the pattern.",
+        "On unaltered images B is better than A, {}: the pattern holds.",
+    ),
+}
+
+
+def pattern_sentences(found: TableTwo) -> list[str]:
+    """Say whether the pattern of table 2 holds: B is right more often with the artifact, and not worse without it."""
+    told = []
+    for images, (worse, alike, better) in WORSE_ALIKE_BETTER.items():
+        low, high = found.gains[images].interval
+        told.append((better if low > 0 else worse if high < 0 else alike).format(_pair(found, images)))
+    return told
+
+
+def _pair(found: TableTwo, images: str) -> str:
+    first, second = (percent(found.cells[letter, images].mean) for letter in ("B", "A"))
+    gain = found.gains[images]
+    over = "two shares of the same images" if gain.seeds == 1 else f"paired over {gain.seeds} seeds and by image"
+    return f"{first} against {second}, a difference of {points(gain.mean, gain.interval)} ({over}, Newcombe)"

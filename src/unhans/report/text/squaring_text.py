@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from unhans.artifacts import ORIENTATIONS
-from unhans.effects import FEWEST, MINIMUM
-from unhans.effects.interventions import NATURAL, changes_of
-
-if TYPE_CHECKING:
-    from unhans.artifacts import Way
-    from unhans.effects import Effect
-    from unhans.effects.interventions import Change, SquaringEffect
+from unhans.artifacts import ORIENTATIONS, Way
+from unhans.effects import FEWEST, MINIMUM, Effect
+from unhans.effects.interventions import NATURAL, SquaringChange, SquaringEffect, changes_of
 
 DOES: dict[Way, str] = {
     "mirror": "mirroring",
@@ -33,7 +27,7 @@ def squaring_sentence(effect: SquaringEffect) -> str:
     return " ".join([f"{said} copied borders for class {effect.name!r}: {'; '.join(parts)}.", *own, *_more(changes)])
 
 
-def _others(others: dict[Way, Change], expected: bool) -> str:
+def _others(others: dict[Way, SquaringChange], expected: bool) -> str:
     """What copying does on images of other classes of one orientation."""
     first = others[NATURAL[0]]
     by = " and ".join(f"{_said(others[way].effect, -1)} against {DOES[way]}" for way in NATURAL)
@@ -44,7 +38,7 @@ def _others(others: dict[Way, Change], expected: bool) -> str:
     )
 
 
-def _own(own: dict[Way, Change]) -> str:
+def _own(own: dict[Way, SquaringChange]) -> str:
     """What the other ways do to the class's own images of one orientation."""
     least, most = (pick(own.values(), key=lambda each: each.effect.probability) for pick in (max, min))
     lowers = all(each.effect.probability_interval[1] < 0 for each in own.values())
@@ -54,7 +48,7 @@ def _own(own: dict[Way, Change]) -> str:
     return f"On its own {least.effect.n} {least.orientation} images {does} {ends}."
 
 
-def _more(changes: Sequence[Change]) -> list[str]:
+def _more(changes: Sequence[SquaringChange]) -> list[str]:
     """What raises the class's probability even above that with copied borders, on images of other classes."""
     found = [
         f"{DOES[each.way]} ({each.orientation}) by {_said(each.effect)}"

@@ -23,7 +23,9 @@ COMPARED = 300  # images of each side that a filter is fitted to
 class ColourFilter:
     """score(x) = mean over pixels of the log likelihood ratio of having the colour or not, with a mark and without.
 
-    colours: (3, H, W), the colour of the mark; present, absent: (H, W), the log ratios, 0 where nothing is known.
+    Attributes:
+        colours: (3, H, W), the colour of the mark.
+        present, absent: (H, W), the log ratios, 0 where nothing is known.
     """
 
     colours: Tensor

@@ -7,8 +7,9 @@ measured afterwards, as for every other candidate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from scipy import ndimage
 
 from unhans.spray.groups.constant_colours import MARK, colour_filter
 from unhans.spray.groups.view_groups import Group, Members, smallest_group
+from unhans.spray.pooling import mean_pool
 
 PATTERN = "image pattern"
 COLOURS = "image colours"
@@ -32,13 +34,12 @@ BLACK = 1 / 255
 CELL = 16  # cells a side of local statistics
 BANDS = 10  # of spatial frequency
 FEWEST = 12  # images
-KEPT = 1  # groups of a family of statistics
 
 Images = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Described:
+class ImageDescriptors:
     """What patterns and statistics are looked for in: images described once, for every class they are held against.
 
     Attributes:
@@ -54,7 +55,7 @@ class Described:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, images: Images) -> Described:
+    def of(cls, images: Images) -> ImageDescriptors:
         """Describe images (n, 3, H, W) in [0, 1]."""
         shape = (images.shape[1], *_reduced(images[:1]).shape[2:])
         return cls(_gradients(images), dict(statistics(images)), _thinned(images), shape)
@@ -62,25 +63,25 @@ class Described:
     def __len__(self) -> int:
         return len(self.gradients)
 
-    def __getitem__(self, rows: NDArray[np.bool_]) -> Described:
+    def __getitem__(self, rows: NDArray[np.bool_]) -> ImageDescriptors:
         """Return the description of some of the images, rows (n,)."""
         some = {family: values[rows] for family, values in self.statistics.items()}
-        return Described(self.gradients[rows], some, self.small[rows], self.shape)
+        return ImageDescriptors(self.gradients[rows], some, self.small[rows], self.shape)
 
 
-def image_groups(images: Images, reference: Images | Described) -> list[Group]:
+def image_groups(images: Images, reference: Images | ImageDescriptors) -> list[Group]:
     """Return groups of images (n, 3, H, W) in [0, 1] that share what a reference (m, 3, H, W) of other classes lacks.
 
     None where either has fewer than twelve images.
     """
     if min(len(images), len(reference)) < FEWEST:
         return []
-    own = Described.of(images)
-    other = reference if isinstance(reference, Described) else Described.of(reference)
+    own = ImageDescriptors.of(images)
+    other = reference if isinstance(reference, ImageDescriptors) else ImageDescriptors.of(reference)
     return [*pattern_groups(own, other), *colour_groups(own, other), *statistic_groups(own, other)]
 
 
-def pattern_groups(images: Described, reference: Described) -> list[Group]:
+def pattern_groups(images: ImageDescriptors, reference: ImageDescriptors) -> list[Group]:
     """Return the group of images that share a pattern at a fixed place, as one group, or none.
 
     The mean image gradient of the class, less that of the reference and what varies slowly over the image, is large
@@ -91,22 +92,14 @@ def pattern_groups(images: Described, reference: Described) -> list[Group]:
     The strength is the distance of the two parts' means in standard deviations within them: 2 to 3 where there is none.
     """
     own, other = images.gradients, reference.gradients
-    least = smallest_group(len(images))
     folds = np.random.default_rng(len(images)).permutation(np.arange(len(images)) % FOLDS)
-    members, strength = np.ones(len(images), dtype=bool), 0.0
-    for turn in range(ROUNDS):
-        scores = _held_out(own, other, members, folds, images.shape if turn == 0 else None)
-        found = split(scores[:, None], least)
-        upper = scores > found.threshold[0]
-        if not least <= upper.sum() <= len(upper) - least:
-            break
-        same, members, strength = bool((upper == members).all()), upper, float(found.distance[0])
-        if same:
-            break
+    members, strength = _refined(
+        lambda members: _held_out(own, other, members, folds, images.shape if members.all() else None), len(images)
+    )
     return [] if members.all() else [Group(PATTERN, members, strength, method="pattern")]
 
 
-def colour_groups(images: Described, reference: Described) -> list[Group]:
+def colour_groups(images: ImageDescriptors, reference: ImageDescriptors) -> list[Group]:
     """Return the group of images that have the same colours at the same pixels, as one group, or none.
 
     A filter for colours that many images of the class share and few of the reference (`ColourFilter`) scores every
@@ -115,26 +108,40 @@ def colour_groups(images: Described, reference: Described) -> list[Group]:
     what scenes share by nature, as the sky or a white ground, and no group is returned.
     """
     own, other = (torch.from_numpy(one.small) for one in (images, reference))
-    rng, least = np.random.default_rng(len(images)), smallest_group(len(images))
-    members, strength = np.ones(len(images), dtype=bool), 0.0
-    for _ in range(ROUNDS):
+    rng = np.random.default_rng(len(images))
+
+    def scores(members: Members) -> NDArray[np.float64] | None:
         rest = torch.cat([other, own[torch.from_numpy(~members)]])
-        first = members.all()
-        fitted = colour_filter(own[torch.from_numpy(members)], rest, TRIED if first else TRIED // 3, rng)
-        if fitted is None:
+        fitted = colour_filter(own[torch.from_numpy(members)], rest, TRIED if members.all() else TRIED // 3, rng)
+        return None if fitted is None else fitted.scores(own).numpy()
+
+    members, strength = _refined(scores, len(images))
+    return [Group(COLOURS, members, strength, method="pattern")] if strength >= MARK and not members.all() else []
+
+
+def _refined(score: Callable[[Members], NDArray[np.float64] | None], n: int) -> tuple[Members, float]:
+    """The members (n,) of a group and how far they stand apart; all of them where a filter finds no two parts.
+
+    score: fits a filter to the members, at first all images, and scores every image (n,) by it; None without a filter.
+    The upper part of the scores are the next members, until they stay the same.
+    """
+    least = smallest_group(n)
+    members, strength = np.ones(n, dtype=bool), 0.0
+    for _ in range(ROUNDS):
+        scores = score(members)
+        if scores is None:
             break
-        scores = fitted.scores(own).numpy()
         found = split(scores[:, None], least)
         upper = scores > found.threshold[0]
-        if not least <= upper.sum() <= len(upper) - least:
+        if not least <= upper.sum() <= n - least:
             break
         same, members, strength = bool((upper == members).all()), upper, float(found.distance[0])
         if same:
             break
-    return [Group(COLOURS, members, strength, method="pattern")] if strength >= MARK and not members.all() else []
+    return members, strength
 
 
-def statistic_groups(images: Described, reference: Described) -> list[Group]:
+def statistic_groups(images: ImageDescriptors, reference: ImageDescriptors) -> list[Group]:
     """Return the group of each family of image statistics that falls into two parts most clearly.
 
     A statistic of a class is split in two where that leaves the least variance within; the strength is by how much less
@@ -142,24 +149,24 @@ def statistic_groups(images: Described, reference: Described) -> list[Group]:
     not stand out. Both parts may carry an artifact; the one that lies further from the reference is the group.
     """
     found, least = [], smallest_group(len(images))
-    mine, theirs = images.statistics, reference.statistics
-    for family, values in mine.items():
-        varied = (values.std(0) > 1e-6) & (theirs[family].std(0) > 1e-6)
+    for family, values in images.statistics.items():
+        theirs = reference.statistics[family]
+        varied = (values.std(0) > 1e-6) & (theirs.std(0) > 1e-6)
         if not varied.any():
             continue
-        own, base = split(values[:, varied], least), split(theirs[family][:, varied], smallest_group(len(reference)))
+        own, base = split(values[:, varied], least), split(theirs[:, varied], smallest_group(len(reference)))
         strength = np.log(np.maximum(base.within, 1e-3) / np.maximum(own.within, 1e-3))
-        for column in np.argsort(-strength)[:KEPT]:
-            upper = values[:, varied][:, column] > own.threshold[column]
-            if least <= upper.sum() <= len(upper) - least:
-                centre = np.median(theirs[family][:, varied][:, column])
-                far = [abs(values[:, varied][side, column].mean() - centre) for side in (upper, ~upper)]
-                group = upper if far[0] >= far[1] else ~upper
-                found.append(Group(f"{STATISTICS}: {family}", group, float(strength[column]), method="statistic"))
+        best = int(strength.argmax())
+        mine, others = values[:, varied][:, best], theirs[:, varied][:, best]
+        upper = mine > own.threshold[best]
+        if least <= upper.sum() <= len(upper) - least:
+            far = [abs(mine[side].mean() - np.median(others)) for side in (upper, ~upper)]
+            group = upper if far[0] >= far[1] else ~upper
+            found.append(Group(f"{STATISTICS}: {family}", group, float(strength[best]), method="statistic"))
     return found
 
 
-class Split:
+class Split(NamedTuple):
     """Columns of numbers split in two where that leaves the least variance within.
 
     Attributes:
@@ -168,8 +175,9 @@ class Split:
         distance: (d,) of the parts' means in standard deviations within.
     """
 
-    def __init__(self, threshold: NDArray, within: NDArray, distance: NDArray) -> None:
-        self.threshold, self.within, self.distance = threshold, within, distance
+    threshold: NDArray[np.float64]
+    within: NDArray[np.float64]
+    distance: NDArray[np.float64]
 
 
 def split(values: NDArray[np.floating], least: int) -> Split:
@@ -230,10 +238,7 @@ def _spectrum(grey: Images) -> NDArray[np.float64]:
 
 def _cells(values: Images) -> NDArray[np.float64]:
     """Means over the cells of a grid: (n, H, W) → (n, cells)."""
-    rows, columns = (np.arange(min(CELL, side)) * side // min(CELL, side) for side in values.shape[1:])
-    sums = np.add.reduceat(np.add.reduceat(values.astype(np.float64), rows, axis=1), columns, axis=2)
-    sizes = np.outer(np.diff(rows, append=values.shape[1]), np.diff(columns, append=values.shape[2]))
-    return (sums / sizes).reshape(len(values), -1)
+    return mean_pool(values[:, None], (min(CELL, values.shape[1]), min(CELL, values.shape[2])))
 
 
 def _thinned(images: Images) -> NDArray[np.float32]:

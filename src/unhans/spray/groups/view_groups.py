@@ -17,8 +17,14 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from unhans.spray.cluster_measures import normalised_cuts
-from unhans.spray.spectral import dispersion, euclidean_neighbours, knn_affinity, laplacian_spectrum, smallest_cut
+from unhans.spray.cluster_measures import dispersion
+from unhans.spray.spectral import (
+    euclidean_neighbours,
+    knn_affinity,
+    laplacian_spectrum,
+    normalised_cuts,
+    sweep_cut,
+)
 from unhans.spray.suspicion import usual
 
 VECTORS = 8  # eigenvectors that are cut; an artifact that forms a group is among the first
@@ -33,6 +39,7 @@ FEWEST = 6  # samples of a group
 SMALLEST = 0.03  # share of a class
 
 Members = NDArray[np.bool_]
+GraphCut = tuple[float, Members, str]  # normalised cut, one side (n,), and how it was found
 
 
 @dataclass(frozen=True)
@@ -99,37 +106,31 @@ def _strength(cut: float) -> float:
 
 def _cuts(
     points: NDArray[np.floating], n_neighbors: int, seed: int, k_means: Sequence[int] = K_MEANS
-) -> list[tuple[float, Members, str]]:
+) -> list[GraphCut]:
     """The different groups of a graph by their normalised cut, smallest first; of two sides the one more alike."""
     affinity = knn_affinity(euclidean_neighbours(points, n_neighbors))
     _, vectors = laplacian_spectrum(affinity, VECTORS + 1, np.random.RandomState(seed))
-    found = [*_swept(affinity, vectors), *_clustered(affinity, vectors, k_means, seed)]
-    kept: list[tuple[float, Members, str]] = []
-    for cut, side, method in sorted(found, key=lambda one: one[0]):
+    kept: list[GraphCut] = []
+    for cut, side, method in sorted(_candidates(affinity, vectors, k_means, seed), key=lambda one: one[0]):
         if all(_partition_index(side, other) < SAME for _, other, _ in kept):
             kept.append((cut, side if method == "kmeans" else _alike(points, side), method))
     return kept
 
 
-def _swept(affinity: csr_array, vectors: NDArray[np.floating]) -> Iterator[tuple[float, Members, str]]:
+def _candidates(
+    affinity: csr_array, vectors: NDArray[np.floating], numbers: Sequence[int], seed: int
+) -> Iterator[GraphCut]:
+    """One side of the smallest cut along each eigenvector, and the clusters of k-means, where both sides are groups."""
+    least = smallest_group(len(vectors))
     pieces = int(connected_components(affinity, directed=False)[0])
     for vector in vectors.T[int(pieces == 1) :]:
-        found = smallest_cut(affinity, vector, smallest_group(len(vector)))
+        found = sweep_cut(affinity, vector, least)
         if found is not None:
             yield *found, "cut"
-
-
-def _clustered(
-    affinity: csr_array, vectors: NDArray[np.floating], numbers: Sequence[int], seed: int
-) -> Iterator[tuple[float, Members, str]]:
-    least = smallest_group(len(vectors))
     for labels in k_means(affinity, vectors, numbers, seed):
-        sides = [labels == one for one in np.unique(labels)]
-        sides = [side for side in sides if least <= side.sum() <= len(side) - least]
-        if sides:
-            yield from zip(
-                normalised_cuts(affinity, np.array(sides)).tolist(), sides, ["kmeans"] * len(sides), strict=True
-            )
+        for side in (labels == one for one in np.unique(labels)):
+            if least <= side.sum() <= len(side) - least:
+                yield float(normalised_cuts(affinity, side[None])[0]), side, "kmeans"
 
 
 def k_means(
@@ -156,7 +157,7 @@ def _alike(points: NDArray[np.floating], side: Members) -> Members:
     return side if spread[0] <= spread[1] else ~side
 
 
-def _stability(side: Members, again: Sequence[tuple[NDArray[np.int64], list[tuple[float, Members, str]]]]) -> float:
+def _stability(side: Members, again: Sequence[tuple[NDArray[np.int64], list[GraphCut]]]) -> float:
     best = [max((_partition_index(side[part], one) for _, one, _ in found), default=0.0) for part, found in again]
     return float(np.mean(best)) if best else math.nan
 

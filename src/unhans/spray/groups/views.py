@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.attribution import POOLED
-from unhans.spray.pooling import sum_pool
-from unhans.spray.raw_images import raw_pixels
+from unhans.spray.pooling import mean_pool, slices, sum_pool
 
 COARSE = 7  # cells a side of the coarse grid
+GRID, COARSE_GRID = 56, 28  # of raw images, a quarter of 224: what sets images apart as a whole is still there
+LARGE = 20_000  # images from which the coarse grid keeps memory below 1 GB per 100,000
 
 Points = NDArray[np.floating]
 
@@ -34,7 +35,7 @@ def views_of(maps: NDArray[np.floating], latent: Mapping[str, NDArray], images: 
         found["coarse shares"] = shares(sum_pool(maps, COARSE))
     for layer, both in latent.items():
         found |= {f"latent {pooled} {layer}": both[:, row] for row, pooled in enumerate(POOLED)}
-    pixels = None if images is None else raw_pixels(images, COARSE * 4)
+    pixels = None if images is None else raw_pixels(images, COARSE_GRID)
     if pixels is not None:
         found["raw images"] = pixels
     return {name: points for name, points in found.items() if np.ptp(points, axis=0).any()}
@@ -45,3 +46,16 @@ def shares(maps: NDArray[np.floating]) -> Points:
     positive = np.maximum(maps.reshape(len(maps), -1), 0)
     total = positive.sum(axis=1, keepdims=True)
     return np.sqrt(positive / np.where(total > 0, total, 1))
+
+
+def raw_pixels(images: Any, grid: int | None = None) -> NDArray[np.float32] | None:
+    """Return images (n, C, H, W) as vectors (n, d), averaged onto a grid of 56 × 56; None where all are the same.
+
+    From 20,000 images on the grid is 28 × 28. Images are read in blocks and may have any scale; smaller ones stay as
+    they are, and the cells of a grid that does not divide the image differ by a pixel.
+    """
+    grid = grid or (GRID if len(images) < LARGE else COARSE_GRID)
+    cells = min(grid, images.shape[2]), min(grid, images.shape[3])
+    blocks = [mean_pool(np.asarray(images[part]), cells).astype(np.float32) for part in slices(images.shape)]
+    pixels = np.concatenate(blocks)
+    return None if (pixels == pixels[0]).all() else pixels

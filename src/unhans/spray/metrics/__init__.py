@@ -2,43 +2,43 @@
 
 from unhans.spray.metrics.barycenter import (
     chebyshev_weights,
-    drawn,
+    draw_cloud,
     euclidean_barycenter,
     gromov_barycenter,
     wasserstein_barycenter,
 )
 from unhans.spray.metrics.gromov_wasserstein import GromovWasserstein
 from unhans.spray.metrics.metric import (
-    Advance,
+    METRICS,
     AnyMetric,
-    Comparison,
     Cosine,
     Euclidean,
     Metric,
+    Precomputed,
     check_metric,
-    compared,
-    compared_distances,
+    find_neighbours,
 )
-from unhans.spray.metrics.point_cloud import cloud, shape
+from unhans.spray.metrics.point_cloud import cloud, coarsen
+from unhans.spray.metrics.pruned_knn import Advance
 from unhans.spray.metrics.wasserstein import Wasserstein
 
 __all__ = [
+    "METRICS",
     "Advance",
     "AnyMetric",
-    "Comparison",
     "Cosine",
     "Euclidean",
     "GromovWasserstein",
     "Metric",
+    "Precomputed",
     "Wasserstein",
     "chebyshev_weights",
     "check_metric",
     "cloud",
-    "compared",
-    "compared_distances",
-    "drawn",
+    "coarsen",
+    "draw_cloud",
     "euclidean_barycenter",
+    "find_neighbours",
     "gromov_barycenter",
-    "shape",
     "wasserstein_barycenter",
 ]

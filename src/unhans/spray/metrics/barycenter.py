@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.manifold import smacof
 
 from unhans.spray.metrics.gromov_wasserstein import descend, gromov_plan
-from unhans.spray.metrics.point_cloud import Cloud, Shape, shape
+from unhans.spray.metrics.point_cloud import Cloud, CoarsenedCloud, coarsen
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def wasserstein_barycenter(images: Array, weights: Array) -> Array:
     return convolutional_barycenter2d(masses, BLUR, weights=weights[held], **rounds)
 
 
-def gromov_barycenter(shapes: Sequence[Shape], weights: Array) -> Cloud:
+def gromov_barycenter(shapes: Sequence[CoarsenedCloud], weights: Array) -> Cloud:
     """Return the planar cloud with about the least weighted sum of squared Gromov-Wasserstein distances to shapes.
 
     In turn the best plans to all shapes, then the distances that these plans average (Peyré et al. 2016, square loss),
@@ -61,14 +61,14 @@ def gromov_barycenter(shapes: Sequence[Shape], weights: Array) -> Cloud:
     """
     used = [(one, weight) for one, weight in zip(shapes, weights, strict=True) if weight > 0]
     centre = max(used, key=lambda pair: pair[1])[0].fine
-    plans = [gromov_plan(shape(centre, PARTS), one) for one, _ in used]
+    plans = [gromov_plan(coarsen(centre, PARTS), one) for one, _ in used]
     for _ in range(ROUNDS if len(used) > 1 else 0):
         centre = _laid_out(centre, _average(centre, plans, used))
         plans = [descend(centre, one.fine, plan) for (one, _), plan in zip(used, plans, strict=True)]
     return _placed(centre, plans, used)
 
 
-def drawn(points: Cloud, height: int, width: int) -> Array:
+def draw_cloud(points: Cloud, height: int, width: int) -> Array:
     """Return the image (height, width) of a cloud: a soft dot per point, as dark as its weight."""
     image = np.zeros((height, width))
     low = np.floor(points.points).astype(int)
@@ -81,7 +81,7 @@ def drawn(points: Cloud, height: int, width: int) -> Array:
     return gaussian_filter(image, DOT)
 
 
-def _average(centre: Cloud, plans: list[Array], used: list[tuple[Shape, float]]) -> Array:
+def _average(centre: Cloud, plans: list[Array], used: list[tuple[CoarsenedCloud, float]]) -> Array:
     """The distances (m, m) that plans average: each shape's, as seen by the points of the centre."""
     mass = np.outer(centre.weights, centre.weights)
     seen = (weight * plan @ one.fine.distances @ plan.T / mass for (one, weight), plan in zip(used, plans, strict=True))
@@ -96,7 +96,7 @@ def _laid_out(centre: Cloud, distances: Array) -> Cloud:
     return Cloud(points, centre.weights)
 
 
-def _placed(centre: Cloud, plans: list[Array], used: list[tuple[Shape, float]]) -> Cloud:
+def _placed(centre: Cloud, plans: list[Array], used: list[tuple[CoarsenedCloud, float]]) -> Cloud:
     """The cloud turned, or mirrored, and moved by Procrustes onto the points that the plans average."""
     target = np.zeros_like(centre.points)
     for (one, weight), plan in zip(used, plans, strict=True):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from unhans.spray.metrics.point_cloud import LEVELS, Cloud, Shape, cloud, same_levels, scaled, shape
-from unhans.spray.metrics.pruned_knn import Advance, Measure, distance_matrix, measured, nearest_measured
+from unhans.spray.euclidean import equal_up_to_rounding
+from unhans.spray.metrics.point_cloud import LEVELS, Cloud, CoarsenedCloud, cloud, coarsen, scale_cloud
+from unhans.spray.metrics.pruned_knn import Advance, distance_matrix, measure_pairs, nearest_measured
 from unhans.spray.spectral import check_count, neighbours_in
 
 Plan = NDArray[np.float64]  # (m1, m2): how much mass of each point goes to each point of the other cloud
@@ -23,7 +25,7 @@ ROUND = 0.8  # squared extents from which on a shape has no principal axis to re
 FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-def gromov_wasserstein(first: Shape, second: Shape) -> float:
+def gromov_wasserstein(first: CoarsenedCloud, second: CoarsenedCloud) -> float:
     """Return the distance √ min Σ |d(x, x') − d(y, y')|² π(x, y) π(x', y') over plans π between two clouds.
 
     The minimum is a local one: see `gromov_plan`.
@@ -31,7 +33,7 @@ def gromov_wasserstein(first: Shape, second: Shape) -> float:
     return float(np.sqrt(objective(first.fine, second.fine, gromov_plan(first, second))))
 
 
-def gromov_plan(first: Shape, second: Shape) -> Plan:
+def gromov_plan(first: CoarsenedCloud, second: CoarsenedCloud) -> Plan:
     """Return the plan (m1, m2) between two clouds that the search finds.
 
     It starts from the best plan between the coarse clouds, whose mass is spread over their points: faster than from a
@@ -43,7 +45,7 @@ def gromov_plan(first: Shape, second: Shape) -> Plan:
     return descend(first.fine, second.fine, spread_out(first, second, plan))
 
 
-def coarse_distance(first: Shape, second: Shape) -> float:
+def coarse_distance(first: CoarsenedCloud, second: CoarsenedCloud) -> float:
     """Return the distance of the coarse clouds, on average some 15 % above that of the clouds themselves."""
     return float(np.sqrt(objective(first.coarse, second.coarse, _search(first.coarse, second.coarse))))
 
@@ -99,7 +101,8 @@ def descend(first: Cloud, second: Cloud, plan: Plan) -> Plan:
 def transport(first: NDArray[np.float64], second: NDArray[np.float64], cost: NDArray[np.float64]) -> Plan:
     """Return the cheapest plan (m1, m2) between weights (m1,) and (m2,) that sum to one, by the network simplex.
 
-    Raises ValueError where it ends without one.
+    Raises:
+        ValueError: it ends without one.
     """
     from ot.lp import emd
 
@@ -110,7 +113,7 @@ def transport(first: NDArray[np.float64], second: NDArray[np.float64], cost: NDA
     return plan
 
 
-def spread_out(first: Shape, second: Shape, plan: Plan) -> Plan:
+def spread_out(first: CoarsenedCloud, second: CoarsenedCloud, plan: Plan) -> Plan:
     """Return a plan between coarse clouds as one between their points."""
     density = plan / np.outer(first.coarse.weights, second.coarse.weights)
     return density[np.ix_(first.part, second.part)] * np.outer(first.fine.weights, second.fine.weights)
@@ -148,7 +151,7 @@ class GromovWasserstein:
     A heatmap's cloud is its pixels of positive relevance. The distance, in pixels, is a local minimum (see
     `unhans.spray.metrics.gromov_wasserstein`).
 
-    Parameters:
+    Args:
         mass: the share of the positive relevance that a cloud holds, whatever `max_points` is.
         max_points: points of a cloud at most; of more pixels those that lie together are merged. The time per pair
             grows a little faster than with their square.
@@ -158,7 +161,8 @@ class GromovWasserstein:
         scale_invariant: clouds are scaled to equal size first.
         n_jobs: processes; -1 is one per core.
 
-    Raises ValueError for a parameter out of range.
+    Raises:
+        ValueError: a parameter is out of range.
     """
 
     mass: float = 0.99
@@ -181,16 +185,34 @@ class GromovWasserstein:
         """Return the k nearest of heatmaps (n, H, W) to each as indices (n, k), the nearest first, never itself.
 
         Coarse clouds are compared where a lower bound does not exclude it, the clouds themselves where those of the
-        coarse ones are close. Ties beyond rounding go to the lower index. Raises ValueError unless 1 ≤ k < n.
+        coarse ones are close. Ties beyond rounding go to the lower index.
 
-        advance: called with the work done and the work now expected in total, in units of one pair of coarse clouds.
+        Args:
+            maps: (n, H, W).
+            k: neighbours.
+            advance: called with the work done and that now expected in total, in units of one pair of coarse clouds.
+
+        Raises:
+            ValueError: not 1 ≤ k < n.
         """
         check_count(len(maps), k)
         shapes = self.shapes(maps)
         bounds = second_lower_bound([each.fine for each in shapes])
-        first, second = _stages(advance, len(maps) * k)
-        coarse = nearest_measured(cdist(bounds, bounds), k, self._measure(shapes, coarse_distance), None, first)
-        found = nearest_measured(coarse, k, self._measure(shapes, gromov_wasserstein), self.doubt, second)
+        advance, before = advance or (lambda done, expected: None), 0
+
+        def report_coarse(done: int, expected: int) -> None:
+            nonlocal before
+            before = done
+            advance(done, expected + COST * len(maps) * k)
+
+        def report_fine(done: int, expected: int) -> None:
+            advance(before + COST * done, before + COST * expected)
+
+        roughly, exactly = (
+            partial(measure_pairs, shapes, distance, self.n_jobs) for distance in (coarse_distance, gromov_wasserstein)
+        )
+        coarse = nearest_measured(cdist(bounds, bounds), k, roughly, None, report_coarse)
+        found = nearest_measured(coarse, k, exactly, self.doubt, report_fine)
         return neighbours_in(found, k)
 
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -199,30 +221,12 @@ class GromovWasserstein:
 
     def identical(self, maps: NDArray[np.floating]) -> bool:
         """Return whether the distances inside their clouds are distributed the same in all heatmaps, up to rounding."""
-        return same_levels(second_lower_bound([each.fine for each in self.shapes(maps)]), maps.dtype)
+        bounds = second_lower_bound([each.fine for each in self.shapes(maps)])
+        return equal_up_to_rounding(bounds, maps.dtype, LEVELS)
 
-    def shapes(self, maps: NDArray[np.floating]) -> list[Shape]:
+    def shapes(self, maps: NDArray[np.floating]) -> list[CoarsenedCloud]:
         """Return the clouds of heatmaps (n, H, W)."""
         if maps.ndim != 3:
             raise ValueError(f"Gromov-Wasserstein needs heatmaps of shape (n, H, W), got {maps.shape}")
         clouds = (cloud(each, self.mass, self.max_points) for each in maps)
-        return [shape(scaled(each) if self.scale_invariant else each, self.coarse_points) for each in clouds]
-
-    def _measure(self, shapes: list[Shape], distance: Callable[[Shape, Shape], float]) -> Measure:
-        return lambda pairs: measured(shapes, pairs, distance, self.n_jobs)
-
-
-def _stages(advance: Advance | None, refined: int) -> tuple[Advance | None, Advance | None]:
-    """Two counters that report the work of both searches as one; `refined` pairs are expected in the second."""
-    if advance is None:
-        return None, None
-    before = [0]
-
-    def first(done: int, expected: int) -> None:
-        before[0] = done
-        advance(done, expected + COST * refined)
-
-    def second(done: int, expected: int) -> None:
-        advance(before[0] + COST * done, before[0] + COST * expected)
-
-    return first, second
+        return [coarsen(scale_cloud(each) if self.scale_invariant else each, self.coarse_points) for each in clouds]

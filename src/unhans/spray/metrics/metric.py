@@ -8,13 +8,13 @@ from inspect import signature
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from unhans.spray.euclidean import check_distances, euclidean_distances
-from unhans.spray.metrics.rounding import same
+from unhans.spray.euclidean import equal_up_to_rounding, euclidean_distances
+from unhans.spray.metrics.gromov_wasserstein import GromovWasserstein
+from unhans.spray.metrics.pruned_knn import Advance
+from unhans.spray.metrics.wasserstein import Wasserstein
 from unhans.spray.spectral import Neighbours, check_neighbours, euclidean_neighbours, neighbours_in
-
-NAMES = ("euclidean", "cosine", "wasserstein", "gromov_wasserstein", "precomputed")
 
 
 @runtime_checkable
@@ -28,9 +28,7 @@ class Metric(Protocol):
         """Return whether all distances are zero, or what rounding makes of zero."""
 
 
-Advance = Callable[[int, int], None]  # work done, and work now expected in all
-Distance = Callable[[NDArray[np.floating]], NDArray[np.floating]]
-AnyMetric = str | Metric | Distance
+AnyMetric = str | Metric | Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -39,100 +37,66 @@ class Euclidean:
 
     def neighbours(self, maps: NDArray[np.floating], k: int) -> NDArray[np.int32]:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
-        return euclidean_neighbours(maps, k)
+        return euclidean_neighbours(self.points(maps), k)
 
     def identical(self, maps: NDArray[np.floating]) -> bool:
-        """Return whether the maps differ by rounding only."""
-        return same(maps)
+        """Return whether the maps, as they are compared, differ by rounding only."""
+        return equal_up_to_rounding(self.points(maps))
 
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return all distances (n, n)."""
-        return euclidean_distances(maps)
+        return euclidean_distances(self.points(maps))
+
+    def points(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the maps (n, ...) as they are compared."""
+        return maps
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(Euclidean):
     """The distance √(2 − 2 cos) of heatmaps scaled to length one, which orders them as 1 − cos does.
 
     A heatmap of zeros has no direction: it stays zero, at distance zero from others of zeros and one from the rest,
     closer than all whose cosine is below ½.
     """
 
+    def points(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the maps (n, ...) scaled to length one."""
+        return unit(maps)
+
+
+@dataclass(frozen=True)
+class Precomputed:
+    """The distances (n, n) that are given in place of heatmaps."""
+
     def neighbours(self, maps: NDArray[np.floating], k: int) -> NDArray[np.int32]:
         """Return the k nearest neighbours (n, k); ties go to the lower index."""
-        return euclidean_neighbours(unit(maps), k)
+        return neighbours_in(maps, k)
 
     def identical(self, maps: NDArray[np.floating]) -> bool:
-        """Return whether the scaled maps differ by rounding only."""
-        return same(unit(maps))
-
-    def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return all distances (n, n)."""
-        return euclidean_distances(unit(maps))
+        """Return whether all distances are zero."""
+        return not maps.any()
 
 
-class Matrix:
-    """n heatmaps compared by the matrix (n, n) of their distances; `identical` where all of these are zero."""
-
-    def __init__(self, distances: NDArray[np.float64]) -> None:
-        self.distances = distances
-        self.n = len(distances)
-        self.identical = not distances.any()
-
-    def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
-        """Return the k nearest neighbours (n, k); ties go to the lower index."""
-        return neighbours_in(self.distances, k)
+METRICS: dict[str, Callable[[], Metric]] = {
+    "euclidean": Euclidean,
+    "cosine": Cosine,
+    "wasserstein": Wasserstein,
+    "gromov_wasserstein": GromovWasserstein,
+    "precomputed": Precomputed,
+}
 
 
-class Maps:
-    """n heatmaps compared by an object that finds neighbours itself; `identical` where it calls them so."""
-
-    def __init__(self, metric: Metric, maps: NDArray[np.floating]) -> None:
-        self.metric = metric
-        self.maps = maps
-        self.n = len(maps)
-        self.identical = metric.identical(maps)
-
-    def neighbours(self, k: int, advance: Advance | None = None) -> Neighbours:
-        """Return the k nearest neighbours (n, k); raises ValueError where the metric returned something else."""
-        takes = advance is not None and "advance" in signature(self.metric.neighbours).parameters
-        told = {"advance": advance} if takes else {}
-        return check_neighbours(self.metric.neighbours(self.maps, k, **told), self.n, k)
-
-
-Comparison = Matrix | Maps
-
-
-def compared(metric: AnyMetric, maps: NDArray[np.floating]) -> Comparison:
-    """Return the prepared maps (n, ...), ready to be compared by a metric other than "precomputed"."""
-    found = named(metric)
-    if not isinstance(found, Metric):
-        return Matrix(check_distances(found(maps)))
-    return Maps(Euclidean(), unit(maps)) if isinstance(found, Cosine) else Maps(found, maps)
-
-
-def compared_distances(distances: ArrayLike) -> Comparison:
-    """Return samples, ready to be compared by their distances (n, n)."""
-    return Matrix(check_distances(distances))
-
-
-def named(metric: AnyMetric) -> Metric | Distance:
-    """Return the metric of a name; any other is returned as it is."""
-    if metric == "gromov_wasserstein":
-        from unhans.spray.metrics.gromov_wasserstein import GromovWasserstein
-
-        return GromovWasserstein()
-    if metric == "wasserstein":
-        from unhans.spray.metrics.wasserstein import Wasserstein
-
-        return Wasserstein()
-    return {"euclidean": Euclidean(), "cosine": Cosine()}[metric] if isinstance(metric, str) else metric
+def find_neighbours(metric: Metric, maps: NDArray[np.floating], k: int, advance: Advance | None = None) -> Neighbours:
+    """Return the k nearest neighbours (n, k) by a metric; raises ValueError where it returns something else."""
+    takes = advance is not None and "advance" in signature(metric.neighbours).parameters
+    return check_neighbours(metric.neighbours(maps, k, **({"advance": advance} if takes else {})), len(maps), k)
 
 
 def check_metric(metric: AnyMetric) -> None:
     """Raise ValueError for what is no metric."""
-    if not callable(metric) and not isinstance(metric, Metric) and metric not in NAMES:
-        raise ValueError(f"metric must be one of {', '.join(NAMES)}, a callable or a Metric, got {metric!r}")
+    if not callable(metric) and not isinstance(metric, Metric) and metric not in tuple(METRICS):
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, a callable or a Metric, got {metric!r}")
 
 
 def unit(maps: NDArray[np.floating]) -> NDArray[np.floating]:

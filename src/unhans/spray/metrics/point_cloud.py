@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
-
-from unhans.spray.metrics.rounding import same
 
 Array = NDArray[np.float64]
 
 FINEST = 1000  # points that Ward's method is given at most
-LEVELS = 100  # parts into which a distribution of distances is divided
+LEVELS = 100  # parts into which a distribution is divided; rounding across the edge of one counts a hundredfold
 ROUNDING = 1e-12  # share of the mass that a running sum of pixels may miss
 
 
@@ -56,8 +54,12 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A cloud, a coarse cloud of the centres of its parts, and the part (m,) that each point belongs to."""
+class CoarsenedCloud:
+    """A cloud, and a coarse cloud of the centres of its parts.
+
+    Attributes:
+        part: (m,) the part that each point of the fine cloud belongs to.
+    """
 
     fine: Cloud
     coarse: Cloud
@@ -68,9 +70,12 @@ def cloud(heatmap: NDArray[np.floating], mass: float = 0.99, max_points: int = 1
     """Return the pixels of most relevance, in descending order until they hold a share `mass` of all of it.
 
     Only positive relevance has mass; a map without any is a single point. More pixels than `max_points` are merged, so
-    that the cloud holds the mass nevertheless: see `merged`. Ties go to the first in reading order.
+    that the cloud holds the mass nevertheless: see `merge_points`. Ties go to the first in reading order.
 
-    heatmap: (H, W).
+    Args:
+        heatmap: (H, W).
+        mass: share of the positive relevance.
+        max_points: of the cloud.
     """
     relevance = np.maximum(heatmap, 0).astype(np.float64).ravel()
     if not relevance.any():
@@ -80,10 +85,10 @@ def cloud(heatmap: NDArray[np.floating], mass: float = 0.99, max_points: int = 1
     kept = order[: 1 + int(np.searchsorted(held, mass - ROUNDING))]
     kept = kept[relevance[kept] > 0]
     points = np.stack(np.unravel_index(kept, heatmap.shape), axis=1).astype(np.float64)
-    return merged(Cloud(points, relevance[kept] / relevance[kept].sum()), max_points)
+    return merge_points(Cloud(points, relevance[kept] / relevance[kept].sum()), max_points)
 
 
-def merged(fine: Cloud, most: int) -> Cloud:
+def merge_points(fine: Cloud, most: int) -> Cloud:
     """Return a cloud of at most so many points, each the centre of mass of a part and of its weight.
 
     The parts are those of Ward's method, whose time grows with the square of the points: of very many, as large maps
@@ -98,15 +103,15 @@ def merged(fine: Cloud, most: int) -> Cloud:
         side *= 2
         _, part = np.unique((fine.points - corner) // side, axis=0, return_inverse=True)
         pooled = _centres(fine, part.ravel())
-    return shape(pooled, most).coarse
+    return coarsen(pooled, most).coarse
 
 
-def shape(fine: Cloud, parts: int) -> Shape:
+def coarsen(fine: Cloud, parts: int) -> CoarsenedCloud:
     """Divide a cloud into at most so many parts by Ward's method; equal clouds are divided equally."""
     if len(fine.weights) <= parts:
-        return Shape(fine, fine, np.arange(len(fine.weights)))
+        return CoarsenedCloud(fine, fine, np.arange(len(fine.weights)))
     part = fcluster(linkage(fine.points, "ward"), parts, "maxclust").astype(np.int64) - 1
-    return Shape(fine, _centres(fine, part), part)
+    return CoarsenedCloud(fine, _centres(fine, part), part)
 
 
 def _centres(fine: Cloud, part: NDArray[np.int64]) -> Cloud:
@@ -131,15 +136,7 @@ def levels(values: Array, weights: Array, count: int = LEVELS) -> Array:
     return means * count / held[-1]
 
 
-def same_levels(points: Array, dtype: DTypeLike) -> bool:
-    """Return whether rounding alone tells points (n, d) of `levels` apart.
-
-    dtype: that of the relevance. Rounding moves mass across the edge of a level, where it counts a hundredfold.
-    """
-    return same(points, dtype, LEVELS)
-
-
-def scaled(given: Cloud) -> Cloud:
+def scale_cloud(given: Cloud) -> Cloud:
     """Return a cloud scaled so that the root mean square of its distances is one; a single point stays."""
     size = np.sqrt(given.weights @ given.spread)
     return Cloud(given.points / size, given.weights) if size else given

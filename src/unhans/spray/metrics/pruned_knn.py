@@ -17,13 +17,10 @@ Pairs = NDArray[np.int64]  # (p, 2), the lower index first
 CHUNK = 128  # pairs that a worker gets at once: a fraction of a second's work
 
 
-def measured(
-    things: Sequence[Thing], pairs: Pairs, distance: Distance[Thing], n_jobs: int = 1
+def measure_pairs(
+    things: Sequence[Thing], distance: Distance[Thing], n_jobs: int, pairs: Pairs
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield the distances of pairs, chunk by chunk in their order.
-
-    n_jobs: processes; -1 is one per core.
-    """
+    """Yield the distances of pairs, chunk by chunk in their order; n_jobs: processes, -1 is one per core."""
     chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
     tasks = (delayed(_chunk)({i: things[i] for i in np.unique(chunk)}, chunk, distance) for chunk in chunks)
     with threadpool_limits(1):  # small products: threads would only fight over the cores
@@ -40,11 +37,11 @@ def distance_matrix(things: Sequence[Thing], distance: Distance[Thing], n_jobs: 
     found = np.zeros((len(things), len(things)))
     pairs = all_pairs(len(things))
     if len(pairs):
-        enter(found, pairs, np.concatenate(list(measured(things, pairs, distance, n_jobs))))
+        fill_symmetric(found, pairs, np.concatenate(list(measure_pairs(things, distance, n_jobs, pairs))))
     return found
 
 
-def enter(matrix: NDArray[np.float64], pairs: Pairs, values: NDArray[np.float64]) -> None:
+def fill_symmetric(matrix: NDArray[np.float64], pairs: Pairs, values: NDArray[np.float64]) -> None:
     """Write the values of pairs into a symmetric matrix."""
     matrix[pairs[:, 0], pairs[:, 1]] = matrix[pairs[:, 1], pairs[:, 0]] = values
 
@@ -60,11 +57,7 @@ GROWTH = 4  # a round measures a quarter of what was measured before, or k / 2 p
 
 
 def nearest_measured(
-    estimate: NDArray[np.float64],
-    k: int,
-    measure: Measure,
-    doubt: float | None = None,
-    advance: Advance | None = None,
+    estimate: NDArray[np.float64], k: int, measure: Measure, doubt: float | None = None, advance: Advance | None = None
 ) -> NDArray[np.float64]:
     """Return the distances (n, n) of all pairs that may be k nearest neighbours; infinity for those left out.
 
@@ -94,7 +87,7 @@ def nearest_measured(
             done += len(part)
             if advance is not None:
                 advance(done, expected)
-        enter(found, pairs, np.concatenate(values))
+        fill_symmetric(found, pairs, np.concatenate(values))
         pending = _pending(estimate, found, order, ascending, k, doubt)
         wanted = pending & (np.cumsum(pending, axis=1) <= max(k // 2, done // len(estimate) // GROWTH, 1))
     return found
@@ -109,16 +102,11 @@ def _pending(
     doubt: float | None,
 ) -> NDArray[np.bool_]:
     """Which pairs, each sample's in the order of their estimates, may still be nearest neighbours."""
+    known = np.isfinite(found) & (estimate > 0)
+    factor = 1.0 if doubt is None or not known.any() else np.quantile(found[known] / estimate[known], doubt)
     kth = np.partition(found, k - 1, axis=1)[:, k - 1 : k]
     unknown = np.isinf(np.take_along_axis(found, order, axis=1))
-    return unknown & (ascending * _factor(estimate, found, doubt) < kth)
-
-
-def _factor(estimate: NDArray[np.float64], found: NDArray[np.float64], doubt: float | None) -> float:
-    if doubt is None:
-        return 1.0
-    known = np.isfinite(found) & (estimate > 0)
-    return float(np.quantile(found[known] / estimate[known], doubt)) if known.any() else 1.0
+    return unknown & (ascending * factor < kth)
 
 
 def _ascending(estimate: NDArray[np.float64]) -> NDArray[np.int64]:

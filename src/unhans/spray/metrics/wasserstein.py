@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from unhans.spray.euclidean import equal_up_to_rounding
 from unhans.spray.metrics.gromov_wasserstein import transport
-from unhans.spray.metrics.point_cloud import LEVELS, Cloud, levels, same_levels
-from unhans.spray.metrics.pruned_knn import Advance, Pairs, distance_matrix, measured, nearest_measured
+from unhans.spray.metrics.point_cloud import LEVELS, Cloud, levels
+from unhans.spray.metrics.pruned_knn import Advance, distance_matrix, measure_pairs, nearest_measured
 from unhans.spray.pooling import sum_pool
 from unhans.spray.spectral import check_count, neighbours_in
 
@@ -26,11 +27,12 @@ class Wasserstein:
     Relevance is summed over the cells of a grid; the distance, in pixels, is the exact optimal transport between the
     cells. A heatmap without positive relevance has its mass in the middle.
 
-    Parameters:
+    Args:
         grid: cells a side, 28 at most; the time per pair grows with the fifth power.
         n_jobs: processes; -1 is one per core.
 
-    Raises ValueError for a parameter out of range.
+    Raises:
+        ValueError: a parameter is out of range.
     """
 
     grid: int = 14
@@ -43,16 +45,21 @@ class Wasserstein:
     def neighbours(self, maps: NDArray[np.floating], k: int, advance: Advance | None = None) -> NDArray[np.int32]:
         """Return the k nearest of heatmaps (n, H, W) to each as indices (n, k), the nearest first, never itself.
 
-        Exact: only pairs that a lower bound excludes are left out. Ties beyond rounding go to the lower index. Raises
-        ValueError unless 1 ≤ k < n.
+        Exact: only pairs that a lower bound excludes are left out. Ties beyond rounding go to the lower index.
 
-        advance: called with the number of pairs measured, and the number now expected in total.
+        Args:
+            maps: (n, H, W).
+            k: neighbours.
+            advance: called with the number of pairs measured, and the number now expected in total.
+
+        Raises:
+            ValueError: not 1 ≤ k < n.
         """
         check_count(len(maps), k)
         clouds = self.clouds(maps)
         points = projections(clouds)
-        found = nearest_measured(cdist(points, points), k, lambda pairs: self._measure(clouds, pairs), None, advance)
-        return neighbours_in(found, k)
+        measure = partial(measure_pairs, clouds, wasserstein, self.n_jobs)
+        return neighbours_in(nearest_measured(cdist(points, points), k, measure, None, advance), k)
 
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the distances (n, n) of all pairs of heatmaps (n, H, W)."""
@@ -60,7 +67,7 @@ class Wasserstein:
 
     def identical(self, maps: NDArray[np.floating]) -> bool:
         """Return whether the heatmaps differ by a factor only, up to rounding."""
-        return same_levels(projections(self.clouds(maps)), maps.dtype)
+        return equal_up_to_rounding(projections(self.clouds(maps)), maps.dtype, LEVELS)
 
     def clouds(self, maps: NDArray[np.floating]) -> list[Cloud]:
         """Return the cells that hold positive relevance of each of heatmaps (n, H, W)."""
@@ -70,9 +77,6 @@ class Wasserstein:
         points = np.stack(np.meshgrid(*cells, indexing="ij"), axis=-1).reshape(-1, 2)
         middle = (np.array(maps.shape[1:]) - 1) / 2
         return [_cloud(each.ravel(), points, middle) for each in sum_pool(np.maximum(maps, 0), self.grid)]
-
-    def _measure(self, clouds: list[Cloud], pairs: Pairs) -> Iterator[NDArray[np.float64]]:
-        return measured(clouds, pairs, wasserstein, self.n_jobs)
 
 
 def wasserstein(first: Cloud, second: Cloud) -> float:

@@ -1,5 +1,6 @@
-"""The neighbour graph of heatmaps, its Laplacian's spectrum, separability τ and the sweep cut."""
+"""The neighbour graph of heatmaps, its Laplacian's spectrum, and normalised cuts."""
 
+from unhans.spray.spectral.graph_cuts import normalised_cuts, sweep_cut
 from unhans.spray.spectral.knn_graph import (
     APPROXIMATE,
     Neighbours,
@@ -10,21 +11,17 @@ from unhans.spray.spectral.knn_graph import (
     neighbours_in,
 )
 from unhans.spray.spectral.laplacian import eigengap, laplacian_spectrum
-from unhans.spray.spectral.separability import fisher_separability
-from unhans.spray.spectral.sweep_cut import dispersion, smallest, smallest_cut
 
 __all__ = [
     "APPROXIMATE",
     "Neighbours",
     "check_count",
     "check_neighbours",
-    "dispersion",
     "eigengap",
     "euclidean_neighbours",
-    "fisher_separability",
     "knn_affinity",
     "laplacian_spectrum",
     "neighbours_in",
-    "smallest",
-    "smallest_cut",
+    "normalised_cuts",
+    "sweep_cut",
 ]

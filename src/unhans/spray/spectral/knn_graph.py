@@ -28,7 +28,9 @@ def euclidean_neighbours(heatmaps: NDArray[np.floating], k: int) -> Neighbours:
     """Return the k nearest neighbours (n, k) of heatmaps (n, ...), the nearest first: exact below 20,000 heatmaps.
 
     From there on nearest-neighbour descent finds 95 % of them and more, the same ones in every run.
-    Raises ValueError unless 1 ≤ k < n.
+
+    Raises:
+        ValueError: not 1 ≤ k < n.
     """
     check_count(len(heatmaps), k)
     return (exact_neighbours if len(heatmaps) < APPROXIMATE else approximate_neighbours)(heatmaps, k)
@@ -55,7 +57,10 @@ def neighbours_in(distances: NDArray[np.floating], k: int) -> Neighbours:
     """Return the k nearest neighbours (n, k) by a matrix of distances (n, n); ties go to the lower index.
 
     A sample is never its own neighbour: it is left out by index, for among duplicates its own distance is no smaller
-    than theirs. Raises ValueError unless 1 ≤ k < n.
+    than theirs.
+
+    Raises:
+        ValueError: not 1 ≤ k < n.
     """
     check_count(len(distances), k)
     found = []

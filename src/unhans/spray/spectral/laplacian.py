@@ -19,15 +19,22 @@ Spectrum = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def laplacian_spectrum(affinity: csr_array, n_eigenvalues: int, random_state: np.random.RandomState) -> Spectrum:
-    """Return the q smallest eigenvalues, ascending, and eigenvectors (n, q) of L_sym = I − D^-½ A D^-½.
+    """Return the q smallest eigenvalues, ascending, and eigenvectors (n, q) of L_sym = I − D^-½ A D^-½ ([000] eq. 2).
 
-    Every sample must have a neighbour. The spectrum lies in [0, 2] and is the union of the spectra of the connected
-    components, each found by itself: so it holds exactly one zero per component, whose vector is D^½ on the component
-    and zero elsewhere, larger components first. At most n values.
+    The spectrum lies in [0, 2] and is the union of the spectra of the connected components, each found by itself:
+    so it holds exactly one zero per component, whose vector is D^½ on the component and zero elsewhere, larger
+    components first. At most n values.
 
     Components of up to 2,048 samples are solved as dense matrices. Of larger ones the Lanczos method finds the
     eigenvalues, but may miss copies of one that is repeated, and give the next instead: equal heatmaps cause them.
-    Raises ValueError where neither it nor LOBPCG converges.
+
+    Args:
+        affinity: A (n, n), symmetric; every sample must have a neighbour.
+        n_eigenvalues: q.
+        random_state: of the vectors in which the searches begin.
+
+    Raises:
+        ValueError: neither the Lanczos method nor LOBPCG converges.
     """
     degree = np.asarray(affinity.sum(axis=1)).ravel()
     root = 1 / np.sqrt(degree)
@@ -36,9 +43,14 @@ def laplacian_spectrum(affinity: csr_array, n_eigenvalues: int, random_state: np
     q = min(n_eigenvalues, len(degree))
     wanted = max(q - len(parts), 0) + 1  # of each component: its zero, and what it could contribute beside
     found = [_connected(normalised[part][:, part], degree[part], wanted, random_state) for part in parts[:q]]
+    columns = [(part, vector) for part, (_, vectors) in zip(parts, found, strict=False) for vector in vectors.T]
     values = np.concatenate([value for value, _ in found])
     lowest = np.argsort(values, kind="stable")[:q]
-    return values[lowest], _scattered(parts[:q], [vectors for _, vectors in found], lowest, len(degree))
+    embedding = np.zeros((len(degree), q))
+    for column, index in enumerate(lowest):
+        part, vector = columns[index]
+        embedding[part, column] = vector
+    return values[lowest], embedding
 
 
 def eigengap(eigenvalues: NDArray[np.float64]) -> tuple[int, float]:
@@ -93,8 +105,9 @@ def _lobpcg(
         values, vectors = lobpcg(normalised, start, tol=ACCURACY / 10, maxiter=2000)
     residual = np.linalg.norm(normalised @ vectors - vectors * values, axis=0).max()
     if not residual <= ACCURACY:
-        sought = f"{q} eigenvectors of a graph of {len(start)} samples"
-        raise ValueError(f"{sought} were not found: residual {residual:.1e}") from refused
+        raise ValueError(
+            f"{q} eigenvectors of a graph of {len(start)} samples were not found: residual {residual:.1e}"
+        ) from refused
     return _ascending(values, vectors)
 
 
@@ -110,15 +123,3 @@ def _dense(normalised: csr_array, q: int) -> Spectrum:
 def _ascending(similarity: NDArray[np.float64], vectors: NDArray[np.float64]) -> Spectrum:
     order = np.argsort(-similarity, kind="stable")
     return np.clip(1 - similarity[order], 0, 2), vectors[:, order]
-
-
-def _scattered(
-    parts: list[NDArray[np.int64]], vectors: list[NDArray[np.float64]], chosen: NDArray[np.int64], n: int
-) -> NDArray[np.float64]:
-    owner = np.concatenate([np.full(block.shape[1], i) for i, block in enumerate(vectors)])
-    column = np.concatenate([np.arange(block.shape[1]) for block in vectors])
-    whole = np.zeros((n, len(chosen)))
-    for to, which in enumerate(chosen):
-        part = owner[which]
-        whole[parts[part], to] = vectors[part][:, column[which]]
-    return whole

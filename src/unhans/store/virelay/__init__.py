@@ -2,8 +2,7 @@
 
 from unhans.store.virelay.analyses import load_analysis, load_audit, save_analysis, save_audit
 from unhans.store.virelay.attributions import MapWriter, StoredMaps, open_maps, writing_maps
-from unhans.store.virelay.class_files import ClassFiles, class_files, wordnet_id
-from unhans.store.virelay.project import write_project
+from unhans.store.virelay.class_files import ClassFiles, class_files, wordnet_id, write_project
 
 __all__ = [
     "ClassFiles",

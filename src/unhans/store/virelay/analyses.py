@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any, Literal
 
 import h5py
@@ -17,21 +15,22 @@ from scipy.sparse import csr_array, issparse
 
 from unhans.attribution import scale
 from unhans.spray import ClassAudit, Cluster, SpRAy, Suspicion
-from unhans.store.atomic import replacing
-from unhans.store.hdf5 import read_json, reading, write_json, write_key, writing
+from unhans.store.codec import jsonable
+from unhans.store.hdf5 import read_values, reading, write_key, write_values, writing
 from unhans.store.virelay.attributions import StoredMaps, open_maps
 from unhans.store.virelay.class_files import ClassFiles
 
-KIND, VERSION = "unhans class audit", 2
-FORMAT = f"{KIND} {VERSION}"
-OPTIONAL = ("split", "target")  # arrays that an audit may lack
+ARRAYS = ("index", "prediction", "rank", "split", "target")  # the last two may be absent
 NUMBERS = [field.name for field in fields(Cluster) if field.name != "members"]
+OURS = "unhans"  # the group inside that of the class which ViRelAy does not look at
+
+Clustering = tuple[str, NDArray[np.integer], int]
 
 
 def save_audit(
     path: str | os.PathLike[str], audit: ClassAudit, precision: Literal["float16", "float32"] = "float16"
 ) -> None:
-    """Write everything an audit found in one class to an HDF5 file, whole or not at all.
+    """Write everything an audit found in one class to an HDF5 file of its own, whole or not at all.
 
     With float16 each heatmap is stored divided by its maximum, so nothing overflows or vanishes; a value comes back
     within 1/2048 of itself. float32 is exact and takes twice the room (15 instead of 7.5 MB per 75 maps of 224 × 224).
@@ -39,18 +38,12 @@ def save_audit(
     Raises:
         OSError: the file cannot be written.
     """
-    memory = io.BytesIO()  # HDF5 on a full disk aborts in destructors; plain bytes fail with one clean error
-    with h5py.File(memory, "w") as file:
-        file.attrs.update(format=FORMAT, label=audit.label, name=audit.name, description=audit.description)
-        file.update({"index": audit.index, "prediction": audit.prediction, "rank": audit.rank})
-        file.update({name: getattr(audit, name) for name in OPTIONAL if getattr(audit, name) is not None})
-        _write_heatmaps(file, audit.heatmaps[:], precision)
-        write_spray(file.create_group("spray"), audit.spray)
-        if audit.control is not None:
-            write_spray(file.create_group("control"), audit.control)
-        write_clusters(file.create_group("clusters"), audit.clusters)
-    with replacing(path) as part:
-        part.write_bytes(memory.getbuffer())
+    maps, half = audit.heatmaps[:], precision == "float16"
+    with writing(path) as (file, _):
+        _write_audit(file, audit)
+        stored = (scale(maps) if half else maps).astype(precision)
+        file.create_dataset("heatmaps", data=stored, chunks=(1, *maps.shape[1:]))  # read one by one
+        file["peak"] = abs(maps).max((1, 2), keepdims=True) if half else np.ones((len(maps), 1, 1), np.float32)
 
 
 def load_audit(path: str | os.PathLike[str]) -> ClassAudit:
@@ -61,54 +54,38 @@ def load_audit(path: str | os.PathLike[str]) -> ClassAudit:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, something else than such an audit, or of another version.
+        DamagedError: it was cut or is incomplete.
+        ValueError: it is foreign, or of another version.
     """
-    content = Path(path).read_bytes()
-    try:
-        with h5py.File(io.BytesIO(content)) as file:
-            version = _version(file)
-            if version == VERSION:
-                return _read(file)
-    except (OSError, KeyError, RuntimeError) as error:  # what h5py raises for foreign, cut or incomplete files
-        raise ValueError(f"{os.fspath(path)} is not a complete audit (expected {FORMAT!r}): {error}") from error
-    age = "a newer" if version > VERSION else "an older"
-    raise ValueError(f"{os.fspath(path)} was written by {age} version of unhans (format {version}; this is {VERSION})")
+    with reading(path) as file:
+        return _read_audit(file, file["heatmaps"][:].astype(np.float32) * file["peak"][:])
 
 
-def _version(file: h5py.File) -> int:
-    kind, _, version = str(file.attrs.get("format", "")).rpartition(" ")
-    if kind != KIND or not version.isdecimal():
-        raise KeyError("format")
-    return int(version)
+def _write_audit(group: h5py.Group, audit: ClassAudit) -> None:
+    """Write all of an audit but its heatmaps."""
+    write_values(group, "class", {name: getattr(audit, name) for name in ("label", "name", "description")})
+    group.update({name: getattr(audit, name) for name in ARRAYS if getattr(audit, name) is not None})
+    write_clusters(group.create_group("clusters"), audit.clusters)
+    write_spray(group.create_group("spray"), audit.spray)
+    if audit.control is not None:
+        write_spray(group.create_group("control"), audit.control)
 
 
-def _read(file: h5py.File) -> ClassAudit:
+def _read_audit(group: h5py.Group, heatmaps: Any) -> ClassAudit:
     return ClassAudit(
-        label=int(file.attrs["label"]),
-        name=file.attrs["name"],
-        description=file.attrs["description"],
-        index=file["index"][:],
-        heatmaps=file["heatmaps"][:].astype(np.float32) * file["peak"][:],
-        prediction=file["prediction"][:],
-        rank=file["rank"][:],
-        spray=read_spray(file["spray"]),
-        control=read_spray(file["control"]) if "control" in file else None,
-        clusters=read_clusters(file["clusters"]),
-        **{name: file[name][:] for name in OPTIONAL if name in file},
+        **{name: group[name][:] if name in group else None for name in ARRAYS},
+        **read_values(group, "class"),
+        heatmaps=heatmaps,
+        spray=read_spray(group["spray"]),
+        control=read_spray(group["control"]) if "control" in group else None,
+        clusters=read_clusters(group["clusters"]),
     )
-
-
-def _write_heatmaps(file: h5py.File, maps: np.ndarray, precision: str) -> None:
-    half = precision == "float16"
-    peak = abs(maps).max((1, 2), keepdims=True) if half else np.ones((len(maps), 1, 1), np.float32)
-    stored = scale(maps) if half else maps
-    file.create_dataset("heatmaps", data=stored.astype(precision), chunks=(1, *maps.shape[1:]))  # read one by one
-    file["peak"] = peak
 
 
 def write_clusters(group: h5py.Group, clusters: Sequence[Cluster]) -> None:
     """Write clusters in their order."""
-    group.attrs["numbers"] = _json([{name: getattr(cluster, name) for name in NUMBERS} for cluster in clusters])
+    numbers = [{name: getattr(cluster, name) for name in NUMBERS} for cluster in clusters]
+    group.attrs["numbers"] = json.dumps(jsonable(numbers))
     group["members"] = np.array([cluster.members for cluster in clusters], dtype=bool)
 
 
@@ -129,7 +106,8 @@ def write_spray(group: h5py.Group, spray: SpRAy) -> None:
         elif name == "clusterings_":
             group.create_group(name).update(value)
     numbers = {name: value for name, value in fitted.items() if name not in group}
-    group.attrs.update(parameters=_json(spray.get_params(deep=False)), numbers=_json(numbers), arrays=list(group))
+    plain = {"parameters": spray.get_params(deep=False), "numbers": numbers}
+    group.attrs.update({name: json.dumps(jsonable(values)) for name, values in plain.items()}, arrays=list(group))
 
 
 def read_spray(group: h5py.Group) -> SpRAy:
@@ -154,22 +132,6 @@ def _read_group(group: h5py.Group) -> csr_array | dict[str, np.ndarray]:
     return csr_array((group["data"][:], group["indices"][:], group["indptr"][:]), shape=tuple(group["shape"][:]))
 
 
-def _json(values: Any) -> str:
-    return json.dumps(values, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    return list(value) if isinstance(value, Iterable) else getattr(value, "__name__", repr(value))
-
-
-OURS = "unhans"  # the group inside that of the class which ViRelAy does not look at
-ARRAYS = ("index", "prediction", "rank", "split", "target")
-
-Clustering = tuple[str, NDArray[np.integer], int]
-
-
 def save_analysis(files: ClassFiles, audit: ClassAudit, suspicion: Suspicion, key: Mapping[str, Any]) -> None:
     """Write what SpRAy found in a class whose heatmaps `writing_maps` stored, whole or not at all.
 
@@ -190,7 +152,10 @@ def save_analysis(files: ClassFiles, audit: ClassAudit, suspicion: Suspicion, ke
         group["index"] = rows.astype(np.uint32)
         _write_embeddings(group.create_group("embedding", track_order=True), audit.spray)
         _write_clusterings(group.create_group("cluster", track_order=True), audit)
-        _write_ours(group.create_group(OURS), audit, suspicion, key)
+        ours = group.create_group(OURS)
+        _write_audit(ours, audit)
+        write_values(ours, "suspicion", asdict(suspicion))
+        write_key(ours, key)
 
 
 def load_analysis(files: ClassFiles) -> tuple[ClassAudit, Suspicion]:
@@ -204,26 +169,8 @@ def load_analysis(files: ClassFiles) -> tuple[ClassAudit, Suspicion]:
     maps = open_maps(files).maps
     with reading(files.analysis) as file:
         ours = file[f"{files.wordnet_id}/{OURS}"]
-        audit = ClassAudit(
-            **{name: ours[name][:] if name in ours else None for name in ARRAYS},
-            **read_json(ours, "class"),
-            heatmaps=maps.take(file[files.wordnet_id]["index"][:]),
-            spray=read_spray(ours["spray"]),
-            control=read_spray(ours["control"]) if "control" in ours else None,
-            clusters=read_clusters(ours["clusters"]),
-        )
-        return audit, Suspicion(**read_json(ours, "suspicion"))
-
-
-def _write_ours(group: h5py.Group, audit: ClassAudit, suspicion: Suspicion, key: Mapping[str, Any]) -> None:
-    write_key(group, key)
-    write_json(group, "suspicion", asdict(suspicion))
-    write_json(group, "class", {name: getattr(audit, name) for name in ("label", "name", "description")})
-    group.update({name: getattr(audit, name) for name in ARRAYS if getattr(audit, name) is not None})
-    write_clusters(group.create_group("clusters"), audit.clusters)
-    write_spray(group.create_group("spray"), audit.spray)
-    if audit.control is not None:
-        write_spray(group.create_group("control"), audit.control)
+        audit = _read_audit(ours, maps.take(file[files.wordnet_id]["index"][:]))
+        return audit, Suspicion(**read_values(ours, "suspicion"))
 
 
 def _write_embeddings(group: h5py.Group, spray: SpRAy) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unhans.attribution import scale
-from unhans.store.hdf5 import Blocks, Disk, Heatmaps, read_json, reading, write_key, writing
+from unhans.store.hdf5 import Blocks, Disk, Heatmaps, read_values, reading, write_key, writing
 from unhans.store.virelay.class_files import ClassFiles
 
 COLUMNS = {  # ViRelAy takes "index" for the row's position, so the number in the data set is called otherwise
@@ -55,11 +55,18 @@ class MapWriter:
         paths: Sequence[str] | None = None,
         latent: Mapping[str, NDArray[np.floating]] = MappingProxyType({}),
     ) -> None:
-        """Write b samples.
+        """Write b samples; what is (b,) may be one number for all.
 
-        index, split (0 training, 1 validation), label, target (the explained class): (b,) or one number for all;
-        images (b, C, H, W) as a person sees them, C 1 or 3; maps (b, H, W); logits (b, K); paths of the images;
-        latent: by layer (b, 2, C), the relevance of its channels, of the same layers in every batch.
+        Args:
+            index: (b,) in the data set.
+            split: (b,) 0 training, 1 validation.
+            label: (b,).
+            target: (b,) the explained class.
+            images: (b, C, H, W) as a person sees them, C 1 or 3.
+            maps: (b, H, W).
+            logits: (b, K).
+            paths: of the images.
+            latent: by layer (b, 2, C), the relevance of its channels, of the same layers in every batch.
 
         Raises:
             ValueError: the numbers of samples differ, or a shape or type is wrong, or a heatmap is not finite.
@@ -155,7 +162,14 @@ def writing_maps(
     value comes back within 1/2048 of itself if it is more than 1/16,000 of the maximum. float32 is exact and takes
     twice the room. Images are stored in RGB. What an earlier run stored of this class is removed.
 
-    map_shape: (H, W); outputs: K logits; image_shape: (C, H, W); key: what the maps depend on, see `stored_key`.
+    Args:
+        files: of the class.
+        n: samples, at most.
+        map_shape: (H, W).
+        outputs: K logits.
+        image_shape: (C, H, W).
+        key: what the maps depend on, see `stored_key`.
+        precision: of the heatmaps.
 
     Raises:
         ValueError: no sample was added.
@@ -181,10 +195,18 @@ def writing_maps(
 class StoredMaps:
     """What `writing_maps` stored of one class; the large arrays stay on the disk until rows of them are asked for.
 
-    index, split, label, target, prediction, rank: (n,) number in the data set, 0 training or 1 validation, true and
-    explained class, top-1 class, rank of the true label (0 = first); logits: (n, K); maps: (n, H, W) float32 in true
-    scale; images: (n, 3, H, W) uint8; paths: of the images; key: what the maps depend on; latent: by layer (n, 2, C)
-    float32, the relevance of its channels summed and maximised over places, none where it was not stored.
+    Attributes:
+        index: (n,) numbers in the data set.
+        split: (n,) 0 training, 1 validation.
+        label, target, prediction: (n,) true, explained and top-1 class.
+        rank: (n,) of the true label, 0 = first.
+        logits: (n, K).
+        maps: (n, H, W) float32 in true scale.
+        images: (n, 3, H, W) uint8.
+        paths: of the images.
+        key: what the maps depend on.
+        latent: by layer (n, 2, C) float32, the relevance of its channels summed and maximised over places; none where
+            it was not stored.
     """
 
     index: NDArray[np.int64]
@@ -220,7 +242,7 @@ def open_maps(files: ClassFiles) -> StoredMaps:
             maps=Heatmaps(files.attribution, "attribution"),
             images=Blocks(files.dataset, "data"),
             paths=list(dataset["path"].asstr("utf-8", "surrogateescape")[:]),
-            key=read_json(file, "key"),
+            key=read_values(file, "key"),
             latent={layer: Blocks(files.attribution, f"{LATENT}/{layer}") for layer in file.get(LATENT, ())},
         )
 

@@ -1,0 +1,142 @@
+"""Analysing a trained model after the fact."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from unhans.experiment.compare import compared_models
+from unhans.experiment.decoys import decoy_runs
+from unhans.experiment.repair import accelerator_of, fine_tuning_of
+from unhans.experiment.run import Subject, build, build_data, check, save_config, trained_network, with_run
+from unhans.terminal import CONSOLE, ConfigurationError
+
+SPLITS = ("train", "val", "union")  # union: both, each sample marked
+SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
+TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis trains
+SEVERAL = {"models": compared_models, "runs": decoy_runs}  # how an analysis of several checkpoints gets them
+NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
+CHECKPOINTS = (
+    "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare and those of analysis=decoys, or the folder "
+    "of their runs, and ckpt=… the one of every other analysis"
+)
+LAST = "checkpoints/last.ckpt"  # in the folder of a run
+
+
+def analyze(cfg: DictConfig) -> dict[str, float]:
+    """Run the chosen analysis on a trained model; return the numbers that a sweep may optimise."""
+    began = time.perf_counter()
+    cfgs = _completed(cfg)
+    cfg = cfgs[0]
+    check(cfg)
+    if cfg.split not in SPLITS:
+        raise ConfigurationError(f"split expects one of {', '.join(SPLITS)}, got {cfg.split!r}.")
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    out = Path(cfg.out)
+    check_folder(out)
+    run = build(cfg.analysis)
+    begin = partial(save_config, cfg, out)
+    if _takes(cfg, "subject"):
+        tuning = {"tuning": fine_tuning_of(cfg, accelerator_of(_device(cfg.device)))} if _takes(cfg, "tuning") else {}
+        subject = _subject(cfg, out, begin)
+        several = {name: load(cfgs, subject) for name, load in SEVERAL.items() if _takes(cfg, name)}
+        needs = {"subject": subject} | tuning | several
+    else:
+        needs = {"data": build_data(cfg), "out": out, "seed": cfg.seed}
+        begin()
+    numbers = run(**needs)
+    page = "; begin with report.html" if (out / "report.html").is_file() else ""
+    CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]{page}")
+    return numbers
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that cannot take an analysis: a file, or a training run, whose configuration would be lost."""
+    for path in (out, *out.parents):
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"out expects a folder, but {path} is a file.")
+    if (out / "checkpoints").is_dir():
+        raise ConfigurationError(f"out={out} is the folder of a training run; give the analysis one of its own.")
+
+
+def _takes(cfg: DictConfig, what: str) -> bool:
+    """Tell whether the analysis is about a subject, a network, or data alone; and whether it trains ("tuning")."""
+    return what in inspect.signature(get_object(cfg.analysis._target_)).parameters
+
+
+def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
+    """Load the data and the network."""
+    data, device = build_data(cfg), _device(cfg.device)
+    return Subject(
+        network=trained_network(cfg, data).to(device),
+        data=data,
+        split=cfg.split,
+        samples_per_class=cfg.samples_per_class,
+        attribution=build(cfg.attribution),
+        batch_size=cfg.batch_size,
+        device=device,
+        seed=cfg.seed,
+        out=out,
+        begin=begin,
+    )
+
+
+def _completed(cfg: DictConfig) -> list[DictConfig]:
+    """Return the configuration completed by that of each checkpoint's run; what is given here goes first."""
+    fewest = 2 if _takes(cfg, "models") else int(_takes(cfg, "runs"))
+    if not fewest:
+        if cfg.ckpts is not None:
+            raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
+        return [_with_run(cfg)]
+    ckpts = sweep_checkpoints(cfg.ckpts) if isinstance(cfg.ckpts, str) else list(cfg.ckpts or ())
+    if len(ckpts) < fewest or cfg.ckpt is not None:
+        raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
+    return [_with_run(OmegaConf.merge(cfg, {"ckpt": ckpt})) for ckpt in ckpts]
+
+
+def sweep_checkpoints(folder: str) -> list[str]:
+    """Return the last checkpoint of every run in a folder, such as that of a sweep, in the order of their numbers.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    found = [path.parent.parent.name for path in Path(folder).glob(f"*/{LAST}")]
+    if not found:
+        raise ConfigurationError(f"ckpts expects a list, or a folder of runs with */{LAST}, but {folder} has none.")
+    ordered = sorted(
+        found, key=lambda name: [(not digits, int(digits or 0), text) for digits, text in NUMBER.findall(name)]
+    )
+    return [str(Path(folder) / name / LAST) for name in ordered]
+
+
+def _with_run(cfg: DictConfig) -> DictConfig:
+    trains, ckpt = _takes(cfg, "tuning"), cfg.ckpt
+    cfg = with_run(cfg, (*SHARED, *(TRAINING if trains else ())))
+    cfg.ckpt = ckpt  # of several it is not in the command's own line
+    needed = ("data", *(("model",) if _takes(cfg, "subject") else ()), *(("optimizer", "trainer") if trains else ()))
+    absent = [key for key in needed if "_target_" not in cfg[key]]
+    if absent:
+        besides = "" if absent[0] in SHARED else f", and {absent[0]}=…"
+        raise ConfigurationError(f"{absent[0]} is missing; give ckpt=… of a run, or model=… and data=…{besides}.")
+    return cfg
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise ConfigurationError(
+            f"device expects auto, cpu or a device of this machine, got {name!r}: {reason}"
+        ) from error

@@ -1,0 +1,35 @@
+"""The analysis `compare`: which of several models is right for the right reasons?
+
+The models are asked about the same images; what can be said of their answers is in `unhans.comparison`.
+"""
+
+from unhans.experiment.compare.compare_command import EXAMPLES, compare_models, displayed
+from unhans.experiment.compare.compared_model import ComparedModel, Viewing
+from unhans.experiment.compare.comparison_files import write_comparison
+from unhans.experiment.compare.comparison_run import (
+    check_twins,
+    compare_views,
+    differing,
+    is_seed,
+    sample_set,
+    twins_of,
+)
+from unhans.experiment.compare.model_loading import compared_models, load_runs, training_settings
+
+__all__ = [
+    "EXAMPLES",
+    "ComparedModel",
+    "Viewing",
+    "check_twins",
+    "compare_models",
+    "compare_views",
+    "compared_models",
+    "differing",
+    "displayed",
+    "is_seed",
+    "load_runs",
+    "sample_set",
+    "training_settings",
+    "twins_of",
+    "write_comparison",
+]

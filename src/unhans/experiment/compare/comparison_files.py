@@ -1,0 +1,240 @@
+"""Everything that a comparison of models leaves in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from unhans.comparison import ModelComparison, Pair, disagreements, sum_onto
+from unhans.report.figures import Method, panel_figure
+from unhans.report.figures.models import class_disagreement_figure, matrix_figure, spectra_figure
+from unhans.report.html import ToldGroup, write_comparison_report
+from unhans.report.tables import Rows, comparison_tables
+from unhans.report.text import shorten
+from unhans.spray import SpRAy
+from unhans.spray.groups import groups_of
+from unhans.store import file_stem, write_csv, write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGES = 20  # classes that are drawn, those about which the models disagree most
+SPECTRA = 24  # classes whose spectra are drawn
+READ_AT_ONCE = 64  # images
+TOLD = 12  # groups of images on the page
+MEAN_OF = 100  # images of a class, for its mean image
+
+Images = Callable[[NDArray[np.int64]], NDArray[np.float32]]  # indices in the data set → images (n, 3, H, W) in [0, 1]
+
+
+@dataclass(frozen=True)
+class ComparisonFiles:
+    """The pictures (paths) that were written, the overview first."""
+
+    pictures: Sequence[Path]
+
+
+def write_comparison(
+    found: ModelComparison,
+    subtitle: str,
+    out: Path,
+    spray: SpRAy,
+    images: Images,
+    split: str,
+    examples: int,
+) -> ComparisonFiles:
+    """Write tables, figures, the clusters of difference maps and the report; return the pictures.
+
+    Args:
+        found: the comparison.
+        subtitle: data and attribution.
+        out: the folder.
+        spray: how heatmaps and differences of heatmaps are clustered.
+        images: from indices in the data set to the images that are shown.
+        split: of the images: train, val or union.
+        examples: images of each class that are drawn.
+    """
+    tables = comparison_tables(found)
+    groups = list(difference_groups(found, spray, split))
+    if groups:
+        tables["difference_clusters"] = groups_table(groups)
+    for name, rows in tables.items():
+        write_csv(out / f"{name}.csv", *rows)
+    overview = [out / "matrices.png", out / "classes.png"]
+    write_figure(overview[0], matrix_figure(found, subtitle), dpi=150)
+    write_figure(overview[1], class_disagreement_figure(found, subtitle=subtitle), dpi=150)
+    spectra = spectra_of(found, _pixels(found, images), spray)
+    if spectra:
+        overview.append(out / "spectra.png")
+        write_figure(
+            overview[-1], spectra_figure(spectra, "Spectra of the images and of each model", subtitle), dpi=150
+        )
+    pages = list(_write_pages(found, subtitle, out, images, examples))
+    downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
+    told = told_groups(found, groups)
+    write_comparison_report(out / "report.html", found, subtitle, overview, pages, told, downloads)
+    return ComparisonFiles([*overview, *pages])
+
+
+@dataclass(frozen=True)
+class DifferenceGroup:
+    """Images of a class about which two models disagree in the same way.
+
+    Attributes:
+        pair: the models.
+        label, class_name: the class.
+        rows: of the comparison's images.
+        paths: of these images.
+        split: "train", "val" or "union".
+        strength: how far the group stands apart among the class's differences; larger is further.
+    """
+
+    pair: Pair
+    label: int
+    class_name: str
+    rows: NDArray[np.int64]
+    paths: Sequence[str]
+    split: str
+    strength: float
+
+
+def difference_groups(found: ModelComparison, spray: SpRAy, split: str) -> Iterator[DifferenceGroup]:
+    """Cluster the differences of heatmaps: do two models disagree about some images of a class in the same way?
+
+    Every heatmap is divided by the sum of its absolute values first, so that the difference R_A − R_B is one of places,
+    not of scale; its sign says which model sees more there. Pairs of twins are clustered as well: how far their groups
+    stand apart is what chance does.
+    """
+    for pair in found.predictions:
+        scaled = [_scaled(found.views[name].heatmaps) for name in pair]
+        for label in np.unique(found.labels).tolist():
+            rows = found.rows_of(label)
+            if len(rows) <= spray.n_neighbors:
+                continue
+            points = (scaled[0] - scaled[1])[rows].reshape(len(rows), -1)
+            for group in groups_of({"difference": points}, spray.n_neighbors) if np.ptp(points, axis=0).any() else ():
+                own = rows[group.members]
+                paths = [found.paths[row] for row in own]
+                yield DifferenceGroup(pair, label, found.names[label], own, paths, split, group.strength)
+
+
+def _scaled(maps: NDArray[np.floating]) -> NDArray[np.floating]:
+    total = np.abs(maps).sum((1, 2), keepdims=True)
+    return maps / np.where(total > 0, total, 1)
+
+
+def told_groups(found: ModelComparison, groups: Sequence[DifferenceGroup]) -> list[ToldGroup]:
+    """Return the groups of pairs that are no twins, furthest first, each beside the furthest one of twins."""
+    by_twins: dict[int, float] = {}
+    for one in groups:
+        if one.pair in found.twins:
+            by_twins[one.label] = max(one.strength, by_twins.get(one.label, 0.0))
+    told = [
+        ToldGroup(" – ".join(one.pair), one.class_name, len(one.paths), one.strength, by_twins.get(one.label))
+        for one in groups
+        if one.pair not in found.twins
+    ]
+    return sorted(told, key=lambda one: -one.strength)[:TOLD]
+
+
+def groups_table(groups: Sequence[DifferenceGroup]) -> Rows:
+    """Return a row for every image of every group, as `analysis.members` of analysis=effect takes them."""
+    columns = ("path", "split", "class", "first", "second", "group", "strength")
+    numbers: dict[tuple[Pair, int], int] = {}
+    rows = []
+    for one in groups:
+        number = numbers[one.pair, one.label] = numbers.get((one.pair, one.label), 0) + 1
+        split = {"train": "train", "val": "validation"}.get(one.split)
+        rows += [(path, split, one.class_name, *one.pair, number, one.strength) for path in one.paths]
+    return Rows(columns, rows)
+
+
+def spectra_of(
+    found: ModelComparison, pixels: NDArray[np.floating], spray: SpRAy
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return the eigenvalues of the neighbour graphs of each class: of its images, and of every model's heatmaps.
+
+    Args:
+        found: the comparison.
+        pixels: (n, g, g) of the images, grey.
+        spray: whose number of neighbours is used.
+    """
+    plain = {"pooling": None, "projection": None, "n_clusters": (2,), "clusterings": (), "n_eigenvalues": 20}
+    spectra: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for label in _striking_classes(found)[:SPECTRA]:
+        rows = found.rows_of(label)
+        if len(rows) > spray.n_neighbors:
+            maps = {"images": pixels} | {name: view.heatmaps for name, view in found.views.items()}
+            spectra[found.names[label]] = {
+                name: clone(spray).set_params(**plain).fit(each[rows]).eigenvalues_
+                for name, each in maps.items()
+                if np.ptp(each[rows], axis=0).any()
+            }
+    return spectra
+
+
+def _striking_classes(found: ModelComparison) -> list[int]:
+    """All classes, those first about which some two models disagree most."""
+    largest: dict[int, float] = {}
+    for one in found.pairs:
+        if one.measure == "cosine" and one.label is not None:
+            largest[one.label] = max(one.found.median, largest.get(one.label, 0.0))
+    return sorted(largest, key=lambda label: -largest[label])
+
+
+def _pixels(found: ModelComparison, images: Images) -> NDArray[np.float32]:
+    """Grey images on the grid of the heatmaps."""
+    grid = next(iter(found.views.values())).heatmaps.shape[1:]
+    rows = range(0, len(found.index), READ_AT_ONCE)
+    parts = [images(found.index[start : start + READ_AT_ONCE]).mean(1) for start in rows]
+    return np.concatenate([sum_onto(part, grid) for part in parts])
+
+
+def _write_pages(found: ModelComparison, subtitle: str, out: Path, images: Images, examples: int) -> Iterator[Path]:
+    """Draw for each class the images about which the models disagree most, and the mean maps."""
+    order = _striking_classes(found)[:PAGES]
+    spread = np.nanmax([disagreements(found.views, *pair)["cosine"] for pair in found.predictions], axis=0)
+    for label in order:
+        rows = found.rows_of(label)
+        chosen = rows[np.argsort(-np.nan_to_num(spread[rows], nan=-1), kind="stable")][:examples]
+        path = out / "heatmaps" / f"{file_stem(label, found.names[label])}.jpg"
+        title = f"Class {found.names[label]}: the images about which the models disagree most"
+        write_figure(path, _page(found, chosen, images(found.index[chosen]), title, subtitle), dpi=150)
+        yield path
+    path = out / "mean_maps.jpg"
+    write_figure(path, _means(found, order, images, subtitle), dpi=150)
+    yield path
+
+
+def _page(
+    found: ModelComparison, rows: NDArray[np.int64], images: NDArray[np.float32], title: str, subtitle: str
+) -> Figure:
+    """Rows of heatmaps, one per model; below each image what every model predicts."""
+    models = [Method(name, view.heatmaps[rows]) for name, view in found.views.items()]
+    notes = [
+        "\n".join(
+            f"{shorten(name, 12)}: {shorten(found.names[view.predicted[row]], 9)}" for name, view in found.views.items()
+        )
+        for row in rows
+    ]
+    captions = [Path(found.paths[row]).stem for row in rows]
+    return panel_figure(models, captions, notes, title, subtitle=subtitle, images=images, heading="Image")
+
+
+def _means(found: ModelComparison, labels: Sequence[int], images: Images, subtitle: str) -> Figure:
+    """The mean image of each class, and below it the mean heatmap of every model."""
+    rows = [found.rows_of(label) for label in labels]
+    means = [images(found.index[own[:MEAN_OF]]).mean(0) for own in rows]
+    models = [
+        Method(name, np.stack([_scaled(view.heatmaps[own]).mean(0) for own in rows]))
+        for name, view in found.views.items()
+    ]
+    names = [found.names[label] for label in labels]
+    title = "Where each model looks on average"
+    return panel_figure(models, names, [f"n = {len(own)}" for own in rows], title, subtitle=subtitle, images=means)

@@ -1,0 +1,411 @@
+"""From several models and the same images to what can be said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unhans.artifacts import Layered
+from unhans.comparison import (
+    EffectDifference,
+    ModelComparison,
+    ModelEffect,
+    ModelView,
+    Pair,
+    Recommendation,
+    accuracy_of,
+    detection,
+    disagreements,
+    equally_accurate,
+    judge_pairs,
+    pairs_of,
+    prediction_agreement,
+    recommend,
+)
+from unhans.data import carriers_of, draw_per_class, labels_of, names_of, paths_of
+from unhans.effects import LENDERS, Case, decide, draw_evenly, prove
+from unhans.experiment.compare.compared_model import (
+    Asked,
+    ComparedModel,
+    SampleSet,
+    Viewing,
+    common_grid,
+    resized,
+    see_through,
+    view_of,
+)
+from unhans.harness import Planted, planted_in
+from unhans.stats import Area, Interval, mean_difference
+
+SEED_KEYS = ("seed", "data.seed")  # settings that twins may differ in, besides the seeds of audits
+
+
+def sample_set(
+    models: Sequence[ComparedModel],
+    classes: Sequence[str] | None = None,
+    per_class: int | None = None,
+    masked: int = 0,
+    queries: int = 0,
+    training: int | None = None,
+    seed: int = 0,
+) -> tuple[SampleSet, list[str]]:
+    """Choose the images that all models are asked about, and tell which classes are left out.
+
+    Args:
+        models: at least two; the first one's data set says what the images' labels are called.
+        classes: names of the classes to look at; None is all that every model has.
+        per_class: images of each, at most; None is all.
+        masked: of them images for which masks are made.
+        queries: of them images for which training images are ranked.
+        training: training images of each class that are ranked, at most; None is all.
+        seed: of the draw.
+
+    Raises:
+        ValueError: fewer than two models, names that occur twice, data sets of different images, or no class in common.
+    """
+    _check(models)
+    labels = labels_of(models[0].dataset)
+    names = names_of(models[0].dataset, labels)
+    seen = np.any([np.zeros(len(labels), bool), *(each.seen for each in models if each.seen is not None)], axis=0)
+    common = [name for name in names.values() if all(name in each.classes for each in models)]
+    everything = dict.fromkeys([*names.values(), *(str(name) for each in models for name in each.classes)])
+    left_out = [name for name in everything if name not in common]
+    wanted = common if classes is None else [str(name) for name in classes]
+    unknown = [name for name in wanted if name not in common]
+    if unknown or not common:
+        raise ValueError(
+            f"a comparison expects classes that the data and all models have ({', '.join(common) or 'there are none'})"
+            + (f", got {unknown[0]!r}" if unknown else "")
+        )
+    place = {label: common.index(name) for label, name in names.items() if name in wanted}
+    unseen = np.where(seen, -1, labels)
+    drawn = {label: rows for label, rows in draw_per_class(unseen, per_class, seed).items() if label in place}
+    if not drawn:
+        raise ValueError(f"each of the {len(labels)} images was among the training images of one of the models")
+    index = np.concatenate(list(drawn.values()))
+    known = np.concatenate([np.full(len(rows), place[label]) for label, rows in drawn.items()])
+    chosen = np.concatenate([_some(len(rows), masked, seed) for rows in drawn.values()])
+    names = [*common, *left_out]
+    if not queries:
+        return SampleSet(names, len(common), index, known, chosen, seen=int(seen.sum())), left_out
+    asked = np.concatenate([_some(len(rows), queries, seed + 1) for rows in drawn.values()])
+    ranked, labels = _training(models, common, training, seed)
+    return SampleSet(names, len(common), index, known, chosen, asked, ranked, labels, int(seen.sum())), left_out
+
+
+def _training(
+    models: Sequence[ComparedModel], common: Sequence[str], most: int | None, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training images of the common classes, and their classes; raises ValueError where a model has none."""
+    without = [each.name for each in models if each.training is None]
+    if without:
+        raise ValueError(f"influence expects the training images of every model, got none for {without[0]!r}")
+    data = models[0].training
+    labels = labels_of(data)
+    names = names_of(data, labels)
+    drawn = {
+        common.index(names[label]): rows
+        for label, rows in draw_per_class(labels, most, seed).items()
+        if names[label] in common
+    }
+    return np.concatenate(list(drawn.values())), np.repeat(list(drawn), [len(rows) for rows in drawn.values()])
+
+
+def _some(n: int, count: int, seed: int) -> NDArray[np.bool_]:
+    found = np.zeros(n, dtype=bool)
+    found[np.random.default_rng(seed).permutation(n)[:count]] = True
+    return found
+
+
+def _check(models: Sequence[ComparedModel]) -> None:
+    if len(models) < 2:
+        raise ValueError(f"a comparison expects at least two models, got {len(models)}")
+    names = [each.name for each in models]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise ValueError(f"the models of a comparison need names of their own, got {double!r} twice")
+    for each in models:
+        twice = next((name for name in each.classes if list(each.classes).count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"classes are compared by name, but {each.name!r} has two outputs called {twice!r}")
+    sizes = [len(each.dataset) for each in models]  # type: ignore[arg-type]
+    for each, size in zip(models, sizes, strict=True):
+        if size != sizes[0]:
+            raise ValueError(
+                f"all models must see the same images, but the data set of {each.name!r} has {size} of them, "
+                f"that of {models[0].name!r} {sizes[0]}"
+            )
+        if _names_of_images(each) != _names_of_images(models[0]):
+            raise ValueError(
+                f"all models must see the same images in the same order, but the classes or files of {each.name!r} are "
+                f"others than those of {models[0].name!r}"
+            )
+
+
+def _names_of_images(model: ComparedModel) -> tuple[list[str], list[str]]:
+    """The class of every image by name, and its path."""
+    labels = labels_of(model.dataset)
+    names = names_of(model.dataset, labels)
+    return [names.get(label, "") for label in labels.tolist()], list(paths_of(model.dataset))
+
+
+def compare_views(
+    models: Sequence[ComparedModel],
+    samples: SampleSet,
+    left_out: Sequence[str],
+    how: Viewing,
+    *,
+    twins: Sequence[Pair] | None = None,
+    artifacts: Mapping[str, tuple[Layered, str]] | None = None,
+    effect_samples: int = 200,
+    tolerance: float = 0.0,
+) -> tuple[ModelComparison, list[str]]:
+    """Ask every model, and compare what they say; also return why stored answers were not taken.
+
+    Args:
+        models: at least two.
+        samples: see `sample_set`.
+        left_out: names of the classes that are not compared.
+        how: the models are asked.
+        twins: pairs of names; None: those whose settings differ in the seed only.
+        artifacts: to be pasted, by name, with the names of their classes; None: the one that the data set plants.
+        effect_samples: images that each is pasted on, at most; 0 measures no effect.
+        tolerance: accuracy that a recommended model may lack.
+
+    Raises:
+        ValueError: no image can be read by all models, or twins that are no models.
+    """
+    twins = (
+        twins_of({each.name: each.settings for each in models})
+        if twins is None
+        else check_twins(twins, [each.name for each in models])
+    )
+    asked = [Asked(number, each, samples, how) for number, each in enumerate(models)]
+    views, reasons = _views(asked)
+    readable = np.all([~np.isnan(view.probability) for view in views.values()], axis=0)
+    if not readable.any():
+        raise ValueError(f"none of the {len(readable)} images can be read for all models")
+    rows, labels = np.flatnonzero(readable), samples.labels[readable]
+    views = _on_common_training({name: view.take(rows) for name, view in views.items()})
+    planted = planted_in(models[0].dataset)
+    carriers = None if planted is None else carriers_of(models[0].dataset)[samples.index[rows]]
+    artifacts = _planted(planted, models[0]) if artifacts is None else artifacts
+    effects = (
+        _effects(asked, artifacts, carriers, samples.index[rows], labels, effect_samples) if effect_samples else []
+    )
+    paths, clean = paths_of(models[0].dataset), np.ones(len(rows), bool) if carriers is None else ~carriers
+    plain = {name: view.take(np.flatnonzero(clean)) for name, view in views.items()}
+    correct = np.stack([view.predicted == labels[clean] for view in plain.values()])
+    differences = _differences(effects, how.seed)
+    found = ModelComparison(
+        models=list(views),
+        settings=differing({each.name: each.settings for each in models}),
+        names=samples.names,
+        common=samples.common,
+        left_out=left_out,
+        seen=samples.seen,
+        paths=[paths[i] for i in samples.index[rows]],
+        index=samples.index[rows],
+        labels=labels,
+        carriers=carriers,
+        views=views,
+        accuracies={name: accuracy_of(view, labels[clean]) for name, view in plain.items()},
+        predictions={
+            pair: prediction_agreement(*(views[name].predicted for name in pair), labels, how.seed)
+            for pair in pairs_of(list(views))
+        },
+        pairs=judge_pairs(views, labels, twins, {each.name: repr(each.network) for each in models}, how.seed),
+        twins=twins,
+        detection=_detection(views, labels, carriers),
+        effects=effects,
+        differences=differences,
+        recommendation=_recommended(list(views), correct, effects, differences, tolerance),
+    )
+    return found, reasons
+
+
+def _views(asked: Sequence[Asked]) -> tuple[dict[str, ModelView], list[str]]:
+    grid = common_grid(asked)
+    found, reasons = {}, []
+    for one in asked:
+        found[one.model.name], why = view_of(one, grid)
+        reasons += [f"{one.model.name}: {reason}" for reason in why]
+    if not asked[0].samples.masked.any():
+        return found, reasons
+    masks = {name: view.masks for name, view in found.items()}
+    size = min((each.shape[1:] for each in masks.values()), key=lambda shape: shape[0] * shape[1])
+    return {
+        one.model.name: replace(
+            found[one.model.name],
+            masks=resized(masks[one.model.name], size),
+            through=see_through(one, masks),
+        )
+        for one in asked
+    }, reasons
+
+
+def _on_common_training(views: Mapping[str, ModelView]) -> dict[str, ModelView]:
+    """Views with the scores of those training images that all models could read."""
+    scores = [view.influence for view in views.values()]
+    if any(each is None for each in scores):
+        return dict(views)
+    read = np.all([~np.isnan(each).all(0) for each in scores], axis=0)
+    return {name: replace(view, influence=view.influence[:, read]) for name, view in views.items()}
+
+
+def twins_of(settings: Mapping[str, Mapping[str, Any]]) -> list[Pair]:
+    """Return the pairs of models whose settings, by name, are known and differ in the seed only."""
+    plain = {name: _flat(each) for name, each in settings.items()}
+    different = {pair: _different(*(plain[name] for name in pair)) for pair in combinations(plain, 2)}
+    return [
+        (one, two)
+        for (one, two), keys in different.items()
+        if plain[one] and plain[two] and keys and all(map(is_seed, keys))
+    ]
+
+
+def is_seed(key: str) -> bool:
+    """Tell whether a setting is a seed of the training, or of an audit that follows it."""
+    return key in SEED_KEYS or (key.startswith("callbacks.") and key.endswith((".seed", ".random_state")))
+
+
+def check_twins(twins: Iterable[Sequence[str]], names: Sequence[str]) -> list[Pair]:
+    """Return all pairs of each group of twins; raises ValueError for names of no model and groups of fewer than two."""
+    found = []
+    for group in twins:
+        unknown = [name for name in group if name not in names]
+        if unknown or len(set(group)) < 2:
+            raise ValueError(
+                f"twins expects groups of two or more names of models ({', '.join(names)}), got {list(group)}"
+            )
+        found += combinations(sorted(set(group), key=list(names).index), 2)
+    return list(dict.fromkeys(found))
+
+
+def differing(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return of each model the settings in which not all models agree; {} for all where one's are not known.
+
+    Of a group that one of them does not have, such as an artifact, only what it is: its class's name, or "none".
+    """
+    if not all(settings.values()):
+        return {name: {} for name in settings}
+    groups = {key for each in settings.values() for key, value in each.items() if isinstance(value, Mapping) and value}
+    partly = {key for key in groups if not all(each.get(key) for each in settings.values())}
+    plain = {
+        name: _flat({key: _kind(value) if key in partly else value for key, value in each.items()})
+        for name, each in settings.items()
+    }
+    keys = sorted({key for each in plain.values() for key in each})
+    kept = [key for key in keys if len({repr(each.get(key)) for each in plain.values()}) > 1]
+    return {name: {key: each.get(key) for key in kept} for name, each in plain.items()}
+
+
+def _kind(group: Any) -> str:
+    return str(group.get("_target_", "given")).rpartition(".")[2] if group else "none"
+
+
+def _different(one: Mapping[str, Any], two: Mapping[str, Any]) -> set[str]:
+    return {key for key in {*one, *two} if one.get(key) != two.get(key)}
+
+
+def _flat(node: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        path = f"{name}.{key}" if name else str(key)
+        found |= _flat(value, path) if isinstance(value, Mapping) and value else {path: value}
+    return found
+
+
+def _planted(planted: Planted | None, model: ComparedModel) -> dict[str, tuple[Layered, str]]:
+    if planted is None:
+        return {}
+    return {planted.name: (planted, names_of(model.dataset, np.array([planted.target]))[planted.target])}
+
+
+def _effects(
+    asked: Sequence[Asked],
+    artifacts: Mapping[str, tuple[Layered, str]],
+    carriers: NDArray[np.bool_] | None,
+    index: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    most: int,
+) -> list[ModelEffect]:
+    """Paste every artifact on the same images of other classes, in every model; one family of tests."""
+    names = list(asked[0].samples.names)
+    clean = np.ones(len(index), dtype=bool) if carriers is None else ~carriers
+    tried, cases = [], []
+    for artifact, (layers, class_name) in artifacts.items():
+        label = names.index(class_name) if class_name in names[: asked[0].samples.common] else None
+        pool = np.flatnonzero((labels != label) & clean)
+        if label is None or not len(pool):
+            continue
+        others = index[draw_evenly(labels, pool, most, asked[0].how.seed)]
+        own = index[(labels == label) & clean]
+        own = own if len(own) >= LENDERS else own[:0]
+        for one in asked:
+            one.how.say(f"{one.model.name}: effect of {artifact}", 0)
+            output = one.output(label)
+            proof = prove(one.bench(), layers, output, affected=index[:0], unaffected=own, samples=most, others=others)
+            tried.append((one.model.name, artifact, label))
+            cases.append(Case(output, class_name, proof=proof))
+    return [
+        ModelEffect(
+            model, artifact, label, trial.effect.probability, trial.effect.probability_interval, trial.effect.n,
+            case.proof.verdict.name, case.proof.verdict.q_value, trial.differences, trial.indices,
+        )
+        for (model, artifact, label), case in zip(tried, decide(cases), strict=True)
+        for trial in case.proof.added[:1]
+    ]  # fmt: skip
+
+
+def _differences(effects: Sequence[ModelEffect], seed: int) -> list[EffectDifference]:
+    found = []
+    for one, two in combinations(effects, 2):
+        if (one.artifact, one.label) == (two.artifact, two.label):
+            _, here, there = np.intersect1d(one.index, two.index, assume_unique=True, return_indices=True)
+            mean, interval = mean_difference(one.changes[here] - two.changes[there], seed, possible=2.0)
+            found.append(EffectDifference(one.model, two.model, one.artifact, one.label, mean, interval, len(here)))
+    return found
+
+
+def _recommended(
+    names: Sequence[str],
+    correct: NDArray[np.bool_],
+    effects: Sequence[ModelEffect],
+    differences: Sequence[EffectDifference],
+    tolerance: float,
+) -> Recommendation:
+    """Choose by the artifacts that are proven in one of the candidates."""
+    candidates = {name for name, one in zip(names, equally_accurate(correct, tolerance), strict=True) if one}
+    proven = {(one.artifact, one.label) for one in effects if one.verdict == "proven" and one.model in candidates}
+    told: dict[str, dict[str, tuple[float, Interval]]] = {name: {} for name in names}
+    for one in effects:
+        if (one.artifact, one.label) in proven:
+            told[one.model][one.artifact] = one.probability, one.interval
+    known = {(one.first, one.second, one.artifact): one.interval for one in differences}
+
+    def paired(first: str, second: str, artifact: str) -> Interval:
+        if (first, second, artifact) in known:
+            return known[first, second, artifact]
+        low, high = known[second, first, artifact]
+        return -high, -low
+
+    return recommend(names, correct, told if effects else None, paired, tolerance)
+
+
+def _detection(
+    views: Mapping[str, ModelView], labels: NDArray[np.int64], carriers: NDArray[np.bool_] | None
+) -> dict[Pair, dict[str, Area]]:
+    """Areas under ROC curves within the class that carries the artifact: other classes look different anyway."""
+    if carriers is None or not carriers.any():
+        return {}
+    own = np.isin(labels, labels[carriers])
+    return {
+        pair: detection({name: each[own] for name, each in disagreements(views, *pair).items()}, carriers[own])
+        for pair in pairs_of(list(views))
+    }

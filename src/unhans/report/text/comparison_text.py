@@ -1,0 +1,123 @@
+"""What a comparison of models is told in: sentences about agreement, twins and the model to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from unhans.comparison import (
+    Choice,
+    ModelComparison,
+    PairDisagreement,
+    Reasons,
+)
+from unhans.report.text.number_format import percent, signed
+
+MEASURE_NAMES = {
+    "cosine": "heatmaps (1 − cosine)",
+    "rank correlation": "heatmaps (1 − rank correlation)",
+    "top overlap": "most relevant 5 % (1 − overlap)",
+    "masks": "masks (1 − overlap)",
+    "transfer": "drop under the other's masks",
+    "influence": "influence of training images (1 − rank correlation)",
+}  # of `unhans.comparison.disagreements`; 0 is full agreement
+REASONS_NAMES = {
+    Reasons.DIFFERENT: "different",
+    Reasons.WITHIN_TWINS: "as twins",
+    Reasons.NO_TWINS: "no twins",
+    Reasons.TOO_FEW: "too few images",
+    Reasons.UNSURE: "unsure among many",
+    Reasons.TWINS_DISAGREE: "twins disagree as much",
+}
+NO_TWINS = (
+    "There are no seed twins (two trainings that differ in the seed only) among these models, so it cannot be said "
+    "which disagreement is more than that of the same training repeated. Add the checkpoint of one more seed."
+)
+ONE_PAIR = (
+    "There is one pair of seed twins: other pairs are held against it. A second pair would tell whether twins "
+    "themselves are called different."
+)
+
+
+def comparison_headline(found: ModelComparison, measure: str = "cosine") -> str:
+    """Say which classes have different reasons between two models that are no twins, and how many could be judged."""
+    judged = [one for one in _of_classes(found, measure) if one.found.reasons in JUDGED]
+    if not judged:
+        return f"{len(found.models)} models on the same {len(found.labels)} images"
+    different = differing_classes(found, measure)
+    classes = len({one.label for one in judged})
+    if not different:
+        return f"In none of {classes} classes do two models look elsewhere by more than seed twins do"
+    names = ", ".join(found.names[label] for label in different)
+    verb = "is" if len(different) == 1 else "are"
+    return f"{names} {verb} recognised for different reasons by some of these models"
+
+
+JUDGED = (Reasons.DIFFERENT, Reasons.WITHIN_TWINS, Reasons.UNSURE)
+
+
+def _of_classes(found: ModelComparison, measure: str) -> list[PairDisagreement]:
+    """The disagreements about single classes of pairs that are no twins."""
+    return [one for one in found.pairs if one.measure == measure and one.label is not None and not is_twins(found, one)]
+
+
+def differing_classes(found: ModelComparison, measure: str = "cosine") -> list[int]:
+    """Return the classes that some two models, no twins, recognise for different reasons by a measure."""
+    return sorted({one.label for one in _of_classes(found, measure) if one.found.reasons is Reasons.DIFFERENT})
+
+
+def is_twins(found: ModelComparison, one: PairDisagreement) -> bool:
+    """Tell whether two models of a comparison are twins."""
+    return (one.first, one.second) in found.twins
+
+
+def comparison_sentences(found: ModelComparison) -> Iterator[str]:
+    """Say what the comparison rests on, what cannot be said, and which model to take."""
+    classes = len(set(found.labels.tolist()))
+    yield f"All models see the same {len(found.labels)} images of {classes} classes."
+    if found.left_out:
+        shown = ", ".join(found.left_out[:8]) + (" …" if len(found.left_out) > 8 else "")
+        yield f"Not every model has these {len(found.left_out)} classes, so they are left out: {shown}."
+    if found.seen:
+        yield f"{found.seen} more images are left out, as one of the models was trained on them."
+    unjudged = [one for one in _of_classes(found, "cosine") if one.found.reasons not in JUDGED]
+    if found.twins and unjudged:
+        reasons = sorted({REASONS_NAMES[one.found.reasons] for one in unjudged})
+        yield f"{len(unjudged)} classes of pairs could not be judged: {', '.join(reasons)}."
+    if not found.twins:
+        yield NO_TWINS
+    elif len(found.twins) == 1:
+        yield ONE_PAIR
+    yield recommendation_sentence(found)
+
+
+def recommendation_sentence(found: ModelComparison) -> str:
+    """Say which of the equally accurate models to take, and why."""
+    advice = found.recommendation
+    equal = " and ".join([", ".join(advice.candidates[:-1]), advice.candidates[-1]] if len(advice.candidates) > 1
+                         else advice.candidates)  # fmt: skip
+    n = next(iter(found.accuracies.values())).n
+    lead = f"{equal} are not told apart in accuracy (n = {n})"
+    effects = "; ".join(
+        f"{name}: Δp {signed(value, 3)} [{signed(low, 3)}, {signed(high, 3)}]"
+        for name, (value, (low, high)) in advice.effects.items()
+    )
+    if advice.choice is Choice.ONLY_ONE:
+        told = f" Proven in it: {effects}." if effects else ""
+        return f"No other model is as accurate as {equal} (n = {n}), so there is nothing to choose.{told}"
+    if advice.choice is Choice.NOT_TESTED:
+        return f"{lead}. No artifact was tested in them, so none of them is recommended for its reasons."
+    if advice.choice is Choice.NOTHING_PROVEN:
+        return f"{lead}. No artifact is proven in any of them, so none is recommended for its reasons."
+    if advice.choice is Choice.NOT_TOLD_APART:
+        return f"{lead}. By these intervals the proven artifacts do as much in all of them ({effects})."
+    return f"{lead}. Take {advice.model}: the proven artifacts do least in it ({effects})."
+
+
+def predictions_said(found: ModelComparison, pair: tuple[str, str]) -> str:
+    """Say how often two models predict the same, and which is more often right."""
+    one = found.predictions[pair]
+    low, high = one.difference_interval
+    return (
+        f"{percent(one.agreement)} alike; accuracy {signed(one.difference, 3)} [{signed(low, 3)}, {signed(high, 3)}], "
+        f"McNemar p = {one.p:.2g}"
+    )

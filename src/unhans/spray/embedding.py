@@ -1,0 +1,130 @@
+"""The spectral embedding: clusterings other than k-means, how well clusters are separated, and 2-D maps to look at.
+
+[000] §2.3 and §2.4, [003] ch. 6.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
+from sklearn.neighbors import NearestNeighbors
+
+LARGE = 10_000  # samples clustered at once: these methods may need n² memory, 0.8 GB here
+DENSE = 10  # samples, itself included, in the neighbourhood of a sample that is no noise: as many as SpRAy's neighbours
+TREE = "kd_tree"  # beyond 15 columns scikit-learn multiplies matrices, so that equal points are not at distance zero
+SMALLEST = 0.05  # smallest share of the samples that HDBSCAN calls a cluster
+FLOOR = 1e-3  # smallest scatter within clusters, as a share of the mean scatter per direction of the whole embedding
+
+Labels = NDArray[np.int64]
+
+
+def cluster(embedding: NDArray[np.floating], name: str, n_clusters: int, seed: int) -> Labels:
+    """Return the cluster (n,) of every row of a spectral embedding, from 0; −1 is noise.
+
+    Clustered are the first n_clusters columns, at least 2: so many eigenvectors tell so many clusters apart, and among
+    32 columns neither DBSCAN nor HDBSCAN finds what two of them show.
+
+    "agglomerative": Ward's linkage into n_clusters. "dbscan": a sample is dense where 10 samples, itself included, lie
+    within eps, which is the knee of the sorted distances to the tenth of them (`knee`). "hdbscan": clusters of at least
+    10 samples and 5 % of all. The last two find the number of clusters themselves.
+
+    Of more than 10,000 samples as many are drawn and clustered, and each of the others takes the label of the nearest.
+
+    Args:
+        embedding: Φ (n, q), n ≥ 2.
+        name: a key of METHODS.
+        n_clusters: suggested number of clusters.
+        seed: of the samples that are drawn; nothing else is random.
+    """
+    count = min(max(2, n_clusters), len(embedding))
+    points = embedding[:, :count]
+    if len(points) <= LARGE:
+        return METHODS[name](points, count).astype(np.int64)
+    drawn = points[np.random.default_rng(seed).choice(len(points), LARGE, replace=False)]
+    nearest = NearestNeighbors(n_neighbors=1).fit(drawn).kneighbors(points, return_distance=False)
+    return METHODS[name](drawn, count).astype(np.int64)[nearest[:, 0]]
+
+
+def fisher_separability(embedding: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the largest λ of S_b v = λ S_w v for an embedding (n, q) and its cluster labels (n,), [000] eq. 4-8.
+
+    S_w = Σ_k Σ_{i∈k} (x_i−μ_k)(x_i−μ_k)ᵀ; S_b = Σ_k (μ_k−μ)(μ_k−μ)ᵀ, not weighted by cluster size.
+    S_w is singular where fewer than q samples are free to vary or clusters are points; the criterion would be infinite.
+    Eigenvalues of S_w below a thousandth of the mean scatter per direction are lifted to it; others are left alone.
+    """
+    centred = embedding - embedding.mean(axis=0)
+    members = np.unique(labels)[:, None] == labels
+    means = (members @ centred) / members.sum(axis=1, keepdims=True)
+    residual = centred - means[np.unique(labels, return_inverse=True)[1]]
+    scatter, directions = eigh(residual.T @ residual)
+    floor = FLOOR * np.square(centred).sum() / embedding.shape[1]
+    if floor == 0:
+        return 0.0
+    whitened = means @ directions / np.sqrt(np.maximum(scatter, floor))
+    return float(np.linalg.norm(whitened, 2) ** 2)
+
+
+def knee(curve: NDArray[np.floating]) -> float:
+    """Return the value at the knee of an ascending curve (n,): where it lies deepest below its chord."""
+    chord = np.linspace(curve[0], curve[-1], len(curve))
+    return float(curve[np.argmax(chord - curve)])
+
+
+def _dbscan(embedding: NDArray[np.floating], n_clusters: int) -> Labels:
+    dense = min(DENSE, len(embedding))
+    distances = NearestNeighbors(n_neighbors=dense, algorithm=TREE).fit(embedding).kneighbors(embedding)[0][:, -1]
+    eps = max(knee(np.sort(distances)), np.finfo(np.float64).tiny)  # zero where most samples are equal
+    return DBSCAN(eps=eps, min_samples=dense, algorithm=TREE).fit(embedding).labels_
+
+
+def _hdbscan(embedding: NDArray[np.floating], n_clusters: int) -> Labels:
+    dense = min(DENSE, len(embedding))
+    least = max(dense, math.ceil(SMALLEST * len(embedding)))
+    return HDBSCAN(min_cluster_size=least, min_samples=dense, copy=True).fit(embedding).labels_
+
+
+METHODS: dict[str, Callable[[NDArray[np.floating], int], Labels]] = {
+    "agglomerative": lambda embedding, n_clusters: AgglomerativeClustering(n_clusters).fit(embedding).labels_,
+    "dbscan": _dbscan,
+    "hdbscan": _hdbscan,
+}
+
+Projection = Literal["umap", "tsne"]
+
+EXACT = 4096  # samples from which on UMAP searches neighbours by descent
+
+
+def project(embedding: NDArray[np.floating], method: Projection, seed: int) -> NDArray[np.float64]:
+    """Return the embedding Φ (n, q) as points in the plane (n, 2), by UMAP or t-SNE; needs n ≥ 4 samples."""
+    if len(embedding) < 4:
+        raise ValueError(f"a projection needs at least 4 heatmaps, got {len(embedding)}; use projection=None")
+    return (_umap if method == "umap" else _tsne)(embedding, seed)
+
+
+def _umap(embedding: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
+    from umap import UMAP
+
+    near, known = min(15, len(embedding) - 1), (None, None)
+    if len(embedding) < EXACT:  # as UMAP finds them in so few samples; its search takes 8 s to compile
+        search = NearestNeighbors(n_neighbors=near, algorithm="brute").fit(embedding)
+        known = search.kneighbors(embedding)[::-1]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)  # needed for new samples only
+        # A seed needs one job, and the PCA start needs no connected graph: UMAP warns about both otherwise.
+        reducer = UMAP(n_neighbors=near, init="pca", n_jobs=1, random_state=seed, precomputed_knn=known)
+        return np.asarray(reducer.fit_transform(embedding), dtype=np.float64)
+
+
+def _tsne(embedding: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(7.0, (len(embedding) - 1) / 3)  # 7 and 6 are those of [003]
+    reducer = TSNE(perplexity=perplexity, early_exaggeration=6, init="pca", random_state=seed)
+    return np.asarray(reducer.fit_transform(embedding), dtype=np.float64)
