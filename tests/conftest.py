@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 LONGEST = ("commands", "callbacks")  # folders
 COMPILED = {"test_spray_estimator.py"}  # UMAP
 RAY = {"test_parallel.py", "test_readme.py"}
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OFFLINE = ["--no-sandbox", "--use-gl=swiftshader", "--disable-background-networking", "--disable-component-update"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,3 +56,19 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set UNHANS_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """Return a Chromium; a test that asks for it skips where there is none.
+
+    It is closed with its module: while it is open, its thread has a running event loop, in which neither a second
+    browser nor asyncio.run can start.
+    """
+    playwright = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=BROWSER, args=OFFLINE)
+        yield chromium
+        chromium.close()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from unhans.spray import ClassAudit, Cluster, SpRAy
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="session")
@@ -52,15 +48,3 @@ def suspicion():
         )  # fmt: skip
 
     return make
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Return a Chromium without a network; a test that asks for it skips where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if BROWSER is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=BROWSER, args=OFFLINE)
-        yield chromium
-        chromium.close()

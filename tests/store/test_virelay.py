@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -122,23 +121,17 @@ def test_the_marked_samples_are_the_striking_cluster(server, out):
     assert max((striking == marked).mean(), (striking != marked).mean()) > 0.95
 
 
-def test_the_page_opens_in_a_browser_without_errors(server):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright
+def test_the_page_opens_in_a_browser_without_errors(server, browser):
     wrong = []
-    with playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--use-gl=swiftshader"])
-        page = browser.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 else None)
-        with page.expect_response(lambda answer: "/analyses/" in answer.url):
-            page.goto(server)
-            page.get_by_text("digits, run 1").first.click()
-        page.get_by_text("Eigenvalues").wait_for()
-        page.wait_for_load_state("networkidle")
-        browser.close()
+    page = browser.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 else None)
+    with page.expect_response(lambda answer: "/analyses/" in answer.url):
+        page.goto(server)
+        page.get_by_text("digits, run 1").first.click()
+    page.get_by_text("Eigenvalues").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.close()
     assert not wrong
 
 
