@@ -203,7 +203,6 @@ class PlainScript(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
-@pytest.mark.slow
 def test_a_plain_script_with_a_torchvision_data_set(tmp_path, capsys):
     Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(tmp_path / "mark.png")
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.25,) * 3)])

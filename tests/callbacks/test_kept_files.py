@@ -44,7 +44,6 @@ def test_of_every_class_the_last_data_stay_and_those_in_which_it_stood_out(tmp_p
     assert newest_audit(tmp_path / "audit", 1, "1").label == 1
 
 
-@pytest.mark.slow
 def test_more_or_all_can_be_kept(tmp_path, monkeypatch):
     suspecting(monkeypatch, {0})
     train(TheirModule(), [audit_of(tmp_path, keep=2)], tmp_path, max_epochs=4, data=Still())

@@ -161,7 +161,6 @@ class Indexed(Named):
         return Item(*super().__getitem__(index), index)
 
 
-@pytest.mark.slow
 def test_every_audit_tells_of_random_augmentation(tmp_path, caplog):
     callbacks = every_callback(tmp_path)
     with caplog.at_level(logging.WARNING, "unhans"):

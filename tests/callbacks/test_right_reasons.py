@@ -203,7 +203,6 @@ def clever(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("of", "falls_by", "effect_kept"), [("gradient", 1.6, 0.5), ("relevance", 50, 1.0)])
-@pytest.mark.slow
 def test_relevance_in_the_mask_falls_and_the_class_is_kept(of, falls_by, effect_kept, clever, tmp_path):
     """The square covers a ninth of the image: a share of 0.11 is none. Relevance goes where the effect does not."""
     data, right = Hans(), Net()

@@ -100,7 +100,7 @@ KINDS = [{}, {"reactive": True}, {"spatial": "channels"}, {"only": 0}]
     [
         *[("SmallCNN", kind) for kind in KINDS],
         *[("resnet18", kind) for kind in KINDS],
-        *[pytest.param(n, {}, marks=pytest.mark.slow) for n in cases.BUILDERS],
+        *[(n, {}) for n in cases.BUILDERS],
     ],
 )
 def test_real_networks_are_explained_with_finite_relevance(name, options):

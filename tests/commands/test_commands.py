@@ -62,7 +62,6 @@ def test_the_analysis_of_a_checkpoint_finds_its_configuration(finished, tmp_path
     assert "Classes by suspicion" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_the_analysis_of_a_model_and_data(tmp_path):
     photographs(tmp_path / "photos")
     text = "analyze.py data=image_folder data.root=photos data.image_size=48 model=small_cnn untrained=true"
@@ -138,7 +137,7 @@ def test_a_run_is_not_resumed_from_another_architecture(finished, tmp_path, caps
 ARTIFACTS = ("border", "rounded_corners", "stripe", "watermark", "patch artifact.file=patch.png")
 CHOICES = [
     *(pytest.param(f"artifact={artifact} artifact.target=2", marks=pytest.mark.slow) for artifact in ARTIFACTS),
-    pytest.param("optimizer=sgd scheduler=cosine", marks=pytest.mark.slow),
+    "optimizer=sgd scheduler=cosine",
     "attribution.composite=epsilon_alpha2_beta1_flat callbacks.spray_audit.max_share=0.5",
     "attribution.composite=epsilon_gamma_box +attribution.parameters.low=-1 +attribution.parameters.high=1",
     "model=torchvision model.name=resnet18 data.image_size=32",
@@ -189,7 +188,6 @@ def test_a_full_disk_in_an_audit_is_counted_and_training_goes_on(tmp_path, capsy
     assert "audits failed" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_a_wandb_run_is_closed_with_the_exit_code(tmp_path, monkeypatch):
     import wandb
 

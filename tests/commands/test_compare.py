@@ -73,7 +73,6 @@ def test_everything_is_written(compared):
     assert "seed twins" in page
 
 
-@pytest.mark.slow
 def test_what_was_measured_is_taken_again(runs, compared, capsys):
     kept = {path: path.stat().st_mtime_ns for path in (compared / "models").iterdir()}
     assert command(runs, f"analyze.py {SMALL} {ALL} +artifact.val_coverage=0.5 out=out analysis.names=[a,b,c,d]") == 0

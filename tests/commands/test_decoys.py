@@ -131,7 +131,6 @@ def test_everything_is_written(studied):
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_what_was_asked_is_taken_again(runs, studied, capsys):
     kept = {path: path.stat().st_mtime_ns for path in (studied / "models").iterdir()}
     assert command(runs, f"{ASK} ckpts=sweep out=out") == 0

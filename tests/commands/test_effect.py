@@ -183,7 +183,6 @@ def test_a_killed_run_tests_only_what_is_missing_and_ends_with_the_same_verdicts
     assert ((again / "effects.csv").read_bytes(), records(again)) == (whole, said)
 
 
-@pytest.mark.slow
 def test_classes_beyond_the_number_allowed_are_listed_as_not_tested(again, trained, tmp_path, capsys):
     first = table(again / "ranking.csv")[0]["name"]
     text = f"ckpt={trained} analysis=effect {QUICK} out={again} analysis.most=1 analysis.samples=30 analysis.tests=1"
@@ -194,7 +193,6 @@ def test_classes_beyond_the_number_allowed_are_listed_as_not_tested(again, train
     assert "not tested" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_a_list_of_samples_takes_the_place_of_the_groups(again, trained, tmp_path):
     rows = [row for row in table(again / "suspects.csv") if row["class"] == "3"]
     listed = tmp_path / "mine.csv"
@@ -216,7 +214,6 @@ def test_another_question_is_answered_anew(again, trained, tmp_path):
     assert of_three(again)["added"][0]["n"] == 20
 
 
-@pytest.mark.slow
 def test_the_folder_of_a_survey_is_gone_on_with(trained, tmp_path, capsys):
     out = tmp_path / "out"
     assert command(tmp_path, f"analyze.py ckpt={trained} {PLAIN} analysis.classes=[3,7] out={out}") == 0
@@ -246,7 +243,6 @@ def test_all_samples_of_a_group_are_counted_where_fewer_are_looked_at(again, tra
     assert max(record["spread"][0]["by_cluster"] for record in records(again) if record["spread"]) > 60
 
 
-@pytest.mark.slow
 def test_every_class_is_tested_whether_it_stands_out_or_not(tmp_path, capsys):
     text = f"data=digits artifact=none {RANDOM} data.classes=[1,3,7] data.image_size={SIDE} samples_per_class=30"
     text += " analysis.candidates=1 analysis.tests=1"
@@ -278,7 +274,6 @@ def test_a_picture_that_is_not_the_planted_artifact_is_taken_away_from_nobody(ef
     assert of_three(out)["removed"] == []
 
 
-@pytest.mark.slow
 def test_a_mask_of_the_user_is_taken(trained, tmp_path):
     inside = np.zeros((SIDE, SIDE), dtype=np.uint8)
     inside[-4:] = 255

@@ -105,7 +105,6 @@ def _the_list_is_in_the_order_of_the_mean_influence(rows, units, train, val):
     assert [row["carries"] for row in rows] == [str(bool(train.carriers[i])) for i in order]
 
 
-@pytest.mark.slow
 def test_what_is_there_stays_and_what_depends_on_a_change_is_done_again(photos, tmp_path, capsys):
     small = f"{TINY} {PLANTED} analysis.examples=0 analysis.memory=20000"  # every class by itself
     assert command(tmp_path, small) == 0

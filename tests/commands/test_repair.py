@@ -197,7 +197,6 @@ def test_an_interruption_keeps_what_is_finished(epochs, trained, again, tmp_path
         assert torch.equal(value, resumed), name
 
 
-@pytest.mark.slow
 def test_from_nothing_to_table_two(tmp_path, capsys):
     text = f"train.py experiment=augment {PLANTED} {QUICK} trainer.max_epochs=1 trainer.accelerator=cpu"
     assert command(tmp_path, f"{text} out={tmp_path / 'out'}") == 0

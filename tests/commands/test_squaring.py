@@ -102,7 +102,6 @@ def test_a_network_that_does_not_read_them_is_cleared(squares, tmp_path, capsys)
     assert not list((tmp_path / "squaring").glob("*-images.jpg"))
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(squares, tmp_path):
     for name in ("one", "two"):
         compare_squarings(subject_of(squares, tmp_path / name), aspect=1.5, samples=5, examples=0)

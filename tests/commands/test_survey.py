@@ -238,7 +238,6 @@ def test_a_file_of_a_newer_version_is_refused(again, tmp_path, capsys):
     assert "was written by a newer version of unhans (format 99; this is 3)" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_class_of_an_older_version_is_clustered_again(again, whole, tmp_path, capsys):
     path = again / "classes" / CLASSES[1] / "finding.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
@@ -303,14 +302,12 @@ def test_classes_are_chosen_by_name(again, tmp_path, capsys):
     assert "classes names no class" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_layer_of_features_is_clustered(tmp_path):
     assert command(tmp_path, f"{SMALL} attribution.layer=features.1 out={tmp_path / 'out'}") == 0
     with h5py.File(tmp_path / "out" / "classes" / CLASSES[0] / "attribution.h5") as file:
         assert file["attribution"].shape[2] < 64
 
 
-@pytest.mark.slow
 def test_names_with_slashes_or_other_letters(tmp_path):
     names = ("Кошка", "a b, c")
     photographs(tmp_path / "photos", names)
@@ -363,7 +360,6 @@ def test_an_error_in_one_class_is_told_with_its_trace_and_the_others_go_on(tmp_p
     assert {row["name"] for row in rows(tmp_path / "out" / "ranking.csv")} == {"cat", "dog"}
 
 
-@pytest.mark.slow
 def test_a_class_whose_files_could_not_be_read_is_tried_again(tmp_path, capsys):
     """As a network drive that was away for a while: names, sizes and times are as before."""
     photographs(tmp_path / "photos")

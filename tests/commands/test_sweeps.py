@@ -47,7 +47,6 @@ def test_an_unknown_objective_is_one_sentence_and_loses_nothing(tmp_path, capsys
     assert [row["status"] for row in table(tmp_path)] == ["finished", "finished"]
 
 
-@pytest.mark.slow
 def test_analyses_are_swept_as_well(tmp_path):
     digits = f"data=digits data.classes=[1,3] data.image_size=16 artifact=none {RANDOM} samples_per_class=14"
     quick = "spray.projection=null parallel.n_jobs=1 device=cpu analysis.control=false hydra.sweep.dir=sweep"

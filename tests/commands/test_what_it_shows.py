@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +30,21 @@ def results(folder):
 
 
 def test_the_default_run_finds_the_watermarked_digit(tmp_path, capsys):
+    """The class is tested among the first and it is the one that is proven.
+
+    The order is no verdict: after two epochs the class is ranked first with three of the seeds 0 to 5, and second, after
+    the ones or the nines, which are written in two ways, with the others; which seeds depends on the processor.
+    """
     assert command(tmp_path, f"train.py {SMALL}") == 0
     numbers, ranking = results(tmp_path)
-    assert ranking[0]["name"] == "3"
-    assert ranking[0]["suspicious"] == "True"
+    assert "3" in [row["name"] for row in ranking[:2]]
     assert all(row["control_lambda_2"] for row in ranking)
     assert numbers["planted/precision"] >= 0.9
     assert numbers["planted/recall"] >= 0.7
     printed = capsys.readouterr().out
-    assert "The planted class '3' ranks 1st of 10" in printed
+    assert re.search(r"The planted class '3' ranks (1st|2nd) of 10", printed)
+    assert "Class 3: proven" in printed
+    assert not re.search("Class [^3]: proven", printed)
     assert "(95 % interval)" in printed
     assert numbers["audit/proven"] >= 1
     assert abs(numbers["p_clarc/effect"]) < numbers["uncorrected/effect"] / 2

@@ -110,7 +110,6 @@ def test_two_artifacts_of_one_class_are_both_proven():
     assert len(examined(made, [made[3], made[4]], Plan(tests=1, samples=120))) == 1
 
 
-@pytest.mark.slow
 def test_the_same_artifact_found_twice_is_tested_once():
     made = world()
     assert sum(case.proven for case in examined(made, [made[3], made[3].copy()])) == 1
@@ -199,7 +198,6 @@ def test_without_other_classes_nothing_can_be_measured():
         examine_class(bench, sample, [Candidate("a", first)], Plan(), np.array([], dtype=np.int64))
 
 
-@pytest.mark.slow
 def test_the_same_class_has_the_same_cases():
     made = world()
     one, other = (examined(made, [made[3]])[0] for _ in range(2))
@@ -272,7 +270,6 @@ def test_a_whole_class_tells_its_own_numbers_and_lends_its_own_patches():
     assert PATCH in [trial.name for trial in case.proof.added]
 
 
-@pytest.mark.slow
 def test_what_was_not_tested_of_a_class_is_said():
     made = world()
     case = examined(made, [*random_groups(2), made[3]])[0]

@@ -58,7 +58,6 @@ def test_sizes_differ_unless_clouds_are_scaled():
     assert free < 0.2  # in units of the size; the larger one has more pixels
 
 
-@pytest.mark.slow
 def test_nearly_all_neighbours_of_all_pairs_are_found():
     maps, metric = turned_digits(40), GromovWasserstein(max_points=50)
     steps = []
@@ -89,7 +88,6 @@ def test_among_duplicates_ties_go_to_the_lower_index():
     assert found[5].tolist() == [6, 7, 8, 9]
 
 
-@pytest.mark.slow
 def test_several_processes_find_the_same():
     maps = turned_digits(16)
     metric = GromovWasserstein(max_points=30)
