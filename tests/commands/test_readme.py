@@ -127,7 +127,8 @@ def small(text):
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
     repairs = "experiment=" in text and "ckpt=" in text
     digits = not any(part in text for part in ("data", "target=7")) and not repairs and text != "train.py"
-    tests += f" data.classes={CLASSES if any(part in text for part in ('ckpt=', 'outputs/')) else '[1,3]'}" if digits else ""
+    classes = CLASSES if any(part in text for part in ("ckpt=", "outputs/")) else "[1,3]"
+    tests += f" data.classes={classes}" if digits else ""
     return f" debug=fast spray.projection=null trainer.max_epochs={epochs}{tests}{size}{repair(text, 'repair')}"
 
 

@@ -32,8 +32,8 @@ def results(folder):
 def test_the_default_run_finds_the_watermarked_digit(tmp_path, capsys):
     """The class is tested among the first and it is the one that is proven.
 
-    The order is no verdict: after two epochs the class is ranked first with three of the seeds 0 to 5, and second, after
-    the ones or the nines, which are written in two ways, with the others; which seeds depends on the processor.
+    The order is no verdict: after two epochs the class is ranked first with three of the seeds 0 to 5, and second,
+    after the ones or the nines, which are written in two ways, with the others. Which seeds depends on the processor.
     """
     assert command(tmp_path, f"train.py {SMALL}") == 0
     numbers, ranking = results(tmp_path)
