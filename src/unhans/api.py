@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +35,7 @@ from unhans.harness import class_names
 from unhans.lrp.tracing import LogitsOf, Output
 from unhans.report import Ranking
 from unhans.spray import SpRAy
+from unhans.store import held
 
 
 def audit(
@@ -105,7 +107,8 @@ def audit(
         seed=seed,
         labels=labels,
     )
-    ranking = audit_survey(survey, parallel or Parallel())
+    with held(folder):
+        ranking = audit_survey(survey, parallel or Parallel())
     return Ranking(ranking, folder, survey.names, survey.subtitle, temporary)
 
 
@@ -179,10 +182,11 @@ def compare(
         None if folder is None else folder / "models",
     )  # fmt: skip
     options = {"twins": check_twins(twins, list(models)), "artifacts": artifacts, "effect_samples": effect_samples}
-    found, _ = compare_views(compared, samples, left_out, how, tolerance=tolerance, **options)
-    if folder is not None:
-        described = f"given images · {how.attribution.description}"
-        write_comparison(found, described, folder, spray or SpRAy(), partial(displayed, compared[0]), "given", EXAMPLES)
+    with nullcontext() if folder is None else held(folder):
+        found, _ = compare_views(compared, samples, left_out, how, tolerance=tolerance, **options)
+        if folder is not None:
+            described, images = f"given images · {how.attribution.description}", partial(displayed, compared[0])
+            write_comparison(found, described, folder, spray or SpRAy(), images, "given", EXAMPLES)
     return found
 
 

@@ -18,7 +18,6 @@ from unhans.clarc import corrections_of
 from unhans.experiment.repair import several_processes
 from unhans.experiment.repair.fine_tuning import HALFWAY, FineTuning
 from unhans.repair import METHODS
-from unhans.store import held
 
 SIDE = 32
 PLANTED = f"data.classes=[1,3,7] data.image_size={SIDE} artifact=stripe artifact.target=1 artifact.val_coverage=0.5"
@@ -274,16 +273,6 @@ def test_bad_input_is_one_sentence_before_any_training(text, sentence, trained, 
     assert sentence in said
     assert "Traceback" not in printed
     assert not list(tmp_path.rglob("outcome.json"))
-
-
-def test_a_folder_in_use_keeps_its_configuration(trained, tmp_path, capsys):
-    """What another run works with is not replaced by a run that is refused."""
-    out = tmp_path / "out"
-    with held(out):
-        (out / "config.yaml").write_text("mine: true")
-        assert command(tmp_path, f"{ANALYSIS} analysis.methods=[p_clarc] out=out".format(ckpt=trained)) == 1
-        assert (out / "config.yaml").read_text() == "mine: true"
-    assert "is in use by another run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

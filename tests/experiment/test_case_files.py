@@ -14,6 +14,7 @@ from unhans.effects import Case, FeatureEffect, Sample, decide
 from unhans.effects.verdict import judge
 from unhans.experiment.cases import (
     case_files,
+    case_store,
     earlier_cases,
     find_case,
     load_case,
@@ -30,6 +31,7 @@ from unhans.report.html import render
 from unhans.report.html.case_view import case_view
 from unhans.report.text import truth_sentence, verdict_grounds
 from unhans.store.virelay import class_files
+from unhans.terminal import ConfigurationError
 
 KEY = {"model": "weights", "spray": {"n_neighbors": 10}, "effect": {"samples": 30}}
 ANALYSIS = {"model": "weights", "spray": {"n_neighbors": 10}}
@@ -137,6 +139,20 @@ def test_an_older_format_is_measured_again(older, saved):
     files, _ = saved
     files.mark.write_text(json.dumps(json.loads(files.mark.read_text()) | {"format": older}))
     assert load_case(files, KEY) is None
+
+
+def test_a_class_is_found_beside_cases_of_an_older_format(saved, tested, tmp_path, monkeypatch):
+    """Only the files of the class that is named are read."""
+    images, case, truth = tested
+    other = case_files(tmp_path, 0, "ant")
+    save_case(other, replace(case, label=0, name="ant"), truth, CLASSES, found_in(images, case), KEY)
+    other.mark.write_text(json.dumps(json.loads(other.mark.read_text()) | {"format": 6}))
+    read = []
+    monkeypatch.setattr(case_store, "_mark", lambda path, mark=case_store._mark: read.append(path) or mark(path))
+    assert find_case(tmp_path, CLASSES[LABEL]).files == saved[0]
+    assert read == [saved[0].mark]
+    with pytest.raises(ConfigurationError, match=r"0000-ant\.json is no whole case of this version"):
+        find_case(tmp_path, "ant")
 
 
 @pytest.mark.parametrize("change", [{"model": "others"}, {"effect": {"samples": 31}}, {"spray": {"n_neighbors": 9}}])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -17,13 +17,17 @@ from omegaconf import DictConfig, OmegaConf
 from unhans.experiment.compare import compared_models
 from unhans.experiment.decoys import decoy_runs
 from unhans.experiment.repair import accelerator_of, fine_tuning_of
-from unhans.experiment.run import Subject, build, build_data, check, save_config, trained_network, with_run
+from unhans.experiment.run import RunFolder, Subject, build, build_data, check, trained_network, with_run
 from unhans.terminal import CONSOLE, ConfigurationError
 
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis trains
 SEVERAL = {"models": compared_models, "runs": decoy_runs}  # how an analysis of several checkpoints gets them
+SAME_FOLDER = {
+    "measure_effects": ("audit_classes", "clean_data"),
+    "clean_data": ("audit_classes", "measure_effects"),
+}  # analyses that go on with what others left in the folder
 NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
 CHECKPOINTS = (
     "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare and those of analysis=decoys, or the folder "
@@ -42,30 +46,48 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
         raise ConfigurationError(f"split expects one of {', '.join(SPLITS)}, got {cfg.split!r}.")
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     out = Path(cfg.out)
-    check_folder(out)
+    check_folder(out, cfg.analysis._target_)
     run = build(cfg.analysis)
-    begin = partial(save_config, cfg, out)
-    if _takes(cfg, "subject"):
-        tuning = {"tuning": fine_tuning_of(cfg, accelerator_of(_device(cfg.device)))} if _takes(cfg, "tuning") else {}
-        subject = _subject(cfg, out, begin)
-        several = {name: load(cfgs, subject) for name, load in SEVERAL.items() if _takes(cfg, name)}
-        needs = {"subject": subject} | tuning | several
-    else:
-        needs = {"data": build_data(cfg), "out": out, "seed": cfg.seed}
-        begin()
-    numbers = run(**needs)
+    with RunFolder(cfg, out) as folder:
+        numbers = run(**_needs(cfgs, folder))
     page = "; begin with report.html" if (out / "report.html").is_file() else ""
     CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]{page}")
     return numbers
 
 
-def check_folder(out: Path) -> None:
-    """Refuse a folder that cannot take an analysis: a file, or a training run, whose configuration would be lost."""
+def _needs(cfgs: Sequence[DictConfig], folder: RunFolder) -> dict[str, Any]:
+    """What the analysis takes."""
+    cfg = cfgs[0]
+    if not _takes(cfg, "subject"):
+        data = build_data(cfg)
+        folder.begin()
+        return {"data": data, "out": folder.out, "seed": cfg.seed}
+    tuning = {"tuning": fine_tuning_of(cfg, accelerator_of(_device(cfg.device)))} if _takes(cfg, "tuning") else {}
+    subject = _subject(cfg, folder)
+    several = {name: load(cfgs, subject) for name, load in SEVERAL.items() if _takes(cfg, name)}
+    return {"subject": subject} | tuning | several
+
+
+def check_folder(out: Path, analysis: str) -> None:
+    """Refuse a folder that cannot take an analysis: a file, or that of another command, whose configuration stays.
+
+    Args:
+        out: the folder.
+        analysis: the `_target_` of the analysis.
+    """
     for path in (out, *out.parents):
         if path.exists() and not path.is_dir():
             raise ConfigurationError(f"out expects a folder, but {path} is a file.")
     if (out / "checkpoints").is_dir():
         raise ConfigurationError(f"out={out} is the folder of a training run; give the analysis one of its own.")
+    if not (out / "config.yaml").is_file():
+        return
+    earlier = OmegaConf.select(OmegaConf.load(out / "config.yaml"), "analysis._target_") or analysis
+    there, now = (target.rpartition(".")[2] for target in (earlier, analysis))
+    if there not in (now, *SAME_FOLDER.get(now, ())):
+        raise ConfigurationError(
+            f"out={out} is the folder of another analysis ({there}); give this one a folder of its own."
+        )
 
 
 def _takes(cfg: DictConfig, what: str) -> bool:
@@ -73,7 +95,7 @@ def _takes(cfg: DictConfig, what: str) -> bool:
     return what in inspect.signature(get_object(cfg.analysis._target_)).parameters
 
 
-def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
+def _subject(cfg: DictConfig, folder: RunFolder) -> Subject:
     """Load the data and the network."""
     data, device = build_data(cfg), _device(cfg.device)
     return Subject(
@@ -85,8 +107,9 @@ def _subject(cfg: DictConfig, out: Path, begin: Callable[[], None]) -> Subject:
         batch_size=cfg.batch_size,
         device=device,
         seed=cfg.seed,
-        out=out,
-        begin=begin,
+        out=folder.out,
+        hold=folder.hold,
+        begin=folder.begin,
     )
 
 

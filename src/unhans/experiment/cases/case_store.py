@@ -228,7 +228,7 @@ def find_case(path: Path, name: str | None = None) -> TestedCase:
         ConfigurationError: there is no such case, or no artifact was isolated.
         FileNotFoundError: there is no such file.
     """
-    found = [one for one in _stored(path) if name in (None, one.case.name)]
+    found = [one for one in _stored(path, name) if name in (None, one.case.name)]
     if not found:
         of_class = "" if name is None else f" of class {name!r}"
         raise ConfigurationError(f"the folder of analysis=effect expects a case{of_class} in it, got none in {path}.")
@@ -244,11 +244,13 @@ def find_case(path: Path, name: str | None = None) -> TestedCase:
     return proven[0] if len(isolated) > 1 else isolated[0]
 
 
-def _stored(path: Path) -> list[TestedCase]:
-    """All cases of a folder, or the one of a file."""
+def _stored(path: Path, name: str | None) -> list[TestedCase]:
+    """All cases of a folder, or those whose files are named as the class's, or the one of a file."""
     if not path.exists():
         raise FileNotFoundError(f"a case expects the JSON file that analysis=effect writes, got no file at {path}")
     marks = [path] if path.is_file() else sorted(path.glob(f"artifacts/{CASES}")) or sorted(path.glob(CASES))
+    if name is not None and path.is_dir():
+        marks = [each for each in marks if _is_named(each.stem, name)]
     found = []
     for each in marks:
         mark, files = _mark(each), CaseFiles(each.parent, each.stem)
@@ -259,6 +261,12 @@ def _stored(path: Path) -> list[TestedCase]:
             )
         found.append(case)
     return found
+
+
+def _is_named(stem: str, name: str) -> bool:
+    """Tell whether the files of a class of that name are called so, whatever its label is."""
+    number = stem.partition("-")[0]
+    return number.isdecimal() and stem == file_stem(int(number), name)
 
 
 def _mark(path: Path) -> _Mark | None:

@@ -32,7 +32,7 @@ from unhans.report import progress
 from unhans.report.figures import blank, choose_evenly, headed, place, write
 from unhans.report.loggers import log_once
 from unhans.report.text import shorten
-from unhans.store import digest, held, sweep, write_csv, write_figure, write_json
+from unhans.store import digest, sweep, write_csv, write_figure, write_json
 from unhans.terminal import CONSOLE, ConfigurationError
 
 Way = Literal["inpaint", "filter"]
@@ -92,7 +92,7 @@ def clean_data(
     if way == "inpaint":
         labels = {copy.label for copy, own in zip(copies, chosen, strict=True) if own}
         masks = (lambda copy: region) if region is not None else isolated_masks(subject, source, labels, fill)
-    with subject.closing(logger), held(subject.out):
+    with subject.closing(logger):
         subject.begin()
         sweep(folder)
         write_json(folder / SETTINGS, settings)  # before the first image

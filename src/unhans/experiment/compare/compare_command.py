@@ -26,7 +26,6 @@ from unhans.report.loggers import log_once
 from unhans.report.tables import comparison_scalars, comparison_tables, effects_table, models_table, pairs_table
 from unhans.report.text import comparison_sentences
 from unhans.spray import SpRAy
-from unhans.store import held
 from unhans.terminal import CONSOLE
 
 EXAMPLES = 6  # images of a class
@@ -83,7 +82,7 @@ def compare_models(
     subject.begin()
     began = time.perf_counter()
     total = len(models) * samples.work
-    with subject.closing(logger), held(subject.out):
+    with subject.closing(logger):
         with progress(total) as say:
             options = {"twins": twins, "effect_samples": effect_samples, "tolerance": tolerance}
             found, again = compare_views(models, samples, left_out, how.saying(say), **options)

@@ -25,7 +25,7 @@ from unhans.report.html import write_decoy_report
 from unhans.report.loggers import log_once
 from unhans.report.tables import alone_table, coverage_table, decoy_scalars, decoy_table, decoy_tables
 from unhans.report.text import decoy_sentences
-from unhans.store import held, sweep, write_csv, write_figure
+from unhans.store import sweep, write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError
 
 MOST_PRINTED = 8  # groups whose classes are listed in the terminal
@@ -56,7 +56,7 @@ def study_trainings(
     tests = decoy_tests(runs)
     question = _question(subject, tests[0], decoy_only, effect_samples)
     began = time.perf_counter()
-    with subject.closing(logger), held(subject.out):
+    with subject.closing(logger):
         subject.begin()
         sweep(subject.out)
         answers = []

@@ -45,7 +45,7 @@ from unhans.report.tables import (
 )
 from unhans.report.text import truth_sentence
 from unhans.spray import SpRAy, Suspicion
-from unhans.store import export_json, held, write_csv
+from unhans.store import export_json, write_csv
 from unhans.terminal import CONSOLE
 
 MOST_SHOWN = 10  # cases whose trials and grounds go to the terminal; of more only the proven ones
@@ -105,6 +105,7 @@ def measure_effects(
         if given is not None:
             done, states = _of_given(test, classes)
         else:
+            subject.hold()
             survey = survey_of(subject, spray, classes, control=control)
             done, states = _of_survey(test, most, survey, parallel or Parallel(), logger)
         conclude(subject.out, done, states, samples, logger)
@@ -116,8 +117,8 @@ def _of_given(test: EffectTest, classes: Sequence[str]) -> tuple[list[TestedCase
     subject = test.subject
     (label,) = subject.subsets(classes)
     key = test.key(label, {"model": weights_of(subject.network)})
-    with held(subject.out), progress(1) as say:
-        subject.begin()
+    subject.begin()
+    with progress(1) as say:
         done = settle_verdicts([replace(test, say=say).test_given(label, key)], {})
     return done, states_of([], done, [])
 
@@ -131,10 +132,9 @@ def _of_survey(
     CONSOLE.print(ranking_table(ranking))
     for remark in remarks(survey, ranking, tested_next=True):
         CONSOLE.print(escape(remark))
-    with held(survey.out):
-        done = settle_verdicts(_tested(test, most, survey, ranking), {entry.label: entry for entry in ranking})
-        states = states_of(ranking, done, results)
-        write_overview(survey, results, by_class(done), states)
+    done = settle_verdicts(_tested(test, most, survey, ranking), {entry.label: entry for entry in ranking})
+    states = states_of(ranking, done, results)
+    write_overview(survey, results, by_class(done), states)
     return done, states
 
 

@@ -15,7 +15,7 @@ from unhans.experiment.run import Subject
 from unhans.influence import GradientClusters, GradientCosine, SampleGradients, Scalar, last_stages
 from unhans.report import progress
 from unhans.spray import SpRAy
-from unhans.store import held, sweep
+from unhans.store import sweep
 from unhans.terminal import CONSOLE, ConfigurationError
 
 COUNTS = (50, 100, 150)  # k, unless others are given
@@ -68,7 +68,7 @@ def measure_influence(
     samples = influence_samples(subject, classes, queries, suspects, effects)
     counts = _counts(k, len(samples.training))
     run = InfluenceRun(samples, cosine, spray)
-    with subject.closing(logger), held(subject.out):
+    with subject.closing(logger):
         subject.begin()
         sweep(subject.out)
         missing = run.missing

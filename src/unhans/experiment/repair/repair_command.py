@@ -23,7 +23,7 @@ from unhans.experiment.repair.repair_methods import finished_repair, repair_netw
 from unhans.experiment.repair.repair_task import AUTO, RepairOptions, RepairTask, check_methods, check_seeds, only_class
 from unhans.experiment.repair.repaired_artifact import affected_of
 from unhans.experiment.repair.stored_networks import Start, TrainedStart, copies_of, new_networks
-from unhans.experiment.run import Subject, build, build_data, build_network, check, save_config, with_run
+from unhans.experiment.run import RunFolder, Subject, build, build_data, build_network, check, with_run
 from unhans.experiment.sweep import summarise
 from unhans.repair import (
     CORRECTING,
@@ -50,7 +50,7 @@ from unhans.report.text import (
     known_artifact_sentence,
     outcome_line,
 )
-from unhans.store import held, sweep, write_csv, write_figure, write_json
+from unhans.store import sweep, write_csv, write_figure, write_json
 from unhans.terminal import CONSOLE, ConfigurationError
 
 OF_THE_RUN = ("data", "artifact", "model", "optimizer")  # the schedule fits this command's trainer
@@ -108,11 +108,10 @@ def repair(
         task = RepairTask(subject, known, options, start or copies_of(subject.network), tuning)
         check_repair(task, chosen)
         CONSOLE.print(escape(known_artifact_sentence(known)))
-        with held(subject.out):
-            subject.begin()
-            sweep(subject.out)
-            outcomes = _outcomes(task, chosen, each)
-            report_repairs(subject, known, outcomes, logger)
+        subject.begin()
+        sweep(subject.out)
+        outcomes = _outcomes(task, chosen, each)
+        report_repairs(subject, known, outcomes, logger)
     return numbers_of(outcomes)
 
 
@@ -163,19 +162,20 @@ def train_and_repair(cfg: DictConfig) -> dict[str, float]:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, out = build_data(cfg), Path(cfg.out)
     start = _start(cfg, data, tuning, device)
-    subject = Subject(
-        network=build_network(cfg, data).to(device).eval(),
-        data=data,
-        split="train",
-        samples_per_class=None,
-        attribution=build(cfg.attribution),
-        batch_size=data.batch_size,
-        device=device,
-        seed=cfg.seed,
-        out=out,
-        begin=partial(save_config, cfg, out),
-    )
-    numbers = run(subject=subject, tuning=tuning, start=start)
+    with RunFolder(cfg, out) as folder:
+        subject = Subject(
+            network=build_network(cfg, data).to(device).eval(),
+            data=data,
+            split="train",
+            samples_per_class=None,
+            attribution=build(cfg.attribution),
+            batch_size=data.batch_size,
+            device=device,
+            seed=cfg.seed,
+            out=out,
+            begin=folder.begin,
+        )
+        numbers = run(subject=subject, tuning=tuning, start=start)
     CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
     return numbers
 

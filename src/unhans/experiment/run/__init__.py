@@ -1,7 +1,7 @@
 """What every command needs: objects from the configuration, checks, resuming."""
 
 from unhans.experiment.run.classifier import Classifier
-from unhans.experiment.run.configuration import check, save_config, saved_config, with_run
+from unhans.experiment.run.configuration import RunFolder, check, saved_config, with_run
 from unhans.experiment.run.subject import (
     Subject,
     build,
@@ -14,6 +14,7 @@ from unhans.experiment.run.subject import (
 
 __all__ = [
     "Classifier",
+    "RunFolder",
     "Subject",
     "build",
     "build_callbacks",
@@ -21,7 +22,6 @@ __all__ = [
     "build_data",
     "build_network",
     "check",
-    "save_config",
     "saved_config",
     "trained_network",
     "with_run",

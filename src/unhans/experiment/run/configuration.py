@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
-from unhans.store import replacing
+from unhans.store import held, replacing
 from unhans.terminal import ConfigurationError, near
 
 SPECIAL = ("_target_", "_partial_", "_args_", "_convert_", "_recursive_")
@@ -134,10 +135,29 @@ def saved_config(ckpt: str | Path) -> dict[str, Any] | None:
     return None
 
 
-def save_config(cfg: DictConfig, out: Path) -> None:
-    """Write the configuration of a command to its folder, where `saved_config` finds it."""
-    with replacing(out / "config.yaml") as part:
-        part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+class RunFolder(ExitStack):
+    """The folder of a command, which no other run takes from the first `hold` or `begin` to the end of the block.
+
+    Args:
+        cfg: of the command, for config.yaml.
+        out: the folder.
+    """
+
+    def __init__(self, cfg: DictConfig, out: Path) -> None:
+        super().__init__()
+        self.cfg, self.out, self.is_held = cfg, out, False
+
+    def hold(self) -> None:
+        """Keep the folder for this run; raises ValueError where another run has it."""
+        if not self.is_held:
+            self.enter_context(held(self.out))
+            self.is_held = True
+
+    def begin(self) -> None:
+        """Hold the folder, then write config.yaml there, where `saved_config` finds it."""
+        self.hold()
+        with replacing(self.out / "config.yaml") as part:
+            part.write_text(OmegaConf.to_yaml(self.cfg, resolve=True))
 
 
 def _as_now(node: Any) -> Any:

@@ -117,7 +117,8 @@ class Subject:
         device: of the network.
         seed: of everything that is drawn.
         out: the folder for everything that the analysis writes.
-        begin: called once its arguments are known to be good, before it writes anything there.
+        hold: called before the analysis reads what is in that folder; no other run takes it from then on.
+        begin: called once its arguments are known to be good, before it writes anything there; holds the folder, too.
     """
 
     network: nn.Module
@@ -129,6 +130,7 @@ class Subject:
     device: torch.device
     seed: int
     out: Path
+    hold: Callable[[], None] = lambda: None
     begin: Callable[[], None] = lambda: None
 
     @cached_property

@@ -26,7 +26,7 @@ from unhans.report import Stages, stages
 from unhans.report.html import Thumbnails, thumbnails_for
 from unhans.report.tables import ranking_table
 from unhans.spray import SpRAy, Suspicion
-from unhans.store import held, sweep
+from unhans.store import sweep
 from unhans.terminal import CONSOLE
 
 LOG = logging.getLogger("unhans")
@@ -156,6 +156,7 @@ def audit_classes(
     """
     survey = survey_of(subject, spray, classes, target, control)
     with subject.closing(logger):
+        subject.hold()
         ranking = audit_survey(survey, parallel or Parallel(), logger)
         CONSOLE.print(ranking_table(ranking))
         for remark in remarks(survey, ranking):
@@ -197,21 +198,21 @@ def audit_survey(
     """Run a survey and write everything about it, also about what was finished when it is interrupted.
 
     Args:
+        survey: in a folder that is held.
         parallel: where classes are clustered.
         logger: gets the ranking, the striking clusters and the pages of suspicious classes.
         findings: a list to which those of all classes are added.
 
     Raises:
-        ValueError: no class could be ranked, another run holds the folder, or the network cannot be explained.
+        ValueError: no class could be ranked, or the network cannot be explained.
         OSError: the disk is full.
     """
     findings = [] if findings is None else findings
-    with held(survey.out):
-        sweep(survey.out)
-        try:
-            run_survey(survey, parallel, findings)
-        finally:
-            ranking = write_overview(survey, findings) if ranking_of(findings) else []
+    sweep(survey.out)
+    try:
+        run_survey(survey, parallel, findings)
+    finally:
+        ranking = write_overview(survey, findings) if ranking_of(findings) else []
     if not ranking:
         raise ValueError("no class could be ranked; the reasons are above.")
     if logger:

@@ -19,11 +19,11 @@ from unhans.comparison import ProvenReason, RashomonRound, judge_round
 from unhans.data.sources import ImageData
 from unhans.effects import Case, measure
 from unhans.experiment.repair import several_processes
-from unhans.experiment.run import Classifier, save_config
+from unhans.experiment.run import Classifier, RunFolder
 from unhans.harness import bench_of
 from unhans.repair import ProvenArtifact
 from unhans.report.tables import STOPPED, rashomon_rows, rashomon_table
-from unhans.store import held, write_csv, write_json
+from unhans.store import write_csv, write_json
 from unhans.terminal import CONSOLE, ConfigurationError
 
 
@@ -72,8 +72,8 @@ def collect_models(
     found: list[RashomonRound] = []
     taken: list[ProvenArtifact] = []
     first: NDArray[np.int64] | None = None
-    with held(out):
-        save_config(cfg, out)
+    with RunFolder(cfg, out) as folder:
+        folder.begin()
         while not found or found[-1].stop is None:
             number = len(found)
             CONSOLE.print(f"\n[bold]Model {number}[/]: {_pasted(taken)}", highlight=False)

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 from rich.markup import escape
 from torch import nn
 
@@ -33,13 +34,13 @@ from unhans.experiment.repair import (
 )
 from unhans.experiment.run import (
     Classifier,
+    RunFolder,
     Subject,
     build,
     build_callbacks,
     build_classifier,
     build_data,
     check,
-    save_config,
     saved_config,
 )
 from unhans.experiment.sweep import summarise
@@ -84,8 +85,18 @@ def train_one(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> Training:
     classifier = build_classifier(cfg, data)
     if cfg.ckpt is not None:
         warn_of_differences(cfg)
-    callbacks, out = [*build_callbacks(cfg), *further], Path(cfg.out)
-    save_config(cfg, out)  # analyze.py finds it beside the checkpoints
+    callbacks = [*build_callbacks(cfg), *further]
+    with RunFolder(cfg, Path(cfg.out)) as folder:
+        if rank_zero_only.rank == 0:  # the other processes of this run work in its folder
+            folder.begin()
+        training = _fit(cfg, callbacks, classifier, data)
+    if rank_zero_only.rank == 0:
+        CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{cfg.out}[/]")
+    return training
+
+
+def _fit(cfg: DictConfig, callbacks: list[pl.Callback], classifier: Classifier, data: ImageData) -> Training:
+    """Fit and conclude, and close the logger's run."""
     logger = build(cfg.logger) or False
     failed = 1
     try:
@@ -93,11 +104,9 @@ def train_one(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> Training:
         if trainer.is_global_zero:
             _introduce(cfg, data, classifier)
         fit(trainer, classifier, data, cfg.ckpt)
-        numbers = conclude(trainer, classifier, data, out, cfg.correct) if trainer.is_global_zero else {}
+        numbers = conclude(trainer, classifier, data, Path(cfg.out), cfg.correct) if trainer.is_global_zero else {}
         summarise(logger or None, numbers)
         failed = 0
-        if trainer.is_global_zero:
-            CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Everything is in [bold]{out}[/]")
         return Training(classifier, data, audit_of(trainer), numbers)
     finally:
         finish([logger] if logger else [], failed)
