@@ -20,8 +20,8 @@ else:
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     "cli", "api", "experiment", "callbacks", "harness", "models", "data", "report", "store", "repair", "clarc",
-    "comparison", "effects", "isolation", "artifacts", "influence", "spray", "attribution", "lrp", "stats",
-    "class_names", "terminal",
+    "faithfulness", "comparison", "effects", "isolation", "artifacts", "influence", "spray", "attribution", "lrp",
+    "stats", "class_names", "terminal",
 )  # fmt: skip
 PURE = set(FLOORS[FLOORS.index("repair") : FLOORS.index("terminal")])
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
@@ -104,8 +104,8 @@ def test_other_packages_are_imported_by_their_faces(name):
 
 
 NO_ENGLISH = {
-    "artifacts", "attribution", "clarc", "data", "effects", "harness", "isolation", "lrp", "models", "repair", "spray",
-    "stats",
+    "artifacts", "attribution", "clarc", "data", "effects", "faithfulness", "harness", "isolation", "lrp", "models",
+    "repair", "spray", "stats",
 }  # fmt: skip
 WORDS = 4  # from which on a text is English, not a name; what is found is said in report and terminal
 # What a thing calls itself: a method of heatmaps, also one of the user's own, says what its maps mean (law 7), and

@@ -1,0 +1,44 @@
+"""Is a heatmap right? What the network loses with what it calls relevant, how complex it is, what it depends on.
+
+Region perturbation (`RegionPerturbation`), complexity of maps, continuity and image-specificity, and randomised weights
+as a sanity check. Pure functions of networks and arrays; data sets, files and figures are above.
+"""
+
+from unhans.faithfulness.complexity import COMPLEXITIES, Complexity, complexity
+from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
+from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
+from unhans.faithfulness.randomization import RandomizedStep, cascade, layers_from_top, randomized_similarity
+from unhans.faithfulness.region_perturbation import RegionPerturbation, Score
+from unhans.faithfulness.regions import Order, RegionGrid, image_keys, order_regions
+from unhans.faithfulness.replacement import REPLACEMENTS, Perturbed, PixelRange, Replacement, fill
+
+__all__ = [
+    "COMPLEXITIES",
+    "REPLACEMENTS",
+    "Complexity",
+    "Continuity",
+    "MeanCurve",
+    "Order",
+    "PerturbationCurves",
+    "Perturbed",
+    "PixelRange",
+    "RandomizedStep",
+    "RegionGrid",
+    "RegionPerturbation",
+    "Replacement",
+    "Score",
+    "cascade",
+    "class_similarity",
+    "complexity",
+    "continuity",
+    "estimate_mean",
+    "fill",
+    "image_keys",
+    "layers_from_top",
+    "mean_curve",
+    "minus",
+    "noisy",
+    "order_regions",
+    "randomized_similarity",
+    "translated",
+]
