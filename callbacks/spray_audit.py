@@ -24,7 +24,7 @@ from unhans.harness import Processes
 from unhans.report import Say, progress
 from unhans.report.files import AuditPages
 from unhans.report.text import audit_line, chartable, findings
-from unhans.spray import Auditor, SpRAy, Suspicion, control_of, suspicion_of
+from unhans.spray import Auditor, SpRAy, Suspicion, UmapProcess, control_of, suspicion_of
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
 
@@ -133,6 +133,7 @@ class SpRAyAudit(Audit):
         self._now: list[int] = []  # the classes of the present audit, the one that stands out most first
         self._audited: dict[int, harness.AuditedClass] = {}  # those of this process
         self._cost = {"audit": 0.0, "test": 0.0}  # seconds of the last class
+        self._umap: UmapProcess | None = None  # compiles while the first epoch is trained
 
     @property
     def clusters(self) -> dict[int, NDArray[np.int64]]:
@@ -160,6 +161,23 @@ class SpRAyAudit(Audit):
         if self.verify:
             with harness.raise_misconfiguration("SpRAyAudit with verify"):
                 self.scale = pixel_scale(self.dataset, self.seed, pool)
+        if self.spray.projection == "umap" and self.pages and self._umap is None:
+            self._umap = UmapProcess()
+
+    def on_exception(self, *arguments: Any) -> None:
+        """Remove the files of a rehearsal and end the process of UMAP."""
+        super().on_exception(*arguments)
+        self._end_umap()
+
+    def teardown(self, *arguments: Any, **options: Any) -> None:
+        """Remove the files of a rehearsal and end the process of UMAP."""
+        super().teardown(*arguments, **options)
+        self._end_umap()
+
+    def _end_umap(self) -> None:
+        if self._umap is not None:
+            self._umap.close()
+            self._umap = None
 
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Draw the audit subset; raises for an unknown class name or when no class is large enough."""
@@ -346,7 +364,7 @@ class SpRAyAudit(Audit):
 
     def _write_class(self, pages: AuditPages, label: int, found: harness.AuditedClass, shown: bool) -> None:
         if shown:
-            found.audit.spray.add_projection(self.spray.projection)
+            found.audit.spray.add_projection(self.spray.projection, self._umap)
         carriers = self.cases[label].isolated.members if self._is_proven(label) else None
         pages.add(found.audit, display_images(self.dataset, found.images), found.suspicion, shown, carriers)
         self.records[label].rows = pages.suspects.get(label, [])

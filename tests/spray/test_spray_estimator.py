@@ -10,9 +10,10 @@ import pytest
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import clone
 
-from unhans.spray import SpRAy
+from unhans.spray import SpRAy, UmapProcess, umap_process
 from unhans.spray.embedding import fisher_separability
 from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.umap_process import umap_points
 
 
 def quick(**parameters):
@@ -208,6 +209,24 @@ def check_projection(method, n):
     assert np.isfinite(spray.projection_).all()
 
 
+def check_process():
+    """A process of its own finds the same points, and is gone when it is closed."""
+    beside, embedding = UmapProcess(), np.random.default_rng(0).random((12, 4))
+    process = beside._process
+    np.testing.assert_array_equal(beside(embedding, 3), umap_points(embedding, 3))
+    assert process.poll() is None
+    beside.close()
+    assert process.poll() is not None
+
+
+@pytest.mark.parametrize("executable", ["no such program", sys.executable])
+def test_without_its_process_umap_is_found_here(executable, monkeypatch):
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(umap_process, "umap_points", lambda embedding, seed: embedding + seed)
+    monkeypatch.setattr(umap_process, "__file__", os.devnull)  # a script that ends at once
+    np.testing.assert_array_equal(UmapProcess()(np.ones((5, 2)), 3), np.full((5, 2), 4))
+
+
 @pytest.mark.parametrize("n", [12, 44])
 def test_tsne_of_few_samples_or_a_graph_in_pieces_says_nothing(n, capfd):
     check_projection("tsne", n)
@@ -216,7 +235,10 @@ def test_tsne_of_few_samples_or_a_graph_in_pieces_says_nothing(n, capfd):
 
 def test_umap_of_few_samples_or_a_graph_in_pieces_says_nothing():
     """In a process of its own without numba's compiler, which takes longer than so few samples."""
-    code = "from test_spray_estimator import check_projection as check; check('umap', 12); check('umap', 44)"
+    code = (
+        "from test_spray_estimator import check_process, check_projection as check;"
+        "check_process(); check('umap', 12); check('umap', 44)"
+    )
     env = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, env=env, capture_output=True, text=True

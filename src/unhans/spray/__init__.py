@@ -13,6 +13,7 @@ from unhans.spray.pooling import slices, sum_pool
 from unhans.spray.results import ClassAudit, Cluster
 from unhans.spray.spray import SpRAy
 from unhans.spray.suspicion import Suspicion, rank_classes, suspicion_of
+from unhans.spray.umap_process import UmapProcess
 
 __all__ = [
     "Auditor",
@@ -23,6 +24,7 @@ __all__ = [
     "Metric",
     "SpRAy",
     "Suspicion",
+    "UmapProcess",
     "control_of",
     "propose_groups",
     "rank_classes",

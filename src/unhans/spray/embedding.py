@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
 from sklearn.neighbors import NearestNeighbors
+
+from unhans.spray.umap_process import UmapProcess, umap_points
 
 LARGE = 10_000  # samples clustered at once: these methods may need n² memory, 0.8 GB here
 DENSE = 10  # samples, itself included, in the neighbourhood of a sample that is no noise: as many as SpRAy's neighbours
@@ -98,28 +99,21 @@ METHODS: dict[str, Callable[[NDArray[np.floating], int], Labels]] = {
 
 Projection = Literal["umap", "tsne"]
 
-EXACT = 4096  # samples from which on UMAP searches neighbours by descent
 
+def project(
+    embedding: NDArray[np.floating], method: Projection, seed: int, umap: UmapProcess | None = None
+) -> NDArray[np.float64]:
+    """Return the embedding Φ (n, q) as points in the plane (n, 2), by UMAP or t-SNE; needs n ≥ 4 samples.
 
-def project(embedding: NDArray[np.floating], method: Projection, seed: int) -> NDArray[np.float64]:
-    """Return the embedding Φ (n, q) as points in the plane (n, 2), by UMAP or t-SNE; needs n ≥ 4 samples."""
+    Args:
+        embedding: Φ.
+        method: "umap" or "tsne".
+        seed: of the method.
+        umap: a process that has UMAP compiled; None compiles it here.
+    """
     if len(embedding) < 4:
         raise ValueError(f"a projection needs at least 4 heatmaps, got {len(embedding)}; use projection=None")
-    return (_umap if method == "umap" else _tsne)(embedding, seed)
-
-
-def _umap(embedding: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
-    from umap import UMAP
-
-    near, known = min(15, len(embedding) - 1), (None, None)
-    if len(embedding) < EXACT:  # as UMAP finds them in so few samples; its search takes 8 s to compile
-        search = NearestNeighbors(n_neighbors=near, algorithm="brute").fit(embedding)
-        known = search.kneighbors(embedding)[::-1]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)  # needed for new samples only
-        # A seed needs one job, and the PCA start needs no connected graph: UMAP warns about both otherwise.
-        reducer = UMAP(n_neighbors=near, init="pca", n_jobs=1, random_state=seed, precomputed_knn=known)
-        return np.asarray(reducer.fit_transform(embedding), dtype=np.float64)
+    return _tsne(embedding, seed) if method == "tsne" else (umap or umap_points)(embedding, seed)
 
 
 def _tsne(embedding: NDArray[np.floating], seed: int) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from unhans.spray.euclidean import check_distances
 from unhans.spray.metrics import METRICS, Advance, AnyMetric, Metric, Precomputed, check_metric, find_neighbours
 from unhans.spray.pooling import prepare
 from unhans.spray.spectral import APPROXIMATE, check_count, eigengap, knn_affinity, laplacian_spectrum
+from unhans.spray.umap_process import UmapProcess
 
 SEEDS = 2**31 - 4  # of what is drawn, less the restarts
 PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
@@ -110,11 +111,16 @@ class SpRAy(BaseEstimator):
         """Return the heatmaps as they are compared: checked, sum-pooled and normalised."""
         return prepare(heatmaps, self.pooling, self.normalisation)
 
-    def add_projection(self, projection: str | None) -> None:
-        """Make the 2-D map of a fitted estimator that was fitted without one: "umap", "tsne" or None."""
+    def add_projection(self, projection: str | None, umap: UmapProcess | None = None) -> None:
+        """Make the 2-D map of a fitted estimator that was fitted without one.
+
+        Args:
+            projection: "umap", "tsne" or None.
+            umap: a process that has UMAP compiled; None compiles it here.
+        """
         self.projection = projection
         seed = self.random_state if isinstance(self.random_state, int) else 0
-        self.projection_ = None if projection is None else project(self.embedding_, projection, seed)
+        self.projection_ = None if projection is None else project(self.embedding_, projection, seed, umap)
 
     def _compared(self, heatmaps: ArrayLike) -> tuple[Metric, NDArray[np.floating]]:
         """The metric, and what it compares: the prepared heatmaps, or a matrix of their distances."""
