@@ -289,8 +289,18 @@ def test_bad_input_is_one_sentence_before_any_training(text, sentence, trained, 
         ({"num_nodes": 2}, True),
         ({"devices": "auto"}, True),  # two GPUs, below
         ({"devices": -1}, True),
+        ({"devices": "auto", "accelerator": "gpu"}, True),
+        ({"devices": "auto", "accelerator": "cpu"}, False),
+        ({"devices": 2, "accelerator": "cpu"}, True),
     ],
 )
 def test_several_processes_are_known_in_every_spelling(trainer, several, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert several_processes(OmegaConf.create(trainer)) is several
+
+
+def test_all_devices_of_an_accelerator_that_is_given_count(monkeypatch):
+    """As by device=cpu, whatever GPUs the machine has."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert not several_processes(OmegaConf.create({"devices": "auto"}), "cpu")
+    assert several_processes(OmegaConf.create({"devices": "auto", "accelerator": "cpu"}), "gpu")

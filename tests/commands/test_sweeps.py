@@ -47,6 +47,12 @@ def test_an_unknown_objective_is_one_sentence_and_loses_nothing(tmp_path, capsys
     assert [row["status"] for row in table(tmp_path)] == ["finished", "finished"]
 
 
+def test_a_training_in_several_processes_is_not_swept(tmp_path, capsys):
+    assert command(tmp_path, f"train.py -m {FAST} trainer.devices=2 seed=0") == 1
+    assert "trainer.devices=2 with trainer.strategy=auto cannot be swept with -m" in capsys.readouterr().err
+    assert [row["status"] for row in table(tmp_path)] == ["failed"]
+
+
 def test_analyses_are_swept_as_well(tmp_path):
     digits = f"data=digits data.classes=[1,3] data.image_size=16 artifact=none {RANDOM} samples_per_class=14"
     quick = "spray.projection=null parallel.n_jobs=1 device=cpu analysis.control=false hydra.sweep.dir=sweep"

@@ -111,6 +111,14 @@ def test_tables_numbers_and_sentences_are_written_and_printed(done, tmp_path, ca
     assert "There are 30 samples of other classes for '<b>bee</b>', fewer than the 500 asked for" in printed
 
 
+def test_every_class_with_fewer_samples_is_named(done, tmp_path, capsys):
+    of_cat = replace(done[0], case=replace(done[0].case, label=2, name="cat"))
+    conclude(tmp_path, [done[0], of_cat], states([]), samples=31)
+    assert "for '<b>bee</b>', 'cat', fewer than the 31 asked for" in " ".join(capsys.readouterr().out.split())
+    conclude(tmp_path, [done[0], of_cat], states([]), samples=30)
+    assert "asked for" not in capsys.readouterr().out
+
+
 def test_numbers_for_a_sweep(done):
     numbers = numbers_of(done)
     effect = done[0].case.proof.added[0].effect

@@ -13,6 +13,7 @@ from unhans.experiment.repair.fine_tuning import HALFWAY
 from unhans.experiment.repair.stored_networks import (
     begin_repair,
     load_outcome,
+    new_networks,
     outcome_from,
     plain_outcome,
     save_outcome,
@@ -78,6 +79,24 @@ def test_half_an_outcome_is_none(broken, tmp_path):
     if broken == "outcome.json":
         path.write_text('{"format": 2, "key": {')
         assert load_outcome(folder, KEY) is None
+
+
+def test_an_outcome_without_a_key_is_none(tmp_path):
+    folder, _ = saved(tmp_path)
+    content = json.loads((folder / "outcome.json").read_text())
+    del content["key"]
+    (folder / "outcome.json").write_text(json.dumps(content))
+    assert load_outcome(folder, KEY) is None
+
+
+def test_a_new_network_is_made_once_for_all_methods_of_a_seed():
+    made = []
+    start = new_networks(lambda: made.append(1) or SmallCNN(2, width=2), torch.device("cpu"))
+    first, second, other = start(0), start(0), start(1)
+    assert len(made) == 2
+    assert torch.equal(first.features[0][0].weight, second.features[0][0].weight)
+    assert first.features[0][0].weight is not second.features[0][0].weight
+    assert not torch.equal(first.features[0][0].weight, other.features[0][0].weight)
 
 
 def test_a_killed_training_goes_on_with_its_own_state_alone(tmp_path):

@@ -17,6 +17,7 @@ from unhans.experiment.sweep.sweep_callback import objective_of
 from unhans.experiment.sweep.sweep_summary import (
     Note,
     add_note,
+    conclude,
     goal_of,
     read_notes,
     short,
@@ -73,6 +74,36 @@ def test_without_an_objective_only_accuracy_makes_a_job_better():
     assert goal_of([note(0, ["a=1"], {"planted/delta_p": 0.5})]) is None
     assert goal_of([note(0, ["a=1"], {"x": 0.5, "val/accuracy": 0.5}, objective=("x", "y"))]) == "x"
     assert goal_of([]) is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction", "better"),
+    [
+        ("val/loss", None, "lower"),
+        ("val/accuracy", None, "higher"),
+        ("x/effect", None, "lower"),
+        ("x/effect", "maximize", "higher"),
+        ("val/accuracy", "minimize", "lower"),
+        ("x/effect", ["maximize", "minimize"], "higher"),
+        (None, "maximize", "higher"),  # a direction of nothing
+    ],
+)
+def test_better_is_as_the_sweeper_says_or_else_as_numbers_of_that_name_go(objective, direction, better, tmp_path):
+    numbers = {"val/loss": 1.0, "val/accuracy": 0.5, "x/effect": 0.1}
+    for job in (0, 1):
+        cfg = config(tmp_path, objective=objective)
+        OmegaConf.update(cfg, "hydra.job.num", job)
+        OmegaConf.update(cfg, "hydra.overrides.task", [f"seed={job}"])
+        OmegaConf.update(cfg, "hydra.sweeper", {"direction": direction}, force_add=True)
+        ended = JobReturn(status=JobStatus.COMPLETED, _return_value={name: job + n for name, n in numbers.items()})
+        SweepSummary().on_job_end(cfg, ended)
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("unhans.report.figures.parallel_figure", lambda *_, **options: drawn.append(options))
+        patch.setattr("unhans.store.write_figure", lambda *_: None)
+        conclude(tmp_path)
+    assert drawn[0]["minimize"] == (better == "lower")
+    assert f"the {better} {objective or 'val/accuracy'}" in drawn[0]["subtitle"]
 
 
 def test_an_objective_is_one_number_or_several_and_must_be_there():

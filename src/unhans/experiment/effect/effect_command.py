@@ -233,13 +233,22 @@ def numbers_of(done: Sequence[TestedCase]) -> dict[str, float]:
 
 def _fewer(done: Sequence[TestedCase], samples: int) -> str:
     """Say where an artifact was pasted on fewer samples than were asked for."""
-    used = {one.case.proof.added[0].effect.n: one.case.name for one in done if one.case.proof is not None}
-    if not used or min(used) >= samples:
+    names: dict[int, list[str]] = {}  # of the classes, by the number of samples
+    for one in done:
+        n = samples if one.case.proof is None else one.case.proof.added[0].effect.n
+        if n < samples:
+            names.setdefault(n, []).append(repr(one.case.name))
+    if not names:
         return ""
-    return (
-        f"There are {min(used)} samples of other classes for {used[min(used)]!r}, fewer than the {samples} "
-        "asked for (analysis.samples): all were used."
-    )
+    found = [f"{n} samples of other classes for {_some(names[n])}" for n in sorted(names)]
+    return f"There are {'; '.join(found)}, fewer than the {samples} asked for (analysis.samples): all were used."
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names, each once, or the first of many."""
+    each = list(dict.fromkeys(names))
+    more = f" and {len(each) - MOST_SHOWN} more classes" if len(each) > MOST_SHOWN else ""
+    return ", ".join(each[:MOST_SHOWN]) + more
 
 
 def _numbers(prefix: str, effect: Effect) -> dict[str, float]:

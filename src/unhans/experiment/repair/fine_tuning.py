@@ -74,7 +74,7 @@ def fine_tuning_of(cfg: DictConfig, accelerator: str | None = None) -> FineTunin
     Raises:
         ConfigurationError: the trainer has several devices; networks are repaired one after the other, each on one.
     """
-    if several_processes(cfg.trainer):
+    if several_processes(cfg.trainer, accelerator):
         given = f"devices={cfg.trainer.get('devices', 1)} and strategy={cfg.trainer.get('strategy', 'auto')}"
         raise ConfigurationError(
             "a repair trains one network after the other on one device; expected trainer.devices=1 and "
@@ -93,23 +93,31 @@ def accelerator_of(device: torch.device) -> str:
     return "gpu" if device.type == "cuda" else device.type
 
 
-def several_processes(trainer: DictConfig) -> bool:
+def several_processes(trainer: DictConfig, accelerator: str | None = None) -> bool:
     """Tell whether a trainer's configuration starts more than one process.
 
-    devices is a number, a list, or a text as Lightning takes it: "2", "0,1", "auto" and −1 for all that there are.
+    devices is a number, a list, or a text as Lightning takes it: "2", "0,1", "auto" and −1 for all that there are of
+    the accelerator; only of GPUs can there be several.
+
+    Args:
+        trainer: the configuration.
+        accelerator: given to it in place of its own.
     """
+    kind = accelerator or trainer.get("accelerator", "auto")
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     strategy = str(trainer.get("strategy", "auto"))
-    return nodes != 1 or _number(devices) > 1 or any(name in strategy for name in ("ddp", "fsdp", "deepspeed"))
+    return nodes != 1 or _number(devices, kind) > 1 or any(name in strategy for name in ("ddp", "fsdp", "deepspeed"))
 
 
-def _number(devices: Any) -> int:
+def _number(devices: Any, accelerator: str) -> int:
     if isinstance(devices, Sequence) and not isinstance(devices, str):
         return len(devices)
     text = str(devices).strip().strip(",")
     if "," in text:
         return len(text.split(","))
-    return torch.cuda.device_count() if text in ("auto", "-1") else int(text)
+    if text in ("auto", "-1"):
+        return torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 1
+    return int(text)
 
 
 def fit(trainer: pl.Trainer, classifier: Classifier, data: ImageData, ckpt: str | None) -> None:

@@ -6,7 +6,7 @@ import copy
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def save_outcome(
 def load_outcome(folder: Path, key: Mapping[str, Any]) -> Outcome | None:
     """Return an outcome that was finished with the same key; None where it is to be done."""
     content = read_json(folder / MARK)
-    if content is None or content.get("format") != FORMAT or differences(content["key"], key):
+    if content is None or content.get("format") != FORMAT or differences(content.get("key") or {}, key):
         return None
     try:
         return outcome_from(content["outcome"], folder) if (folder / CHECKPOINT).is_file() else None
@@ -89,12 +89,13 @@ def copies_of(network: nn.Module) -> Start:
 def new_networks(make: Callable[[], nn.Module], device: torch.device) -> Start:
     """Return what makes a network anew, such as one with pretrained weights and a head drawn by the seed."""
 
+    @lru_cache(maxsize=1)  # repairs go seed after seed, and weights are read once for all methods
     def network(seed: int) -> nn.Module:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return make().to(device).eval()
+            return make().eval()
 
-    return network
+    return lambda seed: copy.deepcopy(network(seed)).to(device)
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,10 @@ class TrainedStart:
     def _network(self) -> nn.Module:
         folder, network = self.out / "start", self.new(self.seed)
         key, known = self._key(network), read_json(folder / START)
-        if known is None or differences(known["key"], key):
+        if known is None or differences(known.get("key") or {}, key):
             forget(folder)
             write_json(folder / START, {"key": key, "finished": False})
-        elif known["finished"]:
+        elif known.get("finished"):
             return load_network(network, self.data.classes, folder / CHECKPOINT).eval()
         CONSOLE.print("Training the network on the data as they are, to have one to repair.")
         device = next(network.parameters()).device

@@ -171,10 +171,10 @@ def _names(objective: Any) -> tuple[str, ...]:
     return (objective,) if isinstance(objective, str) else tuple(map(str, objective))
 
 
-def _minimized(direction: Any) -> bool:
-    """Tell whether the first direction of a sweeper is downwards; one without directions has none."""
+def _minimized(direction: Any) -> bool | None:
+    """Tell whether the first direction of a sweeper is downwards; None of one without directions."""
     first = direction[0] if isinstance(direction, ListConfig) and direction else direction
-    return str(getattr(first, "name", first)) == "minimize"
+    return None if first is None else str(getattr(first, "name", first)) == "minimize"
 
 
 def _keep_trace(folder: Path, error: BaseException) -> None:

@@ -43,7 +43,7 @@ class Note:
         numbers: what it returned, by name.
         reason: of a failure.
         seconds: what it took.
-        minimize: whether the first number of the objective is to be small.
+        minimize: whether the first number of the objective is to be small; None where the sweeper does not say.
     """
 
     job: int
@@ -54,7 +54,7 @@ class Note:
     numbers: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     seconds: float | None = None
-    minimize: bool = False
+    minimize: bool | None = None
 
     @property
     def values(self) -> dict[str, str]:
@@ -202,7 +202,8 @@ def _draw(path: Path, finished: Sequence[Note], columns: Sequence[str], goal: st
     from unhans.store import write_figure
 
     rows = [typed_values(note.overrides) | dict(note.numbers) for note in finished]
-    minimize = finished[0].minimize if finished[0].objective else goal.endswith(LESS_IS_BETTER)
+    said = finished[0].minimize if finished[0].objective else None
+    minimize = goal.endswith(LESS_IS_BETTER) if said is None else said
     title, better = f"Sweep {path.parent.name}", "lower" if minimize else "higher"
     subtitle = f"{len(finished)} jobs; the darker, the {better} {goal}"
     write_figure(path, parallel_figure(rows, columns, goal, minimize=minimize, title=title, subtitle=subtitle))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,9 @@ def conclude(
 ) -> dict[str, float]:
     """Print the last ranking, whether the audit found what was planted, and the verdicts; write the report.
 
+    The numbers of the training are in results.json before anything that may fail; what fails is told and left out, as
+    the network is trained.
+
     Args:
         trainer: after the run.
         classifier: what it trained.
@@ -142,20 +146,34 @@ def conclude(
     """
     numbers = {key: float(value) for key, value in trainer.callback_metrics.items() if "accuracy/" not in key}
     audit = audit_of(trainer)
-    if audit is not None and audit.ranking:
-        CONSOLE.print(ranking_table(audit.ranking))
+    write_json(out / "results.json", numbers)
+    ranked = audit if audit is not None and audit.ranking else None
+    if ranked is not None:
+        CONSOLE.print(ranking_table(ranked.ranking))
     if data.artifact is not None:
-        if audit is not None and audit.ranking:
-            numbers |= planted_recovery(audit, data)
-        numbers |= planted_effect(classifier, data)
+        if ranked is not None:
+            numbers |= planted_recovery(ranked, data)
+        numbers |= _attempted("effect of the planted artifact", audit, partial(planted_effect, classifier, data))
     failures = sum(callback.failures for callback in trainer.callbacks if isinstance(callback, Audit))
     if failures:
         CONSOLE.print(f"[red]{failures} audits failed; see the messages above.[/]")
-    write_json(out / "results.json", numbers)  # before what may fail
-    if audit is not None and audit.ranking:
-        numbers |= _verdicts(audit, classifier, data, out, correct)
+    write_json(out / "results.json", numbers)
+    if ranked is not None:
+        numbers |= _verdicts(ranked, classifier, data, out, correct)
         write_json(out / "results.json", numbers)
     return numbers
+
+
+def _attempted(what: str, audit: SpRAyAudit | None, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """The numbers, or none where that fails and the audit's errors are to be logged."""
+    try:
+        return measure()
+    except Exception:
+        if audit is not None and audit.on_error == "raise":
+            raise
+        LOG.exception("What the run is concluded with failed: the %s.", what)
+        CONSOLE.print(f"[red]The {what} could not be made; see the message above. The trained network is kept.[/]")
+        return {}
 
 
 def audit_of(trainer: pl.Trainer) -> SpRAyAudit | None:
@@ -164,17 +182,11 @@ def audit_of(trainer: pl.Trainer) -> SpRAyAudit | None:
 
 
 def _verdicts(audit: SpRAyAudit, classifier: Classifier, data: ImageData, out: Path, correct: bool) -> dict[str, float]:
-    """Write the report and, where wanted, correct the network; what fails is told, as the network is trained."""
+    """Write the report and, where wanted, correct the network."""
     one = audit, classifier.model, data, out
     corrections = Corrections(*one)
-    try:
-        numbers = write_verdicts(*one, corrections.correct if correct else lambda case: None)
-    except Exception:
-        if audit.on_error == "raise":
-            raise
-        LOG.exception("The report of the verdicts, or the corrected network, could not be made.")
-        CONSOLE.print("[red]The report could not be made; see the message above. The trained network is kept.[/]")
-        numbers = {}
+    after = corrections.correct if correct else lambda case: None
+    numbers = _attempted("report", audit, partial(write_verdicts, *one, after))
     return numbers | corrections.numbers
 
 
@@ -225,9 +237,14 @@ class Corrections:
         CONSOLE.print(f"\n[bold]Class {escape(case.name)}: the network corrected (P-ClArC), beside the trained one[/]")
         try:
             before, after = self._outcomes(case)
-        except ValueError as error:
-            CONSOLE.print(f"[red]It could not be corrected:[/] {escape(str(error))}")
-            return Correction(error=str(error))
+        except Exception as error:
+            if not isinstance(error, ValueError):  # a ValueError's sentence says all
+                if self.audit.on_error == "raise":
+                    raise
+                LOG.exception("The network could not be corrected.")
+            reason = str(error) or type(error).__name__
+            CONSOLE.print(f"[red]It could not be corrected:[/] {escape(reason)}")
+            return Correction(error=reason)
         numbers = numbers_of([before, after])
         if not self.numbers:  # the first one's also without its class
             self.numbers |= numbers
