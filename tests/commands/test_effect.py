@@ -17,6 +17,8 @@ from running import RANDOM, command, only_run, photographs
 from unhans.artifacts import Patch
 from unhans.experiment.effect import effect_test as clustered
 from unhans.experiment.effect import effect_test as proving
+from unhans.isolation import Failure
+from unhans.report.text.isolation_text import failure_said
 
 SIDE = 32
 PLANTED = f"data=digits data.image_size={SIDE} artifact=stripe artifact.target=3"
@@ -359,9 +361,9 @@ def test_a_cluster_without_agreement_is_said_and_the_run_ends_well(tmp_path, cap
     assert command(tmp_path, f"analyze.py {text} analysis=effect {PLAIN} out={tmp_path / 'out'}") == 0
     (found,) = records(tmp_path / "out")
     assert (found["verdict"], found["reason"]) == ("open", "not isolated")
-    assert found["trouble"]
+    failures = [Failure(each.pop("reason"), each) for each in found["failures"]]
     printed = " ".join(capsys.readouterr().out.split()).lower()
-    first, *more = found["trouble"].split("; ")  # the terminal tells the first reason, the report all
+    first, *more = map(failure_said, failures)  # the terminal tells the first reason, the report all
     assert first.lower() in printed
     assert not more or f"and {len(more)} further reasons, which the report lists" in printed
     assert all(reason in html.unescape((tmp_path / "out" / "report.html").read_text()) for reason in more)

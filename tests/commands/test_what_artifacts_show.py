@@ -58,7 +58,7 @@ def test_planted_artifact_is_isolated_and_proven(name, train, tmp_path):
     listed = [] if name in CLUSTERED else [f"analysis.members={most_carriers(run, tmp_path / 'carriers.csv')}"]
     case = effect(tmp_path, run / "checkpoints" / "last.ckpt", *listed)
     planted = case["planted"]
-    assert planted is not None, case["trouble"]
+    assert planted is not None, case["failures"]
     assert case["isolated"]["kind"] == ("free" if name == "object" else "fixed")
     assert planted["iou"] >= (0.7 if name != "object" else 0.01)
     added = case["added"][0]

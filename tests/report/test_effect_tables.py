@@ -12,8 +12,9 @@ import pytest
 from html_proof import CLASSES, SPREAD, case_of, proof_of, suspicion_of, trial_of
 from rich.console import Console
 
-from unhans.effects import Case, FeatureEffect, GivenPicture, Share, decide, leading, reason_of, state_of
+from unhans.effects import Case, FeatureEffect, GivenPicture, Share, Untested, decide, leading, reason_of, state_of
 from unhans.effects.verdict import judge
+from unhans.isolation import Failure
 from unhans.report.files import case_record
 from unhans.report.files.case_files import write_cases
 from unhans.report.tables import (
@@ -246,7 +247,23 @@ def test_the_record_holds_which_comparison_decided_and_how_sure_it_is():
     assert record["p_value"] == verdict.p_value
     assert (record["q_value"], record["tests"]) == (decided.proof.verdict.q_value, 2)
     assert record["rate"] == pytest.approx(0.05 / 6)
-    assert (record["reason"], record["missing"]) == (None, None)
+    assert record["reason"] is None
+
+
+def test_the_record_holds_codes_and_numbers_and_no_sentences():
+    failure = Failure("too few images", {"images": 3.0})
+    record = case_record(replace(case_of(), failures=(failure,), untested=Untested(groups=4, silent=1, artifacts=2)))
+    assert record["failures"] == [{"reason": "too few images", "images": 3.0}]
+    assert record["untested"] == {"groups": 4, "silent": 1, "artifacts": 2}
+    assert [text for text in strings(record) if len(text.split()) > 4] == []
+
+
+def strings(value):
+    """All texts among nested values."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for each in inner for text in strings(each)]
 
 
 # Sentences -----------------------------------------------------------------------------------------------------------

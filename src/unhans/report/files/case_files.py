@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.effects import Case, FeatureEffect, Proof, Trial, reason_of, state_of
-from unhans.isolation import Isolated
+from unhans.isolation import Failure, Isolated
 from unhans.report import text
 from unhans.report.figures import effect_figure, layer_figure, proof_figure
 from unhans.store import export_json, file_stem, replacing, write_figure
@@ -75,25 +75,22 @@ def _layers(folder: Path, stem: str, case: Case) -> dict[str, Path]:
 
 
 def case_record(case: Case) -> dict[str, Any]:
-    """Return a case as plain values: numbers of every trial, spread, verdict, sentences; None for what is unknown."""
+    """Return a case as plain values: verdict and what decided it, numbers of all trials, spread; None if unknown."""
     proof = case.proof
     return {
         "label": int(case.label),
         "class": case.name,
         "verdict": state_of(case),
         "reason": reason_of(case),
-        "missing": text.missing_of(case) or None,
         "proven": bool(case.proven),
         "decided_by": list(proof.verdict.decided_by) if proof else [],
         **{name: text.plain(getattr(proof.verdict, name)) if proof else None for name in TEST},
-        "artifact": text.artifact_said(case) if proof else None,
-        "trouble": text.failures_sentence(case.failures) or None,
-        "sentences": [*text.case_sentences(case), *text.spread_sentences(case)],
+        "failures": [_failure(each) for each in case.failures],
         "suspicion": _fields(case.suspicion),
         "isolated": None if case.isolated is None else _isolated(case.isolated),
         "quality": _fields(case.quality),
         **_trials(proof),
-        "left": text.untested_sentence(case.untested),
+        "untested": _fields(case.untested),
         "features": None if case.features is None else _features(case.features),
         "spread": [_fields(share) for share in case.spread],
     }
@@ -102,6 +99,11 @@ def case_record(case: Case) -> dict[str, Any]:
 def write_cases(path: str | os.PathLike[str], cases: Sequence[Case]) -> None:
     """Write all cases as a JSON list, whole or not at all; what is not finite is null."""
     export_json(path, [case_record(case) for case in cases])
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    numbers = {name: v if isinstance(v, int | str) else text.plain(v) for name, v in failure.values.items()}
+    return {"reason": failure.reason, **numbers}
 
 
 def _features(features: FeatureEffect) -> dict[str, Any]:
