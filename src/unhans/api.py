@@ -106,6 +106,7 @@ def audit(
         device=device,
         seed=seed,
         labels=labels,
+        temporary=out is None,
     )
     with held(folder):
         ranking = audit_survey(survey, parallel or Parallel())

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, Subset
 
 from unhans import audit
 from unhans.attribution import Relevance
-from unhans.experiment.survey import Parallel
+from unhans.experiment.survey import Parallel, survey
 from unhans.models import SmallCNN
 from unhans.spray import SpRAy
 
@@ -52,6 +52,16 @@ class Corner(torch.nn.Module):
 def ranking():
     """The ranking of a network that reads a corner; LRP without a convolution."""
     return audit(Corner(), Blobs(), attribution=Relevance("epsilon"), spray=PLAIN, parallel=HERE)
+
+
+def test_images_are_not_read_to_be_known_again_where_the_folder_is_not_kept(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(survey, "fingerprint_of", lambda dataset, indices, workers: asked.append(len(indices)) or "")
+    options = {"attribution": Relevance("epsilon"), "spray": PLAIN, "parallel": HERE, "control": False}
+    audit(Corner(), Blobs(), classes=["1"], **options)
+    assert asked == []
+    audit(Corner(), Blobs(), classes=["1"], out=tmp_path, **options)
+    assert asked == [32, 64]  # of the class, and of all that it is compared with
 
 
 def test_the_class_with_the_mark_is_first_and_its_cluster_holds_it(ranking):

@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
+from torchvision.datasets import DatasetFolder
 
 from unhans.data.adapters import Adapted, without_augmentation
 from unhans.data.dataset import ImageDataset, TrainValUnion
 from unhans.data.image_io import UnreadableImageError
+from unhans.data.image_list import Files
 from unhans.data.items import class_names_of, stored_labels
 from unhans.data.normalization import PixelScale, fits, found_scale, known_scale, origin, pixel_scale
 
@@ -113,8 +115,13 @@ def read_batches(
     if not num_workers:
         yield from map(reading.__getitem__, range(len(parts)))
         return
+    yield from _loaded(reading, num_workers)
+
+
+def _loaded(reading: Dataset, num_workers: int) -> DataLoader:
+    """The items of a data set in their order, read by other processes."""
     generator = torch.Generator()  # else a loader draws from the global state
-    yield from DataLoader(reading, batch_size=None, num_workers=num_workers, collate_fn=_as_it_is, generator=generator)
+    return DataLoader(reading, batch_size=None, num_workers=num_workers, collate_fn=_as_it_is, generator=generator)
 
 
 def _as_it_is(batch: Any) -> Any:
@@ -145,20 +152,51 @@ def own_index_of(dataset: Dataset) -> NDArray[np.int64]:
     return dataset.own_index if isinstance(dataset, TrainValUnion) else np.arange(len(dataset))  # type: ignore[arg-type]
 
 
-def fingerprint_of(dataset: Dataset, indices: NDArray[np.int64]) -> str:
+def fingerprint_of(dataset: Dataset, indices: NDArray[np.int64], num_workers: int = 0) -> str:
     """Return a digest that changes with what these samples look like to a network.
 
-    Our own data sets tell it without reading files (path, size, time of change); of others every sample is read.
+    Our own data sets tell it without reading files (path, size, time of change). So do torchvision's folders, of which
+    the first sample is read besides, for their transforms. Of others every sample is read.
+
+    Args:
+        dataset: of (image, label) pairs.
+        indices: of the samples (n,).
+        num_workers: processes that read.
     """
     if isinstance(dataset, Subset):
-        return fingerprint_of(dataset.dataset, np.asarray(dataset.indices, dtype=np.int64)[indices])
+        return fingerprint_of(dataset.dataset, np.asarray(dataset.indices, dtype=np.int64)[indices], num_workers)
     if hasattr(dataset, "fingerprint"):
         return dataset.fingerprint(indices)
     content = blake2b(digest_size=32)
-    for index in map(int, indices):
-        item = dataset[index]
-        content.update(b"-" if item is None else np.ascontiguousarray(item[0]).tobytes() + str(int(item[1])).encode())
+    if _reads_files(dataset):
+        files = Files(paths_of(dataset))
+        for index in map(int, indices):
+            content.update(f"{files.fingerprint(index)}|{dataset.samples[index][1]}\n".encode(errors="surrogateescape"))
+        indices = indices[:1]
+    reading = _Contents(dataset, indices)
+    for part in map(reading.__getitem__, range(len(indices))) if not num_workers else _loaded(reading, num_workers):
+        content.update(part)
     return content.hexdigest()
+
+
+def _reads_files(dataset: Dataset) -> bool:
+    """Tell whether samples are files and nothing else: not where a subclass says what an item is."""
+    return isinstance(dataset, DatasetFolder) and type(dataset).__getitem__ is DatasetFolder.__getitem__
+
+
+@dataclass(frozen=True)
+class _Contents(Dataset[bytes]):
+    """What samples look like, and their labels, as the items of a data set."""
+
+    dataset: Dataset
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, number: int) -> bytes:
+        item = self.dataset[int(self.indices[number])]
+        return b"-" if item is None else np.ascontiguousarray(item[0]).tobytes() + str(int(item[1])).encode()
 
 
 def display_images(dataset: Dataset, images: Tensor) -> Tensor:

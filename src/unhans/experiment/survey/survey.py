@@ -49,6 +49,7 @@ class Survey:
         device: where the network is.
         seed: draws the images of all classes that those of one are compared with.
         begin: called before the first file is written.
+        temporary: the folder is not gone on with, so what its images look like is not kept.
     """
 
     network: nn.Module
@@ -67,6 +68,7 @@ class Survey:
     device: torch.device | str = "cpu"
     seed: int = 0
     begin: Callable[[], None] = lambda: None
+    temporary: bool = False
 
     @property
     def meaning(self) -> str:
@@ -108,7 +110,11 @@ class Survey:
     @cached_property
     def reference_content(self) -> str:
         """What the reference is known by again."""
-        return fingerprint_of(self.dataset, self.reference)
+        return self.content(self.reference)
+
+    def content(self, indices: NDArray[np.int64]) -> str:
+        """Return what images of the data set are known by again; nothing in a folder that is not gone on with."""
+        return "" if self.temporary else fingerprint_of(self.dataset, indices, self.num_workers)
 
     @property
     def names(self) -> list[str]:
@@ -132,7 +138,7 @@ def maps_key(survey: Survey, label: int, weights: str) -> dict[str, Any]:
         "data": {
             "split": survey.split,
             "samples": len(survey.subsets[label]),
-            "content": fingerprint_of(survey.dataset, survey.subsets[label]),
+            "content": survey.content(survey.subsets[label]),
         },
         "attribution": _settings(survey.attribution)
         | {"description": survey.attribution.description, "latent": list(survey.explainer[1])},
