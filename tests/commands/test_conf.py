@@ -187,6 +187,13 @@ def choices():
     return composed("scheduler=cosine", "optimizer=sgd", "model=torchvision", "model.name=resnet18")
 
 
+def test_a_user_s_own_choices_are_found_with_a_checkpoint_too(completed, tmp_path):
+    (tmp_path / "mine" / "spray").mkdir(parents=True)
+    (tmp_path / "mine" / "spray" / "own.yaml").write_text("_target_: unhans.spray.SpRAy\nn_neighbors: 7\n")
+    cfg = completed(["data=digits"], ["spray=own", f"hydra.searchpath=[file://{tmp_path / 'mine'}]"])
+    assert cfg.spray.n_neighbors == 7
+
+
 def test_a_command_takes_what_the_run_was(completed, choices):
     run = ["scheduler=cosine", "optimizer=sgd", "optimizer.lr=0.3", "data=mnist", "data.batch_size=7"]
     cfg = completed(run, ["analysis=repair"])

@@ -74,13 +74,14 @@ def test_recovery_is_that_of_the_carriers_among_the_images_that_were_audited():
     """Here those of validation: others than in training carry the artifact there, and only some were audited."""
     audited, carriers = dataset(), np.zeros(90, bool)
     carriers[[1, 4, 7, 10]] = True  # all of the second class
-    audited.carriers = carriers
+    audited.carriers, train_set = carriers, dataset()
+    train_set.carriers = ~carriers
     audit = SimpleNamespace(
         ranking=[SimpleNamespace(label=0), SimpleNamespace(label=LABEL)],
         dataset=audited,
         clusters={LABEL: np.array([1, 4, 13, 16, 19])},
         samples_of=lambda label: np.array([1, 4, 7, 13, 16, 19]),
     )
-    data = SimpleNamespace(artifact=audited.artifact, classes=audited.classes, train_set=dataset())
+    data = SimpleNamespace(artifact=audited.artifact, classes=audited.classes, train_set=train_set)
     found = planted_recovery(audit, data)
     assert found == {"planted/rank": 2, "planted/precision": 2 / 5, "planted/recall": pytest.approx(2 / 3)}

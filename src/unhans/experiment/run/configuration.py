@@ -204,7 +204,9 @@ def _line(override: Override, groups: Sequence[str]) -> str:
 
 
 def _composed(overrides: list[str]) -> DictConfig:
-    name = HydraConfig.get().job.config_name
+    """The command's configuration with these overrides; a search path that it gave leads to the user's own choices."""
+    name, given = HydraConfig.get().job.config_name, HydraConfig.get().overrides.hydra
+    overrides = [*(one for one in given if one.lstrip("+").startswith("hydra.searchpath")), *overrides]
     if GlobalHydra.instance().is_initialized():
         return compose(name, overrides)
     with initialize_config_module("unhans.conf", version_base="1.3"):  # in a worker of a sweep's launcher
