@@ -44,7 +44,7 @@ class Failure:
     """
 
     reason: Reason
-    values: Mapping[str, float | str] = field(default_factory=dict)
+    values: Mapping[str, int | float | str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         values = (f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}" for name, v in self.values.items())

@@ -102,8 +102,7 @@ def write_cases(path: str | os.PathLike[str], cases: Sequence[Case]) -> None:
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
-    numbers = {name: v if isinstance(v, int | str) else text.plain(v) for name, v in failure.values.items()}
-    return {"reason": failure.reason, **numbers}
+    return {"reason": failure.reason, **{name: text.plain(value) for name, value in failure.values.items()}}
 
 
 def _features(features: FeatureEffect) -> dict[str, Any]:

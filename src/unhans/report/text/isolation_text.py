@@ -32,7 +32,7 @@ FAILURES = {
     "no positive relevance": "no positive relevance: the heatmaps of the cluster are zero or negative everywhere",
     "nothing at a fixed place": "no agreement at a fixed place: what the {members} images of the cluster share there "
     "separates no group with most of them from the others of their class (gap of {gap:.1f} standard deviations, "
-    "expected at least {least:g}; {found} of {members} found again, p = {p_value:.2g})",
+    "expected at least {least:g}, {found} of {members} found again, p = {p_value:.2g})",
     "parts disagree": "no agreement at a fixed place: where the mean images differ there is no connected part in which "
     "the cluster's images agree more than the others",
     "irrelevant parts": "no agreement at a fixed place that matters: the images share {parts} part(s), but relevance "
@@ -51,7 +51,7 @@ FAILURES = {
     "numbers alike": "no {family}: such numbers of whole images separate the cluster with a held-out AUC of {area:.2f} "
     "(p = {p_value:.2g}), expected at least {least} (p at most {most})",
     "one group": "no {family}: by such numbers the images do not fall into those with it and those without it (means "
-    "{apart:.1f} standard deviations apart, expected at least {least:g}; one group split in two has 2.6)",
+    "{apart:.1f} standard deviations apart, expected at least {least:g}, one group split in two has 2.6)",
     "no transform": "no {family}: none makes the rest of the class more like the cluster",
     "more than a transform": "no {family} alone: with it, {left:.0%} of what tells the images from the others stays",
 }
