@@ -112,8 +112,11 @@ def small(text):
         here = "" if "parallel" in text or "compare" in text else " parallel.n_jobs=1"
         surveys = "analysis=effect" in text or "analysis=" not in text or "imagenette" in text
         some = "n01440764,n03417042" if "imagenette" in text else "cat,dog" if "photos" in text else "1,3"
-        surveys = surveys or "analysis=squaring" in text or "analysis=influence" in text
+        surveys = surveys or any(f"analysis={name}" in text for name in ("squaring", "influence", "faithfulness"))
         few = f" analysis.classes=[{some}]" if surveys and "classes=" not in text else ""
+        few += (
+            " analysis.classes=[1,3] analysis.per_class=2 analysis.sanity=1" if "analysis=faithfulness" in text else ""
+        )
         few += " analysis.mask.steps=20" if "masks=" in text else ""
         few += " analysis.samples=40" if "analysis=effect" in text and "samples=" not in text else ""
         size = " data.image_size=64" if "imagenette" in text else ""

@@ -99,7 +99,7 @@ def test_layers_become_random_one_after_the_other_from_the_top():
     for layer, network in cascade(model, layers, seed=3):
         after = network.state_dict()
         changed.append({name.split(".")[0] for name in before if not torch.equal(before[name], after[name])})
-        weight = network.get_submodule(layer).weight
+        weight = network.get_submodule(layer).weight.detach()
         assert float(weight.mean()) == pytest.approx(float(before[f"{layer}.weight"].mean()), abs=0.15)
     assert changed == [{"head"}, {"head"}, {"head", "first"}]  # an untrained batch norm: all weights are 1
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
@@ -128,6 +128,8 @@ def test_similarity_falls_as_layers_become_random_and_is_spearmans():
             pair = np.abs(seen[0][i]).ravel(), np.abs(after[i]).ravel()
             assert one.absolute[i] == pytest.approx(spearmanr(*pair).statistic)
     assert found[1].signed.tolist() == found[0].signed.tolist()  # nothing of the norm could change
+    (last,) = randomized_similarity(model, maps, layers_from_top(model, images), seed=1, at={"first"})
+    assert last.signed.tolist() == found[2].signed.tolist()
 
 
 def test_a_method_that_does_not_look_at_the_network_stays():

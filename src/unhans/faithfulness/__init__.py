@@ -5,6 +5,7 @@ as a sanity check. Pure functions of networks and arrays; data sets, files and f
 """
 
 from unhans.faithfulness.complexity import COMPLEXITIES, Complexity, complexity
+from unhans.faithfulness.method_measures import MEASURES, MethodMeasures, MethodSummary, heatmap_values, summarise
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
 from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
 from unhans.faithfulness.randomization import RandomizedStep, cascade, layers_from_top, randomized_similarity
@@ -14,10 +15,13 @@ from unhans.faithfulness.replacement import REPLACEMENTS, Perturbed, PixelRange,
 
 __all__ = [
     "COMPLEXITIES",
+    "MEASURES",
     "REPLACEMENTS",
     "Complexity",
     "Continuity",
     "MeanCurve",
+    "MethodMeasures",
+    "MethodSummary",
     "Order",
     "PerturbationCurves",
     "Perturbed",
@@ -33,6 +37,7 @@ __all__ = [
     "continuity",
     "estimate_mean",
     "fill",
+    "heatmap_values",
     "image_keys",
     "layers_from_top",
     "mean_curve",
@@ -40,5 +45,6 @@ __all__ = [
     "noisy",
     "order_regions",
     "randomized_similarity",
+    "summarise",
     "translated",
 ]

@@ -24,6 +24,10 @@ class PerturbationCurves:
     scores: NDArray[np.floating]
     changed: NDArray[np.bool_]
 
+    def take(self, rows: NDArray[np.bool_]) -> PerturbationCurves:
+        """Return the curves of some of the images."""
+        return PerturbationCurves(self.scores[rows], self.changed[rows])
+
     @classmethod
     def joined(cls, parts: Sequence[PerturbationCurves]) -> PerturbationCurves:
         """Return the curves of several sets of images as those of one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ def layers_from_top(model: nn.Module, images: Tensor) -> list[str]:
     return list(dict.fromkeys(reversed(order)))
 
 
-def cascade(model: nn.Module, layers: list[str], seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
+def cascade(model: nn.Module, layers: Sequence[str], seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
     """Give the network with one more layer random at every step, the same copy each time; the model is not written.
 
     The values of every parameter become normal ones with their mean and standard deviation. So scales stay as they
@@ -65,8 +65,9 @@ def cascade(model: nn.Module, layers: list[str], seed: int = 0) -> Iterator[tupl
 def randomized_similarity(
     model: nn.Module,
     heatmaps_of: Callable[[nn.Module], NDArray[np.floating]],
-    layers: list[str],
+    layers: Sequence[str],
     seed: int = 0,
+    at: Collection[str] | None = None,
     advance: Callable[[str], None] = lambda layer: None,
 ) -> list[RandomizedStep]:
     """Compare heatmaps before and after, while layers become random one after the other from the top.
@@ -76,11 +77,14 @@ def randomized_similarity(
         heatmaps_of: from a network to heatmaps (n, H, W) of the same images and classes.
         layers: in the order in which they become random; see `layers_from_top`.
         seed: of the random parameters.
-        advance: called with every layer that is done.
+        at: the layers after which heatmaps are compared; None is all.
+        advance: called with each of these that is done.
     """
     before = np.asarray(heatmaps_of(model))
     found = []
     for layer, network in cascade(model, layers, seed):
+        if at is not None and layer not in at:
+            continue
         after = np.asarray(heatmaps_of(network))
         found.append(RandomizedStep(layer, spearman(np.abs(before), np.abs(after)), spearman(before, after)))
         advance(layer)

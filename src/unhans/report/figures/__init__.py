@@ -51,6 +51,12 @@ from unhans.report.figures.evolution_figure import (
     pair_shares,
     pair_tiles,
 )
+from unhans.report.figures.faithfulness_figure import (
+    PerturbedStrip,
+    perturbation_figure,
+    sanity_figure,
+    strip_figure,
+)
 from unhans.report.figures.heatmap_figure import heatmap_figure, output_notes, panel_figure
 from unhans.report.figures.ranking_figure import ranking_figure
 from unhans.report.figures.repair_figure import PENS, curves_of, relevance_figure, repair_figure, trade_off_figure
@@ -75,6 +81,7 @@ __all__ = [
     "Look",
     "Method",
     "Pair",
+    "PerturbedStrip",
     "Squares",
     "Strip",
     "add_key",
@@ -107,6 +114,7 @@ __all__ = [
     "panel_figure",
     "parallel_figure",
     "percent_tick",
+    "perturbation_figure",
     "place",
     "probability_said",
     "proof_figure",
@@ -115,8 +123,10 @@ __all__ = [
     "repair_figure",
     "sample_pictures",
     "samples_said",
+    "sanity_figure",
     "squaring_figure",
     "squaring_sheet",
+    "strip_figure",
     "tidy",
     "trade_off_figure",
     "typical_first",

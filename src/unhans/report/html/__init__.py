@@ -13,6 +13,9 @@ from unhans.report.html.case_view import (
 from unhans.report.html.class_gallery import Thumbnails, class_part, thumbnails_for
 from unhans.report.html.comparison_page import ToldGroup, write_comparison_report
 from unhans.report.html.decoy_page import write_decoy_report
+from unhans.report.html.faithfulness_page import (
+    write_faithfulness_page,
+)
 from unhans.report.html.influence_page import write_influence_page
 from unhans.report.html.page import render
 from unhans.report.html.repair_page import write_repair_report
@@ -31,6 +34,7 @@ __all__ = [
     "thumbnails_for",
     "write_comparison_report",
     "write_decoy_report",
+    "write_faithfulness_page",
     "write_influence_page",
     "write_pictures",
     "write_repair_report",

@@ -1,0 +1,10 @@
+"""`analysis=faithfulness`: are the heatmaps right, and which method's are?"""
+
+from unhans.experiment.faithfulness.compared_methods import METHODS, compared_methods
+from unhans.experiment.faithfulness.faithfulness_command import measure_faithfulness
+
+__all__ = [
+    "METHODS",
+    "compared_methods",
+    "measure_faithfulness",
+]

@@ -1,0 +1,198 @@
+"""What becomes of the measures: tables, figures, a page, and what loggers get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.loggers import Logger
+from rich.markup import escape
+
+from unhans.attribution import picture
+from unhans.data import paths_of
+from unhans.experiment.faithfulness.faithfulness_run import ClassImages, FaithfulnessRun
+from unhans.faithfulness import MethodMeasures, MethodSummary, RandomizedStep, estimate_mean, summarise
+from unhans.report.figures import PerturbedStrip, perturbation_figure, sanity_figure, strip_figure
+from unhans.report.html import write_faithfulness_page
+from unhans.report.loggers import log_once, logger_keys
+from unhans.report.tables import (
+    Rows,
+    class_rows,
+    class_summaries,
+    curve_rows,
+    faithfulness_table,
+    image_rows,
+    method_rows,
+    sanity_rows,
+)
+from unhans.report.text import (
+    ORDER_NAMES,
+    TARGETS,
+    ahead_sentence,
+    method_sentence,
+    sanity_sentence,
+    setting_sentence,
+    shorten,
+)
+from unhans.stats import Estimate
+from unhans.store import file_stem, write_csv, write_figure
+from unhans.terminal import CONSOLE
+
+PAGE = "faithfulness.html"
+SHOWN = 6  # numbers of steps in a strip
+
+
+@dataclass(frozen=True)
+class FaithfulnessResults:
+    """All that was found.
+
+    Attributes:
+        run: what was measured, and where it is kept.
+        checks: by method, heatmaps of randomised networks; empty where none were asked for.
+    """
+
+    run: FaithfulnessRun
+    checks: Mapping[str, Sequence[RandomizedStep]]
+
+    def conclude(self, examples: int, logger: Logger | None) -> dict[str, float]:
+        """Print and write everything; return the numbers that a sweep may optimise.
+
+        Args:
+            examples: images that are drawn while they are perturbed, at most.
+            logger: gets the numbers, the tables and the pictures.
+        """
+        out, classes = self.run.subject.out, self.run.subject.data.classes
+        random, methods, labels = self.measured
+        by_class = class_summaries(methods, random, labels, self.possible)
+        tables = {
+            "faithfulness.csv": method_rows(self.summaries),
+            "curves.csv": curve_rows(self.summaries),
+            "classes.csv": class_rows(by_class, classes),
+            "images.csv": image_rows(methods, random, labels, classes, paths_of(self.run.subject.dataset)),
+        }
+        tables |= {"sanity.csv": sanity_rows(self.checks)} if self.checks else {}
+        for name, rows in tables.items():
+            write_csv(out / name, *rows)
+        sentences = self._sentences()
+        self._tell(sentences)
+        pictures = self._pictures(examples)
+        downloads = {name: out / name for name in tables}
+        names = logger_keys(self.run.subject.classes)
+        told = {(names[label], method): one for (label, method), one in by_class.items()}
+        write_faithfulness_page(out / PAGE, sentences, self.summaries, told, pictures, downloads)
+        CONSOLE.print(f"The page with all of it is [bold]{escape(str(out / PAGE))}[/]")
+        numbers = self._numbers()
+        if logger:
+            self._log(logger, numbers, pictures, tables)
+        return numbers
+
+    @cached_property
+    def measured(self) -> tuple[MethodMeasures, dict[str, MethodMeasures], NDArray[np.int64]]:
+        """Random order, every method, and the labels of their images."""
+        return self.run.measures()
+
+    @cached_property
+    def summaries(self) -> list[MethodSummary]:
+        """Of every method; the first is the chosen one."""
+        random, methods, _ = self.measured
+        first = next(iter(methods.values()))
+        given = (random.curves["random"], first, self.possible, self.run.subject.seed)
+        return [summarise(name, one, *given) for name, one in methods.items()]
+
+    @property
+    def possible(self) -> float:
+        """The largest size of a difference of scores."""
+        return 1.0 if self.run.perturbation.of == "probability" else np.inf
+
+    def _sentences(self) -> list[str]:
+        run, (first, *others) = self.run, self.summaries
+        regions = run.perturbation.grid(run.subject.size).count
+        told = [method_sentence(one) for one in self.summaries]
+        told += [ahead_sentence(first, others)] if others else []
+        told += [sanity_sentence(name, steps) for name, steps in self.checks.items()]
+        return [setting_sentence(run.perturbation, regions, run.target, first.n), *told]
+
+    def _tell(self, sentences: Sequence[str]) -> None:
+        CONSOLE.print(faithfulness_table(self.summaries))
+        for sentence in sentences:
+            CONSOLE.print(escape(sentence))
+
+    def _pictures(self, examples: int) -> dict[str, Path]:
+        """Draw everything; return the files by their heading."""
+        folder, run = self.run.subject.out / "figures", self.run
+        random, _, _ = self.measured
+        subtitle = self._sentences()[0]
+        changed = random.curves["random"].changed_share
+        files = {"Curves": folder / "faithfulness.png"}
+        write_figure(
+            files["Curves"], perturbation_figure(self.summaries, changed, run.perturbation.of, subtitle), dpi=150
+        )
+        if self.checks:
+            files["Random layers"] = folder / "sanity.png"
+            told = {
+                name: [(step, estimate_mean(step.absolute, 0, 1.0)) for step in steps]
+                for name, steps in self.checks.items()
+            }
+            write_figure(files["Random layers"], sanity_figure(told), dpi=150)
+        for name, strips, subtitle in self._strips(examples):
+            path = folder / f"{name}.jpg"
+            title = f"The image, while what is most relevant goes {'first' if run.orders[0] == 'morf' else 'last'}"
+            write_figure(path, strip_figure(strips, self._steps, title, subtitle), dpi=150)
+            files[f"Example: {name}"] = path
+        return files
+
+    @property
+    def _steps(self) -> list[int]:
+        """Numbers of steps that a strip shows: ever further apart."""
+        last = self.run.perturbation.steps
+        found = [0, *(round(last * (i / (SHOWN - 1)) ** 2) for i in range(1, SHOWN))]
+        return sorted(set(found))
+
+    def _strips(self, examples: int) -> Iterator[tuple[str, list[PerturbedStrip], str]]:
+        """Give the file name, the strips of all methods, and a subtitle, of an image of each of the first classes."""
+        run, classes = self.run, self.run.subject.data.classes
+        for label in list(run.chosen)[:examples]:
+            read = run.read(label, run.chosen[label][:1])
+            if read is not None:
+                strips = [self._strip(name, read) for name in run.methods]
+                target = classes[int(read.targets[0])]
+                said = (
+                    f"Class {shorten(classes[label], 40)}, {run.perturbation.of} of {shorten(target, 40)} below each "
+                    f"image, {ORDER_NAMES[run.orders[0]]}; heatmaps for {TARGETS[run.target]}"
+                )
+                yield f"{file_stem(int(read.index[0]), classes[label])}", strips, said
+
+    def _strip(self, name: str, read: ClassImages) -> PerturbedStrip:
+        run, shown = self.run, self._steps
+        maps = run.heatmaps(name, read)
+        orders = run.perturbation.orders(maps, read.images, run.orders[0])[:1]
+        perturbed, steps = run.perturbation.perturbed(read.images, orders, 0, run.valid, run.pool)
+        rows = torch.zeros(len(shown), dtype=torch.int64, device=steps.device)
+        images = perturbed(rows, steps[rows] <= torch.tensor(shown, device=steps.device)[:, None, None])
+        scores = run.perturbation.curves(
+            run.subject.network, read.images, read.targets, orders, run.valid, run.pool
+        ).scores[0, 0, shown]
+        pictures = [picture(one) for one in run.subject.dataset.scale.to_display(images.cpu())]
+        return PerturbedStrip(name, maps[0], pictures, scores.tolist())
+
+    def _numbers(self) -> dict[str, float]:
+        names = logger_keys({one.name: one.name for one in self.summaries})
+        numbers = {}
+        for one in self.summaries:
+            numbers |= {f"minus_random/{order}/{names[one.name]}": e.mean for order, e in one.minus_random.items()}
+            numbers |= {f"aopc/{order}/{names[one.name]}": e.mean for order, e in one.aopc.items()}
+            measures: Mapping[str, Estimate] = one.measures
+            numbers |= {f"{key}/{names[one.name]}": e.mean for key, e in measures.items() if not np.isnan(e.mean)}
+        return numbers
+
+    def _log(
+        self, logger: Logger, numbers: Mapping[str, float], pictures: Mapping[str, Path], tables: Mapping[str, Rows]
+    ) -> None:
+        logged = {f"faithfulness/{Path(name).stem}": rows for name, rows in tables.items() if name != "images.csv"}
+        figures = {f"faithfulness/{heading}": path for heading, path in pictures.items()}
+        log_once([logger], {f"faithfulness/{key}": value for key, value in numbers.items()}, figures, logged)

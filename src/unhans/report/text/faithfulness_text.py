@@ -1,0 +1,130 @@
+"""Whether heatmaps are right, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unhans.report.text.number_format import percent, range_written, signed
+from unhans.stats import Estimate
+
+if TYPE_CHECKING:
+    from unhans.faithfulness import MethodSummary, RandomizedStep, RegionPerturbation
+
+ORDER_NAMES = {"morf": "most relevant first", "lerf": "least relevant first", "random": "random order"}
+REPLACED = {
+    "uniform": "uniform noise",
+    "dirichlet": "random mixtures of other images’ pixels",
+    "constant": "a constant",
+    "mean": "the image’s mean colour",
+    "blur": "the blurred image",
+    "inpaint": "Telea’s inpainting",
+    "flip": "pixels flipped about the middle of their range",
+}
+SCORES = {"logit": "logit", "probability": "probability"}
+TARGETS = {"predicted": "the predicted class", "label": "the label"}
+MEASURE_HEADINGS = {
+    "entropy": "entropy, nats",
+    "normalised_entropy": "entropy / ln pixels",
+    "gini": "Gini index",
+    "effective_area": "effective area",
+    "top_share": "in top 5 %",
+    "png_bytes": "PNG, bytes",
+    "continuity_translated": "change, moved",
+    "continuity_noisy": "change, noisy",
+    "class_similarity": "cosine within class",
+}
+FAITHFULNESS_READING = (
+    "AOPC: mean fall of the score over all steps, larger is better where the most relevant regions go first and "
+    "smaller where the least relevant do. Minus random: the same image’s AOPC in random order taken off. Ahead of it: "
+    "AOPC of the first method minus this one’s. Changed: share of images whose predicted class is another after the "
+    "last step. Intervals are 95 % bootstrap intervals over images."
+)
+MEASURES_READING = (
+    "Means over images with 95 % intervals. Entropy, Gini index, effective area (exp(entropy) / pixels) and the share "
+    "in the top 5 % of the pixels are of |R| / Σ |R|. Change: relative change of the map over that of the image, along "
+    "copies that are moved by a pixel or get noisier. Cosine: with maps of other images of the class; the lower, the "
+    "more specific. None of these says that a map is right."
+)
+SANITY_READING = (
+    "Spearman’s rank correlation of |R| with that of the trained network, mean over images with 95 % interval. A "
+    "method whose maps stay alike shows what any network would see in the image, such as its edges."
+)
+ALIKE = 0.5  # Spearman's correlation from which maps of a random network count as alike
+
+
+def setting_sentence(perturbation: RegionPerturbation, regions: int, target: str, images: int) -> str:
+    """Say what was measured."""
+    p = perturbation
+    what = "pixel" if p.region == 1 else f"region of {p.region}×{p.region} pixels"
+    each = f"{p.per_step} {what}s" if p.per_step > 1 else f"a {what}"
+    share = percent(min(1.0, p.steps * p.per_step / regions), 0)
+    drawn = "noise and random order are" if p.draws("morf") > 1 else "random order is"
+    times = f"; {drawn} drawn {p.repeats} times" if p.repeats > 1 else ""
+    return (
+        f"The {SCORES[p.of]} of {TARGETS[target]} of {images} images, while {each} after the other, {p.steps} times or "
+        f"{share} of the image, is replaced by {REPLACED[p.replace]}{times}."
+    ).replace("while a pixel after the other", "while one pixel after the other")
+
+
+def faithfulness_cost(passes: int, seconds: float, images: int, done: int) -> str:
+    """Say what is to be computed, and how long that takes."""
+    there = f" {done} of the measures of a method and class are there already." if done else ""
+    if not passes:
+        return f"Nothing is left to perturb of {images} images.{there}"
+    estimate = "" if math.isnan(seconds) else f", about {_duration(passes * seconds)} ({1 / seconds:.3g} a second)"
+    return f"{images} images; {passes:,} perturbed images pass the network{estimate}, and heatmaps besides.{there}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def estimate_said(one: Estimate, digits: int = 3) -> tuple[str, str]:
+    """Write a difference and its interval."""
+    if math.isnan(one.mean):
+        return "–", ""
+    return signed(one.mean, digits), range_written(one.interval, lambda end: signed(end, digits))
+
+
+def method_sentence(one: MethodSummary) -> str:
+    """Say whether a method's order is better than a random one."""
+    order = "morf" if "morf" in one.minus_random else "lerf"
+    better = 1 if order == "morf" else -1
+    found = one.minus_random[order]
+    value, interval = estimate_said(found)
+    low, high = sorted((better * found.interval[0], better * found.interval[1]))
+    said = "better than" if low > 0 else "worse than" if high < 0 else "not told from"
+    return f"{one.name}: {said} random order ({ORDER_NAMES[order]}, AOPC minus random {value} {interval}, n = {one.n})."
+
+
+def ahead_sentence(first: MethodSummary, others: Sequence[MethodSummary]) -> str:
+    """Say what the first method is ahead of, behind, and not told from."""
+    sign = 1 if "morf" in first.minus_random else -1  # of least relevant first the lower AOPC is the better one
+
+    def names(test: bool | None) -> str:
+        found = []
+        for one in others:
+            low, high = sorted((sign * one.ahead.interval[0], sign * one.ahead.interval[1]))
+            place = True if low > 0 else False if high < 0 else None
+            if place is test:
+                found.append(f"{one.name} ({' '.join(estimate_said(one.ahead))})")
+        return ", ".join(found)
+
+    parts = [(names(True), "ahead of"), (names(None), "not told from"), (names(False), "behind")]
+    return f"{first.name} is " + "; ".join(f"{word} {them}" for them, word in parts if them) + "."
+
+
+def sanity_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
+    """Say whether a method's maps still look alike once every layer is random."""
+    last = steps[-1].absolute
+    value = float(np.nanmean(last)) if not np.isnan(last).all() else float("nan")
+    said = "depend little on" if value >= ALIKE else "change with"
+    return (
+        f"{name}: heatmaps {said} what the network has learned (Spearman’s ρ of |R| {value:.2f} once all are random)."
+    )
