@@ -61,10 +61,13 @@ def test_bad_input_is_one_sentence(options, tmp_path, capsys):
     assert "Traceback" not in printed
 
 
-def test_the_artifact_of_the_run_can_be_left_out(tmp_path):
+def test_the_artifact_of_the_run_can_be_left_out(tmp_path, capsys):
     """By the command line, which alone tells `artifact=none` from nothing said."""
     quick = "model.width=4 data.max_per_class=8 data.max_per_class_val=4 data.image_size=16 trainer.max_epochs=1"
     assert command(tmp_path, f"train.py {quick} callbacks=none logger=none out=run") == 0
+    printed = capsys.readouterr().out
+    assert "No audit is made." in printed
+    assert "will the audit find it" not in printed
     begin = "analyze.py ckpt=run/checkpoints/last.ckpt analysis=conservation analysis.samples=2"
     assert command(tmp_path, f"{begin} out=with") == command(tmp_path, f"{begin} artifact=none out=without") == 0
     planted = {out: OmegaConf.load(tmp_path / out / "config.yaml").artifact for out in ("with", "without")}

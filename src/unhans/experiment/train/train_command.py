@@ -103,7 +103,7 @@ def _fit(cfg: DictConfig, callbacks: list[pl.Callback], classifier: Classifier, 
     try:
         trainer = build(cfg.trainer, callbacks=callbacks, logger=logger)
         if trainer.is_global_zero:
-            _introduce(cfg, data, classifier)
+            _introduce(cfg, data, classifier, audited=audit_of(trainer) is not None)
         fit(trainer, classifier, data, cfg.ckpt)
         numbers = conclude(trainer, classifier, data, Path(cfg.out), cfg.correct) if trainer.is_global_zero else {}
         summarise(logger or None, numbers)
@@ -200,20 +200,21 @@ def warn_of_differences(cfg: DictConfig) -> None:
         CONSOLE.print(f"[yellow]This run differs from that of the checkpoint in: {', '.join(different)}.[/]")
 
 
-def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier) -> None:
-    """Say in two lines what is about to happen."""
+def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier, audited: bool) -> None:
+    """Say in two or three lines what is about to happen."""
     classes = len(np.unique(data.train_set.labels))
     parameters = sum(p.numel() for p in classifier.model.parameters())
     CONSOLE.print(
         f"Training {type(classifier.model).__name__} ({parameters:,} parameters) on {len(data.train_set):,} images of "
         f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}.\n"
-        f"What is found is written to [bold]{cfg.out}[/] after every audit."
+        + (f"What is found is written to [bold]{cfg.out}[/] after every audit." if audited else "No audit is made.")
     )
     carriers = int(data.train_set.carriers.sum())
     if carriers:
         target = data.classes[data.artifact.target_index(data.classes)]
         kind = type(data.artifact).__name__.lower()
-        CONSOLE.print(f"A {kind} is planted on {carriers} training images of class {target!r}: will the audit find it?")
+        end = ": will the audit find it?" if audited else "."
+        CONSOLE.print(f"A {kind} is planted on {carriers} training images of class {target!r}{end}")
 
 
 class Corrections:
