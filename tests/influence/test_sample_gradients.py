@@ -167,3 +167,10 @@ def test_shared_parameters_are_refused():
     model.body[-1].weight = model.twice.weight
     with pytest.raises(ValueError, match="share parameters"):
         SampleGradients(model, ("body", "twice"))
+
+
+def test_a_layer_that_is_never_called_is_told():
+    model = network()
+    model.spare = nn.Linear(2, 2).double()
+    with pytest.raises(ValueError, match="layers: 'spare' is not called when the network sees an image"):
+        SampleGradients(model, ["head", "spare"])(*samples())

@@ -129,6 +129,9 @@ class SampleGradients:
         Args:
             images: (n, C, H, W).
             labels: (n,), ignored where the scalar is that of the predicted class.
+
+        Raises:
+            ValueError: a layer is not called when the network sees these images.
         """
         with without_side_effects(images.device):
             dtype = computing_dtype(self.model, images)
@@ -141,13 +144,17 @@ class SampleGradients:
                 scalars = self._scalars(network(images.detach().to(dtype).requires_grad_()), labels)
                 deltas = _backward(scalars, calls, bool(any(others.values())))
             rows = _rows_by_unit(calls, deltas)
-            return {
+            found = {
                 layer: [
                     *(part.detach() for unit in units[layer] for part in rows.get(unit, ())),
                     *(_one_by_one(scalars, module._parameters[name]) for module, name in others[layer]),
                 ]
                 for layer in self.layers
             }
+        for layer, parts in found.items():
+            if not parts:
+                raise ValueError(f"layers: {layer!r} is not called when the network sees an image; give another layer.")
+        return found
 
     def _scalars(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.of == "loss":
