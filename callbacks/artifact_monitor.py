@@ -109,9 +109,9 @@ class ArtifactMonitor(Audit):
         """The samples of every artifact: in a rehearsal a few."""
         return {name: index[: self.few] for name, index in chosen.items()} if self.rehearsal else chosen
 
-    def _fits(self, name: str, labels: NDArray[np.int64]) -> bool:
-        """Whether samples with these labels (n,) are of other classes than the artifact's."""
-        return not any((labels == each.target).any() for each in self.tracked if each.name == name)
+    def _fits(self, name: str, index: NDArray[np.int64]) -> bool:
+        """Whether samples (n,) are of other classes than the artifact's."""
+        return not any((self.labels[index] == each.target).any() for each in self.tracked if each.name == name)
 
     def choose(self) -> dict[str, NDArray[np.int64]]:
         """Draw the samples of other classes that each artifact is laid over; none that is known to carry it."""

@@ -129,7 +129,7 @@ class Audit(Callback):
         self._published: dict[str, float] = {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Refuse strategies whose parameters could not be read later; another trainer gets a folder of its own."""
+        """Refuse strategies whose parameters could not be read later; with another trainer a run of its own begins."""
         if stage != "fit":
             return
         named = [each for each in trainer.callbacks if isinstance(each, Audit) and each.name == self.name]
@@ -141,12 +141,10 @@ class Audit(Callback):
             )
         if self not in self.of_trainer.setdefault(trainer, WeakSet()):
             self.of_trainer[trainer].add(self)
-            self.run_folder = ""
+            self.begin_run()
         name = type(trainer.strategy).__name__
         if any(sharded in name.lower() for sharded in SHARDED):
             raise MisconfigurationException(f"{type(self).__name__} needs whole parameters, but {name} shards them.")
-        if self.rehearsal or trainer.fast_dev_run:
-            self.forget()
         self.rehearsal = bool(trainer.fast_dev_run)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -201,6 +199,12 @@ class Audit(Callback):
         """The samples to audit: in a rehearsal a few of one class."""
         return {label: chosen[label][: self.few] for label in list(chosen)[:1]} if self.rehearsal else chosen
 
+    def begin_run(self) -> None:
+        """Forget everything of a fit with another trainer: its network is another one; a checkpoint is loaded later."""
+        self.forget()
+        self.run_folder, self.failures = "", 0
+        self.clock = harness.AuditClock(self.clock.max_share)
+
     def forget(self) -> None:
         """Forget the samples and what was found in them: the data set is another one."""
         self._indices = {}
@@ -208,7 +212,7 @@ class Audit(Callback):
     def _check_restored(self) -> None:
         """Begin anew where the samples of an earlier fit or checkpoint are others in this data set."""
         inside = all(index.max(initial=-1) < len(self.labels) for index in self._indices.values())
-        if inside and all(self._fits(key, self.labels[index]) for key, index in self._indices.items()):
+        if inside and all(self._fits(key, index) for key, index in self._indices.items()):
             return
         LOG.warning(
             "%s: the samples of an earlier fit or checkpoint have other labels in this data set; others are drawn, "
@@ -216,9 +220,9 @@ class Audit(Callback):
         )  # fmt: skip
         self.forget()
 
-    def _fits(self, label: int, labels: NDArray[np.int64]) -> bool:
-        """Whether samples with these labels (n,) are what was drawn for a class."""
-        return bool((labels == label).all())
+    def _fits(self, label: int, index: NDArray[np.int64]) -> bool:
+        """Whether samples (n,) are what was drawn for a class."""
+        return bool((self.labels[index] == label).all())
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""
@@ -348,7 +352,8 @@ class Audit(Callback):
             if len(images):
                 harness.warn_if_random(self.dataset, indices[:1], type(self).__name__)
                 try:
-                    self.attribution.of(network)(images.to(self._device), label)
+                    found = self.attribution.of(network)(images.to(self._device), label)
+                    harness.check_outputs(found.logits.shape[1], self.labels)
                 except ValueError as error:
                     raise MisconfigurationException(str(error)) from error
                 except Exception:

@@ -25,6 +25,7 @@ from unhans.harness import (
     raise_misconfiguration,
     training_set,
 )
+from unhans.lrp.tracing import LogitsOf, Output, path_in
 
 WHO = "AClArC"
 BETWEEN = ("on_train_batch_start", "on_train_batch_end")  # hooks in which no step is computed
@@ -55,6 +56,7 @@ class AClArC(Callback):
         batch_size: images at once.
         seed: draws the samples.
         keys: where the image is in an item of the data, if not as in `unhans.data.adapters`.
+        output: where the logits are in what the network returns, as for every `Audit`.
 
     Attributes:
         concept_: the fitted concept, once training has begun.
@@ -82,6 +84,7 @@ class AClArC(Callback):
         batch_size: int = 32,
         seed: int = 0,
         keys: Mapping[str, Key] | None = None,
+        output: Output | None = None,
     ) -> None:
         if sum(each is not None for each in (concept, affected, artifact)) != 1:
             raise ValueError(f"{WHO} expects one of concept, affected and artifact.")
@@ -96,6 +99,7 @@ class AClArC(Callback):
         self.estimator, self.spatial, self.samples = estimator, spatial, samples
         self.network, self.dataset = network, dataset
         self.scale, self.batch_size, self.seed, self.keys = scale, batch_size, seed, dict(keys or {})
+        self.output = output
         self.concept_: clarc.Concept | None = concept
         self._active = False
         self._handle: Any = None
@@ -105,6 +109,11 @@ class AClArC(Callback):
     def state_key(self) -> str:
         """The name in a checkpoint, so that there can be one for each of several layers."""
         return f"{WHO}:{self.layer}"
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Forget the concept of an earlier fit: the network is another one; that of a checkpoint is loaded later."""
+        if stage == "fit":
+            self.concept_ = self.given
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse networks whose features could not be changed while they train."""
@@ -125,11 +134,12 @@ class AClArC(Callback):
             example = None if dataset is None else first_image(dataset)
             if dataset is None or example is None:
                 raise ValueError("a map-style data set of (image, label, …) is needed; give one as dataset=.")
-            clarc.check_layer(network, self.layer, example.to(device))
-            names = clarc.parameters_below(network, self.layer, example.to(device))
-            freezing = clarc.Freezing(network, self.layer, names, example.to(device))
+            whole, layer, example = self._whole(network), path_in(self.output, self.layer), example.to(device)
+            clarc.check_layer(whole, layer, example)
+            names = clarc.parameters_below(whole, layer, example)
+            freezing = clarc.Freezing(whole, layer, names, example)
             if self.concept_ is None:
-                self.concept_ = self._fitted(network, dataset, device, example.to(device))
+                self.concept_ = self._fitted(whole, layer, dataset, device, example)
             correction = clarc.Correction.augmentative([self.concept_]).to(device)
         self._freezing = freezing.freeze()
         self._handle = clarc.augment_layer(network, self.layer, correction, lambda: self._runs(pl_module))
@@ -172,11 +182,17 @@ class AClArC(Callback):
         stored = state_dict["concept"]
         self.concept_ = self.given if stored is None else clarc.Concept(**stored)
 
-    def _fitted(self, network: nn.Module, dataset: Dataset, device: torch.device, example: Tensor) -> clarc.Concept:
+    def _whole(self, network: nn.Module) -> nn.Module:
+        """The network, from images to logits."""
+        return network if self.output is None else LogitsOf(network, self.output)
+
+    def _fitted(
+        self, network: nn.Module, layer: str, dataset: Dataset, device: torch.device, example: Tensor
+    ) -> clarc.Concept:
         found, affected = concept_features(
             dataset,
             labels_of(dataset),
-            lambda images: clarc.activations(network, self.layer, images, self.batch_size, device),
+            lambda images: clarc.activations(network, layer, images, self.batch_size, device),
             affected=self.affected,
             unaffected=self.unaffected,
             artifact=self.artifact,
@@ -186,4 +202,4 @@ class AClArC(Callback):
             seed=self.seed,
         )
         options = {"layer": self.layer, "estimator": self.estimator, "spatial": self.spatial, "seed": self.seed}
-        return clarc.fit(found, affected, axis=clarc.channel_axis(network, self.layer, example), **options)
+        return clarc.fit(found, affected, axis=clarc.channel_axis(network, layer, example), **options)

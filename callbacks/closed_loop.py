@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,9 +17,10 @@ from unhans.callbacks.augmentative_clarc import AClArC
 from unhans.callbacks.spray_audit import SpRAyAudit
 
 from unhans import clarc
-from unhans.data import read_samples
+from unhans.data import read_samples, rows_of
 from unhans.effects import Proof, drawn
 from unhans.harness import check_not_compiled, network_of, print_line, raise_misconfiguration
+from unhans.lrp.tracing import path_in
 from unhans.repair import Act, Decision, Ledger, ProvenArtifact
 from unhans.report.files import AuditPages, charted, write_course
 from unhans.report.tables import decision_rows, write_decisions
@@ -63,8 +65,10 @@ class Pasting(Remedy):
     def begin(self, artifact: ProvenArtifact, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Lay it over the images from the next batch on."""
         if not self.callbacks:
-            self.callbacks = [ArtifactAugmentation(scale=self.audit.scale, seed=self.audit.seed)]
-        self.callbacks[0].add(artifact.isolated, spared=artifact.affected if self.audit.source == "train" else ())
+            settings = {"scale": self.audit.scale, "seed": self.audit.seed, "keys": self.audit.keys}
+            self.callbacks = [ArtifactAugmentation(**settings)]
+        spared = rows_of(self.audit.dataset)[artifact.affected] if self.audit.source == "train" else ()
+        self.callbacks[0].add(artifact.isolated, spared=spared)
         self.callbacks[0].on_train_start(trainer, pl_module)
 
 
@@ -85,15 +89,18 @@ class Features(Remedy):
         images, affected = self._samples(artifact)
         device = next(network.parameters()).device
         spatial = "positions" if artifact.isolated.kind == "fixed" else "channels"
-        layers = None if self.layer == "auto" else [self.layer]
+        output = self.audit.output
+        layers = None if self.layer == "auto" else [path_in(output, self.layer)]
         options = {"spatial": spatial, "seed": self.audit.seed, "batch_size": self.audit.batch_size, "device": device}
-        artifact.concept = clarc.rank_layers(network, images[affected], images[~affected], layers, **options)[0]
+        found = clarc.rank_layers(network, images[affected], images[~affected], layers, **options)[0]
+        artifact.concept = replace(found, layer=found.layer.removeprefix(path_in(output, "")))
         self.layer = artifact.concept.layer  # of all artifacts to come, so that one part of the network is frozen
 
     def begin(self, artifact: ProvenArtifact, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Change features from the next training batch on."""
         self.layer = artifact.concept.layer  # of an interrupted run
-        callback = AClArC(concept=artifact.concept, network=self.audit.network, dataset=self.audit.dataset)
+        known = {name: getattr(self.audit, name) for name in ("network", "dataset", "output")}
+        callback = AClArC(concept=artifact.concept, **known)
         callback.insert(trainer, pl_module)
         self.callbacks.append(callback)
 
@@ -154,6 +161,11 @@ class UnHans(SpRAyAudit):
         self.ledger, self.remedy = Ledger(act, patience), Remedy(self)
         self._due: list[ProvenArtifact] = []  # to be acted on when the audit is over
 
+    def begin_run(self) -> None:
+        """Forget everything of a fit with another trainer, also what it proved and decided."""
+        super().begin_run()
+        self.ledger, self._due = Ledger(self.act, self.patience), []
+
     @property
     def decisions(self) -> list[Decision]:
         """All decisions, in order."""
@@ -184,7 +196,7 @@ class UnHans(SpRAyAudit):
         if self.act == "a_clarc" and self.layer != "auto":
             images, _ = read_samples(self.dataset, next(iter(self._indices.values()))[:1])
             with raise_misconfiguration("UnHans"):
-                clarc.check_layer(network, self.layer, images.to(self._device))
+                clarc.check_layer(network, path_in(self.output, self.layer), images.to(self._device))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples; go on with what an interrupted run had begun to do."""

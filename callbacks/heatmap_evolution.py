@@ -14,7 +14,8 @@ from unhans.callbacks.audit import Audit
 
 from unhans.attribution import explain_all
 from unhans.class_names import Names
-from unhans.data import carriers_of, display_images, draw_per_class, paths_of, read_samples
+from unhans.data import carriers_of, display_images, draw_per_class, entries_at, paths_of, read_samples
+from unhans.harness import raise_misconfiguration
 from unhans.report.figures import MOST_EPOCHS, Strip, evolution_sheet, legible
 from unhans.report.loggers import logger_keys
 from unhans.store import file_stem, write_figure
@@ -51,7 +52,7 @@ class HeatmapEvolution(Audit):
 
     Args:
         samples_per_class: how many samples to follow in each class.
-        indices: follow these samples instead of drawing some.
+        indices: follow these samples of the data set instead of drawing some; one of several classes in each of them.
         network, dataset, every_n_epochs, attribution, batch_size, folder, on_error, seed, name, output, keys: as for
             every `Audit`.
 
@@ -81,7 +82,8 @@ class HeatmapEvolution(Audit):
     def choose(self) -> dict[int, NDArray[np.int64]]:
         """Draw the samples to follow, known carriers of an artifact first in line for the last place."""
         if self.chosen is not None:
-            index = np.asarray(self.chosen, dtype=np.int64)
+            with raise_misconfiguration("HeatmapEvolution"):
+                index = entries_at(self.dataset, np.asarray(self.chosen, dtype=np.int64))
             return {int(label): index[self.labels[index] == label] for label in np.unique(self.labels[index])}
         drawn = draw_per_class(self.labels, self.samples_per_class, self.seed)
         carriers = carriers_of(self.dataset)

@@ -15,7 +15,7 @@ from unhans.callbacks.audit import Audit
 
 from unhans.artifacts import Layered
 from unhans.attribution import explain_all
-from unhans.data import display_images
+from unhans.data import display_images, rows_of
 from unhans.effects import portion
 from unhans.harness import Masks, processes_of, raise_misconfiguration, samples_with_artifact
 from unhans.stats import Interval, bootstrap
@@ -65,7 +65,7 @@ class MaskRelevance(Audit):
         images: (n, 3, H, W) in [0, 1] of the samples.
         inputs: (n, C, H, W), the same as the network takes them.
         mask: (n, H, W) bool, where the artifact lies.
-        index: (n,) of the samples in the data set.
+        index: (n,) of the samples in the data set, as it was given.
         label: of the artifact's class.
 
     Raises:
@@ -121,16 +121,25 @@ class MaskRelevance(Audit):
 
     def begin(self, network: nn.Module) -> None:
         """Read the samples and their masks, and refuse before training what could not be audited later."""
-        chosen, samples = next(iter(self._indices.values()), self.chosen), self.samples
+        self._check_restored()
+        restored = [rows_of(self.dataset)[index] for index in self._indices.values()]
+        chosen, samples = next(iter(restored), self.chosen), self.samples
         if self.rehearsal:
             chosen, samples = None if chosen is None else chosen[: self.few], min(samples, self.few)
         with raise_misconfiguration("MaskRelevance"):
             known = self.target, self.masks, self.artifact
             found = samples_with_artifact(self.dataset, self.labels, *known, chosen, samples, self.seed)
-        self.label, self.index, self.inputs, self.mask = found.label, found.index, found.inputs, found.mask
+        self.label, self.index, self.inputs, self.mask = found.label, found.own_index, found.inputs, found.mask
         self.images = display_images(self.dataset, self.inputs)
-        self._indices = {self.label: self.index}
+        self._indices = {self.label: found.index}
         self._try_one(network)
+
+    def _fits(self, label: int, index: NDArray[np.int64]) -> bool:
+        """Whether samples (n,) are those that were asked for, or of the artifact's class."""
+        return super()._fits(label, index) if self.chosen is None else self._are_chosen(index)
+
+    def _are_chosen(self, index: NDArray[np.int64]) -> bool:
+        return bool(np.isin(rows_of(self.dataset)[index], self.chosen).all())
 
     def forget(self) -> None:
         """Forget the samples, the points and the heatmaps."""

@@ -18,6 +18,7 @@ from unhans.class_names import class_index
 from unhans.data import Key, first_image, parts_of
 from unhans.harness import check_single_process, class_names, network_of, raise_misconfiguration, training_set
 from unhans.lrp import CompositeLike
+from unhans.lrp.tracing import LogitsOf, Output
 from unhans.repair import Reason, penalty
 
 WHO = "RightReasons"
@@ -43,6 +44,7 @@ class RightReasons(Callback):
         composite: rules of LRP.
         network: name of the network inside the LightningModule, "" for the module itself.
         keys: where image and index are in a batch, if not as in `unhans.data.adapters.parts_of`; an index is needed.
+        output: where the logits are in what the network returns, as for every `Audit`.
 
     Raises:
         ValueError: an argument is not as described.
@@ -59,6 +61,7 @@ class RightReasons(Callback):
         composite: CompositeLike = "epsilon_plus_flat",
         network: str = "model",
         keys: Mapping[str, Key] | None = None,
+        output: Output | None = None,
     ) -> None:
         if not callable(masks):
             raise ValueError(f"{WHO}: masks expects a function from indices to masks, got {type(masks).__name__}.")
@@ -67,9 +70,14 @@ class RightReasons(Callback):
         if of not in get_args(Reason):
             raise ValueError(f"{WHO}: of expects 'relevance' or 'gradient', got {of!r}.")
         self.masks, self.target, self.weight, self.of = masks, target, weight, of
-        self.composite, self.network, self.keys = composite, network, dict(keys or {})
+        self.composite, self.network, self.keys, self.output = composite, network, dict(keys or {}), output
         self.label = target if isinstance(target, int) else -1
         self._carrying: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def network_in(self, pl_module: pl.LightningModule) -> nn.Module:
+        """Return the network, from images to logits."""
+        network = network_of(pl_module, self.network)
+        return network if self.output is None else LogitsOf(network, self.output)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse trainings in which the term's gradient would not be added alike."""
@@ -79,11 +87,11 @@ class RightReasons(Callback):
         if not pl_module.automatic_optimization:
             raise MisconfigurationException(f"{WHO} expects automatic optimization, got a module that steps by itself.")
         with raise_misconfiguration():
-            network_of(pl_module, self.network)
+            self.network_in(pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the class and explain one sample, so that nothing has to be refused later."""
-        network, device = network_of(pl_module, self.network), trainer.strategy.root_device
+        network, device = self.network_in(pl_module), trainer.strategy.root_device
         with invisible(pl_module), raise_misconfiguration():
             dataset = training_set(trainer, self.keys, WHO)
             if isinstance(self.target, str):
@@ -116,7 +124,7 @@ class RightReasons(Callback):
         if self._carrying is None or not bool(self._carrying[2].any()):
             return
         image, masks, rows = self._carrying
-        network = network_of(pl_module, self.network)
+        network = self.network_in(pl_module)
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         with invisible(pl_module):
             share = self._penalty(network, image[rows], masks[rows])

@@ -18,7 +18,7 @@ from unhans.callbacks.audit import Audit
 
 from unhans import harness
 from unhans.attribution import with_latent
-from unhans.data import display_images, paths_of, pixel_scale, read_samples
+from unhans.data import display_images, paths_of, pixel_scale, read_samples, rows_of
 from unhans.effects import Case, Plan, decide, draw_evenly, leading
 from unhans.harness import Processes
 from unhans.report import Say, progress
@@ -202,6 +202,11 @@ class SpRAyAudit(Audit):
         finally:
             self._audited = {}
 
+    def begin_run(self) -> None:
+        """Forget everything of a fit with another trainer, also what it cost."""
+        super().begin_run()
+        self.looks, self._cost = 0, dict.fromkeys(self._cost, 0.0)
+
     def forget(self) -> None:
         """Forget the samples and all that was found in them; what was spent of the error rate stays spent."""
         super().forget()
@@ -240,7 +245,9 @@ class SpRAyAudit(Audit):
         folder = Path(team.of_first(str(self.output_folder(trainer)) if team.first else None))
         epoch, description = trainer.current_epoch, self.attribution.description
         subtitle = f"after epoch {epoch} · {description}"
-        return AuditPages(folder / f"epoch_{epoch:03d}", paths_of(self.dataset), self.classes, subtitle)
+        return AuditPages(
+            folder / f"epoch_{epoch:03d}", paths_of(self.dataset), self.classes, subtitle, rows_of(self.dataset)
+        )
 
     def _auditor(self, network: nn.Module) -> Auditor:
         """What audits a class; the 2-D map is made for the classes that are shown alone."""

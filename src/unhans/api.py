@@ -19,7 +19,7 @@ from unhans.artifacts import Layered
 from unhans.attribution import Attribution, ExtremalPerturbation, Relevance
 from unhans.class_names import labels_named
 from unhans.comparison import ModelComparison
-from unhans.data import Key, adapt, draw_per_class, labels_of, names_of, without_augmentation
+from unhans.data import Key, adapt, draw_per_class, first_image, labels_of, names_of, without_augmentation
 from unhans.experiment.compare import (
     EXAMPLES,
     ComparedModel,
@@ -31,8 +31,8 @@ from unhans.experiment.compare import (
     write_comparison,
 )
 from unhans.experiment.survey import Parallel, Survey, Target, audit_survey
-from unhans.harness import class_names
-from unhans.lrp.tracing import LogitsOf, Output
+from unhans.harness import check_outputs, class_names
+from unhans.lrp.tracing import LogitsOf, Output, logits_of
 from unhans.report import Ranking
 from unhans.spray import SpRAy
 from unhans.store import held
@@ -90,8 +90,10 @@ def audit(
     temporary = TemporaryDirectory(prefix="unhans-") if out is None else None
     folder = Path(temporary.name if temporary else out).absolute()  # type: ignore[arg-type]
     device = _device(device)
+    network = _copied(model, output).to(device)
+    _check_network(network, plain, labels, device)
     survey = Survey(
-        network=_copied(model, output).to(device),
+        network=network,
         dataset=plain,
         classes=names,
         subsets=subsets,
@@ -203,6 +205,13 @@ def _labelled(dataset: Dataset, keys: Mapping[str, Key] | None) -> tuple[Dataset
     if not names:
         raise ValueError(f"the data set must hold labelled samples that can be read, got {len(labels)} samples without")
     return plain, labels, names
+
+
+def _check_network(network: nn.Module, dataset: Dataset, labels: NDArray[np.int64], device: torch.device) -> None:
+    """Raise ValueError unless a network returns a logit for each class."""
+    image = first_image(dataset)
+    with torch.no_grad():
+        check_outputs(logits_of(network(image.to(device))).shape[1], labels)  # type: ignore[union-attr]
 
 
 def _copied(model: nn.Module, output: Output | None) -> nn.Module:

@@ -452,3 +452,12 @@ def test_one_weight_per_channel_where_the_channels_are_last(tmp_path):
     carries = torch.from_numpy(data.carriers[1::2])
     literal = features[carries].mean(0) - features[~carries].mean(0)
     assert float(F.cosine_similarity(concept.direction.flatten(), literal, dim=0)) > 0.999
+
+
+def test_a_second_fit_fits_a_concept_of_its_own(tmp_path):
+    callback, found = AClArC("4", affected=Marked().carriers, network="net"), []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        train(Small(), [callback], tmp_path, max_epochs=1, data=Marked())
+        found.append(callback.concept_)
+    assert not torch.allclose(found[0].direction, found[1].direction)

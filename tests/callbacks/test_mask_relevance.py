@@ -204,3 +204,17 @@ def test_what_could_not_be_audited_is_refused_before_training(options, sentence,
 def test_knobs_are_checked_at_once(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         relevance_of(**options)
+
+
+def test_samples_of_a_checkpoint_that_are_of_another_class_are_drawn_anew(tmp_path, caplog):
+    def run(data, **options):
+        audit = relevance_of(masks=None, artifact=Rim(), indices=None, samples=4, dataset=data)
+        return audit, train(small(), [audit], tmp_path, **options)
+
+    _, trainer = run(Still(), max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    exchanged = Still(1 - Still().targets)
+    audit, _ = run(exchanged, ckpt_path=tmp_path / "one.ckpt")
+    assert (exchanged.targets[audit.index] == 1).all()
+    assert [point.epoch for point in audit.points] == [1, 2]
+    assert "MaskRelevance: the samples of an earlier fit or checkpoint have other labels" in caplog.text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import logging
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,17 +13,30 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 import transformers
-from callbacks_training import NoisyImages, small_spray, train, trainer_of
+from callbacks_training import NoisyImages, Still, small_spray, suspect_all, train, trainer_of
+from proven_cases import CASES
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
-from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, MaskRelevance, SpRAyAudit
+from unhans.callbacks import (
+    AClArC,
+    ArtifactAugmentation,
+    ArtifactMonitor,
+    HeatmapEvolution,
+    MaskRelevance,
+    RightReasons,
+    SpRAyAudit,
+    UnHans,
+)
+from unhans.callbacks.closed_loop import Pasting
 
 from unhans import audit
 from unhans.artifacts import Border
-from unhans.attribution import Saliency
+from unhans.attribution import Relevance, Saliency
+from unhans.data import adapt
 from unhans.experiment.survey import Parallel
 from unhans.harness import audited_class as verification_module
+from unhans.harness import check_outputs
 from unhans.lrp.tracing import LogitsOf
 
 
@@ -173,8 +189,102 @@ class Examined:
         raise ValueError("enough was seen")
 
 
+class Single(Sigmoids):
+    """One output for the labels 0 and 1."""
+
+    def __init__(self):
+        super().__init__(1)
+
+    def training_step(self, batch, batch_idx):
+        return F.binary_cross_entropy_with_logits(self.net(batch[0])[:, 0], batch[1].float())
+
+
+def test_a_single_logit_of_two_classes_is_refused_before_training(tmp_path):
+    shared = {"network": "net", "on_error": "raise"}
+    refused = [
+        audit_of(tmp_path, network="net"),
+        HeatmapEvolution(**shared),
+        ArtifactMonitor(Border(1, width=0.2), dataset="train", samples=6, **shared),
+    ]
+    sentence = "a logit for each class is needed, got a network with 1 of them and labels up to 1; of a single logit z"
+    for each in refused:
+        with pytest.raises(MisconfigurationException, match=sentence):
+            train(Single(), [each], tmp_path, max_epochs=1, data=Still())
+    with pytest.raises(ValueError, match=sentence):
+        audit(Single().net, Still(), spray=small_spray(), parallel=Parallel(n_jobs=1))
+    with pytest.raises(ValueError, match="got a network with 2 of them and labels up to 5"):
+        check_outputs(2, np.array([0, 5, -2]))
+
+
+def test_a_single_logit_of_two_classes_as_two(tmp_path):
+    """The heatmap of class 0 is that of class 1 with the other sign."""
+    found = audit_of(tmp_path, network="net", output=lambda z: torch.cat([-z / 2, z / 2], 1))
+    module = Single()
+    train(module, [found], tmp_path, max_epochs=1, data=Still())
+    assert [entry.n for entry in found.ranking] == [16, 16]
+    explain = Relevance().of(found.network_in(module))
+    maps = [explain(Still().images[:4], label).maps for label in range(2)]
+    assert torch.allclose(maps[0], -maps[1], atol=1e-6)
+    assert maps[0].abs().max() > 0
+
+
+def test_a_users_numbers_of_samples_are_those_of_the_data_set(tmp_path):
+    """Where samples of several classes are audited once for each."""
+    data, asked = Findings(), []
+
+    def masks(index):
+        asked.append(index.tolist())
+        return np.ones((len(index), 16, 16), bool)
+
+    shared = {"network": "net", "dataset": "train", "on_error": "raise"}
+    evolution = HeatmapEvolution(indices=[6, 9], folder=tmp_path / "maps", **shared)
+    inside = MaskRelevance(1, masks=masks, indices=[6, 9], folder=tmp_path, **shared)
+    affected = AClArC("0", affected=[0, 6], network="net", samples=100)
+    train(Sigmoids(), [evolution, inside, affected], tmp_path, max_epochs=1, data=data)
+    rows = evolution.dataset.rows
+    assert {label: rows[index].tolist() for label, index in evolution._indices.items()} == {0: [6], 1: [6, 9]}
+    assert asked == [[6, 9]]
+    assert inside.index.tolist() == [6, 9]
+    assert torch.equal(inside.inputs, data.images[[6, 9]])
+    assert affected.concept_.n_affected == 2
+    assert affected.concept_.n_unaffected == 30  # the others that hold 0 or 1, each of them once
+    restored = MaskRelevance(1, masks=masks, indices=[6, 9], folder=tmp_path, **shared)
+    restored._indices = inside._indices
+    train(Sigmoids(), [restored], tmp_path, max_epochs=1, data=data)
+    assert asked[-1] == [6, 9]
+
+
+def test_numbers_of_samples_that_are_given_out_are_those_of_the_data_set(tmp_path, monkeypatch):
+    monkeypatch.setattr("unhans.harness.audit_records.rank_classes", suspect_all)
+    data, found = Findings(), audit_of(tmp_path, network="net")
+    train(Sigmoids(), [found], tmp_path, max_epochs=1, data=data)
+    with (tmp_path / "audit" / "epoch_000" / "suspects.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["class"] for row in rows} == {"0", "1"}
+    assert all(row["index"] == row["path"] and data.held[int(row["index"]), int(row["class"])] for row in rows)
+    ranking = audit(Sigmoids().net, data, spray=small_spray(), parallel=Parallel(n_jobs=1), control=False)
+    for label in range(2):
+        assert sorted(ranking.audit(str(label)).index) == np.flatnonzero(data.held[:, label]).tolist()
+
+
+def test_samples_that_carry_an_artifact_already_are_spared_by_their_numbers_in_batches():
+    """The entries 1 and 2 are of the samples 0 and 1 where the first sample has two classes."""
+    held = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    dataset = adapt(TensorDataset(torch.rand(3, 1, 4, 4), held))
+    shown = SimpleNamespace(dataset=dataset, source="train", scale=None, seed=0, keys={"image": "scan"})
+    layer = torch.ones(4, 4, 4)
+    pasting = Pasting(shown)
+    trainer = SimpleNamespace(train_dataloader=None)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patched:
+        patched.setattr(ArtifactAugmentation, "on_train_start", lambda *arguments: None)
+        pasting.begin(SimpleNamespace(isolated=layer, affected=np.array([1, 2])), trainer, None)
+    assert [each.tolist() for each in pasting.callbacks[0]._spared] == [[0, 1]]
+    assert pasting.callbacks[0].keys == {"image": "scan"}
+
+
 def test_a_single_yes_or_no(tmp_path):
-    """One output, whose negatives have no class: they are what is pasted on."""
+    """One class of two outputs, whose negatives have no class: they are what is pasted on."""
     data = Findings(columns=1)
     data.held = (torch.arange(48)[:, None] % 3 == 0).float()
     data.held = torch.cat([data.held, data.held * 0], 1)  # a vector of two, the second never held
@@ -205,7 +315,8 @@ class Twice(nn.Module):
         self.body = body
 
     def forward(self, x):
-        return {"a": self.body(x), "b": -self.body(x)}
+        logits = self.body(x)
+        return {"a": logits, "b": -logits}
 
 
 class Odd(NoisyImages):
@@ -247,3 +358,98 @@ def test_a_stream_of_images(tmp_path, caplog):
         trainer.fit(module, DataLoader(Stream(), batch_size=8))
     assert [entry.n for entry in found.ranking] == [16, 16]
     assert "SpRAyAudit keeps the first 32 samples of an iterable data set in memory" in caplog.text
+
+
+class Numbered(Odd):
+    """Names that nobody could guess, also of the sample's number."""
+
+    def __getitem__(self, index):
+        return super().__getitem__(index) | {"number": index}
+
+
+def corners(index):
+    masks = torch.zeros(len(index), 16, 16)
+    masks[index % 4 == 1, :5, :5] = 1
+    return masks
+
+
+class Guessed(Elsewhere):
+    """The same training with a network that returns logits alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = self.body
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self.net(batch["scan"]), batch["diagnosis"])
+
+
+KEYS = {"image": "scan", "label": "diagnosis", "index": "number"}
+
+
+@pytest.mark.parametrize("of", ["gradient", "relevance"])
+def test_right_reasons_of_logits_and_images_that_are_elsewhere(tmp_path, of):
+    modules = Elsewhere(), Guessed(), Guessed()
+    options = {"target": 1, "weight": 5.0, "of": of, "network": "net", "keys": KEYS}
+    repairs = [[RightReasons(corners, output="a", **options)], [RightReasons(corners, **options)], []]
+    for module, callbacks in zip(modules, repairs, strict=True):
+        train(module, callbacks, tmp_path, max_epochs=1, data=Numbered())
+    found = [module.body[0].weight for module in modules]
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(found[0], found[2])
+
+
+def test_a_concept_where_images_and_logits_are_elsewhere(tmp_path):
+    modules = Elsewhere(), Guessed()
+    keys = {"image": "scan", "label": "diagnosis"}
+    options = {"affected": range(1, 32, 4), "network": "net", "keys": keys}
+    callbacks = [AClArC("body.1", output="a", **options), AClArC("1", **options)]
+    for module, callback in zip(modules, callbacks, strict=True):
+        train(module, [callback], tmp_path, max_epochs=1, data=Odd())
+    assert torch.equal(callbacks[0].concept_.direction, callbacks[1].concept_.direction)
+    assert torch.equal(modules[0].body[4].weight, modules[1].body[4].weight)
+    assert torch.equal(modules[0].body[0].weight, Elsewhere().body[0].weight)
+
+
+class NumberedScans(Scans):
+    def __getitem__(self, index):
+        return super().__getitem__(index) | {"index": index}
+
+
+class Plainly(FineTuning):
+    """Leaves out what the model does not take."""
+
+    def training_step(self, batch, batch_idx):
+        return self.model(pixel_values=batch["pixel_values"], labels=batch["labels"]).loss
+
+
+def test_repairs_of_a_model_of_hugging_face(tmp_path):
+    def trained(*callbacks):
+        module = Plainly()
+        train(module, list(callbacks), tmp_path, max_epochs=1, data=NumberedScans())
+        return module.model.classifier.weight
+
+    plain, term = trained(), trained(RightReasons(corners, 1, weight=5.0))
+    assert term.isfinite().all()
+    assert not torch.allclose(plain, term)
+    assert torch.equal(term, trained(RightReasons(corners, 1, weight=5.0, output="logits")))
+    concept = AClArC("vit.layernorm", affected=range(1, 32, 4))
+    assert not torch.allclose(plain, trained(concept))
+    assert concept.concept_.n_affected == 8
+
+
+@pytest.mark.parametrize("layer", ["auto", "body.0"])
+def test_what_is_proven_is_acted_on_where_images_and_logits_are_elsewhere(tmp_path, monkeypatch, layer):
+    """In the layers of the network that trains, whose paths are not those of the one that is audited."""
+    monkeypatch.setattr("unhans.harness.audit_records.rank_classes", suspect_all)
+    proven = [replace(CASES["proven"], suspicion=None)]
+    monkeypatch.setattr(
+        verification_module, "examine_class", lambda bench, sample, *_, **__: proven if sample.label == 1 else []
+    )
+    shared = {"network": "net", "keys": {"image": "scan", "label": "diagnosis"}, "output": "a", "classes": ["1"]}
+    shared |= {"spray": small_spray(), "control": False, "on_error": "raise"}
+    for act in ("a_clarc", "augment"):
+        loop = UnHans(act=act, layer=layer, folder=tmp_path / act, **shared)
+        train(Elsewhere(), [loop], tmp_path, data=Odd())
+        assert [each.done for each in loop.decisions][:1] == ["acted"]
+        assert loop.failures == 0

@@ -13,7 +13,7 @@ from callbacks_training import Still, TheirModule, Validated, small_monitor, sma
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
-from unhans.callbacks import HeatmapEvolution, SpRAyAudit, UnHans
+from unhans.callbacks import HeatmapEvolution, MaskRelevance, SpRAyAudit, UnHans
 from unhans.callbacks.heatmap_evolution import Moment, shrink, thin_out
 
 from unhans.harness import AuditClock, ImageComparison
@@ -75,13 +75,21 @@ def test_data_that_change_from_reading_to_reading_are_told(tmp_path, caplog):
     assert "SpRAyAudit: the data set reads sample 0 differently each time, as with random augmentation" in caplog.text
 
 
-def test_samples_of_an_earlier_fit_are_not_taken_for_those_of_another_class(tmp_path, caplog):
-    """Labels that were exchanged between two fits of one callback."""
-    callbacks = [audit_of(tmp_path), evolution_of(tmp_path), small_monitor(tmp_path)]
+def all_audits(root):
+    """One audit of each kind."""
+    inside = MaskRelevance(1, masks=lambda index: np.ones((len(index), 16, 16), bool), indices=[1, 3], network="net",
+                           dataset="train", folder=root / "relevance", on_error="raise")  # fmt: skip
+    return [audit_of(root), evolution_of(root), small_monitor(root), inside]
+
+
+def test_samples_of_a_checkpoint_are_not_taken_for_those_of_another_class(tmp_path, caplog):
+    """Labels that were exchanged before the run went on."""
     first, second = Still(), Still(1 - torch.arange(32) % 2)
-    train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=first)
+    trainer = train(TheirModule(), all_audits(tmp_path)[:3], tmp_path, max_epochs=1, data=first)
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    callbacks = all_audits(tmp_path)[:3]
     with caplog.at_level(logging.WARNING, "unhans"):
-        train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=second)
+        train(TheirModule(), callbacks, tmp_path, data=second, ckpt_path=tmp_path / "one.ckpt")
     audit, evolution, monitor = callbacks
     for each in (audit, evolution):
         assert all((second.targets[index] == label).all() for label, index in each._indices.items())
@@ -91,6 +99,30 @@ def test_samples_of_an_earlier_fit_are_not_taken_for_those_of_another_class(tmp_
     assert all((second.targets[index] != 1).all() for index in monitor._indices.values())
     assert len(monitor.epochs) == len(monitor.added["border"]) == 1
     assert audit.looks == 0
+
+
+def test_a_second_fit_begins_anew(tmp_path, caplog):
+    """On the same data, with another trainer and another network."""
+    audit, evolution, monitor, inside = callbacks = all_audits(tmp_path)
+    train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=Still())
+    audit.looks = audit.failures = 3
+    audit.clock.audits = 1e6
+    train(TheirModule(), callbacks, tmp_path, max_epochs=1, data=Still())
+    assert (audit.looks, audit.failures) == (0, 0)
+    assert {len(strip) for strip in evolution._history.values()} == {1}
+    assert monitor.epochs == [0]
+    assert len(monitor.added["border"]) == 1
+    assert [point.epoch for point in inside.points] == [0, 1]
+    assert audit.clock.audits < 1e6
+    assert "other labels" not in caplog.text
+
+
+def test_a_fit_that_goes_on_with_its_trainer_keeps_what_was_found(tmp_path):
+    monitor = small_monitor(tmp_path)
+    trainer = train(TheirModule(), [monitor], tmp_path, max_epochs=1, data=Still())
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(trainer.lightning_module, trainer.train_dataloader)
+    assert monitor.epochs == [0, 1]
 
 
 def test_validation_data_are_audited_where_lightning_has_not_loaded_them(tmp_path):

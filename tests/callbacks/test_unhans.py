@@ -368,3 +368,14 @@ def test_layers_and_networks_that_a_clarc_cannot_use_are_refused_before_training
 def test_knobs_are_checked_at_once(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         UnHans(**options)
+
+
+def test_a_second_fit_begins_with_nothing_proven(tmp_path, monkeypatch):
+    """Another trainer and another network: what the first one's audits proved says nothing about it."""
+    given(monkeypatch, "proven", "not used")
+    audit = small(tmp_path, act="augment")
+    trained(tmp_path, [audit], max_epochs=1)
+    assert [each.done for each in audit.decisions] == ["acted"]
+    trained(tmp_path, [audit], max_epochs=1)
+    assert [each.done for each in audit.decisions] == ["did not act"]
+    assert audit.followed == audit.remedy.callbacks == []

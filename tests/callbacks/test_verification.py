@@ -157,16 +157,18 @@ def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, capl
 
 def test_a_case_lasts_until_its_class_is_audited_again(tmp_path, examined, monkeypatch):
     audit = verifying(tmp_path)
-    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    trainer = train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert sorted(audit.cases) == [0, 1]
     monkeypatch.setattr(ClassRecords, "due", lambda *arguments: [])
-    train(TheirModule(), [audit], tmp_path, max_epochs=1)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(trainer.lightning_module, trainer.train_dataloader)
     assert audit.cases == {}
 
 
 def test_the_share_of_time_is_kept(tmp_path, examined, monkeypatch):
     audit = verifying(tmp_path, max_share=0.5)
     monkeypatch.setattr(AuditClock, "allowance", lambda self: 1e5)
+    monkeypatch.setattr(SpRAyAudit, "begin_run", lambda self: None)
     audit._cost["test"] = 1e6
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.cases == {}

@@ -21,11 +21,15 @@ from unhans.data import (
     adapt,
     class_names_of,
     draw_per_class,
+    entries_at,
+    is_map_style,
     labels_of,
     names_of,
+    own_index_of,
     parts_of,
     paths_of,
     read_samples,
+    rows_of,
     without_class,
 )
 from unhans.data.adapters import Adapted
@@ -108,7 +112,7 @@ def test_labels_that_are_kept_are_not_read_from_images():
         assert dataset.read <= 4
     listed = Items(FORMS["a pair"], _samples=[(f"{i}.png", label) for i, label in enumerate(LABELS)])
     assert labels_of(listed).tolist() == LABELS
-    assert listed.read == 0
+    assert listed.read <= 3
 
 
 def test_labels_that_a_transform_changes_are_read(caplog):
@@ -116,6 +120,14 @@ def test_labels_that_a_transform_changes_are_read(caplog):
     with caplog.at_level(logging.WARNING):
         assert labels_of(adapt(dataset)).tolist() == [label + 1 for label in LABELS]
     assert "reads all 12 samples to know their labels" in caplog.text
+
+
+@pytest.mark.parametrize("form", ["a pair", "a list"])
+def test_labels_that_a_transform_changes_are_read_of_plain_pairs_too(form):
+    """As torchvision's target_transform, or a wrapper with other labels."""
+    dataset = Items(lambda image, label: FORMS[form](image, (label + 1) % CLASSES), targets=LABELS)
+    assert labels_of(adapt(dataset)).tolist() == [(label + 1) % CLASSES for label in LABELS]
+    assert labels_of(Subset(dataset, [3, 1])).tolist() == [1, 2]
 
 
 def test_torchvisions_own_with_private_labels(tmp_path, monkeypatch):
@@ -210,6 +222,25 @@ def test_the_first_samples_of_an_iterable(form):
     assert torch.equal(read_samples(dataset, range(N))[0], IMAGES)
 
 
+def test_that_only_the_first_samples_of_an_iterable_are_audited_is_a_warning(caplog):
+    adapt(Stream(FORMS["a pair"]), who="SpRAyAudit")
+    adapt(iter([(IMAGES[0], 0)]), who="SpRAyAudit")
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "SpRAyAudit keeps the first 1000 samples of an iterable data set in memory; only these are audited."
+    ]
+
+
+def test_an_iterable_with_a_length_is_read_in_its_order():
+    """As WebDataset's .with_length()."""
+
+    class Counted(Stream):
+        def __len__(self):
+            return N
+
+    assert not is_map_style(Counted(FORMS["a pair"]))
+    assert labels_of(adapt(Counted(FORMS["a pair"])))[:N].tolist() == LABELS
+
+
 def test_shards_of_webdataset(tmp_path):
     """Single samples, and the whole batches that its pipelines often make."""
     with webdataset.TarWriter(str(tmp_path / "a.tar")) as shard:
@@ -231,6 +262,18 @@ class Tagged(Dataset):
 
     def __getitem__(self, index):
         return IMAGES[index], self.held[index].float()
+
+
+def test_a_users_numbers_of_samples_are_told_from_those_of_entries():
+    """Rows 0, 0, 1, 2, 3, 3, 3 with the labels 0, 2, none, 1, 0, 1, 2."""
+    dataset = adapt(Tagged())
+    assert rows_of(dataset).tolist() == own_index_of(dataset).tolist() == [0, 0, 1, 2, 3, 3, 3]
+    assert entries_at(dataset, np.array([3, 0])).tolist() == [4, 5, 6, 0, 1]
+    assert entries_at(dataset, np.array([3, 0, 1]), label=2).tolist() == [6, 1, 2]
+    assert entries_at(dataset, np.array([2]), label=0).tolist() == [3]
+    with pytest.raises(ValueError, match="indices expects numbers 0 … 3 of the data set"):
+        entries_at(dataset, np.array([4]))
+    assert entries_at(Items(FORMS["a pair"]), np.array([5, 2])).tolist() == [5, 2]
 
 
 def test_a_sample_of_several_classes_is_in_each_of_them():
@@ -261,17 +304,19 @@ def test_an_item_that_cannot_be_read():
     [
         (Items(lambda image, label: {"scan": image}), {}, "no image in a batch with the keys 'scan'; name it in"),
         (Items(lambda image, label: (image,)), {}, "expects labelled samples, got one without; say where"),
-        (Items(lambda image, label: (image, label)), {"label": 5}, "finds no label at 5 in a batch of 2 parts"),
-        (Items(lambda image, label: "photo.png"), {}, r"expects \(image, label, …\) or a mapping, got str"),
+        (Items(lambda image, label: (image, label)), {"label": 5}, "finds no label at 5 in a batch of 2 parts; say"),
+        (Items(lambda image, label: "photo.png"), {}, r"expects \(image, label, …\) or a mapping, got str; give"),
         (3, {}, "expects a data set with samples by index, or one to iterate over, got int; give one as dataset=."),
         ({"train": Tagged(), "test": Tagged()}, {}, "expects one data set, got a dict of 'train', 'test'; give one"),
-        (iter([]), {}, "expects labelled samples, got none"),
+        (iter([]), {}, "expects labelled samples, got none; give others as"),
+        (iter([(IMAGES[0],)]), {}, "expects labelled samples, got some without a label; give others as"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
         labels_of(adapt(dataset, keys, who="SpRAyAudit"))
     assert str(caught.value).startswith("SpRAyAudit ")
+    assert "dataset=" in str(caught.value) or "keys={" in str(caught.value)  # the argument to give
     assert "\n" not in str(caught.value)
 
 
@@ -279,6 +324,26 @@ def test_what_cannot_be_read_is_one_sentence(dataset, keys, sentence):
 def test_a_label_that_is_no_class(label):
     with pytest.raises(ValueError, match=rf"a label expects the number of a class, .*, got {label!r}; let the"):
         labels_of(adapt(Items(lambda image, _: {"image": image, "label": label})))
+
+
+@pytest.mark.parametrize(
+    ("label", "got"),
+    [
+        (torch.zeros(8, 8), r"float32 of shape \(8, 8\)"),  # a mask
+        (np.array([[0, 0, 4, 4]]), r"int64 of shape \(1, 4\)"),  # boxes
+        ([0.0, 3.0, 8.0, 8.0], "entries from 0 to 8 with the sum 19"),
+        ([0.5, 0.9, 0.1], "entries from 0.1 to 0.9 with the sum 1.5"),
+        ([-0.5, 1.0, 0.5], "entries from -0.5 to 1 with the sum 1"),
+    ],
+)
+def test_an_array_that_is_no_vector_of_classes(label, got):
+    with pytest.raises(ValueError, match=rf"zeros and ones or shares that add up to 1, got {got}; say where"):
+        labels_of(adapt(Items(lambda image, _: (image, label))))
+
+
+def test_vectors_of_different_lengths():
+    with pytest.raises(ValueError, match=r"an entry for each of 2 classes, .* got float32 of shape \(3,\)"):
+        labels_of(adapt(Items(lambda image, label: (image, torch.eye(3 if label else 2)[0]))))
 
 
 def test_batches():

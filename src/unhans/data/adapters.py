@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from unhans.data.items import Key, Parts, class_names_of, classes_of, entries_of, parts_of, stored_labels
 
@@ -123,8 +123,8 @@ class Adapted(Dataset[Any]):
         if stored is not None and all(_agrees(stored[row], self.sample(row)) for row in {0, size // 2, size - 1}):
             return stored
         LOG.warning(
-            "%s reads all %d samples to know their labels, since the data set keeps none; an attribute `labels` spares "
-            "it.", self.who, size,
+            "%s reads all %d samples to know their labels, since the data set keeps none, or others than its items "
+            "have; an attribute `labels` spares it.", self.who, size,
         )  # fmt: skip
         labels = []
         for parts in map(self.sample, range(size)):
@@ -147,12 +147,17 @@ class FirstSamples(Dataset[Any]):
             )
         found = [parts for item in islice(source, DRAWN) for parts in _samples(item, keys, collate, who)][:DRAWN]
         if not found or any(parts.label is None for parts in found):
-            raise ValueError(f"{who} expects labelled samples, got {'none' if not found else 'some without a label'}.")
+            raise ValueError(
+                f"{who} expects labelled samples, got {'some without a label' if found else 'none'}; give others as "
+                'dataset=, or say where labels are with keys={"label": …}.'
+            )
         self.images = [parts.image for parts in found]
         self.targets = [parts.label for parts in found]
         self.labels, self.held = classes_of(self.targets)
         self.classes = getattr(source, "classes", None)
-        LOG.info("%s keeps the first %d samples of an iterable data set in memory.", who, len(found))
+        level = logging.WARNING if len(found) == DRAWN else logging.INFO
+        LOG.log(level, "%s keeps the first %d samples of an iterable data set in memory; only these are audited.",
+                who, len(found))  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.images)
@@ -178,8 +183,8 @@ def first_item(dataset: Any) -> Any:
 
 
 def is_map_style(dataset: Any) -> bool:
-    """Say whether samples are read by their index."""
-    return hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    """Say whether samples are read by their index; an `IterableDataset` has `__getitem__`, and may have a length."""
+    return not isinstance(dataset, IterableDataset) and hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
 
 
 def _agrees(stored: Any, parts: Parts | None) -> bool:

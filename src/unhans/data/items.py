@@ -21,6 +21,7 @@ NAMES = {
 }  # in a mapping, the first that is there
 STORED = ("labels", "targets", "_labels", "y", "attr")  # where data sets keep labels
 LISTED = ("samples", "_samples", "imgs")  # where they keep (file, label)
+ROUNDING = 1e-2  # of the sum of a distribution, in half precision over many classes
 NONE = -2  # the label of a sample that belongs to no class; −1 is that of one that cannot be read
 
 
@@ -79,7 +80,10 @@ def _part(batch: Any, name: str, key: Key | None, who: str) -> Any:
             )
         return found
     if not isinstance(batch, Sequence) or isinstance(batch, str):
-        raise ValueError(f"{who} expects (image, label, …) or a mapping, got {type(batch).__name__}.")
+        raise ValueError(
+            f"{who} expects (image, label, …) or a mapping, got {type(batch).__name__}; give a data set of such "
+            "items as dataset=."
+        )
     fields = getattr(batch, "_fields", ())
     named = next((each for each in NAMES[name] if each in fields), name) if key is None else key
     place = fields.index(named) if named in fields else named if isinstance(named, int) else POSITIONS.get(name)
@@ -87,7 +91,10 @@ def _part(batch: Any, name: str, key: Key | None, who: str) -> Any:
         return batch[place]
     if key is None and name != "image":
         return None
-    raise ValueError(f"{who} finds no {name} at {named!r} in a batch of {len(batch)} parts.")
+    raise ValueError(
+        f"{who} finds no {name} at {named!r} in a batch of {len(batch)} parts; say where it is with "
+        f'keys={{"{name}": …}}.'
+    )
 
 
 def stored_labels(dataset: Any, keys: Mapping[str, Key] | None = None) -> NDArray[Any] | None:
@@ -128,12 +135,17 @@ def classes_of(labels: Sequence[Any] | NDArray[Any]) -> tuple[NDArray[np.int64],
     """Return the class of every sample (n,); and, where they may have several, which each belongs to (n, C).
 
     Raises:
-        ValueError: a label is neither the number of a class nor a vector with an entry for each class.
+        ValueError: a label is neither the number of a class nor a vector with an entry for each class: zeros and ones,
+            or a distribution.
     """
+    if isinstance(labels, np.ndarray) and labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer):
+        return labels.astype(np.int64), None
     plain = [None if each is None else np.asarray(each) for each in labels]
     width = next((each.size for each in plain if each is not None), 1)
-    if width == 1:
+    if width == 1 and all(each is None or each.size == 1 for each in plain):
         return np.array([-1 if each is None else _class(each.reshape(())) for each in plain], dtype=np.int64), None
+    for each in plain:
+        _check_vector(each, width)
     rows = np.stack([np.zeros(width) if each is None else each.reshape(-1).astype(np.float64) for each in plain])
     largest = np.array([-1 if each is None else int(each.argmax()) for each in plain], dtype=np.int64)
     held = rows > 0 if np.isin(rows, (0, 1)).all() else None
@@ -147,6 +159,22 @@ def entries_of(held: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.i
     rows, labels = np.concatenate([rows, without]), np.concatenate([labels, np.full(len(without), NONE)])
     order = np.lexsort((labels, rows))
     return labels[order].astype(np.int64), rows[order].astype(np.int64)
+
+
+def _check_vector(label: NDArray[Any] | None, width: int) -> None:
+    """Raise ValueError unless this is a vector of classes (width,); masks and boxes are none."""
+    if label is None:
+        return
+    if label.shape != (width,) or label.dtype.kind not in "biuf":
+        got = f"{label.dtype} of shape {label.shape}"
+    elif np.isin(label, (0, 1)).all() or (label.min() >= 0 and abs(float(label.sum()) - 1) < ROUNDING):
+        return
+    else:
+        got = f"entries from {label.min():g} to {label.max():g} with the sum {label.sum():g}"
+    raise ValueError(
+        f"a label expects the number of a class, or a vector with an entry for each of {width} classes, zeros and ones "
+        f'or shares that add up to 1, got {got}; say where labels are with keys={{"label": …}}.'
+    )
 
 
 def _class(label: NDArray[Any]) -> int:

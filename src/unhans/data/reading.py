@@ -19,20 +19,18 @@ from unhans.data.adapters import Adapted, without_augmentation
 from unhans.data.dataset import ImageDataset, TrainValUnion
 from unhans.data.image_io import UnreadableImageError
 from unhans.data.image_list import Files
-from unhans.data.items import class_names_of, stored_labels
+from unhans.data.items import class_names_of
 from unhans.data.normalization import PixelScale, fits, found_scale, known_scale, origin, pixel_scale
 
 
 def labels_of(dataset: Dataset) -> NDArray[np.int64]:
     """Return the label of every sample (n,), −1 where a sample cannot be read, −2 where it belongs to no class.
 
-    Taken from where data sets keep labels, see `stored_labels`; otherwise every sample is read once.
+    Taken from where data sets keep labels, see `stored_labels`, if three samples that are read agree, since a
+    target_transform or a wrapper may change them; otherwise every sample is read once.
     """
     if isinstance(dataset, Adapted | ImageDataset | TrainValUnion):
         return dataset.labels
-    stored = stored_labels(dataset)
-    if stored is not None and stored.ndim == 1 and np.issubdtype(stored.dtype, np.integer):
-        return stored.astype(np.int64)
     return Adapted(dataset, {}, None, "an audit").labels
 
 
@@ -148,8 +146,36 @@ def splits_of(dataset: Dataset) -> NDArray[np.uint8] | None:
 
 
 def own_index_of(dataset: Dataset) -> NDArray[np.int64]:
-    """Return the index of every sample (n,) in its own split."""
-    return dataset.own_index if isinstance(dataset, TrainValUnion) else np.arange(len(dataset))  # type: ignore[arg-type]
+    """Return the index of every entry (n,) in its own split, or in the data set as it was given (see `Adapted`)."""
+    return dataset.own_index if isinstance(dataset, TrainValUnion) else rows_of(dataset)
+
+
+def rows_of(dataset: Dataset) -> NDArray[np.int64]:
+    """Return the sample of every entry (n,) in the data set as it was given; see `Adapted`."""
+    return dataset.rows if isinstance(dataset, Adapted) else np.arange(len(dataset))  # type: ignore[arg-type]
+
+
+def entries_at(dataset: Dataset, index: NDArray[np.int64], label: int | None = None) -> NDArray[np.int64]:
+    """Return where samples of the data set as it was given occur in it, in their order.
+
+    Args:
+        dataset: in which a sample of several classes occurs once for each of them.
+        index: (n,) of samples in the data set as it was given.
+        label: None for every entry of a sample; else one (n,): that of this class, where it has none its first.
+
+    Raises:
+        ValueError: there are no such samples.
+    """
+    rows = rows_of(dataset)
+    count = int(rows[-1]) + 1 if len(rows) else 0
+    if len(index) and not 0 <= index.min() <= index.max() < count:
+        raise ValueError(f"indices expects numbers 0 … {count - 1} of the data set, got others.")
+    begin, end = np.searchsorted(rows, index, "left"), np.searchsorted(rows, index, "right")
+    several = [np.arange(*each) for each in zip(begin, end, strict=True)]
+    if label is None:
+        return np.concatenate([np.array([], dtype=np.int64), *several])
+    labels = labels_of(dataset)
+    return np.array([next((i for i in each if labels[i] == label), each[0]) for each in several], dtype=np.int64)
 
 
 def fingerprint_of(dataset: Dataset, indices: NDArray[np.int64], num_workers: int = 0) -> str:

@@ -11,7 +11,7 @@ from unhans.harness.audit_records import AuditClock, ClassRecord, ClassRecords
 from unhans.harness.audited_class import AuditedClass, ImageComparison, draw_audit_samples, find_cases
 from unhans.harness.ground_truth import Planted, compare_with_planted, measure_pasted, planted_in
 from unhans.harness.monitoring import MonitoredArtifact, Places, learned_since, monitored_artifacts
-from unhans.harness.network_bench import bench_of, class_names
+from unhans.harness.network_bench import bench_of, check_outputs, class_names
 from unhans.harness.process_group import (
     OthersFailedError,
     Processes,
@@ -51,6 +51,7 @@ __all__ = [
     "by_picture",
     "by_planted",
     "check_not_compiled",
+    "check_outputs",
     "check_single_process",
     "class_names",
     "compare_with_planted",

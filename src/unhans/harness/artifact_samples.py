@@ -14,7 +14,16 @@ from torch.utils.data import Dataset
 
 from unhans.artifacts import Layered, check_part, covered_by
 from unhans.class_names import class_index
-from unhans.data import PixelScale, carriers_of, paste_artifact, pixel_scale, read_batches, read_samples
+from unhans.data import (
+    PixelScale,
+    carriers_of,
+    entries_at,
+    paste_artifact,
+    pixel_scale,
+    read_batches,
+    read_samples,
+    rows_of,
+)
 from unhans.effects import draw_evenly, drawn
 from unhans.harness.ground_truth import planted_in
 from unhans.harness.network_bench import class_names
@@ -30,13 +39,15 @@ class ArtifactSamples:
 
     Attributes:
         label: the class.
-        index: (n,) in the data set.
+        index: (n,) in the data set, where a sample of several classes occurs once for each of them.
+        own_index: (n,) the same in the data set as it was given.
         inputs: (n, C, H, W) as the network takes them.
         mask: (n, H, W) bool, where the artifact lies.
     """
 
     label: int
     index: NDArray[np.int64]
+    own_index: NDArray[np.int64]
     inputs: Tensor
     mask: NDArray[np.bool_]
 
@@ -59,7 +70,8 @@ def samples_with_artifact(
         target: the artifact's class, by number or name; None for the class of the planted artifact.
         masks: from indices (n,) to where the artifact lies on each sample (n, H, W).
         artifact: laid over the samples in place of masks; None, without masks, is the one that the data set plants.
-        indices: the samples; by default drawn from those that carry the planted artifact, else from the class.
+        indices: the samples of the data set as it was given; by default drawn from those that carry the planted
+            artifact, else from the class.
         samples: how many are drawn, at most.
         seed: of the draw.
 
@@ -77,18 +89,19 @@ def samples_with_artifact(
     check_part(artifact, "mask relevance")
     if indices is None:
         pool = carriers if carriers.any() else (labels == label) & ~carriers_of(dataset)
-        indices = drawn(np.flatnonzero(pool), samples, seed)
-    if len(indices) and (indices.min() < 0 or indices.max() >= len(labels)):
-        raise ValueError(f"indices expects numbers 0 … {len(labels) - 1} of the data set, got others.")
-    inputs, kept = read_samples(dataset, indices)
+        entries = drawn(np.flatnonzero(pool), samples, seed)
+    else:
+        entries = entries_at(dataset, indices, label)
+    inputs, kept = read_samples(dataset, entries)
+    own = rows_of(dataset)[kept]
     if not len(kept):
         raise ValueError(f"at least one sample that carries the artifact is needed, got none of class {label}.")
     if artifact is None:
-        return ArtifactSamples(label, kept, inputs, _checked(np.asarray(masks(kept)) > 0, kept, inputs))
+        return ArtifactSamples(label, kept, own, inputs, _checked(np.asarray(masks(own)) > 0, kept, inputs))
     bare = ~carriers[kept]
     if bare.any():
         inputs[bare] = paste_artifact(inputs[bare], artifact, kept[bare], pixel_scale(dataset, seed))
-    return ArtifactSamples(label, kept, inputs, covered_by(artifact, kept, (inputs.shape[-2], inputs.shape[-1])))
+    return ArtifactSamples(label, kept, own, inputs, covered_by(artifact, kept, (inputs.shape[-2], inputs.shape[-1])))
 
 
 def _checked(mask: NDArray[np.bool_], index: NDArray[np.int64], inputs: Tensor) -> NDArray[np.bool_]:
@@ -117,7 +130,7 @@ def concept_features(
         dataset: of (image, label, …) items.
         labels: (N,) of the data set.
         features: from images (n, C, H, W) as the network takes them to activations.
-        affected: samples with the artifact, as numbers or (N,) bool.
+        affected: samples with the artifact, as numbers or bool of the data set as it was given.
         unaffected: samples without it; None: the other samples of the affected ones' classes.
         artifact: in place of indices: laid over samples of all classes, each of which then is in both groups.
         scale: between the network's images and [0, 1], to lay the artifact over them.
@@ -129,7 +142,8 @@ def concept_features(
         ValueError: a group is empty, or an index lies outside the data set.
     """
     if artifact is None:
-        with_it, without = (drawn(g, samples, seed) for g in _groups(labels, affected, unaffected))
+        groups = _groups(dataset, labels, affected, unaffected)
+        with_it, without = (drawn(_once(dataset, group), samples, seed) for group in groups)
     else:
         pool = np.flatnonzero((labels >= 0) & ~carriers_of(dataset))
         if not len(pool):
@@ -147,13 +161,19 @@ def concept_features(
     return torch.cat(found), np.array(which, dtype=bool)
 
 
+def _once(dataset: Dataset, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One entry of every sample, also of one with several classes."""
+    return entries[np.sort(np.unique(rows_of(dataset)[entries], return_index=True)[1])]
+
+
 def _groups(
-    labels: NDArray[np.int64], affected: Indices | None, unaffected: Indices | None
+    dataset: Dataset, labels: NDArray[np.int64], affected: Indices | None, unaffected: Indices | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The samples with and without the artifact."""
-    having = _numbers("affected", affected, len(labels))
+    """The samples with and without the artifact, with all their entries."""
+    count = int(rows_of(dataset).max(initial=-1)) + 1
+    having = entries_at(dataset, _numbers("affected", affected, count))
     if unaffected is not None:
-        return having, _numbers("unaffected", unaffected, len(labels))
+        return having, entries_at(dataset, _numbers("unaffected", unaffected, count))
     others = np.setdiff1d(np.flatnonzero(np.isin(labels, labels[having]) & (labels >= 0)), having)
     if not len(others):
         raise ValueError("unaffected expects at least one sample without the artifact, got none.")

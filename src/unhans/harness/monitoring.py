@@ -17,6 +17,7 @@ from unhans.class_names import class_index
 from unhans.effects import FEWEST, Bench, Case, Change, Effect, flip_effect, measure
 from unhans.effects.interventions import Subtraction, located, pasted
 from unhans.harness.ground_truth import Planted, measure_pasted
+from unhans.harness.network_bench import check_outputs
 from unhans.isolation import Detector
 
 Places = dict[int, "NDArray[np.bool_] | None"]
@@ -48,6 +49,7 @@ class MonitoredArtifact:
             if not is_whole(self.layered):
                 check_layer(self.layered.layer(int(kept[0]), (images.shape[-2], images.shape[-1])))
             logits = bench.predict(pasted(self.layered)(images[:1], kept[:1]))
+            check_outputs(logits.shape[1], bench.labels)
             flip_effect(logits, logits, self.target)
             return
 

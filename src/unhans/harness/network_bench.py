@@ -86,6 +86,17 @@ def bench_of(
     )
 
 
+def check_outputs(outputs: int, labels: NDArray[np.int64]) -> None:
+    """Raise ValueError where a network has fewer outputs than there are classes."""
+    last = int(labels.max(initial=-1))
+    if last < outputs:
+        return
+    how = "; of a single logit z make two by output=lambda z: torch.cat([-z / 2, z / 2], 1)" if outputs == 1 else ""
+    raise ValueError(
+        f"a logit for each class is needed, got a network with {outputs} of them and labels up to {last}{how}."
+    )
+
+
 def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> Names:
     """Return the name of every class up to the last label, and of all that the data set names; else their numbers."""
     named = class_names_of(dataset) or []

@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unhans.lrp import LRP, CompositeLike, target_classes
 from unhans.lrp.tracing import computing_dtype, working_view
@@ -51,7 +52,8 @@ def reasons(
         return LRP(network, composite).attribute(images, target, create_graph=True).sum(1)
     dtype = computing_dtype(network, images)
     inputs = images.detach().to(dtype).requires_grad_()
-    logits = working_view(network, dtype)(inputs)
+    with sdpa_kernel(SDPBackend.MATH):  # attention whose gradient has a gradient
+        logits = working_view(network, dtype)(inputs)
     classes = target_classes(logits, target)
     chosen = logits.log_softmax(1).gather(1, classes[:, None])
     (gradient,) = torch.autograd.grad(chosen.sum(), inputs, create_graph=True)

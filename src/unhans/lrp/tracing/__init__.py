@@ -6,7 +6,7 @@ Recording only; which rule an operation gets, and what relevance comes out of it
 from unhans.lrp.tracing.channel_axes import Layout, layout_along, layout_of_shape, layouts, layouts_or_none
 from unhans.lrp.tracing.dataflow import gates_among, non_negative
 from unhans.lrp.tracing.eval_view import HALF, computing_dtype, eval_view, unwrap, working_view
-from unhans.lrp.tracing.logits import LogitsOf, Output, logits_of
+from unhans.lrp.tracing.logits import LogitsOf, Output, logits_of, path_in
 from unhans.lrp.tracing.tape import Node, Tape, record
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "layouts_or_none",
     "logits_of",
     "non_negative",
+    "path_in",
     "record",
     "unwrap",
     "working_view",

@@ -33,6 +33,11 @@ class LogitsOf(nn.Module):
         return logits_of(self.model(*args, **kwargs), self.output)
 
 
+def path_in(output: Output | None, layer: str) -> str:
+    """Return the path of a network's layer in `LogitsOf(network, output)`; None: in the network itself."""
+    return layer if output is None else f"model.{layer}"
+
+
 def logits_of(result: Any, output: Output | None = None) -> Tensor:
     """Return the logits (n, C) in the result of a network.
 

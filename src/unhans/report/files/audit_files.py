@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ class AuditPages:
         paths: the path of every sample of the audited data set, by index.
         classes: the name of every class, by label.
         subtitle: a line on every page: the epoch and what its heatmaps mean.
+        rows: (n,) of every sample in the data set as it was given, where a sample of several classes occurs several
+            times; None where these are the same.
 
     Attributes:
         keys: what every class is called in the keys of a logger, by label.
@@ -38,8 +41,15 @@ class AuditPages:
         suspects: by label the rows of suspects.csv; those of classes that are not audited this time may be put in.
     """
 
-    def __init__(self, folder: Path, paths: Sequence[str], classes: Mapping[int, str], subtitle: str) -> None:
-        self.folder, self.paths, self.subtitle = folder, paths, subtitle
+    def __init__(
+        self,
+        folder: Path,
+        paths: Sequence[str],
+        classes: Mapping[int, str],
+        subtitle: str,
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.folder, self.paths, self.subtitle, self.rows = folder, paths, subtitle, rows
         self.classes = Names(classes.get(label, str(label)) for label in range(max(classes) + 1))
         self.keys = logger_keys(classes)
         self.figures: dict[str, Path] = {}
@@ -67,8 +77,9 @@ class AuditPages:
             OSError: a file cannot be written.
         """
         stem = self.folder / file_stem(audit.label, audit.name)
-        save_audit(stem.with_suffix(".h5"), audit)
         paths = [self.paths[i] for i in audit.index]
+        audit = audit if self.rows is None else replace(audit, index=self.rows[audit.index])
+        save_audit(stem.with_suffix(".h5"), audit)
         self.suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths, carriers)
         if not shown:
             return
