@@ -15,7 +15,7 @@ from unhans.callbacks.audit import Callback
 from unhans.artifacts import Layered
 from unhans.attribution import invisible
 from unhans.class_names import class_index
-from unhans.data import Key, PixelScale, check_images, first_image, parts_of, paste_artifact, pixel_scale
+from unhans.data import Key, PixelScale, check_images, first_image, parts_of, paste_artifact, pixel_scale, samples_in
 from unhans.harness import class_names, raise_misconfiguration, training_set
 from unhans.isolation import lasting, packed, unpacked
 
@@ -145,7 +145,7 @@ class ArtifactAugmentation(Callback):
                 raise ValueError(f"{WHO} expects a map-style data set, or scale= and classes= as numbers.")
             self._labels = None if self.classes is None else [int(each) for each in self.classes]
             return
-        self._samples = len(dataset)  # type: ignore[arg-type]
+        self._samples = samples_in(dataset)
         self._labels = None if self.classes is None else numbers_of(self.classes, dataset)
         image = first_image(dataset)
         if image is not None and self.share:

@@ -87,8 +87,7 @@ class ArtifactMonitor(Audit):
             self.names = harness.class_names(self.dataset, self.labels)
             self.tracked = harness.monitored_artifacts(self.artifacts, harness.planted_in(self.dataset), self.names)
             self._restore_curves([each.name for each in self.tracked])
-            first = next(iter(self._indices.values()))[:1]
-            harness.warn_if_random(self.dataset, first, type(self).__name__)
+            harness.warn_if_random(self.dataset, next(iter(self._indices.values())), type(self).__name__)
             for each in self.tracked:
                 each.check(self.bench(network), self._indices[each.name])
 

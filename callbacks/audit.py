@@ -350,7 +350,7 @@ class Audit(Callback):
         for label, indices in self._indices.items():
             images, _ = read_samples(self.dataset, indices[:1])
             if len(images):
-                harness.warn_if_random(self.dataset, indices[:1], type(self).__name__)
+                harness.warn_if_random(self.dataset, indices, type(self).__name__)
                 try:
                     found = self.attribution.of(network)(images.to(self._device), label)
                     harness.check_outputs(found.logits.shape[1], self.labels)

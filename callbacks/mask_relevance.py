@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import Dataset
-from unhans.callbacks.audit import Audit
+from unhans.callbacks.audit import LOG, Audit
 
 from unhans.artifacts import Layered
 from unhans.attribution import explain_all
@@ -110,6 +110,11 @@ class MaskRelevance(Audit):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fix the samples, and audit once before training; a resumed run has done so."""
         super().on_train_start(trainer, pl_module)
+        last = trainer.max_epochs or -1
+        never = [str(epoch) for epoch in sorted(self.kept) if epoch > last > 0]
+        if never and trainer.is_global_zero and not self.rehearsal:
+            LOG.warning("MaskRelevance: no heatmaps are kept after %s epochs, since training ends after %d.",
+                        " and ".join(never), last)  # fmt: skip
         if processes_of(trainer).of_first(not self.points):
             self._epoch = trainer.current_epoch
             self._run(trainer, pl_module)

@@ -228,9 +228,13 @@ class SpRAyAudit(Audit):
         return self._indices[label]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the fixed samples, the clocks and what is known of the classes."""
+        """Return the fixed samples, the clocks and what is known of the classes.
+
+        For a class of 300 samples of 224 × 224 pixels these are 50 KB at most, and 3 MB where it is proven.
+        """
         own = {"cost": self._cost["audit"], "cost_of_case": self._cost["test"], "looks": self.looks}
-        return super().state_dict() | own | {"records": self.records.state_dict()}
+        cases = {label: harness.case_state(case) for label, case in self.cases.items()}
+        return super().state_dict() | own | {"records": self.records.state_dict(), "cases": cases}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where the interrupted run stood."""
@@ -239,6 +243,8 @@ class SpRAyAudit(Audit):
         self.looks = state_dict.get("looks", 0)
         self.records = harness.ClassRecords.from_state(state_dict.get("records", {}))
         self.ranking = self.records.rank()
+        self.cases = {label: harness.case_from_state(each) for label, each in state_dict.get("cases", {}).items()}
+        self.tested = list(self.cases.values())
 
     def _pages_of(self, trainer: pl.Trainer, team: Processes) -> AuditPages:
         """The files of this audit, in the folder that the first process takes."""
@@ -246,7 +252,12 @@ class SpRAyAudit(Audit):
         epoch, description = trainer.current_epoch, self.attribution.description
         subtitle = f"after epoch {epoch} · {description}"
         return AuditPages(
-            folder / f"epoch_{epoch:03d}", paths_of(self.dataset), self.classes, subtitle, rows_of(self.dataset)
+            folder / f"epoch_{epoch:03d}",
+            paths_of(self.dataset),
+            self.classes,
+            subtitle,
+            rows=rows_of(self.dataset),
+            split=self.source if isinstance(self.source, str) else None,
         )
 
     def _auditor(self, network: nn.Module) -> Auditor:

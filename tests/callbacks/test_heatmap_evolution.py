@@ -36,3 +36,16 @@ def test_a_known_carrier_is_followed(tmp_path):
     train(TheirModule(), [evolution], tmp_path, max_epochs=1)
     assert dataset.carriers[evolution._indices[1]].all()
     assert not dataset.carriers[evolution._indices[0]].any()
+
+
+def test_of_many_epochs_ten_moments_are_kept(tmp_path):
+    """Also in a checkpoint, which no epoch makes larger from then on."""
+    evolution = HeatmapEvolution(network="net", samples_per_class=1, on_error="raise", folder=tmp_path)
+    sizes = []
+    for epochs in (10, 12):
+        train(TheirModule(), [evolution], tmp_path, max_epochs=epochs, data=Still())
+        assert {len(strip) for strip in evolution._history.values()} == {10}
+        torch.save(evolution.state_dict(), tmp_path / "state.pt")
+        sizes.append((tmp_path / "state.pt").stat().st_size)
+    assert evolution.epochs[-1] == 11
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)

@@ -61,11 +61,17 @@ def test_the_share_is_that_of_explaining_by_hand_and_grows_with_a_clever_hans(tm
     assert audit.index.tolist() == CARRIERS.tolist()
 
 
-def test_chosen_epochs_and_every_other(tmp_path):
+def test_chosen_epochs_and_every_other(tmp_path, caplog):
     audit = relevance_of(kept=[0, 2], every_n_epochs=2)
     train(small(), [audit], tmp_path, max_epochs=5)
+    assert "no heatmaps are kept" not in caplog.text
     assert [point.epoch for point in audit.points] == [0, 2, 4]
     assert list(audit.maps) == [0, 2, 4]
+
+
+def test_epochs_that_training_never_reaches_are_told(tmp_path, caplog):
+    train(small(), [relevance_of(kept=[0, 1, 5, 10])], tmp_path, max_epochs=1)
+    assert "no heatmaps are kept after 5 and 10 epochs, since training ends after 1." in caplog.text
 
 
 def test_a_resumed_run_keeps_samples_points_and_heatmaps(tmp_path):

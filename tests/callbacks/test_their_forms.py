@@ -206,13 +206,13 @@ def test_a_single_logit_of_two_classes_is_refused_before_training(tmp_path):
         HeatmapEvolution(**shared),
         ArtifactMonitor(Border(1, width=0.2), dataset="train", samples=6, **shared),
     ]
-    sentence = "a logit for each class is needed, got a network with 1 of them and labels up to 1; of a single logit z"
+    sentence = "a logit for each class is needed, got a network with one and labels up to 1; of a single logit z"
     for each in refused:
         with pytest.raises(MisconfigurationException, match=sentence):
             train(Single(), [each], tmp_path, max_epochs=1, data=Still())
     with pytest.raises(ValueError, match=sentence):
         audit(Single().net, Still(), spray=small_spray(), parallel=Parallel(n_jobs=1))
-    with pytest.raises(ValueError, match="got a network with 2 of them and labels up to 5"):
+    with pytest.raises(ValueError, match="got a network with 2 and labels up to 5"):
         check_outputs(2, np.array([0, 5, -2]))
 
 

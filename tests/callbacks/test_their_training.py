@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import logging
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from callbacks_training import Still, TheirModule, Validated, small_monitor, small_spray, train
+from callbacks_training import Still, TheirModule, Validated, small_monitor, small_spray, suspect_all, train
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from unhans.callbacks import HeatmapEvolution, MaskRelevance, SpRAyAudit, UnHans
 from unhans.callbacks.heatmap_evolution import Moment, shrink, thin_out
 
-from unhans.harness import AuditClock, ImageComparison
+from unhans.harness import AuditClock, ImageComparison, new_folder, warn_if_random
 from unhans.report.loggers import log_epoch
 
 
@@ -80,6 +81,24 @@ def all_audits(root):
     inside = MaskRelevance(1, masks=lambda index: np.ones((len(index), 16, 16), bool), indices=[1, 3], network="net",
                            dataset="train", folder=root / "relevance", on_error="raise")  # fmt: skip
     return [audit_of(root), evolution_of(root), small_monitor(root), inside]
+
+
+class Mirrored(Still):
+    """Mirrors every second image that is read, at random."""
+
+    def __getitem__(self, index):
+        image, label = super().__getitem__(index)
+        return image.flip(-1) if torch.rand(()) < 0.5 else image, label
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_flip_alone_is_told(caplog, seed):
+    torch.manual_seed(seed)
+    warn_if_random(Mirrored(), np.arange(0, 32, 2), "SpRAyAudit")
+    assert "differently each time" in caplog.text
+    caplog.clear()
+    warn_if_random(Still(), np.arange(0, 32, 2), "SpRAyAudit")
+    assert caplog.text == ""
 
 
 def test_samples_of_a_checkpoint_are_not_taken_for_those_of_another_class(tmp_path, caplog):
@@ -169,10 +188,18 @@ def broken_for(label, method, at=0):
     return changed
 
 
+def suspect_two(entries):
+    """Let a class stand out as soon as there is another."""
+    found = suspect_all(entries)
+    return [replace(each, suspicious=len(found) > 1) for each in found]
+
+
 def test_what_is_not_measured_now_is_not_logged_as_new(tmp_path, monkeypatch):
     """With turns an audit takes some classes: the others keep their rows and their epoch, and have no new numbers."""
-    audit, logged = audit_of(tmp_path, max_share=0.5), []
-    monkeypatch.setattr("unhans.callbacks.audit.log_epoch", lambda *given: logged.append(given[3]))
+    audit, logged, tables = audit_of(tmp_path, max_share=0.5), [], []
+    monkeypatch.setattr(
+        "unhans.callbacks.audit.log_epoch", lambda *given: (logged.append(given[3]), tables.append(given[5]))
+    )
     whole = SpRAyAudit._audit_class
 
     def one_at_a_time(self, auditor, label, say):
@@ -184,14 +211,17 @@ def test_what_is_not_measured_now_is_not_logged_as_new(tmp_path, monkeypatch):
 
     monkeypatch.setattr(SpRAyAudit, "_audit_class", one_at_a_time)
     monkeypatch.setattr(SpRAyAudit, "on_train_epoch_start", allow)
-    monkeypatch.setattr("unhans.report.files.audit_files.suspect_rows", lambda found, *_: [(found.name, *[None] * 7)])
+    monkeypatch.setattr("unhans.harness.audit_records.rank_classes", suspect_two)
     train(TheirModule(), [audit], tmp_path, data=Still())
+    assert [line.split(",")[0] for line in (audit.folder / "epoch_000" / "suspects.csv").open()] == ["path"]
     assert ["audit/0/score" in each for each in logged] == [True, False]
     assert ["audit/1/score" in each for each in logged] == [False, True]
     with (tmp_path / "audit" / "epoch_001" / "ranking.csv").open() as file:
         assert {row["name"]: row["epoch"] for row in csv.DictReader(file)} == {"0": "0", "1": "1"}
     with (tmp_path / "audit" / "epoch_001" / "suspects.csv").open() as file:
-        assert sorted(row["path"] for row in csv.DictReader(file)) == ["0", "1"]
+        assert {row["class"] for row in csv.DictReader(file)} == {"0", "1"}
+    columns, rows = tables[1]["audit/ranking_table"]
+    assert {row[columns.index("name")]: row[columns.index("epoch")] for row in rows} == {"0": 0, "1": 1}
 
 
 def test_numbers_of_audits_can_be_monitored(tmp_path):
@@ -314,6 +344,10 @@ def test_two_runs_never_share_a_folder(tmp_path):
     assert sorted(path.name for path in (tmp_path / "audit-v1").iterdir()) == ["epoch_000"]
 
 
+def test_a_folder_is_taken_once_also_while_it_is_empty(tmp_path):
+    assert [new_folder(tmp_path, "audit") for _ in range(3)] == ["audit", "audit-v1", "audit-v2"]
+
+
 def test_training_and_validation_data_are_audited_side_by_side(tmp_path, monkeypatch):
     """Two audits of one kind have their own files, keys and places in a checkpoint."""
     logged = []
@@ -338,4 +372,8 @@ def test_a_resumed_run_keeps_the_ranking_of_classes_whose_turn_it_is_not(tmp_pat
     monkeypatch.setattr(AuditClock, "allowance", lambda self: 0.0)
     train(TheirModule(), [second], tmp_path, data=Still(), ckpt_path=tmp_path / "one.ckpt")
     assert second.ranking == first.ranking
+    assert {label: list(index) for label, index in second.clusters.items()} == {
+        label: list(index) for label, index in first.clusters.items()
+    }
+    assert any(len(index) for index in second.clusters.values())
     assert {label: record.epoch for label, record in second.records.items()} == {0: 0, 1: 0}

@@ -337,12 +337,12 @@ def test_a_label_that_is_no_class(label):
     ],
 )
 def test_an_array_that_is_no_vector_of_classes(label, got):
-    with pytest.raises(ValueError, match=rf"zeros and ones or shares that add up to 1, got {got}; say where"):
+    with pytest.raises(ValueError, match=rf"a label .*, got {got}; say where labels are with keys="):
         labels_of(adapt(Items(lambda image, _: (image, label))))
 
 
 def test_vectors_of_different_lengths():
-    with pytest.raises(ValueError, match=r"an entry for each of 2 classes, .* got float32 of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"an entry for each of 2 classes, got float32 of shape \(3,\)"):
         labels_of(adapt(Items(lambda image, label: (image, torch.eye(3 if label else 2)[0]))))
 
 

@@ -326,3 +326,18 @@ def test_the_spread_says_how_many_carry_it_and_how_well_the_class_does_without()
     assert one.startswith("1 of 1 validation image of the class")
     assert one.endswith("and no image is without it.")
     assert none.startswith("0 of 3 test images of the class carry it (0 by the cluster); accuracy 0.67 [")
+
+
+def test_every_trial_says_of_which_split_its_samples_are():
+    """A removal is measured on members of the split that was surveyed, an addition mostly on validation images."""
+    case = case_of()
+    added, removed = case.proof.added, case.proof.removed
+    mixed = replace(added[1], indices=np.array([3, 7]))
+    added = (replace(added[0], indices=np.array([7, 8])), mixed, *added[2:])
+    removed = tuple(replace(trial, indices=np.array([0, 3])) for trial in removed)
+    case = replace(case, proof=replace(case.proof, added=added, removed=removed))
+    columns, rows = effect_rows([case], {"train": np.arange(5), "val": np.arange(5, 9)})
+    found = [row[columns.index("split")] for row in rows]
+    assert found[:2] == ["val", "train and val"]
+    assert found[-len(removed) :] == ["train"] * len(removed)
+    assert {row[columns.index("split")] for row in effect_rows([case])[1]} == {None}

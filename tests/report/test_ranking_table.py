@@ -15,6 +15,7 @@ from unhans.report.tables import (
     ranked_clusters,
     ranking_rows,
     ranking_table,
+    striking_rows,
     suspect_rows,
 )
 from unhans.report.text.audit_text import raw_images_stand_out
@@ -98,7 +99,7 @@ def test_the_ranking_is_written_in_full(suspicion, tmp_path):
 
 def test_the_cleaning_list_has_the_members_of_the_striking_cluster(audit, suspicion, tmp_path):
     paths = [tmp_path / f"{i}.jpg" for i in range(40)]
-    rows = suspect_rows(audit, suspicion(1, suspicious=True), ["birds", "cats", "fish"], paths)
+    rows = suspect_rows(striking_rows(audit, ["birds", "cats", "fish"], paths), suspicion(1, suspicious=True))
     write_csv(tmp_path / "suspects.csv", SUSPECT_COLUMNS, rows)
     found = read(tmp_path / "suspects.csv")
     assert [int(row["index"]) for row in found] == list(range(125, 140))
@@ -111,14 +112,14 @@ def test_the_cleaning_list_has_the_members_of_the_striking_cluster(audit, suspic
 
 def test_the_cleaning_list_names_the_split(audit, suspicion):
     split = (np.arange(40) % 3 == 0).astype(np.uint8)
-    rows = suspect_rows(dataclasses.replace(audit, split=split), suspicion(1, suspicious=True), "abc", ["x"] * 40)
+    rows = striking_rows(dataclasses.replace(audit, split=split), "abc", ["x"] * 40)
     assert [row[2] for row in rows] == ["validation" if i % 3 == 0 else "train" for i in range(25, 40)]
 
 
 def test_nothing_is_to_clean_in_a_class_that_is_not_suspicious_or_has_no_cluster(audit, suspicion):
-    assert suspect_rows(audit, suspicion(1), "abc", ["x"] * 40) == []
+    assert suspect_rows(striking_rows(audit, "abc", ["x"] * 40), suspicion(1)) == []
     bare = dataclasses.replace(audit, clusters=())
-    assert suspect_rows(bare, suspicion(1, suspicious=True), "abc", ["x"] * 40) == []
+    assert striking_rows(bare, "abc", ["x"] * 40) == []
 
 
 def test_the_clusters_of_all_classes_are_ranked_by_score(audit, suspicion, tmp_path):
@@ -139,12 +140,12 @@ def test_the_clusters_of_all_classes_are_ranked_by_score(audit, suspicion, tmp_p
 
 
 def test_rows_are_plain_values_that_json_can_hold(audit, suspicion):
-    rows = cluster_rows(audit, suspicion(1)), suspect_rows(audit, suspicion(1, suspicious=True), "abc", ["x"] * 40)
+    rows = cluster_rows(audit, suspicion(1)), striking_rows(audit, "abc", ["x"] * 40)
     assert json.loads(json.dumps(rows, allow_nan=False)) == [[list(row) for row in part] for part in rows]
 
 
 def test_of_a_proven_artifact_those_who_carry_it_are_listed(audit, suspicion):
     carriers, paths = np.arange(40) % 3 == 0, [f"{i}.png" for i in range(40)]
-    rows = suspect_rows(audit, suspicion(1), ["birds", "cats", "fish"], paths, carriers)
+    rows = suspect_rows(striking_rows(audit, ["birds", "cats", "fish"], paths, carriers), suspicion(1))
     assert [row[0] for row in rows] == [f"{i}.png" for i in range(0, 40, 3)]
     assert {row[4:6] for row in rows} == {("proven artifact", None)}

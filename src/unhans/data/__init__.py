@@ -5,7 +5,7 @@
 `unhans.harness`.
 """
 
-from unhans.data.adapters import adapt, first_image, is_map_style, without_augmentation
+from unhans.data.adapters import adapt, first_image, is_map_style, samples_in, without_augmentation
 from unhans.data.cleaning_list import CleaningList, read_cleaning_list
 from unhans.data.dataset import Batch, ImageDataset, Sample, TrainValUnion, collate
 from unhans.data.image_io import Preprocessing, UnreadableImageError, native_mask, to_tensor
@@ -69,6 +69,7 @@ __all__ = [
     "read_cleaning_list",
     "read_samples",
     "rows_of",
+    "samples_in",
     "splits_of",
     "to_tensor",
     "without_augmentation",

@@ -176,10 +176,15 @@ def first_image(dataset: Dataset) -> Tensor | None:
 def first_item(dataset: Any) -> Any:
     """Return the first item that can be read; None where there is none. No labels are looked up for it."""
     if isinstance(dataset, Adapted):
-        items = map(dataset.sample, range(len(dataset.dataset)))
+        items = map(dataset.sample, range(samples_in(dataset)))
     else:
         items = (dataset[index] for index in range(len(dataset)))
     return next((item for item in items if item is not None), None)
+
+
+def samples_in(dataset: Any) -> int:
+    """Return how many samples a data set has, as it was given. No labels are looked up for it."""
+    return len(dataset.dataset if isinstance(dataset, Adapted) else dataset)
 
 
 def is_map_style(dataset: Any) -> bool:

@@ -166,15 +166,16 @@ def _check_vector(label: NDArray[Any] | None, width: int) -> None:
     if label is None:
         return
     if label.shape != (width,) or label.dtype.kind not in "biuf":
-        got = f"{label.dtype} of shape {label.shape}"
-    elif np.isin(label, (0, 1)).all() or (label.min() >= 0 and abs(float(label.sum()) - 1) < ROUNDING):
-        return
-    else:
-        got = f"entries from {label.min():g} to {label.max():g} with the sum {label.sum():g}"
-    raise ValueError(
-        f"a label expects the number of a class, or a vector with an entry for each of {width} classes, zeros and ones "
-        f'or shares that add up to 1, got {got}; say where labels are with keys={{"label": …}}.'
-    )
+        raise ValueError(
+            f"a label expects the number of a class, or a vector with an entry for each of {width} classes, got "
+            f'{label.dtype} of shape {label.shape}; say where labels are with keys={{"label": …}}.'
+        )
+    if not (np.isin(label, (0, 1)).all() or (label.min() >= 0 and abs(float(label.sum()) - 1) < ROUNDING)):
+        raise ValueError(
+            "a label that is a vector expects zeros and ones, or shares that add up to 1, got entries from "
+            f"{label.min():g} to {label.max():g} with the sum {label.sum():g}; say where labels are with "
+            'keys={"label": …}.'
+        )
 
 
 def _class(label: NDArray[Any]) -> int:

@@ -9,6 +9,7 @@ from unhans.harness.affected_class import by_isolated, by_picture, by_planted
 from unhans.harness.artifact_samples import Indices, Masks, concept_features, samples_with_artifact
 from unhans.harness.audit_records import AuditClock, ClassRecord, ClassRecords
 from unhans.harness.audited_class import AuditedClass, ImageComparison, draw_audit_samples, find_cases
+from unhans.harness.case_state import case_from_state, case_state
 from unhans.harness.ground_truth import Planted, compare_with_planted, measure_pasted, planted_in
 from unhans.harness.monitoring import MonitoredArtifact, Places, learned_since, monitored_artifacts
 from unhans.harness.network_bench import bench_of, check_outputs, class_names
@@ -50,6 +51,8 @@ __all__ = [
     "by_isolated",
     "by_picture",
     "by_planted",
+    "case_from_state",
+    "case_state",
     "check_not_compiled",
     "check_outputs",
     "check_single_process",

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 
 from unhans.harness.process_group import Processes
@@ -100,7 +101,7 @@ class ClassRecord:
         tried: the epoch after which it was last to be audited, −1 before.
         epoch: the epoch after which it was last audited, None before.
         suspicion: how far it stood out then.
-        rows: of `suspects.csv`.
+        rows: of its striking cluster, or of those that carry its proven artifact, for `suspects.csv`.
         cluster: (m,) those in the striking cluster.
         last_test: the epoch after which it was last tested, None before.
         seconds: that its last audit ("audit") and its last test ("test") took.
@@ -134,14 +135,18 @@ class ClassRecord:
         return gone
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint holds, of Python's own types."""
-        return {name: _plain(each) for name, each in asdict(self).items() if name in (*STORED, "suspicion")}
+        """Return what a checkpoint holds: values of Python's own types, and the cluster as a tensor."""
+        plain = {name: _plain(each) for name, each in asdict(self).items() if name in (*STORED, "suspicion")}
+        return plain | {"cluster": torch.from_numpy(self.cluster)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ClassRecord:
         """Return what `state_dict` gave."""
         found = None if state["suspicion"] is None else Suspicion(**state["suspicion"])
-        return cls(**{name: state[name] for name in STORED}, suspicion=found)
+        known = {name: state[name] for name in STORED}
+        if "cluster" in state:  # not in those of earlier versions
+            known["cluster"] = state["cluster"].numpy()
+        return cls(**known, suspicion=found)
 
 
 class ClassRecords(dict[int, ClassRecord]):

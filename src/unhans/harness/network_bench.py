@@ -91,10 +91,12 @@ def check_outputs(outputs: int, labels: NDArray[np.int64]) -> None:
     last = int(labels.max(initial=-1))
     if last < outputs:
         return
-    how = "; of a single logit z make two by output=lambda z: torch.cat([-z / 2, z / 2], 1)" if outputs == 1 else ""
-    raise ValueError(
-        f"a logit for each class is needed, got a network with {outputs} of them and labels up to {last}{how}."
-    )
+    if outputs == 1:
+        raise ValueError(
+            f"a logit for each class is needed, got a network with one and labels up to {last}; of a single logit z "
+            "make two by output=lambda z: torch.cat([-z / 2, z / 2], 1)."
+        )
+    raise ValueError(f"a logit for each class is needed, got a network with {outputs} and labels up to {last}.")
 
 
 def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> Names:

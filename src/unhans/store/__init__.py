@@ -4,7 +4,15 @@ Nothing here knows what a verdict or a figure is.
 """
 
 from unhans.store.atomic import file_stem, held, replacing, sweep, write_csv, write_figure
-from unhans.store.codec import export_json, jsonable, read_json, record_from, write_json
+from unhans.store.codec import (
+    export_json,
+    json_text,
+    jsonable,
+    read_json,
+    record_from,
+    record_from_text,
+    write_json,
+)
 from unhans.store.fingerprint import differences, digest
 from unhans.store.hdf5 import DamagedError, stored_key
 
@@ -15,9 +23,11 @@ __all__ = [
     "export_json",
     "file_stem",
     "held",
+    "json_text",
     "jsonable",
     "read_json",
     "record_from",
+    "record_from_text",
     "replacing",
     "stored_key",
     "sweep",

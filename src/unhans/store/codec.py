@@ -43,6 +43,16 @@ def export_json(path: str | os.PathLike[str], value: Any) -> None:
         part.write_text(f"{json.dumps(finite, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
 
 
+def json_text(value: Any) -> str:
+    """Return a value as `write_json` writes it."""
+    return json.dumps(value, default=_encoded)
+
+
+def record_from_text(kind: type[Record], text: str) -> Record:
+    """Return the record of a kind that `json_text` wrote; ValueError as of `record_from`."""
+    return record_from(kind, json.loads(text, object_hook=_decoded))
+
+
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Return the object that `write_json` wrote, its records as mappings; None where there is none, or half a file."""
     try:

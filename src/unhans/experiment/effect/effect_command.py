@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
@@ -35,6 +37,7 @@ from unhans.report.files import FIGURES, case_record
 from unhans.report.loggers import log_once
 from unhans.report.tables import (
     ClassState,
+    Rows,
     case_rows,
     class_states,
     effect_rows,
@@ -108,7 +111,7 @@ def measure_effects(
             subject.hold()
             survey = survey_of(subject, spray, classes, control=control)
             done, states = _of_survey(test, most, survey, parallel or Parallel(), logger)
-        conclude(subject.out, done, states, samples, logger)
+        conclude(subject.out, done, states, samples, logger, subject.rows)
     return numbers_of(done)
 
 
@@ -186,7 +189,12 @@ def states_of(
 
 
 def conclude(
-    out: Path, done: Sequence[TestedCase], states: Sequence[ClassState], samples: int, logger: Logger | None = None
+    out: Path,
+    done: Sequence[TestedCase],
+    states: Sequence[ClassState],
+    samples: int,
+    logger: Logger | None = None,
+    splits: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
     """Print the tables and write effects.csv, effects.json and classes.csv; log them with the figures.
 
@@ -196,8 +204,10 @@ def conclude(
         states: what became of every class.
         samples: of other classes, as many as were asked for.
         logger: gets the numbers, the tables and the figures.
+        splits: by name the indices of every split.
     """
     cases = [one.case for one in done]
+    trials = effect_rows(cases, splits)
     shown = [one for one in done if len(done) <= MOST_SHOWN or one.case.proven]
     said = [truth_sentence(one.truth) if one.truth else "" for one in shown]
     for table in effect_tables([one.case for one in shown], said):
@@ -206,10 +216,10 @@ def conclude(
     if sentence := _fewer(done, samples):
         CONSOLE.print(escape(sentence))
     write_csv(out / "classes.csv", *state_rows(states))
-    write_csv(out / "effects.csv", *effect_rows(cases))
+    write_csv(out / "effects.csv", *trials)
     export_json(out / "effects.json", [_record(one) for one in done])
     if logger and states:
-        _log(logger, done, states)
+        _log(logger, done, states, trials)
 
 
 def by_class(done: Sequence[TestedCase]) -> dict[int, list[TestedCase]]:
@@ -263,7 +273,7 @@ def _record(one: TestedCase) -> dict[str, Any]:
     return case_record(one.case) | {"planted": truth}
 
 
-def _log(logger: Logger, done: Sequence[TestedCase], states: Sequence[ClassState]) -> None:
+def _log(logger: Logger, done: Sequence[TestedCase], states: Sequence[ClassState], trials: Rows) -> None:
     """Send the numbers, the tables and the figures of every case."""
     cases = [one.case for one in done]
     names = {"layer picture": "layer", "examples": "examples"}
@@ -274,7 +284,7 @@ def _log(logger: Logger, done: Sequence[TestedCase], states: Sequence[ClassState
         figures.setdefault(f"effect/{one.case.name}", []).extend(paths)
     tables = {
         "effect/cases": case_rows(cases, pictures),
-        "effect/trials": effect_rows(cases),
+        "effect/trials": trials,
         "effect/classes": state_rows(states),
     }
     log_once([logger], numbers_of(done), {key: paths for key, paths in figures.items() if paths}, tables)

@@ -16,7 +16,16 @@ from unhans.repair import Act, ProvenArtifact
 from unhans.report.figures import class_figure, monitor_figure, ranking_figure
 from unhans.report.files.case_files import write_case, write_cases
 from unhans.report.loggers import logger_keys
-from unhans.report.tables import SUSPECT_COLUMNS, Row, Rows, case_rows, effect_rows, ranking_rows, suspect_rows
+from unhans.report.tables import (
+    SUSPECT_COLUMNS,
+    Row,
+    Rows,
+    case_rows,
+    effect_rows,
+    ranking_rows,
+    striking_rows,
+    suspect_rows,
+)
 from unhans.report.text import ACTED, PROBABILITY
 from unhans.spray import ClassAudit, Suspicion
 from unhans.store import file_stem, write_csv, write_figure
@@ -33,12 +42,14 @@ class AuditPages:
         subtitle: a line on every page: the epoch and what its heatmaps mean.
         rows: (n,) of every sample in the data set as it was given, where a sample of several classes occurs several
             times; None where these are the same.
+        split: the samples' split, "train" or "val"; None for another data set.
 
     Attributes:
         keys: what every class is called in the keys of a logger, by label.
         figures: the pages written so far, by the key under which they are logged.
         tables: columns and rows of the ranking and the suspects, once finished.
-        suspects: by label the rows of suspects.csv; those of classes that are not audited this time may be put in.
+        suspects: by label the rows for suspects.csv, of which those are written that count in today's ranking; those of
+            classes that are not audited this time may be put in.
     """
 
     def __init__(
@@ -48,8 +59,9 @@ class AuditPages:
         classes: Mapping[int, str],
         subtitle: str,
         rows: NDArray[np.int64] | None = None,
+        split: str | None = None,
     ) -> None:
-        self.folder, self.paths, self.subtitle, self.rows = folder, paths, subtitle, rows
+        self.folder, self.paths, self.subtitle, self.rows, self.split = folder, paths, subtitle, rows, split
         self.classes = Names(classes.get(label, str(label)) for label in range(max(classes) + 1))
         self.keys = logger_keys(classes)
         self.figures: dict[str, Path] = {}
@@ -80,7 +92,7 @@ class AuditPages:
         paths = [self.paths[i] for i in audit.index]
         audit = audit if self.rows is None else replace(audit, index=self.rows[audit.index])
         save_audit(stem.with_suffix(".h5"), audit)
-        self.suspects[audit.label] = suspect_rows(audit, suspicion, self.classes, paths, carriers)
+        self.suspects[audit.label] = striking_rows(audit, self.classes, paths, carriers)
         if not shown:
             return
         page = stem.with_suffix(".jpg")
@@ -103,7 +115,10 @@ class AuditPages:
         """Write all numbers of the cases, and have their table logged."""
         if cases:
             write_cases(self.folder / "cases.json", cases)
-            write_csv(self.folder / "effects.csv", *effect_rows(cases))
+            write_csv(
+                self.folder / "effects.csv",
+                *effect_rows(cases, {self.split: np.arange(len(self.paths))} if self.split else None),
+            )
             self.tables["audit/cases"] = case_rows(cases)
 
     def finish(self, ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None) -> None:
@@ -114,11 +129,11 @@ class AuditPages:
             epochs: by label, after which each class was audited last, where that differs.
         """
         write_csv(self.folder / "ranking.csv", *ranking_rows(ranking, epochs))
-        suspects = (row for entry in ranking for row in self.suspects.get(entry.label, []))
+        suspects = (row for entry in ranking for row in suspect_rows(self.suspects.get(entry.label, []), entry))
         write_csv(self.folder / "suspects.csv", SUSPECT_COLUMNS, suspects)
         write_figure(self.folder / "ranking.png", ranking_figure(ranking, self.subtitle))
         self.figures["audit/ranking"] = self.folder / "ranking.png"
-        self.tables["audit/ranking_table"] = ranking_rows(ranking)
+        self.tables["audit/ranking_table"] = ranking_rows(ranking, epochs)
 
 
 def charted(followed: Sequence[ProvenArtifact]) -> dict[str, float]:

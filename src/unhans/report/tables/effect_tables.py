@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Column, Table
@@ -96,7 +97,7 @@ def _differences(proof: Proof) -> list[EffectLine]:
 
 
 EFFECT_COLUMNS = (
-    "label", "class", "artifact", "direction", "trial", "n",
+    "label", "class", "artifact", "direction", "trial", "split", "n",
     *text.MEASURE_COLUMNS, "verdict", "reason", "p_value", "q_value",
 )  # fmt: skip
 STYLES = {"proven": "bold red", "not used": "green"}
@@ -137,12 +138,15 @@ def _shortened(reason: str) -> str:
     return parts[0] + more
 
 
-def effect_rows(cases: Sequence[Case]) -> Rows:
+def effect_rows(cases: Sequence[Case], splits: Mapping[str, NDArray[np.int64]] | None = None) -> Rows:
     """Return every trial of every case; the verdict stands with the artifact alone.
 
     A case without a proof is one row with its class and what became of it.
+
+    Args:
+        splits: by name the indices of every split, to tell of which the samples of a trial are; None: nobody knows.
     """
-    return Rows(EFFECT_COLUMNS, [row for case in cases for row in _case_rows(case)])
+    return Rows(EFFECT_COLUMNS, [row for case in cases for row in _case_rows(case, splits or {})])
 
 
 CASE_COLUMNS = (
@@ -173,14 +177,16 @@ def _trials(case: Case) -> Iterator[tuple[str, int, Trial]]:
                 yield f"{direction}{where}", number, trial
 
 
-def _case_rows(case: Case) -> Iterator[Row]:
+def _case_rows(case: Case, splits: Mapping[str, NDArray[np.int64]]) -> Iterator[Row]:
     verdict = _verdict(case)
     if case.proof is None and case.features is None:
         yield (case.label, case.name, *[None] * (len(EFFECT_COLUMNS) - 2 - len(verdict)), *verdict)
     for direction, number, trial in _trials(case):
         first = direction.startswith("add") and number == 0
         artifact = text.artifact_said(case) if case.proof else None
-        start = (case.label, case.name, artifact, direction, trial.name, int(trial.effect.n))
+        start = (case.label, case.name, artifact, direction, trial.name)
+        names = [name for name, own in splits.items() if np.isin(trial.indices, own).any()]
+        start += (" and ".join(names) or None, int(trial.effect.n))
         yield (*start, *_numbers(trial.effect), *(verdict if first else [None] * len(verdict)))
 
 

@@ -59,36 +59,35 @@ def ranking_rows(ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None 
     return Rows((*RANKING_COLUMNS, "epoch"), [(*row, epochs.get(row[0])) for row in rows])
 
 
-def suspect_rows(
+def suspect_rows(rows: Sequence[Row], suspicion: Suspicion) -> Sequence[Row]:
+    """Return the samples of a class that are to be looked through: those of `striking_rows` that count today.
+
+    Those that carry its proven artifact; where none is proven those in its striking cluster, if it stands out.
+    """
+    return [row for row in rows if suspicion.suspicious or row[SUSPECT_COLUMNS.index("cluster")] == CARRIERS]
+
+
+def striking_rows(
     audit: ClassAudit,
-    suspicion: Suspicion,
     classes: Sequence[str],
     paths: Sequence[str],
     carriers: NDArray[np.bool_] | None = None,
 ) -> list[Row]:
-    """Return the samples that are to be looked through, as rows of `SUSPECT_COLUMNS`.
-
-    Those that carry the proven artifact of a class; where none is proven those in its striking cluster, if it stands
-    out.
+    """Return the samples that carry the proven artifact of a class, else those in its striking cluster.
 
     Args:
         audit: the class, n samples.
-        suspicion: says whether it stands out.
         classes: the name of every class, by index.
         paths: the path of every sample (n,).
         carriers: (n,) of a proven artifact, None without one.
 
     Returns:
-        Plain values: path, index in the data set, "train" or "validation" (None where one split was audited), class,
-        the cluster's name and score, predicted class, and the rank of the true label, here counted from 1.
+        Rows of `SUSPECT_COLUMNS`, plain values: path, index in the data set, "train" or "validation" (None where one
+        split was audited), class, the cluster's name and score, predicted class, and the rank of the true label, here
+        counted from 1.
     """
     if carriers is not None:
         return _rows(audit, carriers, (CARRIERS, None), classes, paths)
-    return striking_rows(audit, classes, paths) if suspicion.suspicious else []
-
-
-def striking_rows(audit: ClassAudit, classes: Sequence[str], paths: Sequence[str]) -> list[Row]:
-    """Return the samples in the striking cluster of a class as rows of `SUSPECT_COLUMNS`; see `suspect_rows`."""
     if audit.cluster is None:
         return []
     return _rows(audit, audit.cluster.members, (audit.cluster.name, audit.cluster.score), classes, paths)
