@@ -125,11 +125,13 @@ class Audit(Callback):
         self.rehearsal = False  # of `fast_dev_run`
         self._scratch: TemporaryDirectory[str] | None = None  # its files
         self._indices: dict[Any, NDArray[np.int64]] = {}  # samples by label
+        self._set_up = False
         self._counted = 0  # failures that all processes know of
         self._published: dict[str, float] = {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse strategies whose parameters could not be read later; with another trainer a run of its own begins."""
+        self._set_up = True
         if stage != "fit":
             return
         named = [each for each in trainer.callbacks if isinstance(each, Audit) and each.name == self.name]
@@ -154,7 +156,15 @@ class Audit(Callback):
 
     @property
     def state_key(self) -> str:
-        """The name in a checkpoint, so that a trainer can have several audits of one kind."""
+        """The name in a checkpoint, so that a trainer can have several audits of one kind.
+
+        Until `setup` it is of this object alone: a trainer would refuse two alike without saying what to give.
+        """
+        return self.checkpoint_name if self._set_up else f"{self.checkpoint_name}:{id(self)}"
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The name of the state in a checkpoint."""
         return type(self).__qualname__ if self.name == self.kind else f"{type(self).__qualname__}:{self.name}"
 
     def device_of(self, network: nn.Module) -> torch.device:
@@ -299,6 +309,8 @@ class Audit(Callback):
             if self.on_error == "raise":
                 raise
             LOG.exception("%s failed after epoch %d; training goes on.", type(self).__name__, trainer.current_epoch)
+            with self.tolerate(f"logging the failures of {type(self).__name__}"):
+                self.publish(trainer, {f"{self.kind}/failures": float(self.failures)})
 
     def _count_failures(self, team: Processes) -> None:
         """Let every process of this audit know the failures so far."""

@@ -123,7 +123,7 @@ class UnHans(SpRAyAudit):
     every audited epoch, with the same samples and controls, whether its class is still suspicious or not. All tests of
     a run, first ones and repeated ones, share one false-discovery rate (`unhans.repair.ledger.Ledger`). Every
     decision, also that nothing is done and why, goes with its evidence to `folder/decisions.json`, to the loggers and
-    to the terminal.
+    to the terminal. A checkpoint holds all of them, 2 KB for each, and what is proven.
 
     Args:
         act: "augment" lays the artifact over the training images of all classes, so that it says nothing about any;

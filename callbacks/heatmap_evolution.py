@@ -157,6 +157,12 @@ def shrink(heatmap: NDArray[np.floating]) -> tuple[NDArray[np.float16], float]:
     return (shown / (peak or 1.0)).astype(np.float16), peak
 
 
+def spread_out(shown: NDArray[np.floating], peak: float, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a map (H, W) that `shrink` made small: what lies in a square is spread over it evenly."""
+    parts = size[0] // shown.shape[0], size[1] // shown.shape[1]
+    return np.kron(shown.astype(np.float32), np.full(parts, peak / (parts[0] * parts[1]), dtype=np.float32))
+
+
 def thin_out(strip: list[Moment]) -> list[Moment]:
     """Return a strip of at most ten epochs: of more the one whose neighbours lie closest is left out."""
     while len(strip) > MOST_EPOCHS:

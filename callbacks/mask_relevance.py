@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import Dataset
 from unhans.callbacks.audit import LOG, Audit
+from unhans.callbacks.heatmap_evolution import shrink, spread_out
 
 from unhans.artifacts import Layered
 from unhans.attribution import explain_all
@@ -44,6 +45,10 @@ class MaskShare(NamedTuple):
 class MaskRelevance(Audit):
     """Follows how much of the positive relevance for an artifact's class lies inside the artifact.
 
+    A checkpoint holds the kept heatmaps as large as they are shown (80 pixels a side, where their size can be divided)
+    and in half precision: 6 KB a sample and kept epoch for images of 224 pixels, 13 KB at most. Those of a resumed run
+    are as fine as that; what is measured is not touched by it.
+
     On fixed samples that carry it, before training and after each epoch. The share is logged as `relevance/share` with
     its interval, under the number of the epoch just over as all audits do (before training −1), and written to
     `folder/relevance.csv`; the heatmaps are kept for chosen epochs and the last. Invisible to training, as every audit.
@@ -74,7 +79,7 @@ class MaskRelevance(Audit):
     """
 
     kind = "relevance"
-    usual = None
+    usual = "val"
 
     def __init__(
         self,
@@ -102,8 +107,8 @@ class MaskRelevance(Audit):
         self._epoch = 0
 
     @property
-    def state_key(self) -> str:
-        """The name in a checkpoint, so that several artifacts can be followed."""
+    def checkpoint_name(self) -> str:
+        """The name of the state in a checkpoint, so that several artifacts can be followed."""
         source = self.source if isinstance(self.source, str) else "given"
         return f"MaskRelevance:{self.target}:{source}"
 
@@ -168,12 +173,26 @@ class MaskRelevance(Audit):
         self.publish(trainer, scalars, epoch=point.epoch - 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the fixed samples, the clocks, the points and the kept heatmaps."""
-        maps = {epoch: torch.from_numpy(each) for epoch, each in self.maps.items()}
+        """Return the fixed samples, the clocks, the points and the kept heatmaps, small."""
+        maps = {epoch: packed_maps(each) for epoch, each in self.maps.items()}
         return super().state_dict() | {"points": [tuple(point) for point in self.points], "maps": maps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the samples, the points and the heatmaps of the interrupted run."""
         super().load_state_dict(state_dict)
         self.points = [MaskShare(*point) for point in state_dict["points"]]
-        self.maps = {epoch: maps.numpy() for epoch, maps in state_dict["maps"].items()}
+        self.maps = {epoch: unpacked_maps(maps) for epoch, maps in state_dict["maps"].items()}
+
+
+def packed_maps(maps: NDArray[np.floating]) -> dict[str, Any]:
+    """Return heatmaps (n, H, W) as a checkpoint holds them."""
+    shown, peaks = zip(*map(shrink, maps), strict=True)
+    return {"maps": torch.from_numpy(np.stack(shown)), "peaks": list(peaks), "size": list(maps.shape[1:])}
+
+
+def unpacked_maps(state: dict[str, Any] | torch.Tensor) -> NDArray[np.float32]:
+    """Return heatmaps (n, H, W) that `packed_maps` made small, or that an earlier version kept whole."""
+    if isinstance(state, torch.Tensor):
+        return state.numpy()
+    pairs = zip(state["maps"].numpy(), state["peaks"], strict=True)
+    return np.stack([spread_out(*pair, tuple(state["size"])) for pair in pairs])

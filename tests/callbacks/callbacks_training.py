@@ -128,6 +128,7 @@ def small_audits(folder, **options):
 def small_monitor(folder, **options):
     """A monitor of a white rim that stands for class 1."""
     defaults = {"network": "net", "dataset": "train", "samples": 6, "on_error": "raise", "folder": folder / "effect"}
+    defaults["name"] = "effect"
     return ArtifactMonitor(Border(1, width=0.2), **(defaults | options))
 
 

@@ -144,7 +144,7 @@ def audits_of(folder):
         Sleeping(network="net", on_error="raise", samples_per_class=1, folder=folder / "evolution"),
         small_monitor(folder),
         MaskRelevance(1, masks=lambda i: torch.ones(len(i), 16, 16, dtype=bool).numpy(), indices=[1, 4], network="net",
-                      dataset="train", folder=folder / "relevance", on_error="raise"),
+                      dataset="train", name="relevance", folder=folder / "relevance", on_error="raise"),
         FailingOnce(network="net", spray=small_spray(), pages=0, control=False, name="failing",
                     folder=folder / "failing"),
     ]  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from callbacks_training import NoisyImages, TheirModule, train
+import pytest
+import torch
+from callbacks_training import NoisyImages, Still, TheirModule, train
 from unhans.callbacks import HeatmapEvolution
 
 

@@ -6,18 +6,30 @@ import csv
 import logging
 import time
 from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from callbacks_training import Still, TheirModule, Validated, small_monitor, small_spray, suspect_all, train
+from callbacks_training import (
+    KeepingLogger,
+    Still,
+    TheirModule,
+    Validated,
+    small_monitor,
+    small_spray,
+    suspect_all,
+    train,
+)
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
-from unhans.callbacks import HeatmapEvolution, MaskRelevance, SpRAyAudit, UnHans
+from unhans.callbacks import ArtifactMonitor, HeatmapEvolution, MaskRelevance, SpRAyAudit, UnHans
 from unhans.callbacks.heatmap_evolution import Moment, shrink, thin_out
 
-from unhans.harness import AuditClock, ImageComparison, new_folder, warn_if_random
+from unhans.artifacts import Border
+from unhans.harness import AuditClock, ImageComparison, most_seconds, new_folder, warn_if_random
 from unhans.report.loggers import log_epoch
 
 
@@ -377,3 +389,58 @@ def test_a_resumed_run_keeps_the_ranking_of_classes_whose_turn_it_is_not(tmp_pat
     }
     assert any(len(index) for index in second.clusters.values())
     assert {label: record.epoch for label, record in second.records.items()} == {0: 0, 1: 0}
+
+
+def size_of(state, folder):
+    torch.save(state, folder / "state.pt")
+    return (folder / "state.pt").stat().st_size
+
+
+def test_what_audits_leave_in_a_checkpoint_stays_within_what_they_say(tmp_path):
+    audit, monitor = audit_of(tmp_path), small_monitor(tmp_path)
+    trainer = train(TheirModule(), [audit, monitor], tmp_path, max_epochs=1, data=Still())
+    before = [size_of(each.state_dict(), tmp_path) for each in (audit, monitor)]
+    trainer.fit_loop.max_epochs = 5
+    trainer.fit(trainer.lightning_module, trainer.train_dataloader)
+    after = [size_of(each.state_dict(), tmp_path) for each in (audit, monitor)]
+    assert before[0] < 200 * 32 + 5000
+    assert after[0] < 200 * 32 + 5000
+    assert after[1] - before[1] < 4 * 2000
+
+
+def test_monitors_of_both_splits_need_no_names_and_two_of_one_are_told_to_take_some(tmp_path):
+    """By our sentence, not by Lightning's, which does not know `name=`."""
+    options = {"network": "net", "samples": 6, "on_error": "raise"}
+    both = [ArtifactMonitor(Border(1, width=0.2), dataset=split, **options) for split in ("train", "val")]
+    trainer = train(Validated(), both, tmp_path, max_epochs=1, data=Still(), val=Still())
+    assert {"effect/border/delta_p", "effect_train/border/delta_p"} <= set(trainer.callback_metrics)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["effect", "effect_train"]
+    assert {each.state_key for each in both} == {"ArtifactMonitor", "ArtifactMonitor:effect_train"}
+    for make in (
+        lambda: ArtifactMonitor(Border(1, width=0.2), **options),
+        lambda: audit_of(tmp_path),
+        lambda: evolution_of(tmp_path),
+        lambda: all_audits(tmp_path)[3],
+    ):
+        with pytest.raises(MisconfigurationException, match=r"needs a name of its own .*; give one of them name="):
+            train(Validated(), [make(), make()], tmp_path, max_epochs=1, data=Still(), val=Still())
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_an_audit_that_fails_as_a_whole_logs_that(tmp_path, monkeypatch, number):
+    audit = all_audits(tmp_path)[number]
+    audit.on_error, logger = "log", KeepingLogger(tmp_path)
+    monkeypatch.setattr(type(audit), "audit", lambda *_: 1 / 0)
+    trainer = train(TheirModule(), [audit], tmp_path, max_epochs=1, data=Still(), logger=logger)
+    failures = [call[f"{audit.name}/failures"] for call in logger.calls_with(f"{audit.name}/failures")]
+    assert failures == list(range(1, audit.failures + 1))
+    assert float(trainer.callback_metrics[f"{audit.name}/failures"]) == audit.failures >= 1
+
+
+def test_an_audit_takes_half_of_what_processes_wait_for_each_other(tmp_path, monkeypatch):
+    pair = SimpleNamespace(world_size=2, strategy=SimpleNamespace(_timeout=timedelta(seconds=600)))
+    assert most_seconds(pair) == 300
+    monkeypatch.setattr("unhans.harness.most_seconds", lambda trainer: 7.0)
+    audit = audit_of(tmp_path)
+    train(TheirModule(), [audit], tmp_path, max_epochs=1, data=Still())
+    assert audit.clock.limit == 7.0

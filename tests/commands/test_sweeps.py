@@ -33,6 +33,14 @@ def test_a_sweep_leaves_a_table_and_a_picture(tmp_path, capsys):
     assert "4 of 4 jobs finished" in printed
 
 
+def test_what_audits_measure_can_be_the_objective(tmp_path):
+    audited = FAST.replace("callbacks=none", "callbacks=audit callbacks.heatmap_evolution=null spray.n_neighbors=4")
+    quick = "callbacks.spray_audit.control=false callbacks.spray_audit.pages=0 callbacks.spray_audit.verify_samples=12"
+    assert command(tmp_path, f"train.py -m {audited} {quick} seed=0 objective=audit/proven") == 0
+    assert [row["status"] for row in table(tmp_path)] == ["finished"]
+    assert float(table(tmp_path)[0]["audit/proven"]) >= 0
+
+
 def test_a_failed_job_is_in_the_table_with_its_reason_and_the_others_go_on(tmp_path):
     assert command(tmp_path, f"train.py -m {FAST} optimizer.lr=fast,0.01") == 1
     failed, finished = table(tmp_path)

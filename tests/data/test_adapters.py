@@ -151,6 +151,8 @@ def test_torchvisions_own_with_private_labels(tmp_path, monkeypatch):
 def test_parts_and_unions(form):
     whole = Items(FORMS[form], labels=LABELS, classes=["a", "b", "c"])
     halves = ConcatDataset([Subset(whole, range(5)), Subset(whole, range(5, N))])
+    assert labels_of(adapt(halves)).tolist() == labels_of(adapt(Subset(whole, range(N)))).tolist() == LABELS
+    assert whole.read <= 8  # of each the first, and three more
     check(adapt(halves))
     assert class_names_of(halves) == ["a", "b", "c"]
     assert names_of(adapt(halves), np.array(LABELS)) == {0: "a", 1: "b", 2: "c"}
@@ -174,11 +176,15 @@ TENSOR = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 def test_data_sets_of_hugging_face():
     """With a transform on access, as its guide to image classification does it."""
     plain = photographs()
-    ready = plain.with_transform(
-        lambda rows: {"pixel_values": [TENSOR(image) for image in rows["image"]], "labels": rows["label"]}
-    )
-    dataset = adapt(ready)
+    read = []
+
+    def transformed(rows):
+        read.extend(rows["label"])
+        return {"pixel_values": [TENSOR(image) for image in rows["image"]], "labels": rows["label"]}
+
+    dataset = adapt(plain.with_transform(transformed))
     assert labels_of(dataset).tolist() == LABELS
+    assert len(read) <= 4
     assert names_of(dataset, dataset.labels) == {0: "cat", 1: "dog", 2: "emu"}
     assert (read_samples(dataset, range(N))[0] - IMAGES).abs().max() < 1 / 250
 
