@@ -44,7 +44,7 @@ def suspicion():
         return SimpleNamespace(
             label=label, name=f"class {label}" if name is None else name, n=40, tau=tau, lambda_2=lambda_2, eigengap=2,
             score=1 / lambda_2, suspicious=suspicious, cluster_size=15,
-            control_lambda_2=control, control_tau=control_tau,
+            control_lambda_2=control, control_tau=control_tau, tau_clusters=8, exact_neighbours=True,
         )  # fmt: skip
 
     return make

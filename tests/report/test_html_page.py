@@ -29,7 +29,7 @@ SUSPECTS = 'path,index\n"a ""b"", </script>.png",1\n'
 
 def ranking():
     return [
-        suspicion_of(1, 2.0),
+        replace(suspicion_of(1, 2.0), tau_clusters=8, exact_neighbours=False),
         suspicion_of(3, 1.1, 0.9, 5.0, 0.2, name="zebra 10"),
         suspicion_of(2, 0.4, 0.5, 2.0, 0.1, name="zebra 9"),
         suspicion_of(0, -0.1, 0.6, 1.0, None),
@@ -371,6 +371,16 @@ def test_explained_classes_are_named(opened):
     page = opened(target="#class-2")
     page.wait_for_selector("#sample dl")
     assert set(sample_text(page)) >= {"Explained", "Rank of the true label"}
+
+
+def test_the_numbers_of_a_class_say_of_which_clusterings_and_neighbours_they_are(opened):
+    page = opened()
+    open_class(page, CLASSES[1])
+    notes = page.locator("#numbers .small").all_inner_texts()
+    assert notes[1:3] == ["approximate neighbours; raw images 0.300", "k up to 8; raw images 1.50"]
+    page.click("#back")
+    open_class(page, "zebra 9")
+    assert page.locator("#numbers .small").all_inner_texts()[1:3] == ["raw images 0.100", "raw images 1.50"]
 
 
 def test_next_and_previous_follow_the_table_and_a_class_without_a_page_says_so(opened):

@@ -95,6 +95,7 @@ def test_the_ranking_is_written_in_full(suspicion, tmp_path):
     assert (first["label"], first["name"], first["suspicious"]) == ("1", "猫, cat", "True")
     assert float(first["lambda_2"]) == 1 / 3
     assert second["control_lambda_2"] == second["control_tau"] == ""
+    assert (first["tau_clusters"], first["exact_neighbours"]) == ("8", "True")
 
 
 def test_the_cleaning_list_has_the_members_of_the_striking_cluster(audit, suspicion, tmp_path):

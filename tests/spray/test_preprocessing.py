@@ -34,6 +34,23 @@ def test_a_grid_without_cells_is_named(grid):
         sum_pool(np.ones((2, 8, 8)), grid)
 
 
+def test_smoothing_is_a_gaussian_that_keeps_the_total():
+    maps = np.zeros((2, 31, 27))
+    maps[0, 15, 13], maps[1, 0, 2] = 2.0, -3.0
+    found = prepare(maps, smoothing=1.5)
+    y, x = np.mgrid[-15:16, -13:14]
+    gauss = np.exp(-(y**2 + x**2) / (2 * 1.5**2))
+    np.testing.assert_allclose(found[0], 2 * gauss / gauss.sum(), atol=2e-4)  # it is cut off at four deviations
+    np.testing.assert_allclose(found.sum((1, 2)), [2, -3])
+    np.testing.assert_allclose(prepare(maps, 7, "max", 1.5), normalise(sum_pool(found, 7), "max"))
+    np.testing.assert_array_equal(prepare(maps, smoothing=0), maps)
+
+
+def test_vectors_cannot_be_smoothed():
+    with pytest.raises(ValueError, match=r"smoothing needs heatmaps of shape \(n, H, W\), got \(2, 8\)"):
+        prepare(np.ones((2, 8)), smoothing=1)
+
+
 def test_vectors_cannot_be_pooled():
     with pytest.raises(ValueError, match=r"pooling needs heatmaps of shape \(n, H, W\), got \(2, 8\)"):
         sum_pool(np.ones((2, 8)), 2)

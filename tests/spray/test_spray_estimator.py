@@ -13,6 +13,7 @@ from sklearn.base import clone
 from unhans.spray import SpRAy, UmapProcess, umap_process
 from unhans.spray.embedding import fisher_separability
 from unhans.spray.euclidean import euclidean_distances
+from unhans.spray.pooling import prepare
 from unhans.spray.umap_process import umap_points
 
 
@@ -63,6 +64,18 @@ def test_shapes_and_ranges():
     assert spray.labels_.shape == (11, 60)
     assert [len(np.unique(row)) for row in spray.labels_] == list(range(2, 13))
     assert spray.projection_ is None
+
+
+def test_heatmaps_are_smoothed_before_they_are_pooled():
+    found = quick(smoothing=1.5, pooling=4, normalisation="max").prepare(noise())
+    np.testing.assert_array_equal(found, prepare(noise(), 4, "max", 1.5))
+    assert np.abs(found - prepare(noise(), 4, "max")).max() > 0.1
+
+
+def test_neighbours_are_said_to_be_exact_or_found_by_descent(monkeypatch):
+    monkeypatch.setattr("unhans.spray.spray.APPROXIMATE", 60)
+    assert [quick(n_clusters=(2,)).fit(noise(n)).exact_neighbours_ for n in (59, 60)] == [True, False]
+    assert quick(metric="wasserstein", n_clusters=(2,)).fit(np.abs(noise(60))).exact_neighbours_
 
 
 def test_tau_is_the_mean_of_the_fisher_criteria():
@@ -268,7 +281,9 @@ def test_umap_of_few_samples_or_a_graph_in_pieces_says_nothing():
         ({"projection": "pca"}, noise(30), "projection must be .* got 'pca'"),
         ({"pooling": 4}, noise(30).reshape(30, -1), "pooling needs heatmaps of shape"),
         ({"metric": "precomputed"}, noise(30).reshape(30, -1), r"must have shape \(n, n\), got \(30, 64\)"),
-        ({"metric": "precomputed", "pooling": 4}, noise(30), "pooling and normalisation need heatmaps"),
+        ({"smoothing": -1.0}, noise(30), "smoothing must be a number of pixels, 0 or more, got -1.0"),
+        ({"metric": "precomputed", "smoothing": 1}, noise(30), "smoothing and normalisation need heatmaps"),
+        ({"metric": "precomputed", "pooling": 4}, noise(30), "pooling, smoothing and normalisation need heatmaps"),
         ({"metric": lambda maps: maps}, noise(30), r"must have shape \(n, n\)"),
         ({"projection": "tsne", "n_neighbors": 2, "n_clusters": (2,)}, noise(3), "needs at least 4 heatmaps, got 3"),
     ],

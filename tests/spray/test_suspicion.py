@@ -237,6 +237,7 @@ def test_the_numbers_are_those_of_spray_and_of_the_control():
     assert found.numbers()["control_lambda_2"] == control.eigenvalues_[1]
     assert "control_lambda_2" not in suspicion_of(replace(one, control=None)).numbers()
     assert all(isinstance(value, float) for value in found.numbers().values())
+    assert (found.tau_clusters, found.exact_neighbours) == (max(one.spray.n_clusters_), True)
 
 
 def test_a_statistic_that_falls_in_two_in_most_classes_tells_of_the_data():

@@ -61,7 +61,7 @@ def cluster_gradients(
     found = []
     for layers in prefixes(list(grams)):
         points = coordinates(cosines(grams[layer] for layer in layers)).numpy()
-        plain = {"metric": "euclidean", "pooling": None, "normalisation": None, "projection": None}
+        plain = {"metric": "euclidean", "pooling": None, "smoothing": 0.0, "normalisation": None, "projection": None}
         fitted = SpRAy(**(spray.get_params() | plain | {"n_clusters": (2,), "n_eigenvalues": 2})).fit(points)
         labels = fitted.labels_[0].astype(np.int64)
         found.append(GradientClusters(layers, labels, **(_measures(labels, carriers) if carriers is not None else {})))

@@ -120,5 +120,5 @@ def control_of(spray: SpRAy, images: Any) -> SpRAy | None:
     pixels = raw_pixels(images)
     if pixels is None:
         return None
-    plain = {"metric": "euclidean", "normalisation": None, "pooling": None, "projection": None, "clusterings": ()}
-    return clone(spray).set_params(**plain).fit(pixels)
+    plain = {"metric": "euclidean", "normalisation": None, "pooling": None, "smoothing": 0.0, "projection": None}
+    return clone(spray).set_params(**plain, clusterings=()).fit(pixels)

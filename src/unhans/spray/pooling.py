@@ -1,4 +1,4 @@
-"""What happens to heatmaps before they are compared: checked, sum-pooled, normalised, block by block ([000] §2.1)."""
+"""What happens to heatmaps before they are compared: smoothed, pooled, normalised, block by block ([000] §2.1)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 Normalisation = Literal["max", "sum"]
 Grid = int | tuple[int, int]
@@ -16,8 +17,10 @@ Grid = int | tuple[int, int]
 ROWS = 512  # heatmaps read and prepared at once
 
 
-def prepare(heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisation | None = None) -> NDArray:
-    """Return heatmaps checked, sum-pooled and normalised, as one floating-point array.
+def prepare(
+    heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisation | None = None, smoothing: float = 0.0
+) -> NDArray:
+    """Return heatmaps checked, smoothed, sum-pooled and normalised, as one floating-point array.
 
     Half precision and bytes become float32, other whole numbers float64; float32 and float64 stay what they are, and
     are not copied where there is nothing to do.
@@ -27,6 +30,7 @@ def prepare(heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisa
             heatmaps at a time.
         pooling: the grid onto which relevance is summed, or the cells of its side.
         normalisation: by what every heatmap is divided; see `normalise`.
+        smoothing: standard deviation of a Gaussian in pixels of the heatmap; see `smooth`.
 
     Raises:
         ValueError: another number of dimensions, an empty map, or a value that is not finite.
@@ -35,7 +39,7 @@ def prepare(heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisa
     shape = tuple(source.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise ValueError(f"heatmaps must have shape (n, H, W) or (n, d) without an empty axis, got {shape}")
-    idle = pooling is None and normalisation is None and isinstance(source, np.ndarray)
+    idle = pooling is None and normalisation is None and not smoothing and isinstance(source, np.ndarray)
     idle = idle and source.dtype in (np.float32, np.float64)
     maps, broken = source if idle else np.empty(0), []
     for start, block in _blocks(source):
@@ -43,6 +47,7 @@ def prepare(heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisa
         broken += (start + np.flatnonzero(~finite)).tolist()
         if broken or idle:
             continue
+        block = smooth(block, smoothing) if smoothing else block
         block = block if pooling is None else sum_pool(block, pooling)
         block = block if normalisation is None else normalise(block, normalisation)
         if start == 0:
@@ -53,6 +58,19 @@ def prepare(heatmaps: Any, pooling: Grid | None = None, normalisation: Normalisa
             f"heatmaps must be finite, but {len(broken)} of {shape[0]} hold NaN or infinity, first number {broken[0]}"
         )
     return maps
+
+
+def smooth(heatmaps: NDArray[np.floating], deviation: float) -> NDArray[np.floating]:
+    """Convolve relevance (n, H, W) with a Gaussian of a standard deviation in pixels; total relevance is kept.
+
+    Beyond the rim a map is mirrored, so nothing is lost there.
+
+    Raises:
+        ValueError: the heatmaps are vectors.
+    """
+    if heatmaps.ndim != 3:
+        raise ValueError(f"smoothing needs heatmaps of shape (n, H, W), got {heatmaps.shape}")
+    return gaussian_filter(heatmaps, deviation, mode="reflect", axes=(1, 2))
 
 
 def sum_pool(heatmaps: NDArray[np.floating], grid: Grid) -> NDArray[np.floating]:

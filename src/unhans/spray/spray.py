@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,16 @@ from threadpoolctl import threadpool_limits
 
 from unhans.spray.embedding import METHODS, cluster, fisher_separability, project
 from unhans.spray.euclidean import check_distances
-from unhans.spray.metrics import METRICS, Advance, AnyMetric, Metric, Precomputed, check_metric, find_neighbours
+from unhans.spray.metrics import (
+    METRICS,
+    Advance,
+    AnyMetric,
+    Euclidean,
+    Metric,
+    Precomputed,
+    check_metric,
+    find_neighbours,
+)
 from unhans.spray.pooling import prepare
 from unhans.spray.spectral import APPROXIMATE, check_count, eigengap, knn_affinity, laplacian_spectrum
 from unhans.spray.umap_process import UmapProcess
@@ -37,12 +47,14 @@ class SpRAy(BaseEstimator):
         n_clusters: every k to cluster with.
         clusterings: further clusterings of Φ, of "agglomerative", "dbscan" and "hdbscan".
         pooling: None, or the grid (rows, columns) or grid size onto which relevance is summed.
+        smoothing: standard deviation, in pixels, of a Gaussian that heatmaps are smoothed with before pooling; 0: none.
         normalisation: None, "max" or "sum" (of absolute values), per heatmap, after pooling.
         projection: "umap", "tsne" or None.
         random_state: seed of the Lanczos start, k-means and the projection: same seed, same result.
 
     Attributes:
         affinity_: (n, n) sparse, symmetric, in {0, ½, 1}.
+        exact_neighbours_: whether its neighbours are the nearest by the metric, not those found by descent.
         eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym; where the graph is in c pieces the
             first c columns of Φ are their indicators, the largest piece first.
         eigengap_, eigengap_size_: eigenvalues before the largest gap (suggested number of clusters), and that gap.
@@ -67,6 +79,7 @@ class SpRAy(BaseEstimator):
         n_clusters: Iterable[int] = range(2, 31),
         clusterings: Sequence[str] = (),
         pooling: int | tuple[int, int] | None = None,
+        smoothing: float = 0.0,
         normalisation: str | None = None,
         projection: str | None = "umap",
         random_state: int | np.random.RandomState | None = 0,
@@ -77,6 +90,7 @@ class SpRAy(BaseEstimator):
         self.n_clusters = n_clusters
         self.clusterings = clusterings
         self.pooling = pooling
+        self.smoothing = smoothing
         self.normalisation = normalisation
         self.projection = projection
         self.random_state = random_state
@@ -102,14 +116,15 @@ class SpRAy(BaseEstimator):
         check_count(len(maps), self.n_neighbors)
         if metric.identical(maps):
             raise ValueError(f"all {len(maps)} heatmaps are identical by this metric: nothing to cluster")
+        self.exact_neighbours_ = not isinstance(metric, Euclidean) or len(maps) < APPROXIMATE
         self.affinity_ = knn_affinity(find_neighbours(metric, maps, self.n_neighbors, advance))
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
             self._analyse(random)
         return self
 
     def prepare(self, heatmaps: ArrayLike) -> NDArray[np.floating]:
-        """Return the heatmaps as they are compared: checked, sum-pooled and normalised."""
-        return prepare(heatmaps, self.pooling, self.normalisation)
+        """Return the heatmaps as they are compared: checked, smoothed, sum-pooled and normalised."""
+        return prepare(heatmaps, self.pooling, self.normalisation, self.smoothing)
 
     def add_projection(self, projection: str | None, umap: UmapProcess | None = None) -> None:
         """Make the 2-D map of a fitted estimator that was fitted without one.
@@ -164,8 +179,14 @@ class SpRAy(BaseEstimator):
         for name, (one, other) in {"normalisation": ("max", "sum"), "projection": ("umap", "tsne")}.items():
             if getattr(self, name) not in (None, one, other):
                 raise ValueError(f'{name} must be None, "{one}" or "{other}", got {getattr(self, name)!r}')
-        if self.metric == "precomputed" and (self.pooling is not None or self.normalisation is not None):
-            raise ValueError('pooling and normalisation need heatmaps, but metric="precomputed" takes distances')
+        smoothing = self.smoothing
+        if not isinstance(smoothing, Real) or isinstance(smoothing, bool) or not 0 <= smoothing < math.inf:
+            raise ValueError(f"smoothing must be a number of pixels, 0 or more, got {smoothing!r}")
+        prepared = self.pooling is not None or self.normalisation is not None or smoothing
+        if self.metric == "precomputed" and prepared:
+            raise ValueError(
+                'pooling, smoothing and normalisation need heatmaps, but metric="precomputed" takes distances'
+            )
         if isinstance(self.n_clusters, Iterator) or not isinstance(self.n_clusters, Iterable):
             raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
         numbers = [("n_neighbors", self.n_neighbors, 1), ("n_eigenvalues", self.n_eigenvalues, 2)]

@@ -58,6 +58,9 @@ class Suspicion:
         cluster_size: samples in the group that stands apart most, 0 without one.
         control_lambda_2, control_tau: of its raw images, None where they were not analysed.
         strengths: by view, how far its strongest group stands apart (`unhans.spray.groups.view_groups.Group.strength`).
+        tau_clusters: the largest k that τ is averaged over, 0 where it is not known: small classes allow fewer, and τ
+            of classes with different k do not compare.
+        exact_neighbours: whether the graph has the nearest neighbours, not those that a search by descent found.
     """
 
     label: int
@@ -72,10 +75,12 @@ class Suspicion:
     control_lambda_2: float | None
     control_tau: float | None
     strengths: Mapping[str, float] = field(default_factory=dict)
+    tau_clusters: int = 0
+    exact_neighbours: bool = True
 
     def numbers(self) -> dict[str, float]:
         """Return what a logger can plot, by name; the control only if there is one."""
-        left_out = ("label", "name", "strengths")
+        left_out = ("label", "name", "strengths", "tau_clusters", "exact_neighbours")
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in left_out}
         return {key: float(value) for key, value in values.items() if value is not None}
 
@@ -96,6 +101,8 @@ def suspicion_of(audit: ClassAudit) -> Suspicion:
         control_lambda_2=None if control is None else float(control.eigenvalues_[1]),
         control_tau=None if control is None else control.separability_,
         strengths=strengths_of(audit),
+        tau_clusters=int(max(spray.n_clusters_)),
+        exact_neighbours=getattr(spray, "exact_neighbours_", True),  # files of earlier versions do not say
     )
     return rank_classes([alone])[0]
 

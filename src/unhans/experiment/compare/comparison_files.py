@@ -165,14 +165,14 @@ def spectra_of(
         pixels: (n, g, g) of the images, grey.
         spray: whose number of neighbours is used.
     """
-    plain = {"pooling": None, "projection": None, "n_clusters": (2,), "clusterings": (), "n_eigenvalues": 20}
+    plain = {"pooling": None, "smoothing": 0.0, "projection": None, "clusterings": ()}
     spectra: dict[str, dict[str, NDArray[np.float64]]] = {}
     for label in _striking_classes(found)[:SPECTRA]:
         rows = found.rows_of(label)
         if len(rows) > spray.n_neighbors:
             maps = {"images": pixels} | {name: view.heatmaps for name, view in found.views.items()}
             spectra[found.names[label]] = {
-                name: clone(spray).set_params(**plain).fit(each[rows]).eigenvalues_
+                name: clone(spray).set_params(**plain, n_clusters=(2,), n_eigenvalues=20).fit(each[rows]).eigenvalues_
                 for name, each in maps.items()
                 if np.ptp(each[rows], axis=0).any()
             }

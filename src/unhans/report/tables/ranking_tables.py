@@ -18,7 +18,7 @@ from unhans.spray import ClassAudit, Suspicion
 EXPLAINED = 1  # classes that stand out that get a line of their own under the table
 RANKING_COLUMNS = (
     "label", "name", "n", "suspicious", "score", "lambda_2", "tau", "eigengap", "cluster_size", "control_lambda_2",
-    "control_tau",
+    "control_tau", "tau_clusters", "exact_neighbours",
 )  # fmt: skip
 SUSPECT_COLUMNS = (
     "path", "index", "split", "class", "cluster", "score", "predicted_class", "rank_of_true_label",

@@ -111,14 +111,14 @@ function showNumbers(entry) {
   const control = (value, digits) => (value === null ? "" : `raw images ${fixed(value, digits)}`);
   const rows = [
     ["Score", fixed(entry.score, 2), "large: a group stands apart"],
-    ["λ₂", fixed(entry.lambda_2, 3), control(entry.control_lambda_2, 3)],
-    ["τ", fixed(entry.tau, 2), control(entry.control_tau, 2)],
+    ["λ₂", fixed(entry.lambda_2, 3), [entry.exact_neighbours ? "" : "approximate neighbours", control(entry.control_lambda_2, 3)]],
+    ["τ", fixed(entry.tau, 2), [entry.tau_clusters ? `k up to ${entry.tau_clusters}` : "", control(entry.control_tau, 2)]],
     ["Eigengap", String(entry.eigengap), "clusters suggested"],
     ["Cluster", percent(entry.cluster_size / entry.n), `${entry.cluster_size} of ${entry.n}`],
   ];
   find("numbers").replaceChildren(
     ...rows.map(([title, value, note]) =>
-      make("div", {}, make("dt", {}, title), make("dd", {}, value), make("dd", { class: "quiet small" }, note))),
+      make("div", {}, make("dt", {}, title), make("dd", {}, value), make("dd", { class: "quiet small" }, [note].flat().filter(Boolean).join("; ")))),
   );
 }
 
