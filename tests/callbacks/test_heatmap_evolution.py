@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -51,3 +53,12 @@ def test_of_many_epochs_ten_moments_are_kept(tmp_path):
         sizes.append((tmp_path / "state.pt").stat().st_size)
     assert evolution.epochs[-1] == 11
     assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
+
+
+def test_samples_whose_file_names_are_no_text_are_drawn(tmp_path):
+    class Named(Still):
+        paths = (os.fsdecode(b"caf\xe9.png"),) * 32
+
+    evolution = HeatmapEvolution(network="net", samples_per_class=1, on_error="raise", folder=tmp_path)
+    train(TheirModule(), [evolution], tmp_path, max_epochs=1, data=Named())
+    assert len(list(tmp_path.glob("*.jpg"))) == 2

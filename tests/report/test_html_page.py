@@ -531,3 +531,20 @@ def luminance(colour):
 def contrast(first, second):
     light, dark = sorted((luminance(first), luminance(second)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_a_map_of_more_points_than_a_call_takes_arguments(browser):
+    """And what is downloaded is no formula, whatever it is called."""
+    page = browser.new_page()
+    page.set_content("<canvas id=map width=300 height=200 style='width: 300px; height: 200px'></canvas>")
+    for name in ("map.js", "elements.js"):
+        page.add_script_tag(content=files("unhans.report.html").joinpath("static", name).read_text(encoding="utf-8"))
+    page.evaluate("""() => {
+        const x = Array.from({ length: 130000 }, (_, i) => i % 1000);
+        const map = scatterMap(document.getElementById("map"), () => {});
+        map.show({ map: { x, y: x }, samples: { split: null } }, () => false);
+    }""")
+    assert len(colours(page)) >= 1
+    rows = [["path", "n"], ["=a,b.png", 1], ["'@c", -2], ["d'", "+e"]]
+    assert page.evaluate("(rows) => csv(rows)", rows) == "path,n\n\"'=a,b.png\",1\n''@c,-2\nd','+e\n"
+    page.close()

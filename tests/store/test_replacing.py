@@ -1,6 +1,7 @@
 """A file is whole or absent (law 4)."""
 
 import csv
+import json
 import os
 import signal
 import stat
@@ -10,8 +11,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
-from unhans.store import file_stem, replacing, write_csv
+from unhans.store import export_json, file_stem, plain_text, replacing, write_csv, write_figure
 
 
 def test_a_block_that_ends_well_leaves_the_file_and_nothing_else(tmp_path):
@@ -109,3 +111,29 @@ def test_file_names_are_safe_unique_and_sort_by_number():
     assert stems == sorted(stems)
     assert all(set(stem) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") for stem in stems)
     assert max(map(len, stems)) < 100
+
+
+FIELDS = ["=1+1", "+a", "@b", "'=c", "plain", "it's", "'quoted'", "a=b", "", -0.5, 3, None]
+
+
+def test_text_that_a_spreadsheet_would_compute_is_text_and_is_read_as_it_was(tmp_path):
+    write_csv(tmp_path / "a.csv", ["name"], [[field] for field in FIELDS])
+    with (tmp_path / "a.csv").open(newline="") as file:
+        written = [row["name"] for row in csv.DictReader(file)]
+    assert written[:5] == ["'=1+1", "'+a", "'@b", "''=c", "plain"]
+    assert not any(field.startswith(("=", "+", "@")) for field in written)
+    assert [plain_text(field) for field in written if field] == [str(field) for field in FIELDS if field]
+
+
+BYTES = os.fsdecode(b"caf\xe9.png")
+
+
+def test_a_file_name_that_is_no_text_is_in_tables_json_and_figures(tmp_path):
+    write_csv(tmp_path / "a.csv", ["path"], [[BYTES]])
+    assert (tmp_path / "a.csv").read_bytes() == b"path\ncaf\xe9.png\n"
+    export_json(tmp_path / "a.json", {"path": BYTES, "name": "é"})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"path": BYTES, "name": "é"}
+    figure = Figure()
+    figure.text(0, 0, BYTES)
+    write_figure(tmp_path / "a.png", figure)
+    assert (tmp_path / "a.png").stat().st_size

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.data.dataset import ImageDataset, Split
+from unhans.store import plain_text
 
 _log = logging.getLogger(__name__)
 _SPLITS: dict[str, Split] = {"train": "train", "validation": "val", "val": "val"}  # as audits and people call them
@@ -103,8 +104,8 @@ def read_cleaning_list(file: str | Path, option: str) -> CleaningList:
         raise ValueError(f"{option} expects a column 'path', got {', '.join(columns) or 'nothing'} in {path}")
     listed: dict[str, frozenset[str]] = {}
     for row in rows:
-        if row["path"]:
-            listed[row["path"]] = listed.get(row["path"], frozenset()) | _splits(row.get("split"), option, path)
+        if name := plain_text(row["path"] or ""):
+            listed[name] = listed.get(name, frozenset()) | _splits(row.get("split"), option, path)
     if not listed:
         raise ValueError(f"{option} expects samples in the column 'path', got none in {path}")
     return CleaningList(path, option, listed)

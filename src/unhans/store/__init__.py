@@ -3,7 +3,7 @@
 Nothing here knows what a verdict or a figure is.
 """
 
-from unhans.store.atomic import file_stem, held, replacing, sweep, write_csv, write_figure
+from unhans.store.atomic import file_stem, held, plain_text, replacing, sweep, write_csv, write_figure
 from unhans.store.codec import (
     export_json,
     json_text,
@@ -25,6 +25,7 @@ __all__ = [
     "held",
     "json_text",
     "jsonable",
+    "plain_text",
     "read_json",
     "record_from",
     "record_from_text",

@@ -70,24 +70,40 @@ def file_stem(number: int, name: str) -> str:
 def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table as UTF-8 CSV with a header, whole or not at all; None becomes an empty field.
 
-    File names that are no UTF-8 keep their bytes.
+    File names that are no UTF-8 keep their bytes. Text that a spreadsheet would take for a formula begins with an
+    apostrophe; see `plain_text`.
     """
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([_guarded(value) for value in row] for row in rows)
+
+
+def plain_text(field: str) -> str:
+    """Return a text as it was before `write_csv` put an apostrophe in front of =, + or @."""
+    return field[1:] if _GUARDED.match(field) else field
+
+
+def _guarded(value: Any) -> Any:
+    """Text that begins with =, + or @, also after apostrophes, with one more of them; anything else as it is."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else value
 
 
 def write_figure(path: str | os.PathLike[str], figure: Figure, dpi: int = 100) -> None:
     """Write a matplotlib figure in the format that the path's suffix names, whole or not at all.
 
     Take `.jpg` for pages of photographs (a third of the size; colours at full resolution), `.png` for the others.
+    Bytes of file names that are no UTF-8 are drawn as �.
     """
+    for text in figure.findobj(match=lambda each: hasattr(each, "set_text")):
+        text.set_text(text.get_text().encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
     suffix = Path(path).suffix.removeprefix(".")
     with replacing(path) as part:
         figure.savefig(part, format=suffix, dpi=dpi, pil_kwargs=JPEG if suffix in ("jpg", "jpeg") else None)
 
 
+_FORMULA, _GUARDED = re.compile("'*[=+@]"), re.compile("'+[=+@]")
 _held: weakref.WeakSet[IO[str]] = weakref.WeakSet()
 
 

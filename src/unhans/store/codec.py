@@ -39,8 +39,9 @@ def export_json(path: str | os.PathLike[str], value: Any) -> None:
         OSError: it cannot be written.
     """
     finite = json.loads(json.dumps(value, default=_by_fields), parse_constant=lambda name: None)
-    with replacing(path) as part:
-        part.write_text(f"{json.dumps(finite, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
+    with replacing(path) as part:  # bytes of a file name that are no UTF-8 stand as \udcXX
+        text = f"{json.dumps(finite, indent=1, ensure_ascii=False)}\n"
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def json_text(value: Any) -> str:

@@ -19,6 +19,7 @@ from unhans.experiment.repair import affected_of
 from unhans.experiment.run import Subject
 from unhans.harness import planted_in
 from unhans.influence import Training
+from unhans.store import plain_text
 from unhans.terminal import ConfigurationError
 
 Source = Literal["planted", "suspects", "effects"]
@@ -150,8 +151,8 @@ def _listed(subject: Subject, file: str) -> NDArray[np.bool_]:
     listed = read_cleaning_list(file, OPTION)
     with Path(file).expanduser().open(newline="", encoding="utf-8-sig", errors="surrogateescape") as table:
         for row in csv.DictReader(table):
-            if row.get("class"):
-                class_index(row["class"], subject.data.classes, f"{OPTION} ({file})")
+            if name := plain_text(row.get("class") or ""):
+                class_index(name, subject.data.classes, f"{OPTION} ({file})")
     rows = listed.rows(subject.data.train_set, subject.data.val_set)
     if not rows["train"].any():
         raise ConfigurationError(

@@ -25,5 +25,9 @@ function save(name, text) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-const csvField = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+/** A field as `write_csv` writes it: text that a spreadsheet would take for a formula begins with an apostrophe. */
+function csvField(value) {
+  const text = typeof value === "string" && /^'*[=+@]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
 const csv = (rows) => rows.map((row) => row.map(csvField).join(",") + "\n").join("");
