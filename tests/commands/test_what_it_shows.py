@@ -86,6 +86,25 @@ def test_the_watermarked_garbage_truck(tmp_path, real_data):
 
 
 @pytest.mark.slow
+def test_a_trained_network_is_audited_as_it_is(tmp_path, real_data):
+    """With its own thousand outputs, on photographs of ten of their classes."""
+    text = (
+        f"analyze.py data=image_folder data.root={real_data / 'imagenette224'} data.max_per_class=14 "
+        f"data.max_per_class_val=2 model=torchvision model.name=squeezenet1_1 model.head=keep spray.n_neighbors=5 "
+        f"model.weights={real_data / 'weights' / 'squeezenet1_1_ncnn.pth'} spray.projection=null out=survey"
+    )
+    assert command(tmp_path, text) == 0
+    ranking = table(tmp_path / "survey" / "ranking.csv")
+    assert {int(row["label"]) for row in ranking} == {0, 217, 482, 491, 497, 566, 569, 571, 574, 701}
+    right = []
+    for row in ranking:
+        maps = open_maps(class_files(tmp_path / "survey", int(row["label"]), row["name"]))
+        assert maps.logits.shape == (14, 1000)
+        right.append(np.mean(maps.logits[:].argmax(1) == int(row["label"])))
+    assert np.mean(right) > 0.5
+
+
+@pytest.mark.slow
 def test_the_coloured_patches_of_benign_lesions_form_a_cluster(tmp_path, real_data):
     """A natural artifact: patches beside 120 benign and one malignant training image (ISIC 2017)."""
     patched = isic_folders(real_data / "isic2017", tmp_path / "isic")

@@ -123,8 +123,8 @@ def test_numbers_for_a_sweep(done):
     numbers = numbers_of(done)
     effect = done[0].case.proof.added[0].effect
     assert (numbers["cases"], numbers["proven"]) == (2, 1)
-    assert numbers["effect/<b>bee</b>/delta_p"] == effect.probability
-    assert numbers["effect/<b>bee</b>/proven"] == 1
+    assert numbers["effect/<b>bee<_b>/delta_p"] == effect.probability
+    assert numbers["effect/<b>bee<_b>/proven"] == 1
     assert not any("ant" in name for name in numbers)
     assert list(by_class(done)) == [LABEL, 0]
 
@@ -171,7 +171,7 @@ def test_another_logger_gets_the_numbers(done, tmp_path):
     with path.open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert float(row["proven"]) == 1
-    assert float(row["effect/<b>bee</b>/delta_p"]) == pytest.approx(done[0].case.proof.added[0].effect.probability)
+    assert float(row["effect/<b>bee<_b>/delta_p"]) == pytest.approx(done[0].case.proof.added[0].effect.probability)
 
 
 # What a later survey keeps -------------------------------------------------------------------------------------------

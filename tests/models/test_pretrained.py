@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import sys
 
 import numpy as np
 import pytest
@@ -373,3 +375,71 @@ def test_a_trained_network_on_real_images(real_data):
     labels = torch.from_numpy(data.val_set.labels)
     assert (ten[logits[:, ten].argmax(1)] == labels).float().mean() > 0.85
     assert (logits.argmax(1) == labels).float().mean() > 0.3  # among the thousand
+
+
+def test_a_file_is_prepared_for_the_first_weights_which_is_told_where_others_differ(tmp_path, caplog, squeezenet):
+    torch.save(models.resnet50().state_dict(), tmp_path / "resnet50.pth")
+    options = {"name": "resnet50", "weights": str(tmp_path / "resnet50.pth")}
+    assert preprocessing_of(torchvision_classifier, options)(1000).crop_from == 256
+    assert "images are prepared for IMAGENET1K_V1, since a file does not tell" in caplog.text
+    assert "IMAGENET1K_V2 expects them otherwise: set data.crop_from" in caplog.text
+    caplog.clear()
+    preprocessing_of(torchvision_classifier, options)(10)  # a new head takes no cut
+    preprocessing_of(torchvision_classifier, {"name": "resnet50", "weights": "IMAGENET1K_V2"})(1000)
+    preprocessing_of(torchvision_classifier, {"name": "squeezenet1_1", "weights": squeezenet[1]})(1000)
+    assert caplog.text == ""
+
+
+WEIGHTS = "torchvision.models._api.WeightsEnum.get_state_dict"
+
+
+def test_torchvisions_weights_by_name(squeezenet, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        WEIGHTS, lambda self, **options: (asked.append((self.name, options)), torch.load(squeezenet[1]))[1]
+    )
+    network = torchvision_classifier(1000, "squeezenet1_1", "DEFAULT").eval()
+    assert torch.equal(network(images()), squeezenet[0](images()))
+    assert asked == [("IMAGENET1K_V1", {"progress": True, "check_hash": True})]
+
+
+def unreachable(*arguments, **options):
+    raise OSError("no route to host\nand more")
+
+
+def test_a_download_that_fails_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(WEIGHTS, unreachable)
+    with pytest.raises(
+        ValueError, match=r"model.weights=DEFAULT: the download failed \(no route to host\); give a path instead"
+    ):
+        torchvision_classifier(1000, "squeezenet1_1", "DEFAULT")
+    monkeypatch.setattr(timm, "create_model", unreachable)
+    sentence = r"the weights of resnet18.a1_in1k could not be had \(.*no route to host\); give a path instead"
+    with pytest.raises(ValueError, match=sentence):
+        timm_classifier(1000, "resnet18.a1_in1k")
+
+
+def test_timms_weights_by_name(monkeypatch):
+    torch.manual_seed(0)
+    source, make, asked = timm.create_model("resnet18.a1_in1k").eval(), timm.create_model, []
+
+    def create(name, pretrained=False, **options):
+        asked.append(pretrained)
+        return copy.deepcopy(source) if pretrained else make(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", create)
+    kept, new = (timm_classifier(classes, "resnet18.a1_in1k").eval() for classes in (1000, 4))
+    assert torch.equal(kept(images()), source(images()))
+    assert new(images()).shape == (2, 4)
+    assert torch.equal(new.conv1.weight, source.conv1.weight)
+    assert True in asked
+
+
+@pytest.mark.parametrize(
+    ("make", "package", "extra"),
+    [(timm_classifier, "timm", "timm"), (huggingface_classifier, "transformers", "huggingface")],
+)
+def test_a_package_that_is_not_installed_is_named(make, package, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=f"model={extra} needs the package {package}; install it, or unhans with the"):
+        make(3, "any")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 from torchvision import models
 
 from unhans.data import Preprocessing
-from unhans.models.checkpoint import load_state, read_state
+from unhans.models.checkpoint import first_line, load_state, read_state
 from unhans.models.outputs import IMAGENET, Head, HeadChoice, Outputs, is_kept, with_head, wordnet_ids
+
+LOG = logging.getLogger("unhans")
 
 
 class SmallCNN(nn.Module):
@@ -90,7 +93,8 @@ def torchvision_preprocessing(
     if weights is None:
         return None
     choices = list(models.get_model_weights(name))
-    if _is_file(weights):
+    from_file = _is_file(weights)
+    if from_file:
         count = _count_outputs(name, _state(name, weights))
         chosen, source = choices[0], f"{name} (ImageNet)"
     else:
@@ -108,10 +112,24 @@ def torchvision_preprocessing(
         interpolation=own.interpolation.value,
         source=source,
     )
-    return full.for_head(is_kept(head, count, num_classes))
+    kept = is_kept(head, count, num_classes)
+    others = [each.name for each in choices if _prepared(each) != _prepared(chosen)]
+    if from_file and kept and others:
+        LOG.warning(
+            "model.weights=%s: images are prepared for %s, since a file does not tell what its weights expect; %s "
+            "expects them otherwise: set data.crop_from, data.image_size and data.interpolation if it is in the file.",
+            weights, chosen.name, " or ".join(others),
+        )  # fmt: skip
+    return full.for_head(kept)
 
 
 torchvision_classifier.preprocessing = torchvision_preprocessing  # type: ignore[attr-defined]
+
+
+def _prepared(weights: Any) -> tuple[Any, ...]:
+    """How torchvision prepares images for weights of its own."""
+    own = weights.transforms()
+    return own.crop_size, own.resize_size, own.interpolation, own.mean, own.std
 
 
 def _check_name(name: str) -> None:
@@ -137,7 +155,9 @@ def _state(name: str, weights: str) -> dict[str, Tensor]:
     try:
         return _weights_called(name, weights).get_state_dict(progress=True, check_hash=True)
     except OSError as error:
-        raise ValueError(f"model.weights={weights}: the download failed ({error}); give a path instead.") from error
+        raise ValueError(
+            f"model.weights={weights}: the download failed ({first_line(error)}); give a path instead."
+        ) from error
 
 
 def _weights_called(name: str, weights: str) -> Any:

@@ -24,7 +24,7 @@ from unhans.effects.interventions import GROUPS, NATURAL, Group, SquaredLogits, 
 from unhans.experiment.run import Subject
 from unhans.report import Say, progress
 from unhans.report.figures import Squares, squaring_figure, squaring_sheet
-from unhans.report.loggers import log_once
+from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import squaring_rows, squaring_table
 from unhans.report.text import squaring_sentence
 from unhans.store import file_stem, write_csv, write_figure
@@ -262,7 +262,8 @@ def _tell(effects: Sequence[SquaringEffect]) -> None:
 
 
 def _log(logger: Logger, effects: Sequence[SquaringEffect], out: Path) -> None:
-    scalars = {f"squaring/rise/{effect.name}": effect.rise for effect in effects}
+    keys = logger_keys({effect.label: effect.name for effect in effects})
+    scalars = {f"squaring/rise/{keys[effect.label]}": effect.rise for effect in effects}
     scalars["squaring/expected"] = float(sum(bool(effect.expected) for effect in effects))
     files = [file for effect in effects[:PRINTED] for file in squaring_files(out, effect) if file.exists()]
     log_once([logger], scalars, {"squaring": files}, {"squaring_table": squaring_rows(effects)})

@@ -34,7 +34,7 @@ from unhans.experiment.survey import (
 from unhans.isolation import SearchKind
 from unhans.report import progress
 from unhans.report.files import FIGURES, case_record
-from unhans.report.loggers import log_once
+from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import (
     ClassState,
     Rows,
@@ -233,12 +233,17 @@ def by_class(done: Sequence[TestedCase]) -> dict[int, list[TestedCase]]:
 def numbers_of(done: Sequence[TestedCase]) -> dict[str, float]:
     """Return what a sweep may optimise: how many cases there are, how many are proven, and each class's effect."""
     numbers = {"cases": float(len(done)), "proven": float(sum(one.case.proven for one in done))}
-    first = sorted(done, key=lambda each: not each.case.proven)
+    first, keys = sorted(done, key=lambda each: not each.case.proven), _keys(done)
     for one in reversed(first):  # of a class what is proven, or does most, stays
         if one.case.proof is not None:
-            numbers |= _numbers(f"effect/{one.case.name}", one.case.proof.added[0].effect)
-            numbers[f"effect/{one.case.name}/proven"] = float(one.case.proven)
+            key = f"effect/{keys[one.case.label]}"
+            numbers |= _numbers(key, one.case.proof.added[0].effect) | {f"{key}/proven": float(one.case.proven)}
     return numbers
+
+
+def _keys(done: Sequence[TestedCase]) -> dict[Any, str]:
+    """What every class is called in the keys of numbers and figures, by label."""
+    return logger_keys({one.case.label: one.case.name for one in done})
 
 
 def _fewer(done: Sequence[TestedCase], samples: int) -> str:
@@ -279,9 +284,10 @@ def _log(logger: Logger, done: Sequence[TestedCase], states: Sequence[ClassState
     names = {"layer picture": "layer", "examples": "examples"}
     pictures = {column: [one.pictures.get(name) for one in done] for column, name in names.items()}
     figures: dict[str, list[Path]] = {}
+    keys = _keys(done)
     for one in done:
         paths = [one.pictures[name] for name in FIGURES if name in one.pictures]
-        figures.setdefault(f"effect/{one.case.name}", []).extend(paths)
+        figures.setdefault(f"effect/{keys[one.case.label]}", []).extend(paths)
     tables = {
         "effect/cases": case_rows(cases, pictures),
         "effect/trials": trials,

@@ -11,7 +11,7 @@ from unhans.experiment.survey.survey import ClassResult, Survey, load_result
 from unhans.experiment.survey.worker import STRIP
 from unhans.report.figures import ranking_figure
 from unhans.report.html import write_report
-from unhans.report.loggers import log_once
+from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import (
     SUSPECT_COLUMNS,
     ClassState,
@@ -118,15 +118,15 @@ def remarks(survey: Survey, ranking: Sequence[Suspicion], tested_next: bool = Fa
 
 def log_overview(logger: Logger, survey: Survey, findings: Sequence[ClassResult], ranking: Sequence[Suspicion]) -> None:
     """Send the ranking, the striking cluster of every class with thumbnails, and pages of suspicious classes."""
-    strips = {finding.name: survey.files(finding.label).folder / STRIP for finding in findings if finding.suspicion}
-    scalars = {f"audit/{entry.name}/{name}": value for entry in ranking for name, value in entry.numbers().items()}
-    pages = {
-        f"audit/{entry.name}/page": survey.files(entry.label).page for entry in ranking[:MOST_PAGES] if entry.suspicious
-    }
+    strips = {finding.label: survey.files(finding.label).folder / STRIP for finding in findings if finding.suspicion}
+    keys = logger_keys({entry.label: entry.name for entry in ranking})
+    scalars = {f"audit/{keys[one.label]}/{name}": value for one in ranking for name, value in one.numbers().items()}
+    shown = (entry.label for entry in ranking[:MOST_PAGES] if entry.suspicious)
+    pages = {f"audit/{keys[label]}/page": survey.files(label).page for label in shown}
     columns, rows = ranking_rows(ranking)
     table = (
         (*columns, "striking cluster"),
-        [(*row, strips[entry.name]) for row, entry in zip(rows, ranking, strict=True)],
+        [(*row, strips[entry.label]) for row, entry in zip(rows, ranking, strict=True)],
     )
     clusters = ranked_clusters((row for one in findings for row in one.clusters), ranking)
     log_once(
