@@ -56,6 +56,16 @@ def test_a_contaminated_cluster_heals():
     assert overlap(found.masks[0], mask) > 0.9
 
 
+def test_it_is_said_where_the_search_for_the_images_does_not_settle(monkeypatch):
+    images, maps, carry, _, _ = scene()
+    cluster = carry.copy()
+    cluster[:4] = False
+    for rounds in (8, 1):  # the first of them finds the images that were left out
+        monkeypatch.setattr("unhans.isolation.fixed.membership._ROUNDS", rounds)
+        found = isolate_fixed(images, maps, cluster, 0)
+        assert found.evidence.settled == (rounds == 8) == ("did not settle" not in isolated_sentence(found))
+
+
 def test_two_members_are_enough_for_an_opaque_mark():
     images, maps, carry, _, mask = scene(carriers=2)
     found = isolate_first(images, maps, carry, kind="fixed")

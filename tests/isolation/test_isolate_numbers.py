@@ -94,6 +94,7 @@ def test_where_rounds_do_not_settle_the_moments_are_of_the_members(monkeypatch):
     cluster = np.arange(60) < 20
     found = refine_membership(images, cluster, 0)
     assert (found.members != cluster).any()
+    assert not found.settled
     assert found.carriers.n == found.members.sum()
     expected = gradients(images[torch.from_numpy(found.members)]).double().mean(1)
     torch.testing.assert_close(found.carriers.mean.double(), expected, atol=1e-5, rtol=1e-4)

@@ -107,3 +107,15 @@ def test_negative_logit_has_negative_relevance():
     logits = result.logits.amin(1)
     assert (logits < 0).any()
     torch.testing.assert_close(result.relevance.sum((1, 2, 3)), logits)
+
+
+def test_captum_takes_it_as_a_method_of_its_own():
+    """NoiseTunnel averages the relevance of noisy inputs; without noise that of the inputs."""
+    attr = pytest.importorskip("captum.attr")
+    model, x, target = seeded(relu_max_pool_network), images(4, 2, 8, 8), torch.tensor([0, 1, 2, 1])
+    tunnel = attr.NoiseTunnel(LRP(model, "epsilon"))
+    once = tunnel.attribute(x, nt_samples=2, stdevs=0.0, target=target)
+    torch.testing.assert_close(once, LRP(model, "epsilon").attribute(x, target))
+    noisy = tunnel.attribute(x, nt_samples=3, stdevs=0.5, target=target)
+    assert noisy.shape == x.shape
+    assert (noisy - once).abs().max() > 0.01

@@ -11,6 +11,7 @@ from test_lrp_rules import relevance_of
 from torch import nn
 
 from unhans.lrp import LRP, Epsilon
+from unhans.lrp.operations import WinnerTakesAll
 
 WINDOWS = [
     {"kernel_size": 2},
@@ -61,6 +62,20 @@ def test_other_dimensions_route_as_the_gradient(pool, shape):
     above = images(*pool(x).shape, seed=3)
     expected = torch.autograd.grad(pool(x), x, above)[0]
     torch.testing.assert_close(relevance_of(nn.Sequential(pool), Epsilon(), x.detach(), above), expected)
+
+
+def test_zeros_after_relu_go_by_the_indices_with_the_same_result(monkeypatch):
+    """Their windows tie, but have no relevance, by every rule above that is proportional to values."""
+    routed, own = [], WinnerTakesAll._to_winners
+    monkeypatch.setattr(WinnerTakesAll, "_to_winners", lambda *them: routed.append(1) or own(*them))
+    x = images(2, 3, 9, 9).relu()
+    pooled = F.max_pool2d(x, 2)
+    above = images(*pooled.shape, seed=3) * pooled
+    assert (pooled == 0).any()
+    result = relevance_of(nn.Sequential(nn.MaxPool2d(2)), Epsilon(), x, above)
+    assert routed == [1]
+    loops = [literal.max_pool(*each, pair(2), pair(2), pair(0), pair(1)) for each in zip(x, above, strict=True)]
+    torch.testing.assert_close(result, torch.stack(loops))
 
 
 def test_ties_share_equally():

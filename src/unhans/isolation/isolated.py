@@ -98,6 +98,7 @@ class FixedEvidence:
         opacity: its median alpha.
         faint: its relevance as a multiple of the map's mean, where that is below 1; else None.
         left: parts that were not kept.
+        settled: whether the search for the images that show it came to an end; otherwise a few may be missed or wrong.
     """
 
     position: Position
@@ -105,6 +106,7 @@ class FixedEvidence:
     opacity: float
     faint: float | None = None
     left: tuple[LeftPart, ...] = ()
+    settled: bool = True
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import torch
@@ -35,11 +35,22 @@ class LayerExplanation(NamedTuple):
     layers: dict[str, Tensor]
 
 
+def _wrapped(attribute: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the method with the attribute `__wrapped__`, by which Captum's NoiseTunnel calls it."""
+
+    @wraps(attribute)
+    def call(*args: Any, **options: Any) -> Tensor:
+        return attribute(*args, **options)
+
+    return call
+
+
 class LRP:
     """Layer-wise relevance propagation through any PyTorch model ([003] ch. 2; METHODS §1).
 
     Every call runs the model once, in evaluation mode, and records what it computes; the model is never written, and
     a training step between two calls is seen. Half-precision models are explained in float32, without TensorFloat-32.
+    Captum's `NoiseTunnel` takes it as one of Captum's own methods.
 
     Args:
         model: a network that takes one tensor and returns logits (n, C); compiled and DDP-wrapped ones are unwrapped.
@@ -77,6 +88,14 @@ class LRP:
         self.dtype = dtype
         self._channels_last = True
 
+    multiplies_by_inputs = True  # as Captum asks: relevance is of the unit of the output
+    forward_func = property(lambda self: self.model)
+
+    def has_convergence_delta(self) -> bool:
+        """Tell Captum that `attribute` returns relevance alone; `conservation` says what is lost on the way."""
+        return False
+
+    @_wrapped
     def attribute(
         self,
         inputs: Tensor,

@@ -148,7 +148,10 @@ class WinnerTakesAll(Operation):
         windows = [self._window(offset, sizes) for offset in product(*map(range, self.kernel))]
         wins = [padded[window] == output for window in windows]
         count = _count(wins)
-        if bool((count == 1).all()):
+        one = count == 1
+        if not above.requires_grad:  # a tie without relevance, as of zeros after ReLU, has nothing to share
+            one |= above == 0
+        if bool(one.all()):
             return [(self.x, self._to_winners(node, above, x))]
         share = above / count
         routed = torch.zeros_like(padded, dtype=above.dtype)
@@ -158,7 +161,7 @@ class WinnerTakesAll(Operation):
         return [(self.x, routed[(..., *inner)])]
 
     def _to_winners(self, node: Node, above: Tensor, x: Tensor) -> Tensor:
-        """Route by the indices that the model's own pooling found: without ties they say all."""
+        """Route by the indices that the model's own pooling found: where no tie has relevance they say all."""
         dims = len(self.kernel)
         backward = getattr(torch.ops.aten, f"max_pool{dims}d_with_indices_backward").default
         ceil = bool(node.arguments[5]) if len(node.arguments) > 5 else False

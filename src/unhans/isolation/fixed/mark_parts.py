@@ -141,7 +141,8 @@ def estimate_mark(
     left = [part for part in parts if not any(part is other for other in kept)]
     others = tuple(LeftPart(position(part.mask), int(part.mask.sum()), part.density) for part in left)
     opacity = float(np.median(layer[3].numpy()[place]))
-    return layer, place, FixedEvidence(position(place), float(place.mean()), opacity, faint, others)
+    share = float(place.mean())
+    return layer, place, FixedEvidence(position(place), share, opacity, faint, others, found.settled)
 
 
 def _of_colours(

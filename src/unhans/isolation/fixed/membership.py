@@ -32,6 +32,7 @@ class Membership:
         split: how the scores fall into two groups.
         carriers, rest: moments of the gradients of both groups.
         discriminant: what scores an image, fitted to all samples.
+        settled: whether a round found the members that it began with.
     """
 
     members: NDArray[np.bool_]
@@ -40,6 +41,7 @@ class Membership:
     carriers: Moments
     rest: Moments
     discriminant: Discriminant | ColourFilter
+    settled: bool = True
 
 
 def refine_membership(
@@ -51,7 +53,7 @@ def refine_membership(
     members are those by the last scores, whose filters were fitted to the members of the round before.
     """
     rng = np.random.default_rng([seed, len(images)])
-    members = cluster
+    members, settled = cluster, False
     for turn in range(_ROUNDS):
         scores, carriers, rest = held_out(images, members, deal_folds(members, rng), region)
         split = split_scores(scores)
@@ -59,14 +61,15 @@ def refine_membership(
         if not 2 <= found.sum() <= len(found) - 2:
             split = replace(split, gap=0.0)  # one image that differs from all others is no group
             break
-        if (found == members).all():
+        settled = bool((found == members).all())
+        if settled:
             break
         if turn >= _PATIENCE and split.gap < GAP:
             break
         members = found
     else:
         rest, carriers = gradient_moments(images, torch.from_numpy(members.astype(np.int64)), 2)
-    return Membership(members, scores, split, carriers, rest, discriminant(carriers, rest, region))
+    return Membership(members, scores, split, carriers, rest, discriminant(carriers, rest, region), settled)
 
 
 def refine_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> Membership | None:
@@ -75,7 +78,7 @@ def refine_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
     Opaque marks are found by them whatever lies beside. A sample's score comes from a filter that was fitted to the
     other half of the samples.
     """
-    rng, members = np.random.default_rng([seed, len(images), 7]), cluster
+    rng, members, settled = np.random.default_rng([seed, len(images), 7]), cluster, False
     for _ in range(_COLOUR_ROUNDS):
         scores = _by_other_half(images, members, rng)
         if scores is None:
@@ -84,14 +87,15 @@ def refine_by_colour(images: Tensor, cluster: NDArray[np.bool_], seed: int) -> M
         found = scores > split.threshold
         if not 2 <= found.sum() <= len(found) - 2:
             return None
-        if (found == members).all():
+        settled = bool((found == members).all())
+        if settled:
             break
         members = found
     fitted = _fitted(images, members, rng)
     if fitted is None:
         return None
     rest, carriers = gradient_moments(images, torch.from_numpy(members.astype(np.int64)), 2)
-    return Membership(members, scores, split, carriers, rest, fitted)
+    return Membership(members, scores, split, carriers, rest, fitted, settled)
 
 
 def _by_other_half(images: Tensor, members: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64] | None:

@@ -136,6 +136,8 @@ def _fixed(isolated: Isolated, evidence: FixedEvidence) -> str:
     if evidence.left:
         left = " and ".join(map(_left, evidence.left))
         said += f"; not kept: {left}, shared as well but hardly relevant"
+    if not evidence.settled:
+        said += "; which images show it did not settle from round to round, so a few may be missed or wrong"
     return f"{said}."
 
 
