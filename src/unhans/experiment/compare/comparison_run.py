@@ -17,6 +17,7 @@ from unhans.comparison import (
     ModelEffect,
     ModelView,
     Pair,
+    PredictionAgreement,
     Recommendation,
     accuracy_of,
     detection,
@@ -192,16 +193,16 @@ def compare_views(
         raise ValueError(f"none of the {len(readable)} images can be read for all models")
     rows, labels = np.flatnonzero(readable), samples.labels[readable]
     views = _on_common_training({name: view.take(rows) for name, view in views.items()})
-    planted = planted_in(models[0].dataset)
-    carriers = None if planted is None else carriers_of(models[0].dataset)[samples.index[rows]]
+    index, dataset = samples.index[rows], models[0].dataset
+    planted = planted_in(dataset)
+    carriers = None if planted is None else carriers_of(dataset)[index]
     artifacts = _planted(planted, models[0]) if artifacts is None else artifacts
-    effects = (
-        _effects(asked, artifacts, carriers, samples.index[rows], labels, effect_samples) if effect_samples else []
-    )
-    paths, clean = paths_of(models[0].dataset), np.ones(len(rows), bool) if carriers is None else ~carriers
+    clean = np.ones(len(rows), bool) if carriers is None else ~carriers
     plain = {name: view.take(np.flatnonzero(clean)) for name, view in views.items()}
-    correct = np.stack([view.predicted == labels[clean] for view in plain.values()])
+    effects = _effects(asked, artifacts, clean, index, labels, effect_samples) if effect_samples else []
     differences = _differences(effects, how.seed)
+    correct = np.stack([view.predicted == labels[clean] for view in plain.values()])
+    paths = paths_of(dataset)
     found = ModelComparison(
         models=list(views),
         settings=differing({each.name: each.settings for each in models}),
@@ -209,16 +210,13 @@ def compare_views(
         common=samples.common,
         left_out=left_out,
         seen=samples.seen,
-        paths=[paths[i] for i in samples.index[rows]],
-        index=samples.index[rows],
+        paths=[paths[i] for i in index],
+        index=index,
         labels=labels,
         carriers=carriers,
         views=views,
         accuracies={name: accuracy_of(view, labels[clean]) for name, view in plain.items()},
-        predictions={
-            pair: prediction_agreement(*(views[name].predicted for name in pair), labels, how.seed)
-            for pair in pairs_of(list(views))
-        },
+        predictions=_predictions(views, labels, how.seed),
         pairs=judge_pairs(views, labels, twins, {each.name: repr(each.network) for each in models}, how.seed),
         twins=twins,
         detection=_detection(views, labels, carriers),
@@ -227,6 +225,15 @@ def compare_views(
         recommendation=_recommended(list(views), correct, effects, differences, tolerance),
     )
     return found, reasons
+
+
+def _predictions(
+    views: Mapping[str, ModelView], labels: NDArray[np.int64], seed: int
+) -> dict[Pair, PredictionAgreement]:
+    return {
+        pair: prediction_agreement(*(views[name].predicted for name in pair), labels, seed)
+        for pair in pairs_of(list(views))
+    }
 
 
 def _views(asked: Sequence[Asked]) -> tuple[dict[str, ModelView], list[str]]:
@@ -330,14 +337,13 @@ def _planted(planted: Planted | None, model: ComparedModel) -> dict[str, tuple[L
 def _effects(
     asked: Sequence[Asked],
     artifacts: Mapping[str, tuple[Layered, str]],
-    carriers: NDArray[np.bool_] | None,
+    clean: NDArray[np.bool_],
     index: NDArray[np.int64],
     labels: NDArray[np.int64],
     most: int,
 ) -> list[ModelEffect]:
-    """Paste every artifact on the same images of other classes, in every model; one family of tests."""
+    """Paste every artifact on the same clean images of other classes, in every model; one family of tests."""
     names = list(asked[0].samples.names)
-    clean = np.ones(len(index), dtype=bool) if carriers is None else ~carriers
     tried, cases = [], []
     for artifact, (layers, class_name) in artifacts.items():
         label = names.index(class_name) if class_name in names[: asked[0].samples.common] else None
