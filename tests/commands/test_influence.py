@@ -207,6 +207,7 @@ SENTENCES = {
     "analysis.suspects=nowhere.csv": "analysis.suspects expects a table such as suspects.csv, but nowhere.csv",
     "analysis.suspects=val.csv": "analysis.suspects expects training images, which are ranked",
     "analysis.suspects=cow.csv": "names no class: expected one of 2 class names, got 'cow'",
+    "analysis.suspects=spreadsheet.csv": "names no class: expected one of 2 class names, got 'cow'",
     "analysis.suspects=val.csv analysis.effects=out": "analysis.suspects and analysis.effects exclude each other",
     "analysis.effects=nowhere": "got nothing at nowhere",
 }
@@ -216,6 +217,7 @@ SENTENCES = {
 def test_bad_input_is_one_sentence_and_comes_before_any_work(options, photos, tmp_path, capsys):
     listing(tmp_path / "val.csv", [photos / "val" / "cat" / "0.png"], "validation")
     listing(tmp_path / "cow.csv", [photos / "train" / "cat" / "0.png"], label="cow")
+    (tmp_path / "spreadsheet.csv").write_text(f"\ufeffclass,path\ncow,{photos / 'train' / 'cat' / '0.png'}\n", "utf-8")
     assert command(tmp_path, f"{TINY} {options}") == 1
     (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert SENTENCES[options] in said

@@ -84,6 +84,18 @@ def test_a_sample_listed_for_training_stays_in_validation(tmp_path):
     assert part.val_set.paths == [path for i, path in enumerate(whole.val_set.paths) if i != 1]
 
 
+@pytest.mark.parametrize("columns", [("path",), ("path", "split"), ("split", "path")])
+def test_a_table_that_begins_as_spreadsheets_write_it(columns, tmp_path):
+    """With a byte-order mark, which is no part of the first column's name."""
+    whole = digits()
+    rows = [{"path": part.paths[0], "split": "train"} for part in (whole.train_set, whole.val_set)]
+    table(tmp_path / "plain.csv", [[row[name] for name in columns] for row in rows], columns)
+    (tmp_path / "s.csv").write_text("\ufeff" + (tmp_path / "plain.csv").read_text(), encoding="utf-8")
+    part = digits(exclude=tmp_path / "s.csv")
+    assert part.train_set.paths == whole.train_set.paths[1:]
+    assert part.val_set.paths == whole.val_set.paths["split" not in columns :]
+
+
 def test_the_carriers_of_a_planted_artifact_stay_the_same(tmp_path):
     planted = {"artifact": Stripe("3", coverage=0.5, val_coverage=0.5), "max_per_class": 30}
     whole = digits(**planted)

@@ -71,6 +71,12 @@ def subject_of(out=Path("nowhere"), data=None, model=None):
     )
 
 
+def test_both_splits_are_one_data_set_made_once():
+    """Its files are opened and its labels joined a single time."""
+    subject = replace(subject_of(), split="union")
+    assert subject.dataset is subject.dataset is subject.both
+
+
 def key_of(subject):
     return {"model": {"architecture": "linear", "weights": weights_of(subject.network)}, "spray": {}}
 

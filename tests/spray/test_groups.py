@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 
-from unhans.spray.groups import groups_of, jaccard, smallest_group
+from unhans.spray.groups import groups_of, jaccard, k_means, smallest_group
 from unhans.spray.groups import view_groups as groups
+from unhans.spray.spectral import euclidean_neighbours, knn_affinity
 from unhans.spray.suspicion import surprise
 
 VIEW = "input relevance"
@@ -65,6 +68,27 @@ def test_two_groups_at_once_are_both_proposed(seed):
     found = found_in(points, seed=seed)
     assert best(found, carriers[0]) >= 0.95
     assert best(found, carriers[1]) >= 0.95
+
+
+@pytest.mark.parametrize("k", [3, 4])
+def test_k_means_is_that_of_the_first_k_columns_scaled_by_the_degrees(k):
+    """[Shi & Malik 2000]: the rows of D^-½Φ; without the scaling, or by all columns, clusters are others."""
+    affinity = knn_affinity(euclidean_neighbours(cloud(120, 3), 6))
+    _, vectors = np.linalg.eigh(_literal_laplacian(affinity.toarray()))
+    scaled = np.diag(affinity.toarray().sum(1) ** -0.5) @ vectors[:, :6]
+    found = next(k_means(affinity, vectors[:, :6], [k], 0))
+
+    def clustered(points):
+        return KMeans(k, n_init=1, random_state=0).fit(points).labels_
+
+    np.testing.assert_array_equal(found, clustered(scaled[:, :k]))
+    for wrong in (vectors[:, :k], scaled):
+        assert adjusted_rand_score(found, clustered(wrong)) < 1
+
+
+def _literal_laplacian(affinity):
+    degree = affinity.sum(1)
+    return np.eye(len(affinity)) - affinity / np.sqrt(np.outer(degree, degree))
 
 
 def ring(n=150, seed=0):
