@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from unhans.comparison import (
     AS_TRAINED,
@@ -17,6 +20,7 @@ from unhans.comparison import (
     study_decoys,
 )
 from unhans.effects import Verdict
+from unhans.report.tables import coverage_table
 from unhans.report.text import decoy_headline, decoy_sentences
 from unhans.stats import Rate, mean_of_shares, wilson
 
@@ -90,3 +94,11 @@ def test_the_mean_of_shares_has_an_interval_as_wide_as_its_parts_allow():
     assert low == pytest.approx(0.5 - np.sqrt(np.square(below).sum()) / 3)
     assert high == pytest.approx(0.5 + np.sqrt(np.square(above).sum()) / 3)
     assert mean_of_shares(rates[1:2]) == (0.5, pytest.approx(wilson(10, 20)))
+
+
+def test_the_table_of_coverages_fits_a_narrow_terminal():
+    names = ["n03417042", "dog", "owl"]
+    found = study_decoys([[training(), training("b")], [training("c", 1.0)]], names[0], names, LABELS)
+    with (console := Console(width=80, record=True, file=StringIO())).capture():
+        console.print(coverage_table(found))
+    assert "…" not in console.export_text()

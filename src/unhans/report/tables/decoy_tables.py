@@ -96,9 +96,9 @@ def _alone_cell(with_it: Estimate, without: Estimate | None) -> Cell:
 def coverage_table(study: DecoyStudy) -> Table:
     """Return for the terminal what becomes of the target at every coverage, and what the decoy does elsewhere."""
     table = terminal_table(
-        f"Class {study.target} by coverage",
+        f"Class {study.target} without and with the decoy, and other classes that are called it, by coverage",
         [Column("coverage", min_width=8, overflow="fold")],
-        [*coverage_headings(study), "verdict"],
+        ["without", "with", "others → it", "Δp", "verdict"],
     )
     for row in coverage_rows(study):
         table.add_row(_row_name(study, row), *(two_lines(*cell) for cell in row.cells), row.verdict)
