@@ -98,7 +98,12 @@ def test_the_mean_of_shares_has_an_interval_as_wide_as_its_parts_allow():
 
 def test_the_table_of_coverages_fits_a_narrow_terminal():
     names = ["n03417042", "dog", "owl"]
-    found = study_decoys([[training(), training("b")], [training("c", 1.0)]], names[0], names, LABELS)
-    with (console := Console(width=80, record=True, file=StringIO())).capture():
-        console.print(coverage_table(found))
-    assert "…" not in console.export_text()
+    other = training("b", decoyed=np.where(LABELS == 1, 0, DECOYED))
+    found = study_decoys([[training(), other], [training("c", 1.0)]], names[0], names, LABELS)
+    console = Console(width=80, file=StringIO())
+    console.print(coverage_table(found))
+    shown = console.file.getvalue()
+    assert [name in shown for name in ("others → it", "[51.0, 100.0]", "[+0.200, +0.400]", "2 of 2", "proven")] == [
+        True
+    ] * 5
+    assert "…" not in shown

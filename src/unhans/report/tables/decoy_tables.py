@@ -97,11 +97,11 @@ def coverage_table(study: DecoyStudy) -> Table:
     """Return for the terminal what becomes of the target at every coverage, and what the decoy does elsewhere."""
     table = terminal_table(
         f"Class {study.target} without and with the decoy, and other classes that are called it, by coverage",
-        [Column("coverage", min_width=8, overflow="fold")],
-        ["without", "with", "others → it", "Δp", "verdict"],
+        [Column("coverage", min_width=8, overflow="fold"), "verdict"],
+        ["without", "with", "others → it", "Δp"],
     )
     for row in coverage_rows(study):
-        table.add_row(_row_name(study, row), *(two_lines(*cell) for cell in row.cells), row.verdict)
+        table.add_row(_row_name(study, row), row.verdict, *(two_lines(*cell) for cell in row.cells))
     return table
 
 
