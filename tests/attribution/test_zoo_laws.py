@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import prune
 from torch.nn.utils.parametrizations import weight_norm
 from zoo_networks import ZOO, Scores, Tangle, images, tangle
+
+from unhans.lrp.tracing import LogitsOf
 
 METHODS = pytest.mark.parametrize("name", ZOO)
 FLOAT = torch.float32
@@ -310,3 +313,30 @@ def test_threads_do_not_disturb_each_other(name):
         found = list(pool.map(lambda _: explain(x, 1).maps, range(12)))
     assert random_states() == states
     assert all(torch.equal(maps, expected) for maps in found)
+
+
+class Returning(Tangle):
+    """Returns its logits under a name, beside something else of their shape."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def forward(self, x):
+        logits = super().forward(x)
+        return {self.name: logits, "other": 1 - logits}
+
+
+@METHODS
+def test_logits_may_be_elsewhere(name):
+    """Where they are found, and where it is said."""
+    expected = ZOO[name].of(tangle().eval())(images(), 1)
+    found, told = Returning("logits").double(), Returning("scores").double()
+    for each in (found, told):
+        each.load_state_dict(tangle().state_dict())
+    method = ZOO[name]
+    inside = replace(method, layer=f"model.{method.layer}") if getattr(method, "layer", None) else method
+    for explain in (method.of(found.eval()), inside.of(LogitsOf(told.eval(), "scores"))):
+        got = explain(images(), 1)
+        assert torch.equal(got.maps, expected.maps)
+        assert torch.equal(got.logits, expected.logits)

@@ -30,7 +30,7 @@ from unhans.callbacks import (
 )
 from unhans.callbacks.closed_loop import Pasting
 
-from unhans import audit
+from unhans import audit, compare
 from unhans.artifacts import Border
 from unhans.attribution import Relevance, Saliency
 from unhans.data import adapt
@@ -453,3 +453,27 @@ def test_what_is_proven_is_acted_on_where_images_and_logits_are_elsewhere(tmp_pa
         train(Elsewhere(), [loop], tmp_path, data=Odd())
         assert [each.done for each in loop.decisions][:1] == ["acted"]
         assert loop.failures == 0
+
+
+def test_images_labels_and_logits_of_the_public_calls():
+    """Where they are said to be: the same as a network of logits on a data set of pairs."""
+    said = {"keys": {"image": "scan", "label": "diagnosis"}, "output": "a"}
+    network, still = Elsewhere(), Still()
+    here = {"spray": small_spray(), "parallel": Parallel(n_jobs=1), "control": False, "attribution": Saliency()}
+    one, other = audit(network.net, Odd(), **here, **said), audit(network.body, still, **here)
+    assert [(entry.name, entry.score) for entry in one] == [(entry.name, entry.score) for entry in other]
+    with pytest.raises(ValueError, match="finds no image in a batch with the keys 'scan', 'diagnosis'"):
+        audit(network.net, Odd(), output="a", **here)
+    torch.manual_seed(1)
+    changed = Elsewhere()
+    nn.init.normal_(changed.body[4].weight)
+    options = {"attribution": Saliency(), "effect_samples": 0, "spray": small_spray()}
+    found = compare({"a": network.net, "b": changed.net}, Odd(), **options, **said)
+    plain = compare({"a": network.body, "b": changed.body}, still, **options)
+    assert found.accuracies == plain.accuracies
+    for name in ("a", "b"):
+        assert np.array_equal(found.views[name].probability, plain.views[name].probability)
+        assert np.array_equal(found.views[name].heatmaps, plain.views[name].heatmaps)
+    assert not np.allclose(found.views["a"].probability, found.views["b"].probability)
+    with pytest.raises(ValueError, match="got a dict with the keys 'a', 'b'"):
+        compare({"a": network.net, "b": changed.net}, Odd(), keys=said["keys"], **options)
