@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from proven_cases import CASES
+from unhans.callbacks import SpRAyAudit
 
 from unhans.effects import reason_of, state_of
 from unhans.harness import case_from_state, case_state
@@ -44,3 +45,14 @@ def test_of_a_proven_case_the_artifact_is_kept_with_its_masks():
     assert np.array_equal(found.members, case.isolated.members)
     assert all(map(torch.equal, found.layers, case.isolated.layers))
     assert case_from_state(case_state(CASES["not used"])).isolated is None
+
+
+def test_a_resumed_audit_knows_its_cases_without_a_new_audit():
+    first = SpRAyAudit(verify=True)
+    first.cases = {1: CASES["proven"], 0: CASES["not isolated"]}
+    second = SpRAyAudit(verify=True)
+    second.load_state_dict(through_a_file(first.state_dict())[0])
+    assert {label: state_of(case) for label, case in second.cases.items()} == {1: "proven", 0: "open"}
+    assert second.tested == list(second.cases.values())
+    second.forget()
+    assert second.cases == {}
