@@ -216,6 +216,32 @@ def test_the_model_and_the_random_states_are_not_touched(network):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+class Viewing(nn.Module):
+    """Takes feature maps as they lie in memory: in another layout it raises, or gives something else."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.convolution, self.head = how, nn.Conv2d(3, 4, 3, bias=False), nn.Linear(160, 5)
+
+    def forward(self, images):
+        maps = self.convolution(images)
+        flat = maps.view(len(maps), -1) if self.how == "view" else maps.as_strided((len(maps), 160), (160, 1))
+        return self.head(flat)
+
+
+@pytest.mark.parametrize("how", ["view", "stride"])
+def test_networks_that_look_at_memory_get_it_as_they_expect(how):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Viewing(how)
+    settings, some, maps = RegionPerturbation(region=3, steps=4, repeats=1, seed=2), images(), heatmaps()
+    targets = torch.tensor([0, 3, 1])
+    found = settings.curves(model, some, targets, settings.orders(maps, some, "morf"), UNIT)
+    for i in range(3):
+        scores, _ = literal_curve(model, some[i], maps[i], int(targets[i]), settings, "morf", 0)
+        np.testing.assert_allclose(found.scores[i, 0], scores, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

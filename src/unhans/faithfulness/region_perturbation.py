@@ -129,26 +129,58 @@ class RegionPerturbation:
             pool: other images, which replace="dirichlet" mixes; None is `images`.
             advance: called with the number of perturbed images after each pass.
         """
-        network = frozen_view(model, computing_dtype(model, images))
+        images = images.detach()
+        network, layout = _view(model, images[:1])
         found = []
         for repeat in range(len(orders)):
             perturbed, steps = self.perturbed(images, orders, repeat, valid, pool)
-            found.append(self._asked(network, perturbed, steps, targets, advance))
+            found.append(self._asked(network, perturbed, steps, targets, layout, advance))
         scores, predicted = (np.stack(each, axis=1) for each in zip(*found, strict=True))
         return PerturbationCurves(scores, predicted != predicted[..., :1])
 
     def _asked(
-        self, network: nn.Module, perturbed: Perturbed, steps: Tensor, targets: Tensor, advance: Advance
+        self,
+        network: nn.Module,
+        perturbed: Perturbed,
+        steps: Tensor,
+        targets: Tensor,
+        layout: torch.memory_format,
+        advance: Advance,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The scores and the predicted classes (n, steps + 1) of one repeat; images and steps share their passes."""
         shape = len(steps), self.steps + 1
         scores, predicted = [], []
         for asked in torch.arange(shape[0] * shape[1], device=steps.device).split(self.at_once):
             rows, step = asked // shape[1], asked % shape[1]
-            with torch.inference_mode(False), torch.no_grad():
-                logits = logits_of(network(perturbed(rows, steps[rows] <= step[:, None, None]))).float()
+            batch = perturbed(rows, steps[rows] <= step[:, None, None]).contiguous(memory_format=layout)
+            logits = _logits(network, batch)
             values = logits.softmax(1) if self.of == "probability" else logits
             scores.append(values.gather(1, targets.to(logits.device)[rows][:, None])[:, 0].cpu())
             predicted.append(logits.argmax(1).cpu())
             advance(len(asked))
         return torch.cat(scores).reshape(shape).numpy(), torch.cat(predicted).reshape(shape).numpy()
+
+
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    with torch.inference_mode(False), torch.no_grad():
+        return logits_of(network(images)).float()
+
+
+def _view(model: nn.Module, image: Tensor) -> tuple[nn.Module, torch.memory_format]:
+    """The network apart from the model, and how its images lie in memory.
+
+    Channels last where it computes the same with it: convolutions are two to three times as fast then. A network that
+    views its feature maps as in their usual order raises; one that strides over memory would err.
+    """
+    usual, faster = (frozen_view(model, computing_dtype(model, image)) for _ in range(2))
+    for module in faster.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None and weight.ndim == 4:
+                module._parameters[name] = weight.contiguous(memory_format=torch.channels_last)
+    expected = _logits(usual, image)
+    try:
+        found = _logits(faster, image.contiguous(memory_format=torch.channels_last))
+    except RuntimeError:
+        return usual, torch.contiguous_format
+    same = torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    return (faster, torch.channels_last) if same else (usual, torch.contiguous_format)

@@ -1,0 +1,122 @@
+"""AOPC minus random order on trained CIFAR-10 ResNets, by the defaults of `analysis=faithfulness`, with one draw.
+
+    uv run python tests/benchmarks/faithfulness_cifar.py --data FOLDER
+
+FOLDER holds cifar10/test.zip and weights/cifar10_resnet{20,56}-*.pth (akamaster/pytorch_resnet_cifar10).
+"""
+
+from __future__ import annotations
+
+import argparse
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from unhans.attribution import Relevance
+from unhans.experiment.faithfulness import compared_methods
+from unhans.faithfulness import MethodMeasures, PixelRange, RegionPerturbation, summarise
+from unhans.report.text import estimate_said
+
+METHODS = ("epsilon_alpha2_beta1_flat", "input_x_gradient", "saliency", "random")
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+SETTINGS = RegionPerturbation(region=1, steps=100, repeats=1)
+
+
+class Block(nn.Module):
+    """Two convolutions, and a shortcut that pads channels with zeros (option A)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.stride, self.padding = stride, (outputs - inputs) // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the feature maps."""
+        found = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        p = self.padding
+        shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, p, p)) if p else x
+        return F.relu(found + shortcut)
+
+
+class CifarResNet(nn.Module):
+    """A ResNet of 6 n + 2 layers (He et al. 2016, § 4.2)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1, self.linear = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.Linear(64, 10)
+        stages = ((16, 16, 1), (16, 32, 2), (32, 64, 2))
+        self.layer1, self.layer2, self.layer3 = (
+            nn.Sequential(Block(a, b, s), *(Block(b, b, 1) for _ in range(n - 1))) for a, b, s in stages
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, 10)."""
+        maps = self.layer3(self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x))))))
+        return self.linear(F.adaptive_avg_pool2d(maps, 1).flatten(1))
+
+
+def load(data: Path, depth: int) -> nn.Module:
+    """Return the trained network."""
+    (file,) = (data / "weights").glob(f"cifar10_resnet{depth}-*.pth")
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    weights = {name.removeprefix("module."): each for name, each in weights.get("state_dict", weights).items()}
+    model = CifarResNet((depth - 2) // 6)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def images(data: Path, per_class: int) -> tuple[Tensor, Tensor]:
+    """Return the first test images of every class, normalised, and their labels."""
+    with zipfile.ZipFile(data / "cifar10" / "test.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith((".jpg", ".png")))
+        classes = sorted({Path(name).parent.name for name in names})
+        chosen = [name for each in classes for name in [n for n in names if Path(n).parent.name == each][:per_class]]
+        pictures = []
+        for name in chosen:
+            with archive.open(name) as file, Image.open(file) as picture:
+                pictures.append(np.asarray(picture.convert("RGB"), np.float32) / 255)
+    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    labels = torch.tensor([classes.index(Path(name).parent.name) for name in chosen])
+    return (pixels - MEAN[:, None, None]) / STD[:, None, None], labels
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--depths", type=int, nargs="*", default=[20, 56])
+    parser.add_argument("--per-class", type=int, default=6)
+    options = parser.parse_args()
+    pixels, labels = images(options.data, options.per_class)
+    valid = PixelRange(-MEAN / STD, (1 - MEAN) / STD)
+    print("| network | method | AOPC minus random | LRP epsilon_plus_flat is ahead by |")
+    print("| --- | --- | --- | --- |")
+    for depth in options.depths:
+        model = load(options.data, depth)
+        with torch.no_grad():
+            targets = model(pixels).argmax(1)
+        nothing = np.zeros((len(pixels), 32, 32))
+        random = SETTINGS.curves(model, pixels, targets, SETTINGS.orders(nothing, pixels, "random"), valid)
+        found = {}
+        for name, method in compared_methods(Relevance(), METHODS).items():
+            maps = method.of(model)(pixels, targets).maps.numpy()
+            curves = SETTINGS.curves(model, pixels, targets, SETTINGS.orders(maps, pixels, "morf"), valid)
+            found[name] = MethodMeasures(np.arange(len(pixels)), targets.numpy(), {"morf": curves}, {})
+        first = next(iter(found.values()))
+        accuracy = float((targets == labels).float().mean())
+        for name, each in found.items():
+            one = summarise(name, each, random, first)
+            ahead = "" if each is first else " ".join(estimate_said(one.ahead, 2))
+            said = " ".join(estimate_said(one.minus_random["morf"], 2))
+            print(f"| ResNet-{depth} ({accuracy:.0%} right) | {name} | {said} | {ahead} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
