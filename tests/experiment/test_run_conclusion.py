@@ -14,6 +14,7 @@ from unhans.experiment.train import train_command
 from unhans.experiment.train.train_command import Corrections, conclude
 from unhans.experiment.train.training_results import planted_recovery
 from unhans.report.html import Correction
+from unhans.store import held
 
 
 def fails(*_):
@@ -58,6 +59,19 @@ def test_a_network_that_cannot_be_corrected_leaves_the_report_of_the_others(tmp_
     found = corrections(tmp_path)
     monkeypatch.setattr(found, "_outcomes", fails)
     assert found.correct(measured()) == Correction(error="CUDA out of memory.")
+
+
+def test_the_folder_of_a_correction_that_is_in_use_keeps_its_configuration(tmp_path, monkeypatch):
+    found, case = corrections(tmp_path), SimpleNamespace(proven=True, name="cat", label=0)
+    vars(found.audit).update(attribution=None, batch_size=1, device_of=lambda network: "cpu", seed=0)
+    for name in ("affected_by_case", "RepairTask"):
+        monkeypatch.setattr(train_command, name, lambda *_: None)
+    (tmp_path / "config.yaml").write_text("of the run: true")
+    folder = tmp_path / "corrected" / "0000-cat"
+    with held(folder):
+        (folder / "config.yaml").write_text("mine: true")
+        assert "is in use by another run" in found.correct(case).error
+    assert (folder / "config.yaml").read_text() == "mine: true"
 
 
 def test_the_first_class_gives_the_numbers_without_a_name_and_every_class_its_own(tmp_path, monkeypatch):
