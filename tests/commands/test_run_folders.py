@@ -49,6 +49,7 @@ CKPTS = "ckpts=[first/checkpoints/last.ckpt,second/checkpoints/last.ckpt]"
         f"{PLAIN} analysis=squaring analysis.aspect=1.5",
         f"{PLAIN} analysis=influence analysis.k=[5]",
         f"{PLAIN} analysis=cleaning analysis.suspects=s.csv analysis.way=filter",
+        f"{PLAIN} analysis=faithfulness",
         "analyze.py analysis=barycenters",
         f"analyze.py {CKPT} analysis=repair analysis.methods=[p_clarc] analysis.seeds=[0] device=cpu",
         f"analyze.py {CKPTS} analysis=compare device=cpu",

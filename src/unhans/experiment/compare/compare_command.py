@@ -79,10 +79,10 @@ def compare_models(
         subject.attribution, mask or ExtremalPerturbation(), subject.device, subject.batch_size, subject.seed,
         (subject.out / "models").absolute(),
     )  # fmt: skip
-    subject.begin()
     began = time.perf_counter()
     total = len(models) * samples.work
     with subject.closing(logger):
+        subject.begin()
         with progress(total) as say:
             options = {"twins": twins, "effect_samples": effect_samples, "tolerance": tolerance}
             found, again = compare_views(models, samples, left_out, how.saying(say), **options)
