@@ -62,12 +62,14 @@ def _plain(one: Estimate, digits: int) -> tuple[str, str]:
 def faithfulness_table(summaries: Sequence[MethodSummary]) -> Table:
     """Make a table of methods and orders for a terminal of 80 columns: number above interval."""
     title, numbers = "What the network loses with what heatmaps call relevant", ("AOPC", "minus random", "changed")
-    words = [Column("method", overflow="fold", max_width=26), Column("first", no_wrap=True)]
+    several = len(summaries[0].aopc) > 1
+    words = [Column("method", overflow="fold", max_width=30), *([Column("first", no_wrap=True)] if several else [])]
     table = terminal_table(title, words, numbers, FAITHFULNESS_READING)
     for one in summaries:
         for order, aopc in one.aopc.items():
             cells = estimate_said(aopc), estimate_said(one.minus_random[order]), _share(one.changed[order])
-            table.add_row(escape(one.name), FIRST[order], *(two_lines(*cell) for cell in cells))
+            said = [escape(one.name), *([FIRST[order]] if several else [])]
+            table.add_row(*said, *(two_lines(*cell) for cell in cells))
     return table
 
 

@@ -60,14 +60,15 @@ def setting_sentence(perturbation: RegionPerturbation, regions: int, target: str
     """Say what was measured."""
     p = perturbation
     what = "pixel" if p.region == 1 else f"region of {p.region}×{p.region} pixels"
-    each = f"{p.per_step} {what}s" if p.per_step > 1 else f"a {what}"
+    several = what.replace("region", "regions") if p.region > 1 else "pixels"
+    each = f"{p.per_step} {several} at a time" if p.per_step > 1 else f"one {what} after the other"
     share = percent(min(1.0, p.steps * p.per_step / regions), 0)
     drawn = "noise and random order are" if p.draws("morf") > 1 else "random order is"
     times = f"; {drawn} drawn {p.repeats} times" if p.repeats > 1 else ""
     return (
-        f"The {SCORES[p.of]} of {TARGETS[target]} of {images} images, while {each} after the other, {p.steps} times or "
+        f"The {SCORES[p.of]} of {TARGETS[target]} of {images} images, while {each}, {p.steps} times or "
         f"{share} of the image, is replaced by {REPLACED[p.replace]}{times}."
-    ).replace("while a pixel after the other", "while one pixel after the other")
+    )
 
 
 def faithfulness_cost(passes: int, seconds: float, images: int, done: int) -> str:
