@@ -153,6 +153,14 @@ def test_the_model_whose_artifacts_do_least_is_recommended_among_equals():
     assert (alone.model, alone.choice) == (None, Choice.ONLY_ONE), "a strong effect is no advice"
 
 
+def test_several_models_may_have_less_of_an_artifact_than_the_others():
+    """Two are free of it, which are not told apart, and one is not: that must not read as if all were alike."""
+    effects = {"a": {"mark": (0.8, (0.7, 0.9))}, "b": {"mark": (0.0, (-0.1, 0.1))}, "c": {"mark": (-0.1, (-0.2, 0.0))}}
+    differences = {("c", "a", "mark"): (-1.0, -0.8), ("c", "b", "mark"): (-0.2, 0.1)}
+    found = recommend(tuple("abc"), np.ones((3, 50), bool), effects, lambda *which: differences[which])
+    assert (found.model, found.choice, found.least) == (None, Choice.SEVERAL_LEAST, ("b", "c"))
+
+
 def test_what_is_called_different_is_sure_among_all_classes():
     """Many classes drawn alike, each called different one time in thirty alone, and one that is different."""
     rng = np.random.default_rng(3)

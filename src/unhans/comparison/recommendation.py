@@ -18,6 +18,7 @@ class Choice(Enum):
 
     Attributes:
         LEAST_EFFECT: what is proven in one of the models does least in it.
+        SEVERAL_LEAST: it does less in several of them, which are not told apart, than in the others.
         ONLY_ONE: no other model is as accurate, so there is nothing to choose.
         NOTHING_PROVEN: no artifact is proven in any of them.
         NOT_TOLD_APART: the artifacts' effects do not differ by more than their intervals.
@@ -25,6 +26,7 @@ class Choice(Enum):
     """
 
     LEAST_EFFECT = "least_effect"
+    SEVERAL_LEAST = "several_least"
     ONLY_ONE = "only_one"
     NOTHING_PROVEN = "nothing_proven"
     NOT_TOLD_APART = "not_told_apart"
@@ -40,12 +42,14 @@ class Recommendation:
         choice: why.
         candidates: models as accurate as the best.
         effects: by model the largest Δp, with its interval, of an artifact that is proven in one of them.
+        least: the candidates in which proven artifacts do least, not told apart from the one that comes first.
     """
 
     model: str | None
     choice: Choice
     candidates: tuple[str, ...]
     effects: Mapping[str, tuple[float, Interval]]
+    least: tuple[str, ...] = ()
 
 
 Effects = Mapping[str, Mapping[str, tuple[float, Interval]]]
@@ -58,7 +62,8 @@ def recommend(
     """Choose among the models that are as accurate as the best.
 
     A model is recommended where the artifact that does most in each other candidate does less in it, paired over images
-    (the whole interval of the difference lies below 0), and no artifact does more in it than that.
+    (the whole interval of the difference lies below 0), and no artifact does more in it than that. Where this holds
+    against some of them only, it is one of several.
 
     Args:
         names: of the models (m).
@@ -81,6 +86,8 @@ def recommend(
     if not worst:
         return Recommendation(None, Choice.NOTHING_PROVEN, candidates, {})
     best = min(worst, key=lambda name: worst[name][0])
-    apart = all(paired(best, other, strongest[other])[1] < 0 for other in worst if other != best)
-    choice = Choice.LEAST_EFFECT if apart else Choice.NOT_TOLD_APART
-    return Recommendation(best if apart else None, choice, candidates, worst)
+    least = tuple(name for name in worst if name == best or paired(best, name, strongest[name])[1] >= 0)
+    if len(least) == 1:
+        return Recommendation(best, Choice.LEAST_EFFECT, candidates, worst, least)
+    choice = Choice.SEVERAL_LEAST if len(least) < len(worst) else Choice.NOT_TOLD_APART
+    return Recommendation(None, choice, candidates, worst, least)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from unhans.comparison import (
     Choice,
@@ -93,8 +93,7 @@ def comparison_sentences(found: ModelComparison) -> Iterator[str]:
 def recommendation_sentence(found: ModelComparison) -> str:
     """Say which of the equally accurate models to take, and why."""
     advice = found.recommendation
-    equal = " and ".join([", ".join(advice.candidates[:-1]), advice.candidates[-1]] if len(advice.candidates) > 1
-                         else advice.candidates)  # fmt: skip
+    equal = _joined(advice.candidates)
     n = next(iter(found.accuracies.values())).n
     lead = f"{equal} are not told apart in accuracy (n = {n})"
     effects = "; ".join(
@@ -109,8 +108,14 @@ def recommendation_sentence(found: ModelComparison) -> str:
     if advice.choice is Choice.NOTHING_PROVEN:
         return f"{lead}. No artifact is proven in any of them, so none is recommended for its reasons."
     if advice.choice is Choice.NOT_TOLD_APART:
-        return f"{lead}. By these intervals the proven artifacts do as much in all of them ({effects})."
+        return f"{lead}. What the proven artifacts do in them differs by no more than its intervals ({effects})."
+    if advice.choice is Choice.SEVERAL_LEAST:
+        return f"{lead}. The proven artifacts do least in {_joined(advice.least)}; take one of these ({effects})."
     return f"{lead}. Take {advice.model}: the proven artifacts do least in it ({effects})."
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def predictions_said(found: ModelComparison, pair: tuple[str, str]) -> str:
