@@ -263,7 +263,7 @@ def test_a_picture_of_the_user_is_tested(effects, trained, tmp_path, capsys):
     found = of_three(out)
     assert found["verdict"] == "proven"
     assert found["added"][0]["delta_p"] == pytest.approx(of_three(effects)["added"][0]["delta_p"], abs=0.05)
-    assert "0003-3-layer-rgba.png" in found["artifact"]
+    assert "0003-3-layer-rgba.png" in found["given"]["file"]
     assert not (out / "classes").exists()
 
 

@@ -87,6 +87,7 @@ def case_record(case: Case) -> dict[str, Any]:
         **{name: text.plain(getattr(proof.verdict, name)) if proof else None for name in TEST},
         "failures": [_failure(each) for each in case.failures],
         "suspicion": _fields(case.suspicion),
+        "given": _fields(case.given),
         "isolated": None if case.isolated is None else _isolated(case.isolated),
         "quality": _fields(case.quality),
         **_trials(proof),
