@@ -116,6 +116,8 @@ def test_captum_takes_it_as_a_method_of_its_own():
     tunnel = attr.NoiseTunnel(LRP(model, "epsilon"))
     once = tunnel.attribute(x, nt_samples=2, stdevs=0.0, target=target)
     torch.testing.assert_close(once, LRP(model, "epsilon").attribute(x, target))
-    noisy = tunnel.attribute(x, nt_samples=3, stdevs=0.5, target=target)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        noisy = tunnel.attribute(x, nt_samples=3, stdevs=0.5, target=target)
     assert noisy.shape == x.shape
-    assert (noisy - once).abs().max() > 0.01
+    assert (noisy - once).abs().max() > 0.1 * once.abs().max()

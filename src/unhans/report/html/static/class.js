@@ -21,15 +21,16 @@ const PROJECTIONS = { umap: "UMAP", tsne: "t-SNE" };
 function openClass(part, entry) {
   closeClass();
   view = viewOf(part);
-  for (const id of ["sample", "means", "members", "others"]) view.sprite.dress(find(id));
+  const { count, sprite } = view; // the map may be drawn when this class is closed
+  for (const id of ["sample", "means", "members", "others"]) sprite.dress(find(id));
   find("verdict").textContent = entry.sentence;
   showNumbers(entry);
   showLegend(part);
-  map.show(part, (i) => part.sprite.samples.length < view.count && view.sprite.has(i));
+  map.show(part, (i) => part.sprite.samples.length < count && sprite.has(i));
   find("map-title").textContent = part.map.projection
     ? `Map of the spectral embedding (${PROJECTIONS[part.map.projection]})`
     : "Two axes of the spectral embedding";
-  find("map").setAttribute("aria-label", `Map of ${plural(view.count, "sample")}; arrow keys move between them`);
+  find("map").setAttribute("aria-label", `Map of ${plural(count, "sample")}; arrow keys move between them`);
   chooseCluster(part);
   drawSpectrum(find("spectrum"), part.spectrum);
 }
