@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from running import command
 
 from unhans.experiment.run import build_data, build_network
+from unhans.experiment.train.rashomon import _move_out
 from unhans.models import load_network
 
 TRAIN = (
@@ -19,7 +20,7 @@ TRAIN = (
 )
 MODELS = (
     f"{TRAIN} experiment=rashomon callbacks.spray_audit.classes=[3] callbacks.spray_audit.pages=0 "
-    "spray.projection=null rashomon.rounds=1"
+    "spray.projection=null rashomon.rounds=1 rashomon.tolerance=0.5"
 )
 
 
@@ -50,8 +51,16 @@ def test_the_strongest_reason_is_proven_and_then_gone(collected):
     assert (first["model"], first["proven"], first["taken_away"], first["stop"]) == ("0", "3", "True", "")
     assert float(first["delta_p_low"]) > 0.05
     assert (second["model"], second["proven"], second["taken_away"]) == ("1", "", "False")
-    assert second["stop"] in ("nothing proven", "outside the tolerance")
-    assert (second["stop"] == "outside the tolerance") == (second["within_tolerance"] == "False")
+    assert (second["stop"], second["within_tolerance"]) == ("nothing proven", "True")
+
+
+def test_a_model_outside_the_tolerance_is_not_in_the_folder_of_the_set(tmp_path, capsys):
+    for number in "01":
+        (tmp_path / "models" / number).mkdir(parents=True)
+    _move_out(tmp_path, 1)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["0"]
+    assert (tmp_path / "less_accurate" / "1").is_dir()
+    assert "Model 1 is not of the set" in capsys.readouterr().out
 
 
 def test_accuracies_are_literal_counts_on_the_same_images(collected):

@@ -54,7 +54,8 @@ def collect_models(
 
     After each training the audit proves what the network uses. The artifact that does most is then pasted on the
     training images of all classes, so that it says nothing about any, as are those found before it, and the next
-    network is trained from the same start. The models are in `out/models/0`, `1` and so on, each a run of its own.
+    network is trained from the same start. The models are in `out/models/0`, `1` and so on, each a run of its own; a
+    last one that is less accurate than the tolerance allows is moved to `out/less_accurate`, as it is not of the set.
 
     Args:
         cfg: of one training with an audit that verifies.
@@ -89,10 +90,22 @@ def collect_models(
             write_csv(out / "rounds.csv", *rashomon_rows(found))
     CONSOLE.print(rashomon_table(found))
     CONSOLE.print(STOPPED[found[-1].stop or "rounds done"])
-    CONSOLE.print(f"Compare them: analyze.py analysis=compare ckpts={escape(str(out / 'models'))}", highlight=False)
-    numbers = {"models": float(sum(one.within for one in found)), "accuracy": found[-1].accuracy.share}
+    within = sum(one.within for one in found)
+    if within < len(found):
+        _move_out(out, len(found) - 1)
+    if within > 1:
+        CONSOLE.print(f"Compare them: analyze.py analysis=compare ckpts={escape(str(out / 'models'))}", highlight=False)
+    numbers = {"models": float(within), "accuracy": found[-1].accuracy.share}
     write_json(out / "results.json", numbers)
     return numbers
+
+
+def _move_out(out: Path, number: int) -> None:
+    """Move the model that is no longer as accurate as the first out of the folder of the set."""
+    (out / "less_accurate").mkdir()
+    (out / "models" / str(number)).rename(out / "less_accurate" / str(number))
+    place = escape(str(out / "less_accurate" / str(number)))
+    CONSOLE.print(f"Model {number} is not of the set; it is in [bold]{place}[/].", highlight=False)
 
 
 def _check(cfg: DictConfig, out: Path) -> None:
