@@ -61,6 +61,15 @@ def test_bad_input_is_one_sentence(options, tmp_path, capsys):
     assert "Traceback" not in printed
 
 
+def test_the_effect_of_copied_borders_is_left_to_squaring(tmp_path, capsys):
+    quick = "model.width=4 data.max_per_class=8 data.max_per_class_val=4 data.image_size=16 trainer.max_epochs=1"
+    text = f"train.py {quick} callbacks=none logger=none artifact=edge_padding artifact.target=3"
+    assert command(tmp_path, text) == 0
+    printed = capsys.readouterr().out
+    assert "is measured by analysis=squaring" in printed
+    assert "could not be made" not in printed
+
+
 def test_the_artifact_of_the_run_can_be_left_out(tmp_path, capsys):
     """By the command line, which alone tells `artifact=none` from nothing said."""
     quick = "model.width=4 data.max_per_class=8 data.max_per_class_val=4 data.image_size=16 trainer.max_epochs=1"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from torch import Tensor, nn
 
+from unhans.artifacts import EdgePadding
 from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit, UnHans
 from unhans.data import ImageDataset, carriers_of, display_images, read_samples
@@ -68,6 +69,9 @@ def planted_recovery(audit: SpRAyAudit, data: ImageData) -> dict[str, float]:
 
 def planted_effect(classifier: Classifier, data: ImageData) -> dict[str, float]:
     """Paste the planted artifact on validation images of the other classes and measure the change."""
+    if isinstance(data.artifact, EdgePadding):
+        CONSOLE.print("What the copied borders do is measured by analysis=squaring: they cannot be pasted on others.")
+        return {}
     target = data.artifact.target_index(data.classes)
     usable = ~data.val_set.carriers & ~data.val_set.unreadable.numpy()
     others = np.flatnonzero(usable & (data.val_set.labels != target))
