@@ -384,7 +384,8 @@ def test_the_numbers_of_a_class_say_of_which_clusterings_and_neighbours_they_are
 
 
 def test_the_map_may_be_drawn_before_the_next_class_is_unpacked(opened):
-    page = opened()
+    page, wrong = opened(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
     open_class(page, CLASSES[1])
     page.click("#back")
     page.evaluate("() => { unpack = () => new Promise(() => {}); }")
@@ -392,6 +393,8 @@ def test_the_map_may_be_drawn_before_the_next_class_is_unpacked(opened):
     page.wait_for_selector("#details", state="visible")
     page.set_viewport_size({"width": 700, "height": 500})  # the map follows the window
     page.wait_for_timeout(300)
+    assert page.is_visible("#map")
+    assert wrong == []
 
 
 def test_next_and_previous_follow_the_table_and_a_class_without_a_page_says_so(opened):
