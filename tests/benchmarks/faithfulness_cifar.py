@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from unhans.attribution import Relevance
 from unhans.experiment.faithfulness import compared_methods
 from unhans.faithfulness import MethodMeasures, PixelRange, RegionPerturbation, summarise
-from unhans.report.text import estimate_said
+from unhans.report.text.quality import estimate_said
 
 METHODS = ("epsilon_alpha2_beta1_flat", "input_x_gradient", "saliency", "random")
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])

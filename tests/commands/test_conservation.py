@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from running import RANDOM, command, only_run, photographs
 
 from unhans.lrp import Conservation
-from unhans.report.figures import conservation_table
+from unhans.report.figures.quality import conservation_table
 
 TINY = (
     f"analyze.py data=image_folder data.root=photos data.image_size=32 {RANDOM} model.width=4 "

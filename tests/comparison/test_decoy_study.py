@@ -20,8 +20,8 @@ from unhans.comparison import (
     study_decoys,
 )
 from unhans.effects import Verdict
-from unhans.report.tables import coverage_table
-from unhans.report.text import decoy_headline, decoy_sentences
+from unhans.report.tables.models import coverage_table
+from unhans.report.text.models import decoy_headline, decoy_sentences
 from unhans.stats import Rate, mean_of_shares, wilson
 
 NAMES = ["cat", "dog", "owl"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unhans.comparison import ProvenReason, judge_round
-from unhans.report.tables import rashomon_rows
+from unhans.report.tables.models import rashomon_rows
 
 WEAK, STRONG = ProvenReason("cat", 0.2, (0.1, 0.3)), ProvenReason("dog", 0.6, (0.5, 0.7))
 LABELS = np.arange(200) % 2

@@ -27,7 +27,8 @@ from unhans.report.html import (
     write_repair_report,
     write_report,
 )
-from unhans.report.tables import ClassState, InfluenceGroup
+from unhans.report.tables import ClassState
+from unhans.report.tables.models import InfluenceGroup
 from unhans.report.text import Named
 
 NAME = "<b title=\"'\">&amp;</b></script><script>boom('&')</script></template></style>"

@@ -19,7 +19,8 @@ from unhans.experiment.run import Subject
 from unhans.lrp import COMPOSITES, Conservation
 from unhans.lrp.tracing import logits_of
 from unhans.report import Say, progress
-from unhans.report.figures import Look, Method, conservation_figure, conservation_rows, conservation_table
+from unhans.report.figures import Look, Method
+from unhans.report.figures.quality import conservation_figure, conservation_rows, conservation_table
 from unhans.report.files import HeatmapPages, Looked
 from unhans.store import write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError

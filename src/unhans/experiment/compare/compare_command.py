@@ -23,8 +23,8 @@ from unhans.experiment.compare.model_loading import renamed
 from unhans.experiment.run import Subject
 from unhans.report import progress
 from unhans.report.loggers import log_once
-from unhans.report.tables import comparison_scalars, comparison_tables, effects_table, models_table, pairs_table
-from unhans.report.text import comparison_sentences
+from unhans.report.tables.models import comparison_scalars, comparison_tables, effects_table, models_table, pairs_table
+from unhans.report.text.models import comparison_sentences
 from unhans.spray import SpRAy
 from unhans.terminal import CONSOLE
 

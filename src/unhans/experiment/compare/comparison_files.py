@@ -15,7 +15,8 @@ from unhans.comparison import ModelComparison, Pair, disagreements, sum_onto
 from unhans.report.figures import Method, panel_figure
 from unhans.report.figures.models import class_disagreement_figure, matrix_figure, spectra_figure
 from unhans.report.html import ToldGroup, write_comparison_report
-from unhans.report.tables import Rows, comparison_tables
+from unhans.report.tables import Rows
+from unhans.report.tables.models import comparison_tables
 from unhans.report.text import shorten
 from unhans.spray import SpRAy
 from unhans.spray.groups import groups_of

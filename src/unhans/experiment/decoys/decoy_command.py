@@ -23,8 +23,8 @@ from unhans.report import progress
 from unhans.report.figures.models import confusion_figure, dose_figure
 from unhans.report.html import write_decoy_report
 from unhans.report.loggers import log_once
-from unhans.report.tables import alone_table, coverage_table, decoy_scalars, decoy_table, decoy_tables
-from unhans.report.text import decoy_sentences
+from unhans.report.tables.models import alone_table, coverage_table, decoy_scalars, decoy_table, decoy_tables
+from unhans.report.text.models import decoy_sentences
 from unhans.store import sweep, write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError
 

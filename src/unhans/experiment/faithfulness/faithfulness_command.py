@@ -16,7 +16,7 @@ from unhans.experiment.faithfulness.sanity_run import SanityRun
 from unhans.experiment.run import Subject
 from unhans.faithfulness import Order, RegionGrid, RegionPerturbation, Replacement, Score
 from unhans.report import progress
-from unhans.report.text import faithfulness_cost
+from unhans.report.text.quality import faithfulness_cost
 from unhans.store import sweep
 from unhans.terminal import CONSOLE, ConfigurationError
 

@@ -17,11 +17,11 @@ from unhans.attribution import picture
 from unhans.data import paths_of
 from unhans.experiment.faithfulness.faithfulness_run import ClassImages, FaithfulnessRun
 from unhans.faithfulness import MethodMeasures, MethodSummary, RandomizedStep, estimate_mean, summarise
-from unhans.report.figures import PerturbedStrip, perturbation_figure, sanity_figure, strip_figure
+from unhans.report.figures.quality import PerturbedStrip, perturbation_figure, sanity_figure, strip_figure
 from unhans.report.html import write_faithfulness_page
 from unhans.report.loggers import log_once, logger_keys
-from unhans.report.tables import (
-    Rows,
+from unhans.report.tables import Rows
+from unhans.report.tables.quality import (
     class_rows,
     class_summaries,
     curve_rows,
@@ -30,14 +30,14 @@ from unhans.report.tables import (
     method_rows,
     sanity_rows,
 )
-from unhans.report.text import (
+from unhans.report.text import shorten
+from unhans.report.text.quality import (
     ORDER_NAMES,
     TARGETS,
     ahead_sentence,
     method_sentence,
     sanity_sentence,
     setting_sentence,
-    shorten,
 )
 from unhans.stats import Estimate
 from unhans.store import file_stem, write_csv, write_figure

@@ -27,7 +27,8 @@ from unhans.report.figures import (
     tidy,
     write,
 )
-from unhans.report.text import group_name, shorten, signed
+from unhans.report.text import shorten, signed
+from unhans.report.text.models import group_name
 
 HIGHEST, LOWEST = 5, 2  # training images beside a query
 TILE = 1.15  # inches

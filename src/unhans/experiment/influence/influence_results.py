@@ -22,12 +22,9 @@ from unhans.influence import GradientClusters, GradientCosine, QueryInfluence, T
 from unhans.lrp.tracing import logits_of
 from unhans.report.html import write_influence_page
 from unhans.report.loggers import log_once, logger_keys
-from unhans.report.tables import (
-    SPLITS,
-    SUSPECT_COLUMNS,
+from unhans.report.tables import SPLITS, SUSPECT_COLUMNS, Row, Rows
+from unhans.report.tables.models import (
     InfluenceGroup,
-    Row,
-    Rows,
     gradient_rows,
     gradient_table,
     influence_groups,
@@ -35,7 +32,7 @@ from unhans.report.tables import (
     query_rows,
     top_rows,
 )
-from unhans.report.text import KNOWN_FROM, carriers_sentence, gradients_sentence, list_sentence, measure_sentence
+from unhans.report.text.models import KNOWN_FROM, carriers_sentence, gradients_sentence, list_sentence, measure_sentence
 from unhans.store import file_stem, replacing, write_csv, write_figure
 from unhans.terminal import CONSOLE
 

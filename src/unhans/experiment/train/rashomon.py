@@ -22,7 +22,7 @@ from unhans.experiment.repair import several_processes
 from unhans.experiment.run import Classifier, RunFolder
 from unhans.harness import bench_of
 from unhans.repair import ProvenArtifact
-from unhans.report.tables import STOPPED, rashomon_rows, rashomon_table
+from unhans.report.tables.models import STOPPED, rashomon_rows, rashomon_table
 from unhans.store import write_csv, write_json
 from unhans.terminal import CONSOLE, ConfigurationError
 

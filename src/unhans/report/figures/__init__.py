@@ -37,7 +37,6 @@ from unhans.report.figures.canvas import (
     write,
 )
 from unhans.report.figures.class_page import class_figure, cluster_strip, map_points, typical_first
-from unhans.report.figures.conservation_figure import conservation_figure, conservation_rows, conservation_table
 from unhans.report.figures.effect_figure import effect_figure, monitor_figure
 from unhans.report.figures.evolution_figure import (
     INSIDE,
@@ -50,12 +49,6 @@ from unhans.report.figures.evolution_figure import (
     evolution_sheet,
     pair_shares,
     pair_tiles,
-)
-from unhans.report.figures.faithfulness_figure import (
-    PerturbedStrip,
-    perturbation_figure,
-    sanity_figure,
-    strip_figure,
 )
 from unhans.report.figures.heatmap_figure import heatmap_figure, output_notes, panel_figure
 from unhans.report.figures.ranking_figure import ranking_figure
@@ -81,7 +74,6 @@ __all__ = [
     "Look",
     "Method",
     "Pair",
-    "PerturbedStrip",
     "Squares",
     "Strip",
     "add_key",
@@ -91,9 +83,6 @@ __all__ = [
     "chosen_epochs",
     "class_figure",
     "cluster_strip",
-    "conservation_figure",
-    "conservation_rows",
-    "conservation_table",
     "curves_of",
     "dot",
     "effect_figure",
@@ -114,7 +103,6 @@ __all__ = [
     "panel_figure",
     "parallel_figure",
     "percent_tick",
-    "perturbation_figure",
     "place",
     "probability_said",
     "proof_figure",
@@ -123,10 +111,8 @@ __all__ = [
     "repair_figure",
     "sample_pictures",
     "samples_said",
-    "sanity_figure",
     "squaring_figure",
     "squaring_sheet",
-    "strip_figure",
     "tidy",
     "trade_off_figure",
     "typical_first",

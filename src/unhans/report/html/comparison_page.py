@@ -13,15 +13,8 @@ from PIL import Image
 from unhans.comparison import ModelComparison
 from unhans.report.html.page import read_texts, write_page
 from unhans.report.pictures import Picture, page_picture
-from unhans.report.text import (
-    MEASURE_NAMES,
-    comparison_headline,
-    comparison_sentences,
-    percent,
-    predictions_said,
-    range_written,
-    signed,
-)
+from unhans.report.text import percent, range_written, signed
+from unhans.report.text.models import MEASURE_NAMES, comparison_headline, comparison_sentences, predictions_said
 
 
 class ToldGroup(NamedTuple):

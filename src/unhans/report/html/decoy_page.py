@@ -9,8 +9,8 @@ from pathlib import Path
 from unhans.comparison import DecoyStudy
 from unhans.report.html.comparison_page import picture_of
 from unhans.report.html.page import read_texts, write_page
-from unhans.report.tables import coverage_headings, coverage_rows, decoy_headings, decoy_rows
-from unhans.report.text import ALONE_READING, READING_DECOYS, decoy_headline, decoy_sentences, group_title
+from unhans.report.tables.models import coverage_headings, coverage_rows, decoy_headings, decoy_rows
+from unhans.report.text.models import ALONE_READING, READING_DECOYS, decoy_headline, decoy_sentences, group_title
 
 TITLES = {
     "dose_response": "What the decoy does, against how many images carried it",

@@ -11,8 +11,8 @@ from PIL import Image
 
 from unhans.report.html.page import read_texts, write_page
 from unhans.report.pictures import page_picture
-from unhans.report.tables import faithfulness_cells, faithfulness_headings, measure_cells
-from unhans.report.text import FAITHFULNESS_READING, MEASURE_HEADINGS, MEASURES_READING, estimate_said
+from unhans.report.tables.quality import faithfulness_cells, faithfulness_headings, measure_cells
+from unhans.report.text.quality import FAITHFULNESS_READING, MEASURE_HEADINGS, MEASURES_READING, estimate_said
 
 if TYPE_CHECKING:
     from unhans.faithfulness import MethodSummary

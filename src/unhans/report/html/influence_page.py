@@ -11,7 +11,7 @@ from PIL import Image
 
 from unhans.report.html.page import read_texts, write_page
 from unhans.report.pictures import page_picture
-from unhans.report.tables import READING, InfluenceGroup, influence_cells, influence_headings
+from unhans.report.tables.models import READING, InfluenceGroup, influence_cells, influence_headings
 
 if TYPE_CHECKING:
     from unhans.influence import GradientClusters

@@ -25,7 +25,8 @@ from unhans.report.figures import (
     name_rows,
     tidy,
 )
-from unhans.report.text import MEASURE_NAMES, comparison_headline, shorten
+from unhans.report.text import shorten
+from unhans.report.text.models import MEASURE_NAMES, comparison_headline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

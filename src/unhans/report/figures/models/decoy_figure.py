@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from unhans.comparison import AS_TRAINED, ELSEWHERE, EVERYWHERE, DecoyGroup, DecoyStudy
 from unhans.effects import MINIMUM
 from unhans.report.figures import ALARM, AMBER, BLUE, GREEN, INK, REST, TEXT, VIOLET, add_key, chart, percent_tick, tidy
-from unhans.report.text import coverage_said, decoy_headline, shorten
+from unhans.report.text import shorten
+from unhans.report.text.models import coverage_said, decoy_headline
 from unhans.stats import Estimate
 
 if TYPE_CHECKING:

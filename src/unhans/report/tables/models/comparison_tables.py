@@ -9,7 +9,8 @@ from rich.table import Table
 
 from unhans.comparison import ModelComparison, PairDisagreement, Reasons, disagreements, drop, quotient
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
-from unhans.report.text import MEASURE_NAMES, REASONS_NAMES, is_twins, percent, range_written, signed
+from unhans.report.text import percent, range_written, signed
+from unhans.report.text.models import MEASURE_NAMES, REASONS_NAMES, is_twins
 
 EVERY = "all"  # in place of a class
 MOST_LISTED = 200  # images of each pair in the list of disagreements

@@ -9,15 +9,8 @@ from rich.table import Column, Table
 
 from unhans.comparison import AS_TRAINED, ELSEWHERE, EVERYWHERE, DecoyGroup, DecoyStudy
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
-from unhans.report.text import (
-    PROBABILITY,
-    class_said,
-    coverage_said,
-    group_title,
-    range_written,
-    share_and_interval,
-    verdicts_said,
-)
+from unhans.report.text import PROBABILITY, range_written
+from unhans.report.text.models import class_said, coverage_said, group_title, share_and_interval, verdicts_said
 from unhans.stats import Estimate
 
 MOST_CLASSES = 12  # that a table lists, besides the target and the mean: those that are called the target most

@@ -12,14 +12,8 @@ from rich.table import Column, Table
 
 from unhans.faithfulness import MEASURES, MethodMeasures, MethodSummary, RandomizedStep, estimate_mean
 from unhans.report.tables.terminal_table import Rows, terminal_table, two_lines
-from unhans.report.text import (
-    FAITHFULNESS_READING,
-    MEASURE_HEADINGS,
-    ORDER_NAMES,
-    estimate_said,
-    percent,
-    range_written,
-)
+from unhans.report.text import percent, range_written
+from unhans.report.text.quality import FAITHFULNESS_READING, MEASURE_HEADINGS, ORDER_NAMES, estimate_said
 from unhans.stats import Estimate
 
 DIGITS = {"png_bytes": 0, "entropy": 2}  # after the point; three where nothing is said

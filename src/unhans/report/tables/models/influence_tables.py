@@ -12,7 +12,8 @@ from rich.table import Column, Table
 from unhans.influence import GradientClusters, QueryInfluence, Training
 from unhans.report.tables.ranking_tables import SPLITS
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table
-from unhans.report.text import UNKNOWN, group_name, percent
+from unhans.report.text import UNKNOWN, percent
+from unhans.report.text.models import group_name
 
 QUERY_COLUMNS = (
     "path", "index", "split", "class", "predicted_class", "carries", "average_precision", "chance_of_class",

@@ -30,7 +30,8 @@ from unhans.report.figures.canvas import (
     wrapped,
     write,
 )
-from unhans.report.text import ORDER_NAMES, SANITY_READING, shorten
+from unhans.report.text import shorten
+from unhans.report.text.quality import ORDER_NAMES, SANITY_READING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,19 @@
+"""Figures about the quality of heatmaps."""
+
+from unhans.report.figures.quality.conservation_figure import conservation_figure, conservation_rows, conservation_table
+from unhans.report.figures.quality.faithfulness_figure import (
+    PerturbedStrip,
+    perturbation_figure,
+    sanity_figure,
+    strip_figure,
+)
+
+__all__ = [
+    "PerturbedStrip",
+    "conservation_figure",
+    "conservation_rows",
+    "conservation_table",
+    "perturbation_figure",
+    "sanity_figure",
+    "strip_figure",
+]
