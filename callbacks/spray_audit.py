@@ -28,6 +28,8 @@ from unhans.spray import Auditor, SpRAy, Suspicion, UmapProcess, control_of, sus
 
 REFERENCE = 300  # images of all classes, against which those of one are compared
 
+REHEARSED = 100  # samples whose neighbours are counted for a rehearsal
+
 
 class SpRAyAudit(Audit):
     """Audits every class after each n-th epoch: proposes groups of its samples, orders the classes, and tests them.
@@ -148,7 +150,7 @@ class SpRAyAudit(Audit):
     @property
     def few(self) -> int:
         """How many samples of a class do for a rehearsal."""
-        return 3 * self.spray.n_neighbors
+        return 3 * self.spray.neighbours_among(REHEARSED)
 
     def begin(self, network: nn.Module) -> None:
         """Fix the samples; refuse images that cannot be brought to [0, 1] where artifacts are to be verified."""

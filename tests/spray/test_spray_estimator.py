@@ -211,13 +211,13 @@ def test_duplicates_and_empty_maps_are_ordinary_samples():
         assert np.isfinite(spray.separability_)
 
 
-def check_projection(method, n):
+def check_projection(method, n, of="spectrum"):
     """Project few samples, or a graph in pieces; a warning is an error."""
     maps = noise(12) if n == 12 else blobs((11, 11, 11, 11))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ImportWarning)  # Python shows it to nobody
-        spray = SpRAy(projection=method, n_clusters=(2, 3)).fit(maps)
+        spray = SpRAy(projection=method, projection_of=of, n_clusters=(2, 3)).fit(maps)
     assert spray.projection_.shape == (n, 2)
     assert np.isfinite(spray.projection_).all()
 
@@ -242,7 +242,8 @@ def test_without_its_process_umap_is_found_here(executable, monkeypatch):
 
 @pytest.mark.parametrize("n", [12, 44])
 def test_tsne_of_few_samples_or_a_graph_in_pieces_says_nothing(n, capfd):
-    check_projection("tsne", n)
+    for of in ("spectrum", "graph"):
+        check_projection("tsne", n, of)
     assert capfd.readouterr() == ("", "")
 
 

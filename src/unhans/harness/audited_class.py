@@ -17,7 +17,7 @@ from unhans.class_names import labels_named
 from unhans.data import carriers_of, draw_per_class, has_several, without_class
 from unhans.effects import Bench, Candidate, Case, Plan, Sample, examine_class
 from unhans.isolation.whole import Family, Numbers, Statistics
-from unhans.spray import ClassAudit, SpRAy, Suspicion
+from unhans.spray import ClassAudit, SpRAy, Suspicion, neighbour_count
 from unhans.spray.groups import Group, ImageDescriptors, image_groups
 
 LOG = logging.getLogger("unhans")
@@ -28,7 +28,7 @@ def draw_audit_samples(
     classes: Mapping[int, str],
     chosen: Sequence[str] | None,
     samples_per_class: int | None,
-    n_neighbors: int,
+    n_neighbors: int | str,
     seed: int,
 ) -> dict[int, NDArray[np.int64]]:
     """Draw the samples (n,) of every class to audit, by label; classes too small for SpRAy are left out with a warning.
@@ -38,7 +38,7 @@ def draw_audit_samples(
         classes: names by label.
         chosen: names of the classes to audit; None for all.
         samples_per_class: at most; None for all.
-        n_neighbors: of SpRAy, which needs more samples than that.
+        n_neighbors: of SpRAy, which needs more samples than that; or "log".
         seed: of the draw.
 
     Raises:
@@ -48,11 +48,11 @@ def draw_audit_samples(
     for label, index in draw_per_class(labels, samples_per_class, seed).items():
         if label not in wanted:
             continue
-        if len(index) > n_neighbors:
+        if len(index) > neighbour_count(n_neighbors, len(index)):
             large[label] = index
         else:
             LOG.warning(
-                "class %r has %d samples to audit; SpRAy expects more than n_neighbors=%d, so it is left out.",
+                "class %r has %d samples to audit; SpRAy expects more than n_neighbors=%s, so it is left out.",
                 classes[label], len(index), n_neighbors,
             )  # fmt: skip
     if not large:

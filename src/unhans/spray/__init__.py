@@ -11,6 +11,7 @@ from unhans.spray.groups import raw_pixels
 from unhans.spray.metrics import Cosine, Euclidean, Metric
 from unhans.spray.pooling import slices, sum_pool
 from unhans.spray.results import ClassAudit, Cluster
+from unhans.spray.spectral import neighbour_count
 from unhans.spray.spray import SpRAy
 from unhans.spray.suspicion import Suspicion, rank_classes, suspicion_of
 from unhans.spray.umap_process import UmapProcess
@@ -26,6 +27,7 @@ __all__ = [
     "Suspicion",
     "UmapProcess",
     "control_of",
+    "neighbour_count",
     "propose_groups",
     "rank_classes",
     "rank_clusters",

@@ -62,7 +62,7 @@ class Auditor:
         Raises:
             ValueError: n ≤ n_neighbors, or the heatmaps cannot be clustered.
         """
-        if len(images) <= self.spray.n_neighbors:
+        if len(images) <= self.spray.neighbours_among(len(images)):
             raise ValueError(
                 f"class {name!r} has {len(images)} samples to audit; "
                 f"SpRAy expects more than n_neighbors={self.spray.n_neighbors}"
@@ -104,7 +104,7 @@ def propose_groups(
     """
     views = views_of(spray.prepare(heatmaps), latent, images)
     seed = spray.random_state if isinstance(spray.random_state, int) else 0
-    return [*groups_of(views, spray.n_neighbors, seed), *proposed]
+    return [*groups_of(views, spray.neighbours_among(len(heatmaps)), seed), *proposed]
 
 
 def control_of(spray: SpRAy, images: Any) -> SpRAy | None:

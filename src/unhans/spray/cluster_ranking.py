@@ -50,7 +50,7 @@ def rank_clusters(
     """
     maps = spray.prepare(heatmaps)
     if groups is None:
-        groups = groups_of(views_of(maps, {}, None), spray.n_neighbors)
+        groups = groups_of(views_of(maps, {}, None), spray.neighbours_among(len(maps)))
     groups = sorted(groups, key=lambda group: -surprise(group.view, group.strength))
     proposed = [
         Cluster(each.method, 2, 0, each.members, view=each.view, strength=each.strength, stability=each.stability)
@@ -78,7 +78,7 @@ def smallest_cluster(n_neighbors: int, n: int) -> int:
 
 def _shown(spray: SpRAy, n: int) -> Iterator[Cluster]:
     """Clusters of the heatmaps, for a person to look at."""
-    least = smallest_cluster(spray.n_neighbors, n)
+    least = smallest_cluster(spray.neighbours_among(n), n)
     k_means_labels = k_means(spray.affinity_, spray.embedding_, SHOWN_K)
     clusterings = [*(("kmeans", labels) for labels in k_means_labels), *getattr(spray, "clusterings_", {}).items()]
     for method, labels in clusterings:

@@ -1,4 +1,4 @@
-"""The spectral embedding: clusterings other than k-means, how well clusters are separated, and 2-D maps to look at.
+"""The spectral embedding: clusterings other than k-means, and how well clusters are separated.
 
 [000] §2.3 and §2.4, [003] ch. 6.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
 from sklearn.neighbors import NearestNeighbors
-
-from unhans.spray.umap_process import UmapProcess, umap_points
 
 LARGE = 10_000  # samples clustered at once: these methods may need n² memory, 0.8 GB here
 DENSE = 10  # samples, itself included, in the neighbourhood of a sample that is no noise: as many as SpRAy's neighbours
@@ -53,8 +50,10 @@ def cluster(embedding: NDArray[np.floating], name: str, n_clusters: int, seed: i
     return METHODS[name](drawn, count).astype(np.int64)[nearest[:, 0]]
 
 
-def fisher_separability(embedding: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+def fisher_separability(embedding: NDArray[np.floating], labels: NDArray[np.integer], directions: int = 1) -> float:
     """Return the largest λ of S_b v = λ S_w v for an embedding (n, q) and its cluster labels (n,), [000] eq. 4-8.
+
+    Of several directions it is the sum of as many largest λ, which is the criterion of eq. 4 for their eigenvectors.
 
     S_w = Σ_k Σ_{i∈k} (x_i−μ_k)(x_i−μ_k)ᵀ; S_b = Σ_k (μ_k−μ)(μ_k−μ)ᵀ, not weighted by cluster size.
     S_w is singular where fewer than q samples are free to vary or clusters are points; the criterion would be infinite.
@@ -64,12 +63,12 @@ def fisher_separability(embedding: NDArray[np.floating], labels: NDArray[np.inte
     members = np.unique(labels)[:, None] == labels
     means = (members @ centred) / members.sum(axis=1, keepdims=True)
     residual = centred - means[np.unique(labels, return_inverse=True)[1]]
-    scatter, directions = eigh(residual.T @ residual)
+    scatter, axes = eigh(residual.T @ residual)
     floor = FLOOR * np.square(centred).sum() / embedding.shape[1]
     if floor == 0:
         return 0.0
-    whitened = means @ directions / np.sqrt(np.maximum(scatter, floor))
-    return float(np.linalg.norm(whitened, 2) ** 2)
+    whitened = means @ axes / np.sqrt(np.maximum(scatter, floor))
+    return float(sum(value**2 for value in np.linalg.svd(whitened, compute_uv=False)[:directions]))
 
 
 def knee(curve: NDArray[np.floating]) -> float:
@@ -96,29 +95,3 @@ METHODS: dict[str, Callable[[NDArray[np.floating], int], Labels]] = {
     "dbscan": _dbscan,
     "hdbscan": _hdbscan,
 }
-
-Projection = Literal["umap", "tsne"]
-
-
-def project(
-    embedding: NDArray[np.floating], method: Projection, seed: int, umap: UmapProcess | None = None
-) -> NDArray[np.float64]:
-    """Return the embedding Φ (n, q) as points in the plane (n, 2), by UMAP or t-SNE; needs n ≥ 4 samples.
-
-    Args:
-        embedding: Φ.
-        method: "umap" or "tsne".
-        seed: of the method.
-        umap: a process that has UMAP compiled; None compiles it here.
-    """
-    if len(embedding) < 4:
-        raise ValueError(f"a projection needs at least 4 heatmaps, got {len(embedding)}; use projection=None")
-    return _tsne(embedding, seed) if method == "tsne" else (umap or umap_points)(embedding, seed)
-
-
-def _tsne(embedding: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
-    from sklearn.manifold import TSNE
-
-    perplexity = min(7.0, (len(embedding) - 1) / 3)  # 7 and 6 are those of [003]
-    reducer = TSNE(perplexity=perplexity, early_exaggeration=6, init="pca", random_state=seed)
-    return np.asarray(reducer.fit_transform(embedding), dtype=np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from unhans.spray.embedding import METHODS, cluster, fisher_separability, project
+from unhans.spray.embedding import METHODS, cluster, fisher_separability
 from unhans.spray.euclidean import check_distances
 from unhans.spray.metrics import (
     METRICS,
@@ -24,14 +24,27 @@ from unhans.spray.metrics import (
     Metric,
     Precomputed,
     check_metric,
+    edge_lengths,
     find_neighbours,
 )
 from unhans.spray.pooling import prepare
-from unhans.spray.spectral import APPROXIMATE, check_count, eigengap, knn_affinity, laplacian_spectrum
+from unhans.spray.projection import Projection
+from unhans.spray.spectral import (
+    APPROXIMATE,
+    Symmetrisation,
+    check_count,
+    eigengap,
+    knn_affinity,
+    laplacian_spectrum,
+    neighbour_count,
+)
 from unhans.spray.umap_process import UmapProcess
 
 SEEDS = 2**31 - 4  # of what is drawn, less the restarts
 PER_CLUSTER = 5  # samples, on average: with fewer, clusters are single samples and τ is a number without meaning
+WORDS = {"normalisation": (None, "max", "sum"), "symmetrisation": ("mean", "max"), "edges": ("binary", "distance")}
+PLANE = ("umap_neighbors", "umap_min_dist", "tsne_perplexity", "tsne_exaggeration")
+LATER = ("symmetrisation", "edges", "projection_of", "tau_directions", *PLANE)  # results without them are known again
 DECIMALS = 9  # of Φ: below it is rounding, and rows that are equal shall count once
 RESTARTS = 3  # of k-means: τ varies by 2-5 % with the seed; by 5-15 % with one, ten are no steadier
 
@@ -42,7 +55,9 @@ class SpRAy(BaseEstimator):
     Args:
         metric: "euclidean", "cosine", "wasserstein" or "gromov_wasserstein"; "precomputed" (fit takes a distance matrix
             (n, n)); a callable that turns the prepared heatmaps into one; or a `unhans.spray.Metric`.
-        n_neighbors: neighbours of each sample in the graph; must be smaller than n.
+        n_neighbors: neighbours of each sample in the graph, smaller than n; or "log", ⌈ln n⌉ [003 § 6.2].
+        symmetrisation: of the graph, "mean" [000] or "max" [003]: see `unhans.spray.spectral.knn_affinity`.
+        edges: "binary", or "distance": they weigh the distance of their ends [003 § 6.2].
         n_eigenvalues: q, size of the embedding; at most n are used.
         n_clusters: every k to cluster with.
         clusterings: further clusterings of Φ, of "agglomerative", "dbscan" and "hdbscan".
@@ -50,10 +65,13 @@ class SpRAy(BaseEstimator):
         smoothing: standard deviation, in pixels, of a Gaussian that heatmaps are smoothed with before pooling; 0: none.
         normalisation: None, "max" or "sum" (of absolute values), per heatmap, after pooling.
         projection: "umap", "tsne" or None.
+        projection_of: "spectrum", the rows of Φ [000], or "graph", distances 1 / (A + ε) [003].
+        umap_neighbors, umap_min_dist, tsne_perplexity, tsne_exaggeration: of the projection.
+        tau_directions: how many of the largest separabilities τ adds up; [000] takes one.
         random_state: seed of the Lanczos start, k-means and the projection: same seed, same result.
 
     Attributes:
-        affinity_: (n, n) sparse, symmetric, in {0, ½, 1}.
+        affinity_: (n, n) sparse, symmetric; of binary edges in {0, ½, 1}.
         exact_neighbours_: whether its neighbours are the nearest by the metric, not those found by descent.
         eigenvalues_, embedding_: (q,) ascending in [0, 2] and Φ (n, q), of L_sym; where the graph is in c pieces the
             first c columns of Φ are their indicators, the largest piece first.
@@ -74,7 +92,9 @@ class SpRAy(BaseEstimator):
         self,
         *,
         metric: AnyMetric = "euclidean",
-        n_neighbors: int = 10,
+        n_neighbors: int | Literal["log"] = 10,
+        symmetrisation: Symmetrisation = "mean",
+        edges: Literal["binary", "distance"] = "binary",
         n_eigenvalues: int = 32,
         n_clusters: Iterable[int] = range(2, 31),
         clusterings: Sequence[str] = (),
@@ -82,10 +102,18 @@ class SpRAy(BaseEstimator):
         smoothing: float = 0.0,
         normalisation: str | None = None,
         projection: str | None = "umap",
+        projection_of: Literal["spectrum", "graph"] = "spectrum",
+        umap_neighbors: int = 15,
+        umap_min_dist: float = 0.1,
+        tsne_perplexity: float = 7.0,
+        tsne_exaggeration: float = 6.0,
+        tau_directions: int = 1,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.metric = metric
         self.n_neighbors = n_neighbors
+        self.symmetrisation = symmetrisation
+        self.edges = edges
         self.n_eigenvalues = n_eigenvalues
         self.n_clusters = n_clusters
         self.clusterings = clusterings
@@ -93,6 +121,12 @@ class SpRAy(BaseEstimator):
         self.smoothing = smoothing
         self.normalisation = normalisation
         self.projection = projection
+        self.projection_of = projection_of
+        self.umap_neighbors = umap_neighbors
+        self.umap_min_dist = umap_min_dist
+        self.tsne_perplexity = tsne_perplexity
+        self.tsne_exaggeration = tsne_exaggeration
+        self.tau_directions = tau_directions
         self.random_state = random_state
 
     def fit(self, heatmaps: ArrayLike, y: Any = None, advance: Advance | None = None) -> SpRAy:
@@ -113,11 +147,14 @@ class SpRAy(BaseEstimator):
         self.check_parameters()
         random = check_random_state(self.random_state)
         metric, maps = self._compared(heatmaps)
-        check_count(len(maps), self.n_neighbors)
+        neighbours = self.neighbours_among(len(maps))
+        check_count(len(maps), neighbours)
         if metric.identical(maps):
             raise ValueError(f"all {len(maps)} heatmaps are identical by this metric: nothing to cluster")
         self.exact_neighbours_ = not isinstance(metric, Euclidean) or len(maps) < APPROXIMATE
-        self.affinity_ = knn_affinity(find_neighbours(metric, maps, self.n_neighbors, advance))
+        found = find_neighbours(metric, maps, neighbours, advance)
+        lengths = edge_lengths(metric, maps, found) if self.edges == "distance" else None
+        self.affinity_ = knn_affinity(found, self.symmetrisation, lengths)
         with threadpool_limits(1):  # small tasks: threads would only fight over the cores with the training
             self._analyse(random)
         return self
@@ -125,6 +162,16 @@ class SpRAy(BaseEstimator):
     def prepare(self, heatmaps: ArrayLike) -> NDArray[np.floating]:
         """Return the heatmaps as they are compared: checked, smoothed, sum-pooled and normalised."""
         return prepare(heatmaps, self.pooling, self.normalisation, self.smoothing)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters; those that came later only where they are not as before, when they were not there."""
+        plain = type(self)().get_params(deep=False)
+        own = self.get_params(deep=False).items()
+        return {name: value for name, value in own if name not in LATER or value != plain[name]}
+
+    def neighbours_among(self, n: int) -> int:
+        """Return how many neighbours each of n samples gets."""
+        return neighbour_count(self.n_neighbors, n)
 
     def add_projection(self, projection: str | None, umap: UmapProcess | None = None) -> None:
         """Make the 2-D map of a fitted estimator that was fitted without one.
@@ -135,7 +182,17 @@ class SpRAy(BaseEstimator):
         """
         self.projection = projection
         seed = self.random_state if isinstance(self.random_state, int) else 0
-        self.projection_ = None if projection is None else project(self.embedding_, projection, seed, umap)
+        self._project(seed, umap)
+
+    def _project(self, seed: int, umap: UmapProcess | None = None) -> None:
+        plane = self._plane()
+        self.projection_ = None if plane is None else plane.points(self.embedding_, self.affinity_, seed, umap)
+
+    def _plane(self) -> Projection | None:
+        """The projection with its settings, which are checked whether there is one or not."""
+        settings = {name: getattr(self, name) for name in PLANE}
+        plane = Projection("umap" if self.projection is None else self.projection, self.projection_of, **settings)
+        return None if self.projection is None else plane
 
     def _compared(self, heatmaps: ArrayLike) -> tuple[Metric, NDArray[np.floating]]:
         """The metric, and what it compares: the prepared heatmaps, or a matrix of their distances."""
@@ -149,8 +206,7 @@ class SpRAy(BaseEstimator):
         self.eigenvalues_, self.embedding_ = laplacian_spectrum(self.affinity_, self.n_eigenvalues, random)
         self.eigengap_, self.eigengap_size_ = eigengap(self.eigenvalues_)
         self._cluster(random.randint(SEEDS))
-        seed = random.randint(SEEDS)
-        self.projection_ = None if self.projection is None else project(self.embedding_, self.projection, seed)
+        self._project(random.randint(SEEDS))
         points, seed = self.embedding_.round(DECIMALS), random.randint(SEEDS)
         suggested = max(2, self.eigengap_)
         self.clusterings_ = {name: cluster(points, name, suggested, seed) for name in self.clusterings}
@@ -167,7 +223,8 @@ class SpRAy(BaseEstimator):
         seeds = [seed + number for number in range(restarts)]
         starts = [kmeans_plusplus(points, self.n_clusters_.max(), random_state=one)[0] for one in seeds]
         self.labels_ = np.stack([_best_of(points, [start[:k] for start in starts]) for k in self.n_clusters_])
-        self.separability_per_k_ = np.array([fisher_separability(self.embedding_, row) for row in self.labels_])
+        scores = [fisher_separability(self.embedding_, row, self.tau_directions) for row in self.labels_]
+        self.separability_per_k_ = np.array(scores)
         self.separability_ = float(self.separability_per_k_.mean())
 
     def check_parameters(self) -> None:
@@ -176,9 +233,11 @@ class SpRAy(BaseEstimator):
         for name in self.clusterings:
             if name not in METHODS:
                 raise ValueError(f"clusterings must be names among {', '.join(METHODS)}, got {name!r}")
-        for name, (one, other) in {"normalisation": ("max", "sum"), "projection": ("umap", "tsne")}.items():
-            if getattr(self, name) not in (None, one, other):
-                raise ValueError(f'{name} must be None, "{one}" or "{other}", got {getattr(self, name)!r}')
+        for name, words in WORDS.items():
+            if getattr(self, name) not in words:
+                said = " or ".join("None" if word is None else f'"{word}"' for word in words)
+                raise ValueError(f"{name} must be {said}, got {getattr(self, name)!r}")
+        self._plane()
         smoothing = self.smoothing
         if not isinstance(smoothing, Real) or isinstance(smoothing, bool) or not 0 <= smoothing < math.inf:
             raise ValueError(f"smoothing must be a number of pixels, 0 or more, got {smoothing!r}")
@@ -189,7 +248,8 @@ class SpRAy(BaseEstimator):
             )
         if isinstance(self.n_clusters, Iterator) or not isinstance(self.n_clusters, Iterable):
             raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
-        numbers = [("n_neighbors", self.n_neighbors, 1), ("n_eigenvalues", self.n_eigenvalues, 2)]
+        numbers = [("n_neighbors", self.neighbours_among(2), 1), ("n_eigenvalues", self.n_eigenvalues, 2)]
+        numbers += [("tau_directions", self.tau_directions, 1)]
         for name, value, least in [*numbers, *(("n_clusters", k, 2) for k in self.n_clusters)]:
             if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name} must hold whole numbers from {least} up, got {value!r}")

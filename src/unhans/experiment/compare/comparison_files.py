@@ -116,10 +116,10 @@ def difference_groups(found: ModelComparison, spray: SpRAy, split: str) -> Itera
         scaled = [_scaled(found.views[name].heatmaps) for name in pair]
         for label in np.unique(found.labels).tolist():
             rows = found.rows_of(label)
-            if len(rows) <= spray.n_neighbors:
+            if len(rows) <= (near := spray.neighbours_among(len(rows))):
                 continue
             points = (scaled[0] - scaled[1])[rows].reshape(len(rows), -1)
-            for group in groups_of({"difference": points}, spray.n_neighbors) if np.ptp(points, axis=0).any() else ():
+            for group in groups_of({"difference": points}, near) if np.ptp(points, axis=0).any() else ():
                 own = rows[group.members]
                 paths = [found.paths[row] for row in own]
                 yield DifferenceGroup(pair, label, found.names[label], own, paths, split, group.strength)
@@ -170,7 +170,7 @@ def spectra_of(
     spectra: dict[str, dict[str, NDArray[np.float64]]] = {}
     for label in _striking_classes(found)[:SPECTRA]:
         rows = found.rows_of(label)
-        if len(rows) > spray.n_neighbors:
+        if len(rows) > spray.neighbours_among(len(rows)):
             maps = {"images": pixels} | {name: view.heatmaps for name, view in found.views.items()}
             spectra[found.names[label]] = {
                 name: clone(spray).set_params(**plain, n_clusters=(2,), n_eigenvalues=20).fit(each[rows]).eigenvalues_

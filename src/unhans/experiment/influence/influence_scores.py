@@ -105,7 +105,7 @@ class InfluenceRun:
                 "artifact, and some not."
             )
         key = self._settings(index) | {
-            "spray": self.spray.get_params(),
+            "spray": self.spray.settings(),
             "carriers": digest(carriers[index]),
         }
         path = self._folder / f"{self._stem(label)}-clusters.json"

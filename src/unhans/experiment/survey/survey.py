@@ -148,7 +148,7 @@ def maps_key(survey: Survey, label: int, weights: str) -> dict[str, Any]:
 
 def analysis_key(survey: Survey, maps: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the analysis of a class depends on: its heatmaps, the reference, and how they are clustered."""
-    parameters = jsonable(survey.spray.get_params(deep=False))
+    parameters = jsonable(survey.spray.settings())
     return {**maps, "spray": parameters, "control": survey.control, "reference": survey.reference_content}
 
 

@@ -89,9 +89,11 @@ class _Run:
         began = time.perf_counter()
         self.bars.explaining(name)
         try:
-            if n <= (neighbours := self.survey.spray.n_neighbors):
+            if n <= self.survey.spray.neighbours_among(n):
                 self.bars.explained(n)
-                raise ValueError(f"it has {n} samples; SpRAy expects more than n_neighbors={neighbours}")
+                raise ValueError(
+                    f"it has {n} samples; SpRAy expects more than n_neighbors={self.survey.spray.n_neighbors}"
+                )
             explain_class(self.survey, step.label, step.maps, self.bars.explained)
         except UnsupportedModelError:
             raise  # it holds for every class

@@ -51,6 +51,7 @@ from unhans.repair import Method, Outcome
 from unhans.report.html import Correction
 from unhans.report.loggers import finish
 from unhans.report.tables import ranking_table
+from unhans.spray import neighbour_count
 from unhans.store import file_stem, held, replacing, write_json
 from unhans.terminal import CONSOLE, ConfigurationError, quiet_lightning
 
@@ -117,7 +118,7 @@ def check_audit(cfg: DictConfig) -> None:
     """Refuse combinations that no signature can tell."""
     audit = (cfg.callbacks or {}).get("spray_audit")
     samples, neighbours = (audit or {}).get("samples_per_class"), cfg.spray.n_neighbors
-    if samples is not None and samples <= neighbours:
+    if samples is not None and samples <= neighbour_count(neighbours, samples):
         raise ConfigurationError(
             f"callbacks.spray_audit.samples_per_class={samples} must be larger than spray.n_neighbors={neighbours}."
         )

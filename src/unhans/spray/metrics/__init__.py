@@ -16,6 +16,7 @@ from unhans.spray.metrics.metric import (
     Metric,
     Precomputed,
     check_metric,
+    edge_lengths,
     find_neighbours,
 )
 from unhans.spray.metrics.point_cloud import cloud, coarsen
@@ -37,6 +38,7 @@ __all__ = [
     "cloud",
     "coarsen",
     "draw_cloud",
+    "edge_lengths",
     "euclidean_barycenter",
     "find_neighbours",
     "gromov_barycenter",

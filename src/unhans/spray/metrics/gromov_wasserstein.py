@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 from unhans.spray.euclidean import equal_up_to_rounding
 from unhans.spray.metrics.point_cloud import LEVELS, Cloud, CoarsenedCloud, cloud, coarsen, scale_cloud
-from unhans.spray.metrics.pruned_knn import Advance, distance_matrix, measure_pairs, nearest_measured
+from unhans.spray.metrics.pruned_knn import Advance, Pairs, distance_matrix, measure_pairs, nearest_measured
 from unhans.spray.spectral import check_count, neighbours_in
 
 Plan = NDArray[np.float64]  # (m1, m2): how much mass of each point goes to each point of the other cloud
@@ -218,6 +218,10 @@ class GromovWasserstein:
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the distances (n, n) of all pairs of heatmaps (n, H, W)."""
         return distance_matrix(self.shapes(maps), gromov_wasserstein, self.n_jobs)
+
+    def pair_distances(self, maps: NDArray[np.floating], pairs: Pairs) -> NDArray[np.float64]:
+        """Return the distances (p,) of pairs of heatmaps (p, 2)."""
+        return np.concatenate(list(measure_pairs(self.shapes(maps), gromov_wasserstein, self.n_jobs, pairs)))
 
     def identical(self, maps: NDArray[np.floating]) -> bool:
         """Return whether the distances inside their clouds are distributed the same in all heatmaps, up to rounding."""

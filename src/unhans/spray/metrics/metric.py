@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from unhans.spray.euclidean import equal_up_to_rounding, euclidean_distances
 from unhans.spray.metrics.gromov_wasserstein import GromovWasserstein
-from unhans.spray.metrics.pruned_knn import Advance
+from unhans.spray.metrics.pruned_knn import Advance, Pairs
 from unhans.spray.metrics.wasserstein import Wasserstein
+from unhans.spray.pooling import slices
 from unhans.spray.spectral import Neighbours, check_neighbours, euclidean_neighbours, neighbours_in
 
 
@@ -47,6 +48,15 @@ class Euclidean:
         """Return all distances (n, n)."""
         return euclidean_distances(self.points(maps))
 
+    def pair_distances(self, maps: NDArray[np.floating], pairs: Pairs) -> NDArray[np.float64]:
+        """Return the distances (p,) of pairs of maps (p, 2), in memory for some of them."""
+        points = self.points(maps)
+        points, found = points.reshape(len(points), -1), np.empty(len(pairs))
+        for part in slices((len(pairs), points.shape[1])):
+            first, second = (points[pairs[part, side]].astype(np.float64) for side in (0, 1))
+            found[part] = np.linalg.norm(first - second, axis=1)
+        return found
+
     def points(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the maps (n, ...) as they are compared."""
         return maps
@@ -77,6 +87,10 @@ class Precomputed:
         """Return whether all distances are zero."""
         return not maps.any()
 
+    def pair_distances(self, maps: NDArray[np.floating], pairs: Pairs) -> NDArray[np.float64]:
+        """Return the distances (p,) of pairs of maps (p, 2)."""
+        return maps[pairs[:, 0], pairs[:, 1]]
+
 
 METRICS: dict[str, Callable[[], Metric]] = {
     "euclidean": Euclidean,
@@ -91,6 +105,20 @@ def find_neighbours(metric: Metric, maps: NDArray[np.floating], k: int, advance:
     """Return the k nearest neighbours (n, k) by a metric; raises ValueError where it returns something else."""
     takes = advance is not None and "advance" in signature(metric.neighbours).parameters
     return check_neighbours(metric.neighbours(maps, k, **({"advance": advance} if takes else {})), len(maps), k)
+
+
+def edge_lengths(metric: Metric, maps: NDArray[np.floating], neighbours: Neighbours) -> NDArray[np.float64]:
+    """Return the distances (n, k) of samples to their neighbours; each pair is measured once.
+
+    Raises:
+        ValueError: the metric has no method pair_distances.
+    """
+    if not hasattr(metric, "pair_distances"):
+        raise ValueError(f'edges="distance" needs a metric with a method pair_distances, got {metric!r}')
+    rows = np.repeat(np.arange(len(neighbours)), neighbours.shape[1])
+    ends = np.sort(np.stack([rows, neighbours.ravel()], axis=1), axis=1)
+    pairs, place = np.unique(ends, axis=0, return_inverse=True)
+    return metric.pair_distances(maps, pairs)[place.ravel()].reshape(neighbours.shape)
 
 
 def check_metric(metric: AnyMetric) -> None:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from unhans.spray.euclidean import equal_up_to_rounding
 from unhans.spray.metrics.gromov_wasserstein import transport
 from unhans.spray.metrics.point_cloud import LEVELS, Cloud, levels
-from unhans.spray.metrics.pruned_knn import Advance, distance_matrix, measure_pairs, nearest_measured
+from unhans.spray.metrics.pruned_knn import Advance, Pairs, distance_matrix, measure_pairs, nearest_measured
 from unhans.spray.pooling import sum_pool
 from unhans.spray.spectral import check_count, neighbours_in
 
@@ -64,6 +64,10 @@ class Wasserstein:
     def distances(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the distances (n, n) of all pairs of heatmaps (n, H, W)."""
         return distance_matrix(self.clouds(maps), wasserstein, self.n_jobs)
+
+    def pair_distances(self, maps: NDArray[np.floating], pairs: Pairs) -> NDArray[np.float64]:
+        """Return the distances (p,) of pairs of heatmaps (p, 2)."""
+        return np.concatenate(list(measure_pairs(self.clouds(maps), wasserstein, self.n_jobs, pairs)))
 
     def identical(self, maps: NDArray[np.floating]) -> bool:
         """Return whether the heatmaps differ by a factor only, up to rounding."""

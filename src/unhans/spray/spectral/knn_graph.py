@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from unhans.spray.euclidean import ROWS, squared_tiles
 
+Symmetrisation = Literal["mean", "max"]
+LOGARITHM = "log"
+SHORTEST = 1e-6  # share of the longest edge that an edge between equal heatmaps keeps: without any it would be gone
 
-def knn_affinity(neighbours: NDArray[np.integer]) -> csr_array:
-    """Return the affinity A ← (A + Aᵀ)/2 (n, n) of the graph of neighbours (n, k): 1 for mutual, ½ for one-sided."""
+
+def neighbour_count(n_neighbors: int | str, n: int) -> int:
+    """Return the neighbours that each of n samples gets: the number itself, or of "log" ⌈ln n⌉, at least 1 [003 § 6.2].
+
+    Raises:
+        ValueError: another word.
+    """
+    if isinstance(n_neighbors, str) and n_neighbors != LOGARITHM:
+        raise ValueError(f'n_neighbors must be a whole number from 1 up or "{LOGARITHM}", got {n_neighbors!r}')
+    return max(1, math.ceil(math.log(max(n, 1)))) if isinstance(n_neighbors, str) else n_neighbors
+
+
+def knn_affinity(
+    neighbours: NDArray[np.integer],
+    symmetrisation: Symmetrisation = "mean",
+    lengths: NDArray[np.floating] | None = None,
+) -> csr_array:
+    """Return the symmetric affinity (n, n) of the graph of neighbours (n, k).
+
+    Args:
+        neighbours: of each sample.
+        symmetrisation: "mean", A ← (A + Aᵀ)/2, so that mutual neighbours weigh 1 and one-sided ones ½ [000 eq. 1]; or
+            "max", A ← max(A, Aᵀ), where all weigh 1 [003 § 6.2].
+        lengths: (n, k) distances that edges weigh in place of 1 [003 § 6.2]; of zero length is none.
+    """
     n, k = neighbours.shape
+    weights = np.ones(neighbours.size)
+    if lengths is not None and lengths.any():
+        weights = np.maximum(lengths.ravel(), SHORTEST * lengths.max())
     # scikit-learn's graph functions want 32-bit indices
     pointers = np.arange(0, n * k + 1, k, dtype=np.int32)
-    directed = csr_array((np.ones(neighbours.size), neighbours.ravel().astype(np.int32), pointers), shape=(n, n))
-    return csr_array((directed + directed.T) / 2)
+    directed = csr_array((weights, neighbours.ravel().astype(np.int32), pointers), shape=(n, n))
+    return csr_array(directed.maximum(directed.T) if symmetrisation == "max" else (directed + directed.T) / 2)
 
 
 APPROXIMATE = 20_000  # heatmaps from which on the exact search, which grows with n², takes longer than the other
