@@ -26,6 +26,7 @@ from unhans.experiment.compare import (
     Viewing,
     check_twins,
     compare_views,
+    difference_groups,
     displayed,
     sample_set,
     write_comparison,
@@ -189,7 +190,9 @@ def compare(
         found, _ = compare_views(compared, samples, left_out, how, tolerance=tolerance, **options)
         if folder is not None:
             described, images = f"given images · {how.attribution.description}", partial(displayed, compared[0])
-            write_comparison(found, described, folder, spray or SpRAy(), images, "given", EXAMPLES)
+            spray = spray or SpRAy()
+            groups = list(difference_groups(found, spray, "given"))
+            write_comparison(found, described, folder, spray, images, groups, EXAMPLES)
     return found
 
 

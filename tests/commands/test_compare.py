@@ -73,6 +73,28 @@ def test_everything_is_written(compared):
     assert "seed twins" in page
 
 
+def test_artifacts_that_were_isolated_are_measured_in_every_model(runs, capsys):
+    """The furthest group of difference maps is isolated; its folder is taken by the next comparison."""
+    two = "ckpts=[marked0/checkpoints/last.ckpt,clean/checkpoints/last.ckpt]"
+    base = f"analyze.py {SMALL} {two} +artifact.val_coverage=0.5 out=apart analysis.effect_samples=20"
+    assert command(runs, f"{base} analysis.isolate=1") == 0
+    out = runs / "apart"
+    assert {row["artifact"] for row in table(out / "effects.csv")} - {"watermark"}
+    folder = sorted((out / "isolated").iterdir())[0]
+    capsys.readouterr()
+    assert command(runs, f"{base} analysis.artifacts=[apart/isolated/{folder.name}]") == 0
+    rows = table(out / "effects.csv")
+    given = {row["artifact"] for row in rows} - {"watermark"}
+    assert given
+    assert all(name.startswith(f"{folder.name}/") for name in given)
+    assert len(rows) == 2 * (1 + len(given))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the same command with analysis.isolate=1" in told
+    assert "analyze.py analysis=effect ckpt=" in told
+    listed = table(out / "furthest_group.csv")
+    assert len({(row["first"], row["second"], row["class"], row["group"]) for row in listed}) == 1
+
+
 def test_what_was_measured_is_taken_again(runs, compared, capsys):
     kept = {path: path.stat().st_mtime_ns for path in (compared / "models").iterdir()}
     assert command(runs, f"analyze.py {SMALL} {ALL} +artifact.val_coverage=0.5 out=out analysis.names=[a,b,c,d]") == 0
@@ -98,6 +120,8 @@ def test_without_twins_it_is_said_what_cannot_be_said(runs, capsys):
         (f"analysis=compare {ALL} analysis.names=[a]", "one for each of 4 models, got 1"),
         (f"analysis=compare {ALL} analysis.classes=[cat]", "got 'cat'"),
         (f"analysis=compare {ALL} analysis.twins=[[x,y]]", "groups of two or more names of models"),
+        (f"analysis=compare {ALL} analysis.artifacts=[nowhere]", "got no file at nowhere"),
+        (f"analysis=compare {ALL} analysis.isolate=1 analysis.effect_samples=0", "analysis.isolate needs effects"),
     ],
 )
 def test_bad_input_is_one_sentence(runs, capsys, arguments, message):

@@ -113,6 +113,11 @@ class ModelComparison:
     differences: Sequence[EffectDifference]
     recommendation: Recommendation
 
+    @property
+    def clean(self) -> NDArray[np.bool_]:
+        """Images (n,) that are not known to carry the planted artifact."""
+        return np.ones(len(self.labels), dtype=bool) if self.carriers is None else ~self.carriers
+
     def rows_of(self, label: int | None) -> NDArray[np.int64]:
         """Return the images of a class; None is all."""
         return np.arange(len(self.labels)) if label is None else np.flatnonzero(self.labels == label)

@@ -40,6 +40,7 @@ PREFERRED = {"fixed": 1.0, "free": 0.9, "global": 0.8}  # what a gain counts, by
 WHOLE = "whole class"  # all samples: what all share makes no group among them, and is held against other classes
 KINDS: Mapping[str, tuple[SearchKind, ...]] = {  # what a group can share, by the beginning of its view's name
     "input relevance": ("fixed", "free"),
+    "difference of relevance": ("fixed", "free"),
     "relevance shares": ("fixed",),
     "coarse shares": ("fixed",),
     "latent sum": ("fixed", "free", "global"),

@@ -244,6 +244,25 @@ def find_case(path: Path, name: str | None = None) -> TestedCase:
     return proven[0] if len(isolated) > 1 else isolated[0]
 
 
+def isolated_cases(path: Path) -> list[TestedCase]:
+    """Return all cases with an isolated artifact, those that come second in their class included.
+
+    Args:
+        path: the JSON file of a case, or a folder: of analysis=effect, or with such files.
+
+    Raises:
+        ConfigurationError: there is none.
+        FileNotFoundError: there is no such file.
+    """
+    found = _stored(path, None)
+    for folder in sorted(path.glob("artifacts/cluster_*")) if path.is_dir() else ():
+        found += _stored(folder, None)
+    isolated = [one for one in found if can_be_put_on(one.case.isolated)]
+    if not isolated:
+        raise ConfigurationError(f"a folder of analysis=effect with an isolated artifact is expected, got {path}.")
+    return isolated
+
+
 def _stored(path: Path, name: str | None) -> list[TestedCase]:
     """All cases of a folder, or those whose files are named as the class's, or the one of a file."""
     if not path.exists():

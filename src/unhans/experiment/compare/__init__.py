@@ -14,6 +14,7 @@ from unhans.experiment.compare.comparison_run import (
     sample_set,
     twins_of,
 )
+from unhans.experiment.compare.difference_groups import difference_groups
 from unhans.experiment.compare.model_loading import compared_models, load_runs, training_settings
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "compare_models",
     "compare_views",
     "compared_models",
+    "difference_groups",
     "differing",
     "displayed",
     "is_seed",

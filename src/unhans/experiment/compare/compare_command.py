@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,17 +16,20 @@ from rich.markup import escape
 from unhans.attribution import ExtremalPerturbation
 from unhans.comparison import ModelComparison
 from unhans.data import display_images, read_samples
+from unhans.experiment.compare.compared_artifacts import DifferenceArtifacts, isolated_before
 from unhans.experiment.compare.compared_model import ComparedModel, Viewing
 from unhans.experiment.compare.comparison_files import ComparisonFiles, write_comparison
-from unhans.experiment.compare.comparison_run import compare_views, sample_set
+from unhans.experiment.compare.comparison_run import compare_views, planted_artifact, sample_set
+from unhans.experiment.compare.difference_groups import groups_table
 from unhans.experiment.compare.model_loading import renamed
 from unhans.experiment.run import Subject
 from unhans.report import progress
 from unhans.report.loggers import log_once
 from unhans.report.tables.models import comparison_scalars, comparison_tables, effects_table, models_table, pairs_table
-from unhans.report.text.models import comparison_sentences
+from unhans.report.text.models import comparison_sentences, furthest_group_sentence, silent_group_sentence
 from unhans.spray import SpRAy
-from unhans.terminal import CONSOLE
+from unhans.store import write_csv
+from unhans.terminal import CONSOLE, ConfigurationError
 
 EXAMPLES = 6  # images of a class
 
@@ -42,6 +45,8 @@ def compare_models(
     mask: ExtremalPerturbation | None = None,
     queries: NonNegativeInt = 0,
     training: PositiveInt | None = 200,
+    artifacts: Sequence[str] = (),
+    isolate: NonNegativeInt = 0,
     effect_samples: NonNegativeInt = 200,
     tolerance: NonNegativeFloat = 0.0,
     examples: PositiveInt = EXAMPLES,
@@ -64,7 +69,11 @@ def compare_models(
         queries: images of each class for which every model ranks the training images by the cosine of gradients; 0
             ranks none, which is much faster.
         training: training images of each class that are ranked, at most.
-        effect_samples: images of other classes on which the planted artifact is pasted, at most; 0 measures no effect.
+        artifacts: folders of analysis=effect, or JSON files of cases in them: what was isolated there is pasted in
+            every model, besides the planted one.
+        isolate: groups of difference maps, the furthest first, from which an artifact is isolated and pasted in every
+            model; 0: none.
+        effect_samples: images of other classes on which each artifact is pasted, at most; 0 measures no effect.
         tolerance: accuracy that a recommended model may lack.
         examples: images with the largest disagreement that are drawn of each class.
         logger: gets the numbers, tables and pictures.
@@ -75,20 +84,26 @@ def compare_models(
     models = renamed(models, names)
     counts = {"masked": masks, "queries": queries, "training": training, "seed": subject.seed}
     samples, left_out = sample_set(models, classes, subject.samples_per_class, **counts)
+    _check_effects(effect_samples, {"artifacts": artifacts, "isolate": isolate})
+    given = planted_artifact(models[0]) | isolated_before(artifacts, samples)
     how = Viewing(
         subject.attribution, mask or ExtremalPerturbation(), subject.device, subject.batch_size, subject.seed,
         (subject.out / "models").absolute(),
     )  # fmt: skip
     began = time.perf_counter()
-    total = len(models) * samples.work
+    further = DifferenceArtifacts(spray, subject.split, isolate, effect_samples, subject.out / "isolated")
     with subject.closing(logger):
         subject.begin()
-        with progress(total) as say:
-            options = {"twins": twins, "effect_samples": effect_samples, "tolerance": tolerance}
+        with progress(len(models) * samples.work) as say:
+            options = {"twins": twins, "artifacts": given, "isolate": further.artifacts if isolate else None}
+            options |= {"effect_samples": effect_samples, "tolerance": tolerance}
             found, again = compare_views(models, samples, left_out, how.saying(say), **options)
         _tell(found, again, time.perf_counter() - began)
-        images = partial(displayed, models[0])
-        files = write_comparison(found, _describe(subject), subject.out, spray, images, subject.split, examples)
+        _tell_groups(found, further, models, subject)
+        files = write_comparison(
+            found, _describe(subject), subject.out, spray, partial(displayed, models[0]), further.groups(found),
+            examples, further.pictures,
+        )  # fmt: skip
         if logger:
             _log(logger, found, files)
     return {
@@ -116,6 +131,33 @@ def _tell(found: ModelComparison, again: Sequence[str], seconds: float) -> None:
     for sentence in comparison_sentences(found):
         CONSOLE.print(escape(sentence))
     CONSOLE.print(f"Compared in {seconds:.0f} s.")
+
+
+def _check_effects(samples: int, options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        if value and not samples:
+            raise ConfigurationError(
+                f"analysis.{name} needs effects to be measured; leave analysis.effect_samples=0 out."
+            )
+
+
+def _tell_groups(
+    found: ModelComparison, further: DifferenceArtifacts, models: Sequence[ComparedModel], subject: Subject
+) -> None:
+    """Say from which groups of difference maps nothing was isolated, and how to test the furthest one that was not."""
+    for group, failures in further.silent:
+        CONSOLE.print(escape(silent_group_sentence(group.pair, group.class_name, len(group.rows), failures)))
+    furthest = further.furthest(found, 1)
+    if not furthest or further.most:
+        return
+    (group,) = furthest
+    table = subject.out / "furthest_group.csv"
+    write_csv(table, *groups_table(furthest))
+    ckpt = next(each.ckpt for each in models if each.name == group.pair[0])
+    CONSOLE.print(
+        escape(furthest_group_sentence(group.pair, group.class_name, len(group.rows), subject.split, table, ckpt)),
+        soft_wrap=True,
+    )
 
 
 def _log(logger: Logger, found: ModelComparison, files: ComparisonFiles) -> None:

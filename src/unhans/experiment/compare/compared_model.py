@@ -47,6 +47,7 @@ class ComparedModel:
         training: the images whose influence is compared, as this network takes them, the same ones for every model;
             None where nothing is known of them.
         seen: (n,) bool, images of `dataset` that the model was trained on; None: none, or nobody knows.
+        ckpt: its checkpoint; None where it was given in Python.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ComparedModel:
     scale: PixelScale | None = None
     training: Dataset | None = None
     seen: NDArray[np.bool_] | None = None
+    ckpt: str | None = None
 
 
 @dataclass(frozen=True)

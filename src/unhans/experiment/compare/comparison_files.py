@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from unhans.comparison import ModelComparison, Pair, disagreements, sum_onto
+from unhans.comparison import ModelComparison, disagreements, sum_onto
+from unhans.experiment.compare.difference_groups import (
+    DifferenceGroup,
+    groups_table,
+    scaled_maps,
+    told_groups,
+)
 from unhans.report.figures import Method, panel_figure
 from unhans.report.figures.models import class_disagreement_figure, matrix_figure, spectra_figure
-from unhans.report.html import ToldGroup, write_comparison_report
-from unhans.report.tables import Rows
+from unhans.report.html import write_comparison_report
 from unhans.report.tables.models import comparison_tables
 from unhans.report.text import shorten
 from unhans.spray import SpRAy
-from unhans.spray.groups import groups_of
 from unhans.store import file_stem, write_csv, write_figure
 
 if TYPE_CHECKING:
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 PAGES = 20  # classes that are drawn, those about which the models disagree most
 SPECTRA = 24  # classes whose spectra are drawn
 READ_AT_ONCE = 64  # images
-TOLD = 12  # groups of images on the page
 MEAN_OF = 100  # images of a class, for its mean image
 
 Images = Callable[[NDArray[np.int64]], NDArray[np.float32]]  # indices in the data set → images (n, 3, H, W) in [0, 1]
@@ -47,8 +50,9 @@ def write_comparison(
     out: Path,
     spray: SpRAy,
     images: Images,
-    split: str,
+    groups: Sequence[DifferenceGroup],
     examples: int,
+    isolated: Sequence[Path] = (),
 ) -> ComparisonFiles:
     """Write tables, figures, the clusters of difference maps and the report; return the pictures.
 
@@ -56,13 +60,13 @@ def write_comparison(
         found: the comparison.
         subtitle: data and attribution.
         out: the folder.
-        spray: how heatmaps and differences of heatmaps are clustered.
+        spray: how heatmaps are clustered.
         images: from indices in the data set to the images that are shown.
-        split: of the images: train, val or union.
+        groups: of difference maps.
         examples: images of each class that are drawn.
+        isolated: pictures of artifacts that were isolated from these groups.
     """
     tables = comparison_tables(found)
-    groups = list(difference_groups(found, spray, split))
     if groups:
         tables["difference_clusters"] = groups_table(groups)
     for name, rows in tables.items():
@@ -79,81 +83,8 @@ def write_comparison(
     pages = list(_write_pages(found, subtitle, out, images, examples))
     downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
     told = told_groups(found, groups)
-    write_comparison_report(out / "report.html", found, subtitle, overview, pages, told, downloads)
-    return ComparisonFiles([*overview, *pages])
-
-
-@dataclass(frozen=True)
-class DifferenceGroup:
-    """Images of a class about which two models disagree in the same way.
-
-    Attributes:
-        pair: the models.
-        label, class_name: the class.
-        rows: of the comparison's images.
-        paths: of these images.
-        split: "train", "val" or "union".
-        strength: how far the group stands apart among the class's differences; larger is further.
-    """
-
-    pair: Pair
-    label: int
-    class_name: str
-    rows: NDArray[np.int64]
-    paths: Sequence[str]
-    split: str
-    strength: float
-
-
-def difference_groups(found: ModelComparison, spray: SpRAy, split: str) -> Iterator[DifferenceGroup]:
-    """Cluster the differences of heatmaps: do two models disagree about some images of a class in the same way?
-
-    Every heatmap is divided by the sum of its absolute values first, so that the difference R_A − R_B is one of places,
-    not of scale; its sign says which model sees more there. Pairs of twins are clustered as well: how far their groups
-    stand apart is what chance does.
-    """
-    for pair in found.predictions:
-        scaled = [_scaled(found.views[name].heatmaps) for name in pair]
-        for label in np.unique(found.labels).tolist():
-            rows = found.rows_of(label)
-            if len(rows) <= (near := spray.neighbours_among(len(rows))):
-                continue
-            points = (scaled[0] - scaled[1])[rows].reshape(len(rows), -1)
-            for group in groups_of({"difference": points}, near) if np.ptp(points, axis=0).any() else ():
-                own = rows[group.members]
-                paths = [found.paths[row] for row in own]
-                yield DifferenceGroup(pair, label, found.names[label], own, paths, split, group.strength)
-
-
-def _scaled(maps: NDArray[np.floating]) -> NDArray[np.floating]:
-    total = np.abs(maps).sum((1, 2), keepdims=True)
-    return maps / np.where(total > 0, total, 1)
-
-
-def told_groups(found: ModelComparison, groups: Sequence[DifferenceGroup]) -> list[ToldGroup]:
-    """Return the groups of pairs that are no twins, furthest first, each beside the furthest one of twins."""
-    by_twins: dict[int, float] = {}
-    for one in groups:
-        if one.pair in found.twins:
-            by_twins[one.label] = max(one.strength, by_twins.get(one.label, 0.0))
-    told = [
-        ToldGroup(" – ".join(one.pair), one.class_name, len(one.paths), one.strength, by_twins.get(one.label))
-        for one in groups
-        if one.pair not in found.twins
-    ]
-    return sorted(told, key=lambda one: -one.strength)[:TOLD]
-
-
-def groups_table(groups: Sequence[DifferenceGroup]) -> Rows:
-    """Return a row for every image of every group, as `analysis.members` of analysis=effect takes them."""
-    columns = ("path", "split", "class", "first", "second", "group", "strength")
-    numbers: dict[tuple[Pair, int], int] = {}
-    rows = []
-    for one in groups:
-        number = numbers[one.pair, one.label] = numbers.get((one.pair, one.label), 0) + 1
-        split = {"train": "train", "val": "validation"}.get(one.split)
-        rows += [(path, split, one.class_name, *one.pair, number, one.strength) for path in one.paths]
-    return Rows(columns, rows)
+    write_comparison_report(out / "report.html", found, subtitle, [*overview, *isolated], pages, told, downloads)
+    return ComparisonFiles([*overview, *isolated, *pages])
 
 
 def spectra_of(
@@ -233,7 +164,7 @@ def _means(found: ModelComparison, labels: Sequence[int], images: Images, subtit
     rows = [found.rows_of(label) for label in labels]
     means = [images(found.index[own[:MEAN_OF]]).mean(0) for own in rows]
     models = [
-        Method(name, np.stack([_scaled(view.heatmaps[own]).mean(0) for own in rows]))
+        Method(name, np.stack([scaled_maps(view.heatmaps[own]).mean(0) for own in rows]))
         for name, view in found.views.items()
     ]
     names = [found.names[label] for label in labels]

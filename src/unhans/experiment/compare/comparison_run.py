@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unhans.artifacts import Layered
 from unhans.comparison import (
+    Choice,
     EffectDifference,
     ModelComparison,
     ModelEffect,
@@ -30,6 +31,7 @@ from unhans.comparison import (
 )
 from unhans.data import carriers_of, draw_per_class, labels_of, names_of, paths_of
 from unhans.effects import LENDERS, Case, decide, draw_evenly, prove
+from unhans.experiment.compare.compared_artifacts import ComparedArtifact
 from unhans.experiment.compare.compared_model import (
     Asked,
     ComparedModel,
@@ -40,7 +42,7 @@ from unhans.experiment.compare.compared_model import (
     see_through,
     view_of,
 )
-from unhans.harness import Planted, planted_in
+from unhans.harness import planted_in
 from unhans.stats import Area, Interval, mean_difference
 
 SEED_KEYS = ("seed", "data.seed")  # settings that twins may differ in, besides the seeds of audits
@@ -163,6 +165,7 @@ def compare_views(
     *,
     twins: Sequence[Pair] | None = None,
     artifacts: Mapping[str, tuple[Layered, str]] | None = None,
+    isolate: Callable[[ModelComparison, Sequence[Asked]], Mapping[str, ComparedArtifact]] | None = None,
     effect_samples: int = 200,
     tolerance: float = 0.0,
 ) -> tuple[ModelComparison, list[str]]:
@@ -175,6 +178,7 @@ def compare_views(
         how: the models are asked.
         twins: pairs of names; None: those whose settings differ in the seed only.
         artifacts: to be pasted, by name, with the names of their classes; None: the one that the data set plants.
+        isolate: gives further artifacts from what the models say; None: none.
         effect_samples: images that each is pasted on, at most; 0 measures no effect.
         tolerance: accuracy that a recommended model may lack.
 
@@ -187,6 +191,24 @@ def compare_views(
         else check_twins(twins, [each.name for each in models])
     )
     asked = [Asked(number, each, samples, how) for number, each in enumerate(models)]
+    found, reasons = _agreement(asked, left_out, twins)
+    if not effect_samples:
+        return replace(found, recommendation=_recommended(found, [], [], tolerance)), reasons
+    given = planted_artifact(models[0]) if artifacts is None else artifacts
+    pasted = {name: ComparedArtifact(*each) for name, each in given.items()}
+    if isolate is not None:
+        pasted |= isolate(found, asked)
+    effects = _effects(asked, pasted, found.clean, found.index, found.labels, effect_samples)
+    differences = _differences(effects, how.seed)
+    choice = _recommended(found, effects, differences, tolerance)
+    return replace(found, effects=effects, differences=differences, recommendation=choice), reasons
+
+
+def _agreement(
+    asked: Sequence[Asked], left_out: Sequence[str], twins: Sequence[Pair]
+) -> tuple[ModelComparison, list[str]]:
+    """What all models say about the images, without any artifact's effect; and why stored answers were not taken."""
+    models, samples, seed = [each.model for each in asked], asked[0].samples, asked[0].how.seed
     views, reasons = _views(asked)
     readable = np.all([~np.isnan(view.probability) for view in views.values()], axis=0)
     if not readable.any():
@@ -194,14 +216,9 @@ def compare_views(
     rows, labels = np.flatnonzero(readable), samples.labels[readable]
     views = _on_common_training({name: view.take(rows) for name, view in views.items()})
     index, dataset = samples.index[rows], models[0].dataset
-    planted = planted_in(dataset)
-    carriers = None if planted is None else carriers_of(dataset)[index]
-    artifacts = _planted(planted, models[0]) if artifacts is None else artifacts
+    carriers = None if planted_in(dataset) is None else carriers_of(dataset)[index]
     clean = np.ones(len(rows), bool) if carriers is None else ~carriers
     plain = {name: view.take(np.flatnonzero(clean)) for name, view in views.items()}
-    effects = _effects(asked, artifacts, clean, index, labels, effect_samples) if effect_samples else []
-    differences = _differences(effects, how.seed)
-    correct = np.stack([view.predicted == labels[clean] for view in plain.values()])
     paths = paths_of(dataset)
     found = ModelComparison(
         models=list(views),
@@ -216,13 +233,13 @@ def compare_views(
         carriers=carriers,
         views=views,
         accuracies={name: accuracy_of(view, labels[clean]) for name, view in plain.items()},
-        predictions=_predictions(views, labels, how.seed),
-        pairs=judge_pairs(views, labels, twins, {each.name: repr(each.network) for each in models}, how.seed),
+        predictions=_predictions(views, labels, seed),
+        pairs=judge_pairs(views, labels, twins, {each.name: repr(each.network) for each in models}, seed),
         twins=twins,
         detection=_detection(views, labels, carriers),
-        effects=effects,
-        differences=differences,
-        recommendation=_recommended(list(views), correct, effects, differences, tolerance),
+        effects=[],
+        differences=[],
+        recommendation=Recommendation(None, Choice.NOT_TESTED, (), {}),
     )
     return found, reasons
 
@@ -328,15 +345,18 @@ def _flat(node: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     return found
 
 
-def _planted(planted: Planted | None, model: ComparedModel) -> dict[str, tuple[Layered, str]]:
+def planted_artifact(model: ComparedModel) -> dict[str, ComparedArtifact]:
+    """Return the artifact that a model's data set plants, by name; {} where it plants none."""
+    planted = planted_in(model.dataset)
     if planted is None:
         return {}
-    return {planted.name: (planted, names_of(model.dataset, np.array([planted.target]))[planted.target])}
+    class_name = names_of(model.dataset, np.array([planted.target]))[planted.target]
+    return {planted.name: ComparedArtifact(planted, class_name)}
 
 
 def _effects(
     asked: Sequence[Asked],
-    artifacts: Mapping[str, tuple[Layered, str]],
+    artifacts: Mapping[str, ComparedArtifact],
     clean: NDArray[np.bool_],
     index: NDArray[np.int64],
     labels: NDArray[np.int64],
@@ -345,9 +365,10 @@ def _effects(
     """Paste every artifact on the same clean images of other classes, in every model; one family of tests."""
     names = list(asked[0].samples.names)
     tried, cases = [], []
-    for artifact, (layers, class_name) in artifacts.items():
+    for artifact, (layers, class_name, measured) in artifacts.items():
         label = names.index(class_name) if class_name in names[: asked[0].samples.common] else None
-        pool = np.flatnonzero((labels != label) & clean)
+        usable = clean if measured is None else clean & np.isin(index, measured)
+        pool = np.flatnonzero((labels != label) & usable)
         if label is None or not len(pool):
             continue
         others = index[draw_evenly(labels, pool, most, asked[0].how.seed)]
@@ -380,13 +401,14 @@ def _differences(effects: Sequence[ModelEffect], seed: int) -> list[EffectDiffer
 
 
 def _recommended(
-    names: Sequence[str],
-    correct: NDArray[np.bool_],
+    found: ModelComparison,
     effects: Sequence[ModelEffect],
     differences: Sequence[EffectDifference],
     tolerance: float,
 ) -> Recommendation:
     """Choose by the artifacts that are proven in one of the candidates."""
+    names = list(found.views)
+    correct = np.stack([(view.predicted == found.labels)[found.clean] for view in found.views.values()])
     candidates = {name for name, one in zip(names, equally_accurate(correct, tolerance), strict=True) if one}
     proven = {(one.artifact, one.label) for one in effects if one.verdict == "proven" and one.model in candidates}
     told: dict[str, dict[str, tuple[float, Interval]]] = {name: {} for name in names}

@@ -42,6 +42,7 @@ def compared_models(cfgs: Sequence[DictConfig], subject: Subject) -> list[Compar
             ComparedModel(
                 name, network, dataset, data.classes, training_settings(cfg.ckpt), data.train_set.scale,
                 seen.train_set.without_augmentation(), np.array([path in trained for path in dataset.paths]),
+                cfg.ckpt,
             )
         )  # fmt: skip
     return found

@@ -5,8 +5,10 @@ from unhans.report.text.models.comparison_text import (
     REASONS_NAMES,
     comparison_headline,
     comparison_sentences,
+    furthest_group_sentence,
     is_twins,
     predictions_said,
+    silent_group_sentence,
 )
 from unhans.report.text.models.decoy_text import (
     ALONE_READING,
@@ -41,6 +43,7 @@ __all__ = [
     "coverage_said",
     "decoy_headline",
     "decoy_sentences",
+    "furthest_group_sentence",
     "gradients_sentence",
     "group_name",
     "group_title",
@@ -49,5 +52,6 @@ __all__ = [
     "measure_sentence",
     "predictions_said",
     "share_and_interval",
+    "silent_group_sentence",
     "verdicts_said",
 ]

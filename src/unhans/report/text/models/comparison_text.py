@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from unhans.comparison import (
     Choice,
@@ -10,6 +11,8 @@ from unhans.comparison import (
     PairDisagreement,
     Reasons,
 )
+from unhans.isolation import Failure
+from unhans.report.text.isolation_text import failures_sentence
 from unhans.report.text.number_format import percent, signed
 
 MEASURE_NAMES = {
@@ -116,6 +119,28 @@ def recommendation_sentence(found: ModelComparison) -> str:
 
 def _joined(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def silent_group_sentence(pair: tuple[str, str], class_name: str, n: int, failures: Sequence[Failure]) -> str:
+    """Say of a group of difference maps that nothing was isolated from it, and why."""
+    why = failures_sentence(failures)
+    return f"{_group_said(pair, class_name, n)}: nothing that they share was isolated. {why}".rstrip()
+
+
+def furthest_group_sentence(
+    pair: tuple[str, str], class_name: str, n: int, split: str, table: Path, ckpt: str | None
+) -> str:
+    """Say how to isolate and test what the images of a group of difference maps share."""
+    lead = f"{_group_said(pair, class_name, n)}, stand furthest apart and are listed in {table}."
+    every = "Isolate what they share and measure it in every model: the same command with analysis.isolate=1."
+    alone = (
+        f"analyze.py analysis=effect ckpt={ckpt} split={split} analysis.classes=[{class_name}] analysis.members={table}"
+    )
+    return f"{lead} {every}" + (f" In one model: {alone}" if ckpt else "")
+
+
+def _group_said(pair: tuple[str, str], class_name: str, n: int) -> str:
+    return f"{n} images of class {class_name!r} about which {' and '.join(pair)} disagree in the same way"
 
 
 def predictions_said(found: ModelComparison, pair: tuple[str, str]) -> str:
