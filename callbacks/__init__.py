@@ -5,8 +5,8 @@ from unhans.callbacks.artifact_monitor import ArtifactMonitor
 from unhans.callbacks.audit import Audit
 from unhans.callbacks.augmentative_clarc import AClArC
 from unhans.callbacks.closed_loop import UnHans
+from unhans.callbacks.curves import HeatmapQuality, MaskRelevance, RegionRelevance
 from unhans.callbacks.heatmap_evolution import HeatmapEvolution
-from unhans.callbacks.mask_relevance import MaskRelevance
 from unhans.callbacks.progress_bar import ProgressBar
 from unhans.callbacks.right_reasons import RightReasons
 from unhans.callbacks.spray_audit import SpRAyAudit
@@ -18,8 +18,10 @@ __all__ = [
     "ArtifactMonitor",
     "Audit",
     "HeatmapEvolution",
+    "HeatmapQuality",
     "MaskRelevance",
     "ProgressBar",
+    "RegionRelevance",
     "RightReasons",
     "SpRAyAudit",
     "UnHans",

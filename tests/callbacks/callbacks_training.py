@@ -132,6 +132,13 @@ def small_monitor(folder, **options):
     return ArtifactMonitor(Border(1, width=0.2), **(defaults | options))
 
 
+def without_pictures(monkeypatch):
+    """Let audits that follow curves draw nothing, which takes longer than the rest."""
+    for module, figure in (("heatmap_quality", "quality_figure"), ("region_relevance", "regions_figure")):
+        monkeypatch.setattr(f"unhans.callbacks.curves.{module}.write_figure", lambda *_: None)
+        monkeypatch.setattr(f"unhans.callbacks.curves.{module}.{figure}", lambda *_: None)
+
+
 def isolate_corners(images, heatmaps, members, **options):
     """Take the bright corner for the only artifact of any group."""
     return (isolate_corner(images, heatmaps, members),)

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from callbacks_training import TheirModule, isolate_corners, small_audits, small_monitor, train
+from callbacks_training import TheirModule, isolate_corners, small_audits, small_monitor, train, without_pictures
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
-from unhans.callbacks import MaskRelevance
+from unhans.callbacks import HeatmapQuality, MaskRelevance, RegionRelevance
 
 from unhans.attribution import invisible
 from unhans.attribution.side_effects import devices_of
@@ -33,6 +33,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_weights_are_bit_identical(case, tmp_path, monkeypatch):
     monkeypatch.setattr(examine_class, "isolate", isolate_corners)
+    without_pictures(monkeypatch)
     module_options, trainer_options, more = CASES[case]
     torch.manual_seed(1)
     plain = TheirModule(**module_options)
@@ -43,12 +44,15 @@ def test_weights_are_bit_identical(case, tmp_path, monkeypatch):
     callbacks = [*small_audits(tmp_path / "audits", **options), small_monitor(tmp_path)]
     watched = {"network": "net", "dataset": "train", "folder": tmp_path / "relevance", "on_error": "raise"}
     callbacks.append(MaskRelevance(1, masks=everywhere, indices=[1, 5], **watched))
+    few = {"samples": 4, "steps": 2, "repeats": 1, "accuracy_samples": 8, "folder": tmp_path / "quality"}
+    callbacks.append(HeatmapQuality(regions=["border"], **(watched | few)))
+    callbacks.append(RegionRelevance(["border"], target="predicted", **(watched | {"folder": tmp_path / "regions"})))
     train(audited, [*more(), *callbacks], tmp_path / "audited", **trainer_options)
     cases = list(callbacks[1].cases.values())
     assert len(cases) == 2  # the last epoch tests all
     assert all(case.quality is not None and case.proof.added[0].effect.n == 6 for case in cases)
     assert len(callbacks[0].epochs) == len(callbacks[2].epochs) == 2
-    assert len(callbacks[3].points) == 3
+    assert [len(each.points) for each in callbacks[3:]] == [3, 3, 3]
     assert_identical(plain.state_dict(), audited.state_dict())
 
 

@@ -167,12 +167,12 @@ def test_one_call_to_the_logger_per_epoch(tmp_path):
 
 
 def test_a_failure_is_counted_and_training_goes_on(tmp_path, monkeypatch):
-    from unhans.callbacks import mask_relevance
+    from unhans.callbacks.curves import mask_relevance
 
     def fail(*_):
         raise RuntimeError("no heatmap today")
 
-    monkeypatch.setattr(mask_relevance, "portion", fail)
+    monkeypatch.setattr(mask_relevance, "region_shares", fail)
     audit = relevance_of(on_error="log")
     trainer = train(small(), [audit], tmp_path)
     assert (trainer.current_epoch, audit.failures, audit.points) == (2, 3, [])

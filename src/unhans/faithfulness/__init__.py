@@ -9,13 +9,14 @@ from unhans.faithfulness.method_measures import MEASURES, MethodMeasures, Method
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
 from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
 from unhans.faithfulness.randomization import RandomizedStep, cascade, layers_from_top, randomized_similarity
-from unhans.faithfulness.region_perturbation import RegionPerturbation, Score
+from unhans.faithfulness.region_perturbation import REGIONS, RegionPerturbation, Score, usual_region
 from unhans.faithfulness.regions import Order, RegionGrid, image_keys, order_regions
 from unhans.faithfulness.replacement import REPLACEMENTS, Perturbed, PixelRange, Replacement, fill
 
 __all__ = [
     "COMPLEXITIES",
     "MEASURES",
+    "REGIONS",
     "REPLACEMENTS",
     "Complexity",
     "Continuity",
@@ -47,4 +48,5 @@ __all__ = [
     "randomized_similarity",
     "summarise",
     "translated",
+    "usual_region",
 ]

@@ -20,6 +20,14 @@ from unhans.lrp.tracing import computing_dtype, logits_of
 Score = Literal["logit", "probability"]
 Advance = Callable[[int], None]  # called with a number of perturbed images
 
+REGION, SIDE = 9, 227  # of the source: regions of 9 pixels in images of 227
+REGIONS = 100  # of the source: that many are replaced
+
+
+def usual_region(size: tuple[int, int]) -> int:
+    """Return the side of a region that is in proportion to that of the source, at least a pixel."""
+    return max(1, round(REGION / SIDE * min(size)))
+
 
 @dataclass(frozen=True)
 class RegionPerturbation:

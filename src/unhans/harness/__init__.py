@@ -12,7 +12,14 @@ from unhans.harness.audited_class import AuditedClass, ImageComparison, draw_aud
 from unhans.harness.case_state import case_from_state, case_state
 from unhans.harness.ground_truth import Planted, compare_with_planted, measure_pasted, planted_in
 from unhans.harness.monitoring import MonitoredArtifact, Places, learned_since, monitored_artifacts
-from unhans.harness.network_bench import bench_of, check_outputs, class_names
+from unhans.harness.network_bench import (
+    accuracy_of,
+    bench_of,
+    check_outputs,
+    class_names,
+    pixel_range,
+    predicted_classes,
+)
 from unhans.harness.process_group import (
     OthersFailedError,
     Processes,
@@ -21,6 +28,7 @@ from unhans.harness.process_group import (
     processes_of,
     reduce_pending,
 )
+from unhans.harness.region_masks import Regions, region_masks
 from unhans.harness.trainer_access import (
     check_not_compiled,
     check_single_process,
@@ -46,6 +54,8 @@ __all__ = [
     "Places",
     "Planted",
     "Processes",
+    "Regions",
+    "accuracy_of",
     "bench_of",
     "buffers_of_first",
     "by_isolated",
@@ -68,11 +78,14 @@ __all__ = [
     "most_seconds",
     "network_of",
     "new_folder",
+    "pixel_range",
     "planted_in",
+    "predicted_classes",
     "print_line",
     "processes_of",
     "raise_misconfiguration",
     "reduce_pending",
+    "region_masks",
     "samples_with_artifact",
     "training_set",
     "warn_if_random",

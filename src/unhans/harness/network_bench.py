@@ -19,6 +19,7 @@ from unhans.attribution import (
     explain_all,
     frozen_view,
     last_features,
+    run_with_hooks,
     without_side_effects,
 )
 from unhans.class_names import Names
@@ -27,11 +28,14 @@ from unhans.data import (
     class_names_of,
     labels_of,
     pixel_scale,
+    read_batches,
     read_samples,
     without_augmentation,
 )
 from unhans.effects import Bench, FeatureSpace, Read
-from unhans.lrp.tracing import computing_dtype
+from unhans.faithfulness import PixelRange
+from unhans.lrp.tracing import computing_dtype, logits_of
+from unhans.stats import Estimate, wilson
 
 
 def bench_of(
@@ -97,6 +101,38 @@ def check_outputs(outputs: int, labels: NDArray[np.int64]) -> None:
             "make two by output=lambda z: torch.cat([-z / 2, z / 2], 1)."
         )
     raise ValueError(f"a logit for each class is needed, got a network with {outputs} and labels up to {last}.")
+
+
+def predicted_classes(network: nn.Module, images: Tensor, batch_size: int = 32) -> Tensor:
+    """Return the predicted class of images (n, C, H, W), on their device; the network is left as it is."""
+    found = [logits_of(run_with_hooks(network, part, {})).argmax(1) for part in images.split(batch_size)]
+    return torch.cat(found)
+
+
+def accuracy_of(
+    network: nn.Module,
+    dataset: Dataset,
+    labels: NDArray[np.int64],
+    index: NDArray[np.int64],
+    device: torch.device | str,
+    batch_size: int = 32,
+) -> Estimate | None:
+    """Return the accuracy on samples (n,) of a data set with labels (N,), with Wilson's interval; None of no sample."""
+    correct = [
+        predicted_classes(network, images.to(device), batch_size).cpu().numpy() == labels[read]
+        for images, read, _ in read_batches(dataset, index, batch_size)
+        if len(read)
+    ]
+    if not correct:
+        return None
+    hits = np.concatenate(correct)
+    return Estimate(float(hits.mean()), wilson(int(hits.sum()), len(hits)), "samples", 1, len(hits))
+
+
+def pixel_range(scale: PixelScale) -> PixelRange:
+    """Return the lowest and the highest value of a pixel as the network takes it: black and white."""
+    ends = scale.to_model(torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 1, 1))
+    return PixelRange(ends[0, :, 0, 0], ends[1, :, 0, 0])
 
 
 def class_names(dataset: Dataset, labels: NDArray[np.int64]) -> Names:

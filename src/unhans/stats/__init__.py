@@ -1,8 +1,8 @@
 """Statistics: how sure is a mean, a share, an area under a curve, and how many samples would it take?
 
 Intervals (Wilson, bootstrap over samples and over clusters), means over seeds, areas under ROC curves with their
-intervals, and p-values that hold for any distribution. Pure functions of numbers. What these say about an artifact is
-decided in `unhans.effects`.
+intervals, rank correlations, and p-values that hold for any distribution. Pure functions of numbers. What these say
+about an artifact is decided in `unhans.effects`.
 """
 
 from unhans.stats.intervals import (
@@ -18,6 +18,7 @@ from unhans.stats.intervals import (
     samples_to_show,
     wilson,
 )
+from unhans.stats.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from unhans.stats.seeds import (
     Estimate,
     Rate,
@@ -29,9 +30,11 @@ from unhans.stats.seeds import (
 )
 
 __all__ = [
+    "FEWEST",
     "Area",
     "Estimate",
     "Interval",
+    "RankCorrelation",
     "Rate",
     "allow_for_unseen",
     "area_of",
@@ -43,6 +46,7 @@ __all__ = [
     "mean_of_shares",
     "mean_over_seeds",
     "p_value",
+    "rank_correlation",
     "samples_below",
     "samples_to_show",
     "share_over_seeds",

@@ -14,14 +14,11 @@ from unhans.experiment.faithfulness.faithfulness_results import FaithfulnessResu
 from unhans.experiment.faithfulness.faithfulness_run import FaithfulnessRun
 from unhans.experiment.faithfulness.sanity_run import SanityRun
 from unhans.experiment.run import Subject
-from unhans.faithfulness import Order, RegionGrid, RegionPerturbation, Replacement, Score
+from unhans.faithfulness import REGIONS, Order, RegionGrid, RegionPerturbation, Replacement, Score, usual_region
 from unhans.report import progress
 from unhans.report.text.quality import faithfulness_cost
 from unhans.store import sweep
 from unhans.terminal import CONSOLE, ConfigurationError
-
-REGION, SIDE = 9, 227  # of the source: regions of 9 pixels in images of 227
-STEPS = 100  # of the source
 
 
 def measure_faithfulness(
@@ -100,8 +97,8 @@ def _perturbation(
     constant: float, of: Score,
 ) -> RegionPerturbation:  # fmt: skip
     """Fill in what depends on the size of the images."""
-    side = region or max(1, round(REGION / SIDE * min(subject.size)))
+    side = region or usual_region(subject.size)
     most = RegionGrid(subject.size, side).count - (replace == "inpaint")
-    count = steps or max(1, min(STEPS, most // per_step))
+    count = steps or max(1, min(REGIONS, most // per_step))
     options = {"repeats": repeats, "replace": replace, "constant": constant, "of": of}
     return RegionPerturbation(side, count, per_step, seed=subject.seed, at_once=subject.batch_size, **options)

@@ -27,7 +27,7 @@ from unhans.faithfulness import (
     RegionPerturbation,
     heatmap_values,
 )
-from unhans.lrp.tracing import logits_of
+from unhans.harness import pixel_range, predicted_classes
 from unhans.report import Say
 from unhans.store import digest, file_stem, jsonable, replacing
 from unhans.terminal import ConfigurationError
@@ -151,9 +151,9 @@ class FaithfulnessRun:
         images = images.to(self.subject.device)
         if self.target == "label":
             return ClassImages(label, index, images, torch.full((len(index),), label, device=images.device))
-        parts = images.split(self.subject.batch_size)
-        logits = torch.cat([logits_of(run_with_hooks(self.subject.network, part, {})) for part in parts])
-        return ClassImages(label, index, images, logits.argmax(1))
+        return ClassImages(
+            label, index, images, predicted_classes(self.subject.network, images, self.subject.batch_size)
+        )
 
     def heatmaps(self, name: str, read: ClassImages) -> NDArray[np.float32]:
         """Return the heatmaps of a method (n, H, W).
@@ -175,8 +175,7 @@ class FaithfulnessRun:
     @cached_property
     def valid(self) -> PixelRange:
         """The range of pixels as the network takes them."""
-        ends = self.subject.dataset.scale.to_model(torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 1, 1))
-        return PixelRange(ends[0, :, 0, 0], ends[1, :, 0, 0])
+        return pixel_range(self.subject.dataset.scale)
 
     @cached_property
     def pool(self) -> Tensor | None:

@@ -7,6 +7,7 @@ from unhans.report.figures.quality.faithfulness_figure import (
     sanity_figure,
     strip_figure,
 )
+from unhans.report.figures.quality.training_figure import quality_figure, regions_figure
 
 __all__ = [
     "PerturbedStrip",
@@ -14,6 +15,8 @@ __all__ = [
     "conservation_rows",
     "conservation_table",
     "perturbation_figure",
+    "quality_figure",
+    "regions_figure",
     "sanity_figure",
     "strip_figure",
 ]

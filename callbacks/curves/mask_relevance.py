@@ -11,19 +11,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import Dataset
-from unhans.callbacks.audit import LOG, Audit
+from unhans.callbacks.audit import LOG
+from unhans.callbacks.curves.curve_audit import CurveAudit
 from unhans.callbacks.heatmap_evolution import shrink, spread_out
 
 from unhans.artifacts import Layered
 from unhans.attribution import explain_all
 from unhans.data import display_images, rows_of
-from unhans.effects import portion
-from unhans.harness import Masks, processes_of, raise_misconfiguration, samples_with_artifact
+from unhans.faithfulness import estimate_mean
+from unhans.faithfulness.training import region_shares
+from unhans.harness import Masks, raise_misconfiguration, samples_with_artifact
+from unhans.report.text import plain
 from unhans.stats import Interval, bootstrap
 from unhans.store import write_csv
 
 EPOCHS = (0, 1, 5, 10)  # figures 9 and 10 of [000], and before
-COLUMNS = ("epochs", "share", "low", "high", "n")
+COLUMNS = ("epochs", "share", "low", "high", "n", "net", "net_low", "net_high")
 
 
 class MaskShare(NamedTuple):
@@ -34,15 +37,20 @@ class MaskShare(NamedTuple):
         mean: over the samples.
         interval: of the mean, 95 %.
         n: samples.
+        net: the sum of all relevance inside the mask in parts of all |R|: below 0 where it speaks against the class;
+            NaN of an audit by an earlier version.
+        net_interval: of its mean, 95 %.
     """
 
     epoch: int
     mean: float
     interval: Interval
     n: int
+    net: float = float("nan")
+    net_interval: Interval = (-1.0, 1.0)
 
 
-class MaskRelevance(Audit):
+class MaskRelevance(CurveAudit):
     """Follows how much of the positive relevance for an artifact's class lies inside the artifact.
 
     A checkpoint holds the kept heatmaps as large as they are shown (80 pixels a side, where their size can be divided)
@@ -50,8 +58,9 @@ class MaskRelevance(Audit):
     are as fine as that; what is measured is not touched by it.
 
     On fixed samples that carry it, before training and after each epoch. The share is logged as `relevance/share` with
-    its interval, under the number of the epoch just over as all audits do (before training −1), and written to
-    `folder/relevance.csv`; the heatmaps are kept for chosen epochs and the last. Invisible to training, as every audit.
+    its interval, the sum with its sign as `relevance/net`, under the number of the epoch just over as all audits do
+    (before training −1), and written to `folder/relevance.csv`; the heatmaps are kept for chosen epochs and the last.
+    Several regions, and all classes, are what `RegionRelevance` follows. Invisible to training, as every audit.
 
     Args:
         target: the artifact's class, by number or name; None for the class of the planted artifact.
@@ -79,7 +88,6 @@ class MaskRelevance(Audit):
     """
 
     kind = "relevance"
-    usual = "val"
 
     def __init__(
         self,
@@ -104,7 +112,6 @@ class MaskRelevance(Audit):
         self.chosen = None if indices is None else np.asarray(indices, dtype=np.int64)
         self.points: list[MaskShare] = []
         self.maps: dict[int, NDArray[np.float32]] = {}
-        self._epoch = 0
 
     @property
     def checkpoint_name(self) -> str:
@@ -113,21 +120,13 @@ class MaskRelevance(Audit):
         return f"MaskRelevance:{self.target}:{source}"
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Fix the samples, and audit once before training; a resumed run has done so."""
-        super().on_train_start(trainer, pl_module)
+        """Fix the samples, audit once before training, and say which heatmaps will never be kept."""
         last = trainer.max_epochs or -1
         never = [str(epoch) for epoch in sorted(self.kept) if epoch > last > 0]
         if never and trainer.is_global_zero and not self.rehearsal:
             LOG.warning("MaskRelevance: no heatmaps are kept after %s epochs, since training ends after %d.",
                         " and ".join(never), last)  # fmt: skip
-        if processes_of(trainer).of_first(not self.points):
-            self._epoch = trainer.current_epoch
-            self._run(trainer, pl_module)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Audit after the epoch."""
-        self._epoch = trainer.current_epoch + 1
-        super().on_train_epoch_end(trainer, pl_module)
+        super().on_train_start(trainer, pl_module)
 
     def begin(self, network: nn.Module) -> None:
         """Read the samples and their masks, and refuse before training what could not be audited later."""
@@ -154,22 +153,31 @@ class MaskRelevance(Audit):
     def forget(self) -> None:
         """Forget the samples, the points and the heatmaps."""
         super().forget()
-        self.points, self.maps = [], {}
+        self.maps = {}
 
     def audit(self, trainer: pl.Trainer, network: nn.Module) -> None:
         """Explain the samples once more, measure and log."""
         device = self.device_of(network)
         explain = self.attribution.of(network)
         maps = explain_all(explain, self.inputs, self.label, self.batch_size, device).maps.numpy()
-        shares = np.array([portion(*pair) for pair in zip(maps, self.mask, strict=True)])
+        found = region_shares(maps, self.mask)
+        shares = np.nan_to_num(found.positive)  # 0 where no relevance is positive
         low, high = np.clip(bootstrap(shares, self.seed, possible=1.0), 0, 1)
-        point = MaskShare(self._epoch, float(shares.mean()), (float(low), float(high)), len(shares))
+        net = estimate_mean(found.net, self.seed, 1.0)
+        inside = (float(low), float(high)), len(shares)
+        point = MaskShare(self._epoch, float(shares.mean()), *inside, net.mean, net.interval)
         self.points.append(point)
         self.maps = {epoch: kept for epoch, kept in self.maps.items() if epoch in self.kept} | {point.epoch: maps}
-        rows = [(each.epoch, each.mean, *each.interval, each.n) for each in self.points]
+        rows = [
+            (each.epoch, each.mean, *each.interval, each.n, *map(plain, (each.net, *each.net_interval)))
+            for each in self.points
+        ]
         write_csv(self.output_folder(trainer) / "relevance.csv", COLUMNS, rows)
         scalars = {"relevance/share": point.mean, "relevance/share_low": point.interval[0]}
         scalars |= {"relevance/share_high": point.interval[1], "relevance/n": point.n}
+        if not np.isnan(point.net):
+            ends = zip(("", "_low", "_high"), (point.net, *point.net_interval), strict=True)
+            scalars |= {f"relevance/net{end}": value for end, value in ends}
         self.publish(trainer, scalars, epoch=point.epoch - 1)
 
     def state_dict(self) -> dict[str, Any]:
