@@ -9,9 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision.transforms.v2.functional import gaussian_blur
 
-from unhans.attribution.masks import Blurring, ExtremalPerturbation, MaskGenerator, kernel, smooth_maximum
-from unhans.attribution.masks.extremal_perturbation import _sorted_ideal
+from unhans.attribution.masks import Blurring, ExtremalPerturbation, MaskGenerator, kernel
+from unhans.attribution.masks.extremal_perturbation import area_penalty
 
 
 def literal_kernel(z):
@@ -47,10 +48,36 @@ def test_the_mask_is_the_smooth_maximum_of_the_formula(height, width, step, sigm
     torch.testing.assert_close(generator(p)[0], expected, rtol=1e-6, atol=1e-7)
 
 
+def literal_maximum(generator, parameters, sigma):
+    """The same masks from whole windows, for autograd to go through."""
+    window = [count - inner + 1 for count, inner in zip(generator.shape, generator.nodes, strict=True)]
+    apart = [
+        (torch.arange(count) - count // 2) * (side - 1) / (inner - 1)
+        for count, side, inner in zip(window, generator.size, generator.nodes, strict=True)
+    ]
+    weights = kernel(torch.hypot(apart[0][:, None], apart[1][None]) / sigma).flatten()[:, None].double()
+    values = (F.unfold(parameters[:, None], window) * weights)[:, weights[:, 0] >= 1e-3]
+    coarse = (values * (20 * values).softmax(1)).sum(1).unflatten(1, generator.nodes)
+    return F.interpolate(coarse[:, None], generator.size, mode="bilinear", align_corners=True)[:, 0]
+
+
+def test_gradients_of_the_mask_are_those_of_the_formula():
+    generator = MaskGenerator(13, 10, 3, 4.0)
+    p = torch.rand(3, *generator.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    upstream = torch.rand(3, 13, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    p.requires_grad_()
+    found, expected = generator(p), literal_maximum(generator, p, 4.0)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
+    gradients = [torch.autograd.grad((each * upstream).sum(), p)[0] for each in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-6)
+
+
 def test_the_smooth_maximum_is_nearly_the_maximum():
-    values = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)
-    assert smooth_maximum(values, 0) == pytest.approx(1.0, abs=1e-7)
-    assert float((values * values.div(20).softmax(0)).sum()) == pytest.approx(0.259, abs=1e-3)  # were T the 20 itself
+    """Of one parameter that is 1 and others that are 0; were 20 the temperature, not its inverse, it were a mean."""
+    generator = MaskGenerator(9, 9, 2, 0.9)  # all neighbours but the node's own are beyond the reach of sigma
+    p = torch.zeros(1, *generator.shape)
+    p[0, generator.margin[0] + 2, generator.margin[1] + 2] = 1
+    assert float(generator(p)[0, 4, 4]) == pytest.approx(1, abs=1e-6)
 
 
 def test_the_kernel_falls_with_distance():
@@ -133,8 +160,37 @@ def test_relevance_is_a_start_that_needs_fewer_steps():
     assert maps.shape == images[:, 0].shape
 
 
-def test_the_sorted_ideal_holds_the_area():
-    assert _sorted_ideal(0.25, 8).tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+def sorted_penalty(masks, area):
+    """By sorting, as in the source."""
+    ideal = torch.zeros(masks[0].numel(), dtype=masks.dtype)
+    ideal[ideal.numel() - round(area * ideal.numel()) :] = 1
+    return (masks.flatten(1).sort(1).values - ideal).square().mean(1)
+
+
+def test_the_area_penalty_is_that_of_sorted_pixels():
+    masks = torch.rand(4, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    for area in (0.05, 0.3, 0.9):
+        found, expected = area_penalty(masks, area), sorted_penalty(masks, area)
+        torch.testing.assert_close(found, expected)
+        gradients = [torch.autograd.grad(each.sum(), masks)[0] for each in (found, expected)]
+        torch.testing.assert_close(*gradients)
+
+
+def test_equal_pixels_are_not_told_apart_by_their_place():
+    masks = torch.full((1, 4, 5), 0.7, dtype=torch.float64)
+    masks[0, 0, 0] = 0.9
+    masks.requires_grad_()
+    found = area_penalty(masks, 0.25)
+    torch.testing.assert_close(found, sorted_penalty(masks, 0.25))
+    (gradient,) = torch.autograd.grad(found.sum(), masks)
+    assert gradient[0].flatten()[0] == pytest.approx(2 * (0.9 - 1) / 20)
+    assert gradient[0].flatten()[1:].tolist() == pytest.approx([2 * (0.7 - 4 / 19) / 20] * 19)
+
+
+def test_blurred_copies_are_those_of_a_square_kernel():
+    images = torch.rand(2, 3, 20, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    expected = gaussian_blur(images, [25, 25], [4.0, 4.0])
+    torch.testing.assert_close(Blurring(images, 4.0)(torch.zeros(2, 20, 24)), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,13 @@ from unhans.attribution.latent import POOLED, Features, last_features, with_late
 from unhans.attribution.masks import ExtremalPerturbation
 from unhans.attribution.method import Advance, Attribution, Explain, Heatmaps, RandomMaps, Relevance, explain_all
 from unhans.attribution.places import check_name
-from unhans.attribution.side_effects import frozen_view, invisible, run_with_hooks, without_side_effects
+from unhans.attribution.side_effects import (
+    fastest_view,
+    frozen_view,
+    invisible,
+    run_with_hooks,
+    without_side_effects,
+)
 
 __all__ = [
     "COLOUR_MAPS",
@@ -60,6 +66,7 @@ __all__ = [
     "colorize",
     "enlarge",
     "explain_all",
+    "fastest_view",
     "frozen_view",
     "invisible",
     "last_features",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unhans.lrp.tracing import computing_dtype, working_view
+from unhans.lrp.tracing import computing_dtype, logits_of, working_view
 
 RANDOM_STATES = threading.RLock()  # they belong to all threads: two that save and restore at once would mix them up
 
@@ -43,6 +43,27 @@ def frozen_view(model: nn.Module, dtype: torch.dtype) -> nn.Module:
         module._parameters = {name: _constant(value) for name, value in module._parameters.items()}
     network.register_forward_pre_hook(lambda module, inputs: tuple(value.clone() for value in inputs))
     return network
+
+
+def fastest_view(model: nn.Module, image: Tensor) -> tuple[nn.Module, torch.memory_format]:
+    """Return a frozen view, and how its images (1, C, H, W) should lie in memory.
+
+    Channels last where it computes the same with it: convolutions are up to three times as fast then. A network that
+    views its feature maps as in their usual order raises; one that strides over memory would err.
+    """
+    usual, faster = (frozen_view(model, computing_dtype(model, image)) for _ in range(2))
+    for module in faster.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None and weight.ndim == 4:
+                module._parameters[name] = weight.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(False), torch.no_grad():
+        expected = logits_of(usual(image)).float()
+        try:
+            found = logits_of(faster(image.contiguous(memory_format=torch.channels_last))).float()
+        except RuntimeError:
+            return usual, torch.contiguous_format
+    same = torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    return (faster, torch.channels_last) if same else (usual, torch.contiguous_format)
 
 
 def run_with_hooks(network: nn.Module, images: Tensor, hooks: Mapping[str, Callable[..., Any]]) -> Tensor:

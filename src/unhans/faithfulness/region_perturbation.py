@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unhans.attribution import frozen_view
+from unhans.attribution import fastest_view
 from unhans.faithfulness.perturbation_curves import PerturbationCurves
 from unhans.faithfulness.regions import Order, RegionGrid, image_keys, order_regions
 from unhans.faithfulness.replacement import DRAWN, Perturbed, PixelRange, Replacement, fill
-from unhans.lrp.tracing import computing_dtype, logits_of
+from unhans.lrp.tracing import logits_of
 
 Score = Literal["logit", "probability"]
 Advance = Callable[[int], None]  # called with a number of perturbed images
@@ -138,7 +138,7 @@ class RegionPerturbation:
             advance: called with the number of perturbed images after each pass.
         """
         images = images.detach()
-        network, layout = _view(model, images[:1])
+        network, layout = fastest_view(model, images[:1])
         found = []
         for repeat in range(len(orders)):
             perturbed, steps = self.perturbed(images, orders, repeat, valid, pool)
@@ -172,23 +172,3 @@ class RegionPerturbation:
 def _logits(network: nn.Module, images: Tensor) -> Tensor:
     with torch.inference_mode(False), torch.no_grad():
         return logits_of(network(images)).float()
-
-
-def _view(model: nn.Module, image: Tensor) -> tuple[nn.Module, torch.memory_format]:
-    """The network apart from the model, and how its images lie in memory.
-
-    Channels last where it computes the same with it: convolutions are two to three times as fast then. A network that
-    views its feature maps as in their usual order raises; one that strides over memory would err.
-    """
-    usual, faster = (frozen_view(model, computing_dtype(model, image)) for _ in range(2))
-    for module in faster.modules():
-        for name, weight in module._parameters.items():
-            if weight is not None and weight.ndim == 4:
-                module._parameters[name] = weight.contiguous(memory_format=torch.channels_last)
-    expected = _logits(usual, image)
-    try:
-        found = _logits(faster, image.contiguous(memory_format=torch.channels_last))
-    except RuntimeError:
-        return usual, torch.contiguous_format
-    same = torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
-    return (faster, torch.channels_last) if same else (usual, torch.contiguous_format)

@@ -1,7 +1,7 @@
 """Masks as explanations: which part of an image of a given size keeps the class's score? (Fong et al. 2019)."""
 
 from unhans.attribution.masks.extremal_perturbation import ExtremalPerturbation
-from unhans.attribution.masks.mask_generator import MaskGenerator, kernel, smooth_maximum
+from unhans.attribution.masks.mask_generator import MaskGenerator, kernel
 from unhans.attribution.masks.perturbation import Blurring
 
 __all__ = [
@@ -9,5 +9,4 @@ __all__ = [
     "ExtremalPerturbation",
     "MaskGenerator",
     "kernel",
-    "smooth_maximum",
 ]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unhans.attribution.masks.mask_generator import MaskGenerator
 from unhans.attribution.masks.perturbation import Blurring
 from unhans.attribution.method import POSITIVE, Method, Relevance, setting
+from unhans.attribution.side_effects import fastest_view
 
 Variant = Literal["preserve", "delete", "dual"]
 Reward = Literal["logit", "contrastive"]
@@ -110,19 +111,15 @@ class ExtremalPerturbation(Method):
         """Optimise one mask for each image; those whose mask rests leave the batch."""
         generator, blurring = self._parts(images)
         parameters = self._first(generator, network, images, target)
+        faster, layout = fastest_view(network, images[:1])
         done, left = torch.empty_like(images[:, 0]), torch.arange(len(images), device=images.device)
         velocity, before, weight = torch.zeros_like(parameters), generator(parameters), AREA_WEIGHT
-        wanted = _sorted_ideal(area, images[0, 0].numel()).to(images)
         for index in range(self.steps):
-            shown = blurring.flipped() if self.jitter and index % 2 else blurring
             parameters.requires_grad_()
             masks = generator(parameters)
-            seen = masks.flip(-1) if shown is not blurring else masks
-            ordered = masks.flatten(1).sort(1).values
-            # at first all pixels may be equal: sorting would choose among them by their place
-            penalty = (ordered - (wanted if index else area)).square().mean(1)
-            loss = (weight * penalty - self._reward(network, shown, seen, target)).sum()
-            (gradient,) = torch.autograd.grad(loss, parameters)
+            flipped = self.jitter and index % 2 == 1
+            loss = weight * area_penalty(masks, area) - self._reward(faster, layout, blurring, masks, target, flipped)
+            (gradient,) = torch.autograd.grad(loss.sum(), parameters)
             velocity = MOMENTUM * velocity + (1 - MOMENTUM) * gradient
             parameters = (parameters.detach() - RATE * ITERATIONS / self.steps * velocity).clamp(0, 1)
             weight *= GROWTH ** (ITERATIONS / self.steps)
@@ -143,7 +140,7 @@ class ExtremalPerturbation(Method):
         scale = min(height, width) / REFERENCE
         step = max(1.0, self.step * scale)
         sigma = self.sigma / self.step * step  # of small images one step is one pixel
-        return MaskGenerator(height, width, step, sigma), Blurring(images, max(0.5, self.blur * scale))
+        return MaskGenerator(height, width, step, sigma, images.device), Blurring(images, max(0.5, self.blur * scale))
 
     def _first(self, generator: MaskGenerator, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         if self.start == "uniform":
@@ -153,10 +150,24 @@ class ExtremalPerturbation(Method):
         ranks = nodes.flatten(1).argsort(1).argsort(1)
         return (ranks / (ranks.shape[1] - 1)).view_as(nodes).to(images)
 
-    def _reward(self, network: nn.Module, blurring: Blurring, masks: Tensor, target: Tensor) -> Tensor:
+    def _reward(
+        self,
+        network: nn.Module,
+        layout: torch.memory_format,
+        blurring: Blurring,
+        masks: Tensor,
+        target: Tensor,
+        flipped: bool = False,
+    ) -> Tensor:
         """Return what each image's mask is to maximise (n,)."""
-        kept = self._score(network(blurring(masks)), target) if self.variant != "delete" else 0.0
-        return kept - (self._score(network(blurring(1 - masks)), target) if self.variant != "preserve" else 0.0)
+
+        def score(kept: Tensor) -> Tensor:
+            shown = blurring(kept)
+            logits = network((shown.flip(-1) if flipped else shown).contiguous(memory_format=layout))
+            return self._score(logits, target)
+
+        preserved = score(masks) if self.variant != "delete" else 0.0
+        return preserved - (score(1 - masks) if self.variant != "preserve" else 0.0)
 
     def _score(self, logits: Tensor, target: Tensor) -> Tensor:
         own = logits.gather(1, target[:, None])[:, 0]
@@ -165,11 +176,19 @@ class ExtremalPerturbation(Method):
         return own - logits.scatter(1, target[:, None], -torch.inf).amax(1)
 
 
-def _sorted_ideal(area: float, pixels: int) -> Tensor:
-    """Return the sorted values of a binary mask of an area."""
-    ideal = torch.zeros(pixels)
-    ideal[pixels - round(area * pixels) :] = 1
-    return ideal
+def area_penalty(masks: Tensor, area: float) -> Tensor:
+    """Return mean((sort(m) − r)²) of masks (n, H, W), r being 1 for the share `area` of the pixels, else 0: (n,).
+
+    Nothing is sorted: the largest pixels are to be 1. Those that are equal to the smallest of them share its place, so
+    that none is preferred for where it lies.
+    """
+    values = masks.flatten(1)
+    count = max(1, round(area * values.shape[1]))
+    with torch.no_grad():
+        limit = values.kthvalue(values.shape[1] - count + 1, 1, keepdim=True).values
+        above, equal = values > limit, values == limit
+        wanted = above + equal * ((count - above.sum(1, keepdim=True)) / equal.sum(1, keepdim=True))
+    return (wanted * (1 - values).square() + (1 - wanted) * values.square()).mean(1)
 
 
 def _rests(masks: Tensor, before: Tensor, area: float) -> Tensor:

@@ -21,9 +21,7 @@ class Blurring:
         longest = 2 * min(images.shape[-2:]) - 1  # a reflected border is no longer than the image
         strengths = torch.linspace(0, sigma, LEVELS).tolist()[1:]
         sizes = (min(2 * round(3 * each) + 1, longest) for each in strengths)
-        blurred = [
-            gaussian_blur(images, [size, size], [each, each]) for size, each in zip(sizes, strengths, strict=True)
-        ]
+        blurred = [_blurred(images, size, each) for size, each in zip(sizes, strengths, strict=True)]
         self._copies = torch.stack([images, *blurred], 1)
 
     def __call__(self, masks: Tensor) -> Tensor:
@@ -31,10 +29,11 @@ class Blurring:
 
         Between, the two copies of the next strengths are mixed linearly.
         """
-        place = (1 - masks)[:, None] * (LEVELS - 1)
-        levels = torch.arange(LEVELS, device=masks.device)[:, None, None]
-        weights = (1 - (place - levels).abs()).clamp(min=0)
-        return torch.einsum("nlhw,nlchw->nchw", weights, self._copies)
+        place = (1 - masks) * (LEVELS - 1)
+        level = place.detach().floor().clamp(0, LEVELS - 2)
+        chosen = level.long()[:, None, None].expand(-1, 1, self._copies.shape[2], -1, -1)
+        sharper, softer = (self._copies.gather(1, chosen + further)[:, 0] for further in (0, 1))
+        return sharper + (place - level)[:, None] * (softer - sharper)
 
     def take(self, rows: Tensor) -> Blurring:
         """Return the same for some of the images."""
@@ -42,8 +41,8 @@ class Blurring:
         part._copies = self._copies[rows]
         return part
 
-    def flipped(self) -> Blurring:
-        """Return the same for the images mirrored left to right."""
-        part = object.__new__(Blurring)
-        part._copies = self._copies.flip(-1)
-        return part
+
+def _blurred(images: Tensor, size: int, sigma: float) -> Tensor:
+    """Images blurred along rows, then along columns: the same as at once, at a fraction of the work."""
+    across = gaussian_blur(images, [size, 1], [sigma, sigma])
+    return gaussian_blur(across, [1, size], [sigma, sigma])
