@@ -4,7 +4,7 @@ from unhans.callbacks.artifact_augmentation import ArtifactAugmentation
 from unhans.callbacks.artifact_monitor import ArtifactMonitor
 from unhans.callbacks.audit import Audit
 from unhans.callbacks.augmentative_clarc import AClArC
-from unhans.callbacks.closed_loop import UnHans
+from unhans.callbacks.closed_loop import UnHans, concept_of
 from unhans.callbacks.curves import HeatmapQuality, MaskRelevance, RegionRelevance
 from unhans.callbacks.heatmap_evolution import HeatmapEvolution
 from unhans.callbacks.progress_bar import ProgressBar
@@ -26,4 +26,5 @@ __all__ = [
     "SpRAyAudit",
     "UnHans",
     "ValidationCurve",
+    "concept_of",
 ]

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from torch import Tensor, nn
+from torch import nn
 from unhans.callbacks.artifact_augmentation import ArtifactAugmentation
 from unhans.callbacks.audit import LOG
 from unhans.callbacks.augmentative_clarc import AClArC
@@ -86,14 +86,7 @@ class Features(Remedy):
 
     def prepare(self, artifact: ProvenArtifact, network: nn.Module) -> None:
         """Fit its direction from the samples of the class with and without it."""
-        images, affected = self._samples(artifact)
-        device = next(network.parameters()).device
-        spatial = "positions" if artifact.isolated.kind == "fixed" else "channels"
-        output = self.audit.output
-        layers = None if self.layer == "auto" else [path_in(output, self.layer)]
-        options = {"spatial": spatial, "seed": self.audit.seed, "batch_size": self.audit.batch_size, "device": device}
-        found = clarc.rank_layers(network, images[affected], images[~affected], layers, **options)[0]
-        artifact.concept = replace(found, layer=found.layer.removeprefix(path_in(output, "")))
+        artifact.concept = concept_of(artifact, self.audit, network, self.layer)
         self.layer = artifact.concept.layer  # of all artifacts to come, so that one part of the network is frozen
 
     def begin(self, artifact: ProvenArtifact, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -104,11 +97,28 @@ class Features(Remedy):
         callback.insert(trainer, pl_module)
         self.callbacks.append(callback)
 
-    def _samples(self, artifact: ProvenArtifact) -> tuple[Tensor, np.ndarray]:
-        """Images as the network takes them, and which of them (n,) carry the artifact."""
-        groups = [drawn(each, MOST, self.audit.seed) for each in (artifact.affected, artifact.unaffected)]
-        images, kept = read_samples(self.audit.dataset, np.concatenate(groups))
-        return images, np.isin(kept, artifact.affected)
+
+def concept_of(artifact: ProvenArtifact, audit: SpRAyAudit, network: nn.Module, layer: str = "auto") -> clarc.Concept:
+    """Fit the direction of an artifact from the samples of its class with and without it.
+
+    Args:
+        artifact: proven by the audit.
+        audit: whose data set holds the samples.
+        network: as it is now.
+        layer: where; "auto" is the one that tells held-out samples apart best.
+
+    Raises:
+        ValueError: there are too few samples of a kind, or no such layer.
+    """
+    groups = [drawn(each, MOST, audit.seed) for each in (artifact.affected, artifact.unaffected)]
+    images, kept = read_samples(audit.dataset, np.concatenate(groups))
+    affected = np.isin(kept, artifact.affected)
+    device = next(network.parameters()).device
+    spatial = "positions" if artifact.isolated.kind == "fixed" else "channels"
+    layers = None if layer == "auto" else [path_in(audit.output, layer)]
+    options = {"spatial": spatial, "seed": audit.seed, "batch_size": audit.batch_size, "device": device}
+    found = clarc.rank_layers(network, images[affected], images[~affected], layers, **options)[0]
+    return replace(found, layer=found.layer.removeprefix(path_in(audit.output, "")))
 
 
 REMEDIES: Mapping[Act, type[Remedy]] = {"augment": Pasting, "a_clarc": Features, "none": Remedy}

@@ -144,7 +144,7 @@ def _explaining(name: str, job: Job) -> Job:
 
 def _how_to_go_on(name: str, out: Path) -> str:
     last = out / "checkpoints" / "last.ckpt"
-    if name == "analyze":
+    if name == "analyze" or (out / "models").is_dir():  # a set of models
         return f" Go on with the same command and out={out}"
     return f" Go on with train.py ckpt={last}" if last.is_file() else ""
 

@@ -31,8 +31,8 @@ def collected(tmp_path_factory):
     return folder
 
 
-def rounds(folder):
-    with (folder / "set" / "rounds.csv").open() as file:
+def rounds(folder, name="set"):
+    with (folder / name / "rounds.csv").open() as file:
         return list(csv.DictReader(file))
 
 
@@ -63,6 +63,39 @@ def test_a_model_outside_the_tolerance_is_not_in_the_folder_of_the_set(tmp_path,
     assert "Model 1 is not of the set" in capsys.readouterr().out
 
 
+def test_a_finished_model_is_not_trained_again_after_an_interruption(collected, tmp_path, capsys):
+    """The second training was interrupted: its folder holds half a run, and nothing says that it is finished."""
+    folder = collected / "set"
+    before = {run: weights(folder / "models" / run) for run in "01"}
+    stamps = (folder / "models" / "0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    table = (folder / "rounds.csv").read_text()
+    (folder / "rounds" / "1.pt").unlink()
+    (folder / "models" / "1" / "report.html").unlink()
+    assert command(collected, f"{MODELS} out=set") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Model 0 was finished before" in told
+    assert "Model 1 was finished before" not in told
+    assert (folder / "models" / "0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamps
+    assert (folder / "models" / "1" / "report.html").is_file()
+    assert all(torch.equal(value, weights(folder / "models" / "1")[key]) for key, value in before["1"].items())
+    assert (folder / "rounds.csv").read_text() == table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["blur", "a_clarc"])
+def test_other_routes_take_the_reason_away_or_weaken_it(collected, route):
+    assert command(collected, f"{MODELS} rashomon.route={route} out={route}") == 0
+    first, second = rounds(collected, route)
+    assert float(second["delta_p"] or 0) < float(first["delta_p"]) - 0.1
+    same = all(torch.equal(value, weights(collected / route / "models" / "1")[key])
+               for key, value in weights(collected / route / "models" / "0").items())  # fmt: skip
+    assert not same
+
+
+def weights(run):
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+
+
 def test_accuracies_are_literal_counts_on_the_same_images(collected):
     hits = [right(collected / "set" / "models" / name) for name in "01"]
     for row, one in zip(rounds(collected), hits, strict=True):
@@ -91,7 +124,9 @@ def test_the_models_can_be_compared(collected, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("out=set", "out=set holds models of an earlier run"),
+        ("out=set optimizer.lr=0.02", "another configuration (optimizer.lr was 0.01, now 0.02)"),
+        ("out=set rashomon.route=blur", "another configuration (rashomon.route was paste, now blur)"),
+        ("rashomon.route=erase out=new", "rashomon.route"),
         ("callbacks.spray_audit.verify=false out=new", "needs an audit that proves and does not act"),
         ("ckpt=set/models/0/checkpoints/last.ckpt out=new", "trains every model from its start"),
         ("rashomon.rounds=0 out=new", "rashomon.rounds=0: input should be greater than 0"),

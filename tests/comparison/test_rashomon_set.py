@@ -13,9 +13,9 @@ LABELS = np.arange(200) % 2
 FIRST = np.where(np.arange(200) < 190, LABELS, 1 - LABELS)  # 95 % right
 
 
-def judged(wrong, proven=(WEAK, STRONG), number=1):
+def judged(wrong, proven=(WEAK, STRONG), number=1, taken="dog"):
     predicted = np.where(np.arange(200) < 200 - wrong, LABELS, 1 - LABELS)
-    return judge_round(FIRST, predicted, LABELS, proven, number, rounds=3, tolerance=0.02)
+    return judge_round(FIRST, predicted, LABELS, proven, number, rounds=3, tolerance=0.02, taken=taken)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,14 @@ def judged(wrong, proven=(WEAK, STRONG), number=1):
 )
 def test_why_it_ends(wrong, proven, number, stop):
     assert judged(wrong, proven, number).stop == stop
+
+
+def test_what_cannot_be_taken_away_ends_it_and_a_weaker_reason_is_told_as_taken():
+    assert judged(10, taken=None).stop == "cannot be taken away"
+    weaker = judged(10, taken="cat")
+    assert (weaker.stop, weaker.taken) == (None, "cat")
+    rows = [dict(zip(rashomon_rows([weaker]).columns, row, strict=True)) for row in rashomon_rows([weaker]).rows]
+    assert [(row["proven"], row["taken_away"]) for row in rows] == [("dog", False), ("cat", True)]
 
 
 def test_the_difference_is_paired_and_the_strongest_reason_comes_first():

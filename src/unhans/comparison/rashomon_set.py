@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unhans.comparison.predictions import equally_accurate, prediction_agreement
 from unhans.stats import Interval, Rate
 
-Stop = Literal["nothing proven", "outside the tolerance", "rounds done"]
+Stop = Literal["nothing proven", "outside the tolerance", "rounds done", "cannot be taken away"]
 
 
 class ProvenReason(NamedTuple):
@@ -33,6 +33,7 @@ class RashomonRound:
         difference, interval: of the accuracy from the first model's, on the same images.
         within: whether it is as accurate as the first, within the tolerance.
         proven: what the network is proven to use, the strongest first.
+        taken: the name of what is taken away before the next one is trained; None: nothing is.
         stop: why it is the last; None: the strongest reason is taken away, and the next model trained.
     """
 
@@ -42,6 +43,7 @@ class RashomonRound:
     interval: Interval
     within: bool
     proven: Sequence[ProvenReason]
+    taken: str | None
     stop: Stop | None
 
 
@@ -53,6 +55,7 @@ def judge_round(
     number: int,
     rounds: int,
     tolerance: float,
+    taken: str | None = None,
 ) -> RashomonRound:
     """Judge whether one more model is trained.
 
@@ -63,6 +66,7 @@ def judge_round(
         number: of this model, from 0.
         rounds: reasons that are taken away, at most.
         tolerance: accuracy that a model may lack; see `equally_accurate`.
+        taken: the name of the strongest of them that can be taken away; None where none can.
     """
     right = np.stack([each == labels for each in (first, predicted)])
     compared = prediction_agreement(predicted, first, labels)
@@ -75,5 +79,16 @@ def judge_round(
         stop = "nothing proven"
     elif number == rounds:
         stop = "rounds done"
+    elif taken is None:
+        stop = "cannot be taken away"
     accuracy = Rate(int(right[1].sum()), len(labels))
-    return RashomonRound(number, accuracy, compared.difference, compared.difference_interval, within, order, stop)
+    return RashomonRound(
+        number,
+        accuracy,
+        compared.difference,
+        compared.difference_interval,
+        within,
+        order,
+        taken if stop is None else None,
+        stop,
+    )

@@ -190,7 +190,7 @@ def paste_artifact(images: Tensor, artifact: Layered, indices: NDArray[np.int64]
     Raises:
         ValueError: the artifact has another size.
     """
-    if is_whole(artifact):
+    if is_whole(artifact) or not hasattr(artifact, "layer"):
         return _apply_transform(images, artifact, indices, scale)
     layers = layers_of(artifact, indices, (images.shape[-2], images.shape[-1]))
     colours = scale.to_model(layers[:, :3]).expand(-1, 3, -1, -1)

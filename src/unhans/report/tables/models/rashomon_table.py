@@ -14,6 +14,7 @@ STOPPED = {
     "nothing proven": "Nothing is proven to be used any more.",
     "outside the tolerance": "The last model is less accurate than the first by more than the tolerance: it is kept, "
     "but is no member of the set.",
+    "cannot be taken away": "None of what is proven could be taken away in this way.",
     "rounds done": "As many reasons were taken away as was asked for; the last model may have others.",
 }
 
@@ -27,7 +28,7 @@ def rashomon_table(rounds: Sequence[RashomonRound]) -> Table:
         proven = "\n".join(f"{reason.name}: Δp {_said(reason)}" for reason in one.proven) or "nothing"
         accuracy = two_lines(percent(one.accuracy.share), range_written(one.accuracy.interval))
         difference = points(one.difference, one.interval) if one.number else UNKNOWN
-        table.add_row(str(one.number), proven, _taken(one) or UNKNOWN, accuracy, difference)
+        table.add_row(str(one.number), proven, one.taken or UNKNOWN, accuracy, difference)
     return table
 
 
@@ -39,17 +40,13 @@ def rashomon_rows(rounds: Sequence[RashomonRound]) -> Rows:
     )  # fmt: skip
     rows = []
     for one in rounds:
-        for place, reason in enumerate(one.proven or [None]):
+        for reason in one.proven or [None]:
             effect = (None,) * 4 if reason is None else (reason.name, reason.probability, *reason.interval)
             rows.append((
                 one.number, one.accuracy.share, *one.accuracy.interval, one.accuracy.n, one.difference, *one.interval,
-                one.within, *effect, place == 0 and one.stop is None, one.stop,
+                one.within, *effect, reason is not None and reason.name == one.taken, one.stop,
             ))  # fmt: skip
     return Rows(columns, rows)
-
-
-def _taken(one: RashomonRound) -> str:
-    return "" if one.stop is not None else one.proven[0].name
 
 
 def _said(reason: ProvenReason) -> str:
