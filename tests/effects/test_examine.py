@@ -8,7 +8,8 @@ import torch
 from first_isolated import isolate_first
 
 from unhans.effects import Bench, Case
-from unhans.effects.artifact_test import examine_isolated, spread
+from unhans.effects.artifact_test import examine_isolated
+from unhans.effects.prevalence import look_in_splits, shares_of
 
 SIDE, EACH = 24, 60
 MARK = np.s_[4:10, 4:10]
@@ -123,5 +124,5 @@ def test_a_cast_of_colour_is_measured_like_any_artifact():
 def test_the_count_of_an_empty_split_is_zero(proven):
     bench, _, case = proven
     nothing = np.array([], dtype=np.int64)
-    (share,) = spread(bench, case.isolated.detector, 0, {"val": nothing}, nothing, nothing)
+    (share,) = shares_of(look_in_splits(bench, case.isolated.detector, 0, {"val": nothing}), nothing, nothing)
     assert (share.n, share.by_cluster, share.by_matching, share.correct) == (0, None, 0, 0)

@@ -146,7 +146,7 @@ def test_wandb_gets_both_tables_and_every_figure(done, wandb_folder):
         finish([logger])
     (folder,) = wandb_folder.glob("wandb/offline-run-*/files")
     tables = {path.name.split("_")[0]: json.loads(path.read_text()) for path in folder.rglob("*.table.json")}
-    assert set(tables) == {"cases", "trials", "classes"}
+    assert set(tables) == {"cases", "trials", "carriers", "classes"}
     assert [row[1:3] for row in tables["classes"]["data"]] == [
         ["<b>bee</b>", "proven"],
         ["ant", "open"],

@@ -166,7 +166,7 @@ def test_the_record_is_strict_json(tmp_path):
     assert first["isolated"]["separation"] is None
     assert first["isolated"]["members"] == len(first["isolated"]["places"]) == 8
     assert first["spread"][1] == {"split": "val", "n": 50, "by_cluster": None, "by_matching": 12, "correct": 46,
-                                  "correct_without": 34}  # fmt: skip
+                                  "correct_without": 34, "planted": None, "right": None}  # fmt: skip
     assert first["suspicion"]["score"] == 2.0
     assert (second["verdict"], second["reason"]) == ("open", "not isolated")
     assert (second["added"], second["proven"]) == ([], False)

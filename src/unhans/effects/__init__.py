@@ -5,7 +5,7 @@ same with controls; `proof` measures, `ruling` and `verdict` decide, `false_disc
 artifact is found is in `unhans.isolation`; how a network is repaired in `unhans.repair` and `unhans.clarc`.
 """
 
-from unhans.effects.artifact_test import LENDERS
+from unhans.effects.artifact_test import FIRST, LENDERS
 from unhans.effects.bench import (
     Bench,
     Change,
@@ -17,19 +17,45 @@ from unhans.effects.bench import (
     drawn,
     measure,
 )
-from unhans.effects.case import STATES, Case, GivenPicture, Known, Share, Untested, leading, reason_of, state_of
+from unhans.effects.case import (
+    STATES,
+    Case,
+    GivenPicture,
+    Known,
+    Prevalence,
+    Share,
+    Untested,
+    leading,
+    reason_of,
+    state_of,
+)
 from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, Sample, examine_class
 from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
 from unhans.effects.false_discovery import decide
 from unhans.effects.interventions import FeatureEffect
-from unhans.effects.proof import Proof, prove
+from unhans.effects.proof import Proof, SplitRemoval, prove
 from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
-from unhans.effects.verdict import ARTIFACT, FEWEST, MINIMUM, Comparison, Rival, Verdict, comparisons, decisive, leaning
+from unhans.effects.verdict import (
+    ARTIFACT,
+    FEWEST,
+    MINIMUM,
+    Comparison,
+    Kept,
+    Reliance,
+    Rival,
+    Verdict,
+    comparisons,
+    decisive,
+    kept_without,
+    leaning,
+    reliance,
+)
 
 __all__ = [
     "ARTIFACT",
     "CHOSEN_ON",
     "FEWEST",
+    "FIRST",
     "LENDERS",
     "MINIMUM",
     "OTHER",
@@ -44,16 +70,20 @@ __all__ = [
     "FeatureEffect",
     "FeatureSpace",
     "GivenPicture",
+    "Kept",
     "Known",
     "Measurement",
     "Plan",
     "Portion",
+    "Prevalence",
     "Proof",
     "Quality",
     "Read",
+    "Reliance",
     "Rival",
     "Sample",
     "Share",
+    "SplitRemoval",
     "Trial",
     "Untested",
     "Verdict",
@@ -66,6 +96,7 @@ __all__ = [
     "examine_class",
     "flip_effect",
     "gap",
+    "kept_without",
     "leading",
     "leaning",
     "measure",
@@ -73,6 +104,7 @@ __all__ = [
     "portion_of",
     "prove",
     "reason_of",
+    "reliance",
     "softmax",
     "state_of",
 ]

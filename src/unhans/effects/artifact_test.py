@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from unhans.artifacts import is_whole
 from unhans.effects.bench import Bench
-from unhans.effects.case import Case, Share
+from unhans.effects.case import Case
 from unhans.effects.interventions import Truth
+from unhans.effects.prevalence import in_other_classes, look_in_splits, remove_in_splits, shares_of
 from unhans.effects.proof import Proof, prove
 from unhans.effects.relevance_share import reproduce
 from unhans.effects.verdict import MINIMUM
-from unhans.isolation import Detector, Isolated
+from unhans.isolation import Isolated
 
 FIRST = 100  # samples that may show that an artifact is not used; about 75 can
 MORE = 4  # times as many samples are taken where an effect is seen, but not surely
@@ -37,11 +38,14 @@ def examine_isolated(
     truth: Truth | None = None,
     samples: int = 500,
     fills: Sequence[str] = ("telea",),
+    elsewhere: NDArray[np.int64] | None = None,
+    planted: NDArray[np.bool_] | None = None,
 ) -> Case:
     """Return the case of an isolated artifact with its effect, how well it draws relevance, and who carries it.
 
     The first hundred samples may end the test: where they exclude an effect no more is measured, neither controls and
-    removal, which then decide nothing, nor who carries it. This makes no false proof likelier; an effect of exactly
+    removal, which then decide nothing, nor who of the class carries it; only which other classes do, as that may be
+    why. This makes no false proof likelier; an effect of exactly
     MINIMUM is then called not used in 5 % of cases instead of the 3.5 % of a single look (exact binomial numbers for
     effects of 0 or 1). Where an effect is seen, but not surely, four times the samples are taken: the p-value is one
     over what a bet on every sample has won, which holds however many are added (`unhans.stats.intervals`).
@@ -57,6 +61,8 @@ def examine_isolated(
         truth: an affected sample's image as it was before the artifact was planted, if that is known.
         samples: how many samples of other classes to paste on, at most.
         fills: how the artifact is removed.
+        elsewhere: indices of samples of other classes in which the artifact is looked for; None: in none.
+        planted: (N,) which samples carry the artifact that the data plant in this class, if they do.
 
     Raises:
         ValueError: no effect can be measured, as without samples of other classes.
@@ -71,20 +77,24 @@ def examine_isolated(
         "truth": truth,
         "fills": fills,
     }
+    detector = isolated.detector
+    if detector is not None and elsewhere is not None:
+        case = replace(case, elsewhere=in_other_classes(bench, detector, case.label, elsewhere, planted))
     if samples > FIRST and len(others) > FIRST:
         first = prove(bench, isolated, case.label, affected=index[:0], samples=FIRST, controls=False, **options)
         if first.verdict.name == "not used":
             return replace(case, proof=first)
-    if splits and isolated.detector is not None:
-        found_in = (index, index[cluster]) if grouped is None else grouped
-        shares = spread(bench, isolated.detector, case.label, splits, *found_in)
-        case = replace(case, spread=shares)
+    looks = {} if not splits or detector is None else look_in_splits(bench, detector, case.label, splits)
+    found_in = (index, index[cluster]) if grouped is None else grouped
+    case = replace(case, spread=shares_of(looks, *found_in, planted))
     quality = None if is_whole(isolated) else reproduce(bench, isolated, case.label, heatmaps, others)
     masks = _masks(isolated, index)
     whole = partial(prove, bench, isolated, case.label, affected=index[isolated.members], masks=masks)
     proof = whole(samples=samples, **options)
     if _nearly(proof) and len(others) > samples:
         proof = whole(samples=MORE * samples, **options)
+    removals = remove_in_splits(bench, isolated, case.label, index, looks, others, fills, samples, truth)
+    proof = replace(proof, removals=removals)
     return replace(case, quality=quality, proof=proof)
 
 
@@ -99,51 +109,3 @@ def _masks(isolated: Isolated, index: NDArray[np.int64]) -> Callable[[int], NDAr
     """Return where the artifact lies on a sample, by its index in the data set."""
     rows = {int(sample): row for row, sample in enumerate(index)}
     return lambda sample: isolated.masks[rows[sample]]
-
-
-def spread(
-    bench: Bench,
-    detector: Detector,
-    label: int,
-    splits: Mapping[str, NDArray[np.int64]],
-    clustered: NDArray[np.int64],
-    cluster: NDArray[np.int64],
-) -> tuple[Share, ...]:
-    """Count in every split the samples of a class that carry an artifact, and how many are classified correctly.
-
-    Only one batch of images is in memory; what cannot be read counts nowhere.
-
-    Args:
-        bench: the network and a data set; every index counts there.
-        detector: finds the artifact.
-        label: of the class.
-        splits: by name ("train", "val"), the indices of a split's samples of all classes.
-        clustered: the samples whose heatmaps were clustered.
-        cluster: those of them that are in the artifact's cluster.
-    """
-    found = []
-    for name, indices in splits.items():
-        own = indices[bench.labels[indices] == label]
-        carries, correct = _looked_at(bench, detector, label, own)
-        found.append(
-            Share(
-                split=name,
-                n=len(carries),
-                by_cluster=int(np.isin(own, cluster).sum()) if np.isin(own, clustered).any() else None,
-                by_matching=int(carries.sum()),
-                correct=int(correct.sum()),
-                correct_without=int(correct[~carries].sum()),
-            )
-        )
-    return tuple(found)
-
-
-def _looked_at(
-    bench: Bench, detector: Detector, label: int, indices: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each sample that can be read carries the artifact, and whether it is classified as its class."""
-    carries, correct = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=bool)]
-    for images, _ in bench.batches(indices):
-        carries.append(detector.match(images).carries)
-        correct.append(bench.predict(images).argmax(1) == label)
-    return np.concatenate(carries), np.concatenate(correct)

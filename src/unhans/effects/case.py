@@ -27,6 +27,8 @@ class Share:
         by_cluster: those in the cluster, None where the split was not clustered.
         by_matching: those in which the isolated artifact was found.
         correct, correct_without: classified correctly, of all n, and of the n − by_matching without it.
+        planted: of the n, how many truly carry it, None where nobody knows.
+        right: of these, in how many it was found.
     """
 
     split: str
@@ -35,6 +37,30 @@ class Share:
     by_matching: int
     correct: int
     correct_without: int
+    planted: int | None = None
+    right: int | None = None
+
+
+@dataclass(frozen=True)
+class Prevalence:
+    """In how many samples of another class the artifact was found.
+
+    Attributes:
+        label, name: of that class.
+        n: samples that were looked at.
+        found: those in which the detector finds the artifact, false alarms among them.
+        predicted: of these, how many the network calls by the artifact's class.
+        planted: of the n, how many truly carry it, None where nobody knows.
+        right: of these, in how many it was found.
+    """
+
+    label: int
+    name: str
+    n: int
+    found: int
+    predicted: int
+    planted: int | None = None
+    right: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +132,7 @@ class Case:
         view: by what the group was found from which the artifact was isolated.
         untested: what else of the class there was.
         given: the picture that was tested in place of an isolated artifact.
+        elsewhere: how many samples of each other class carry it; () where nobody looked.
     """
 
     label: int
@@ -120,6 +147,7 @@ class Case:
     view: str = ""
     untested: Untested = Untested()
     given: GivenPicture | None = None
+    elsewhere: tuple[Prevalence, ...] = ()
 
     @property
     def proven(self) -> bool:

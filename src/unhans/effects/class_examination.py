@@ -152,6 +152,8 @@ def examine_class(
     others: NDArray[np.int64],
     splits: Mapping[str, NDArray[np.int64]] | None = None,
     truth: Truth | None = None,
+    elsewhere: NDArray[np.int64] | None = None,
+    planted: NDArray[np.bool_] | None = None,
 ) -> list[Case]:
     """Return what is known of the artifacts of a class, the one that does most first; at least one case.
 
@@ -163,6 +165,8 @@ def examine_class(
         others: samples of other classes, without the artifact where that is known.
         splits: by name the indices of every split in which a tested artifact is looked for; None: nowhere.
         truth: an affected sample's image as it was before the artifact was planted, if that is known.
+        elsewhere: indices of samples of other classes in which every tested artifact is looked for; None: in none.
+        planted: (N,) which samples carry the artifact that the data plant in this class, if they do.
 
     Raises:
         ValueError: no effect can be measured, as without samples of other classes.
@@ -179,6 +183,7 @@ def examine_class(
         tested_on = np.setdiff1d(tested_on, lent)
     tested = _best(bench, sample, found, plan, chosen_on)
     options = {"splits": splits, "truth": truth, "samples": plan.samples, "fills": plan.fills}
+    options |= {"elsewhere": elsewhere, "planted": planted}
     untested = Untested(len(groups), len(silent), sum(_differs(one, tested) for one in found))
     cases = [
         examine_isolated(

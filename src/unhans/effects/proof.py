@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -30,6 +31,21 @@ from unhans.effects.verdict import Rival, Verdict, judge, rivals_of
 
 
 @dataclass(frozen=True)
+class SplitRemoval:
+    """The artifact taken away from its carriers of one split.
+
+    Attributes:
+        split: "train" or "val".
+        by: how the carriers are known: members of the group that it was isolated from, or found by its detector.
+        trials: one per fill, then the control.
+    """
+
+    split: str
+    by: Literal["members", "detector"]
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
 class Proof:
     """The effect of an artifact on the probability of one class, with controls, and the verdict.
 
@@ -39,6 +55,7 @@ class Proof:
         removed: a trial per fill on affected samples, then the control; () where there are none.
         verdict: what these trials say.
         examples, removal_examples: single samples of both.
+        removals: the same as `removed`, of each split apart, where that is not all of it.
     """
 
     label: int
@@ -48,6 +65,7 @@ class Proof:
     verdict: Verdict
     examples: tuple[Example, ...]
     removal_examples: tuple[Example, ...]
+    removals: tuple[SplitRemoval, ...] = ()
 
     @cached_property
     def rivals(self) -> list[Rival]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.effects.effect import Trial, gap, pairs, span
-from unhans.stats import Interval, p_value, samples_below, samples_to_show
+from unhans.stats import Interval, p_value, samples_below, samples_to_show, wilson
 
 FEWEST = 10  # samples below which nothing is proven and no effect excluded
 MINIMUM = 0.05  # least change of the probability that counts as an effect
@@ -211,3 +211,63 @@ def leaning(removed: Sequence[Trial]) -> Leaning | None:
     if 2 * effect.predicted < effect.n:
         return "hardly recognised"
     return "not needed" if low > -MINIMUM else "open"
+
+
+HALF = 0.5  # share of the affected samples that are recognised without the artifact, below which it is the only sign
+
+Reliance = Literal["alone", "other evidence", "together", "open"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How many affected samples are still recognised once the artifact is taken away.
+
+    Attributes:
+        predicted: recognised before.
+        kept: of these, recognised without the artifact.
+        interval: of their share, 95 % (Wilson).
+        control: of these, recognised where as much was taken away elsewhere.
+    """
+
+    predicted: int
+    kept: int
+    interval: Interval
+    control: int
+
+
+def kept_without(removed: Sequence[Trial]) -> Kept | None:
+    """Return how many affected samples stay recognised; None without a removal, or where none was recognised.
+
+    removed: the trials of the fills on affected samples, the first decides, and the control at the end.
+    """
+    predicted = removed[0].effect.predicted if removed else 0
+    if not predicted:
+        return None
+    kept, control = (predicted - round(one.effect.share * one.effect.n) for one in (removed[0], removed[-1]))
+    return Kept(predicted, kept, wilson(kept, predicted), control)
+
+
+def reliance(verdict: Verdict, removed: Sequence[Trial]) -> Reliance | None:
+    """Say from adding and removing together what the artifact is to the network [000 §3.2].
+
+    - *alone*: adding is proven, the network leans on it (`leaning`), and without it fewer than half of the affected
+      samples that were recognised still are (upper end of the interval): there is hardly other evidence.
+    - *other evidence*: adding is proven, and more than half of them still are (lower end): back-up strategies.
+    - *together*: adding has no effect, but the network leans on it: it counts along with other evidence only.
+    - *open*: adding is proven, and the samples do not say which.
+
+    Returns:
+        None where nothing was taken away, fewer than FEWEST samples were recognised before, or there is no effect.
+    """
+    grade, kept = leaning(removed), kept_without(removed)
+    if grade is None or kept is None or kept.predicted < FEWEST or grade == "hardly recognised":
+        return None
+    leans = grade in ("much", "a little")
+    if verdict.name == "not used":
+        return "together" if leans else None
+    if verdict.name != "proven":
+        return None
+    low, high = kept.interval
+    if low > HALF:
+        return "other evidence"
+    return "alone" if leans and high < HALF else "open"

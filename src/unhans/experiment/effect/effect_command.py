@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.artifacts import Placement
-from unhans.effects import Effect, Plan, decide
+from unhans.effects import FIRST, Effect, Plan, decide
 from unhans.experiment.cases import TestedCase, save_verdict
 from unhans.experiment.effect.effect_options import check_options, read_artifact, read_mask, read_members
 from unhans.experiment.effect.effect_test import EffectTest, read_groups
@@ -38,6 +38,7 @@ from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import (
     ClassState,
     Rows,
+    carrier_rows,
     case_rows,
     class_states,
     effect_rows,
@@ -68,6 +69,7 @@ def measure_effects(
     fills: Sequence[str] = ("telea",),
     candidates: PositiveInt = 3,
     tests: PositiveInt = 2,
+    elsewhere: NonNegativeInt = 500,
     most: PositiveInt | None = None,
     control: bool = True,
     parallel: Parallel | None = None,
@@ -92,6 +94,8 @@ def measure_effects(
         fills: how the artifact is removed from samples that carry it.
         candidates: groups of a class from which something is isolated, at most.
         tests: artifacts of a class that are tested, at most.
+        elsewhere: images of other classes in which each tested artifact is looked for, at most, evenly over the classes
+            and from both splits; 0: in none.
         most: how many classes to test, those that stand out most first; None is all.
         control: run SpRAy on the raw images as well.
         parallel: where classes are clustered.
@@ -103,7 +107,7 @@ def measure_effects(
     region = None if mask is None else read_mask(mask, side)
     listed = frozenset() if members is None else read_members(subject, members, classes)
     plan = Plan(candidates, tests, samples, tuple(fills), kind, region, seed)
-    test = EffectTest(subject, plan, given, listed)
+    test = EffectTest(subject, plan, given, listed, elsewhere)
     with subject.closing(logger):
         if given is not None:
             done, states = _of_given(test, classes)
@@ -196,7 +200,7 @@ def conclude(
     logger: Logger | None = None,
     splits: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
-    """Print the tables and write effects.csv, effects.json and classes.csv; log them with the figures.
+    """Print the tables and write effects.csv, carriers.csv, effects.json and classes.csv; log them with the figures.
 
     Args:
         out: the run's folder.
@@ -217,6 +221,7 @@ def conclude(
         CONSOLE.print(escape(sentence))
     write_csv(out / "classes.csv", *state_rows(states))
     write_csv(out / "effects.csv", *trials)
+    write_csv(out / "carriers.csv", *carrier_rows(cases))
     export_json(out / "effects.json", [_record(one) for one in done])
     if logger and states:
         _log(logger, done, states, trials)
@@ -250,8 +255,10 @@ def _fewer(done: Sequence[TestedCase], samples: int) -> str:
     """Say where an artifact was pasted on fewer samples than were asked for."""
     names: dict[int, list[str]] = {}  # of the classes, by the number of samples
     for one in done:
-        n = samples if one.case.proof is None else one.case.proof.added[0].effect.n
-        if n < samples:
+        proof = one.case.proof
+        n = samples if proof is None else proof.added[0].effect.n
+        ended = proof is not None and proof.verdict.name == "not used" and n == FIRST  # the first look said enough
+        if n < samples and not ended:
             names.setdefault(n, []).append(repr(one.case.name))
     if not names:
         return ""
@@ -291,6 +298,7 @@ def _log(logger: Logger, done: Sequence[TestedCase], states: Sequence[ClassState
     tables = {
         "effect/cases": case_rows(cases, pictures),
         "effect/trials": trials,
+        "effect/carriers": carrier_rows(cases),
         "effect/classes": state_rows(states),
     }
     log_once([logger], numbers_of(done), {key: paths for key, paths in figures.items() if paths}, tables)

@@ -36,6 +36,7 @@ from unhans.store.virelay import load_analysis, open_maps
 
 MOST = 800  # samples of a class that artifacts are isolated from; half of them, where there are more, are of groups
 LISTED = "listed samples"
+ELSEWHERE = 5  # added to the seed of the samples in which an artifact is looked for
 
 
 def read_groups(
@@ -94,6 +95,7 @@ class EffectTest:
         plan: what may be done for each class, by the seed of the subject.
         given: an artifact to test in place of an isolated one.
         listed: path and split of the samples that carry it, in place of the groups.
+        looked_at: samples of other classes in which each tested artifact is looked for, at most.
         say: told what is being done, and of how many samples.
     """
 
@@ -101,6 +103,7 @@ class EffectTest:
     plan: Plan
     given: Patch | None = None
     listed: frozenset[tuple[str, str]] = frozenset()
+    looked_at: int = 0
     say: Say = lambda text, samples: None
 
     @cached_property
@@ -133,14 +136,29 @@ class EffectTest:
             return val
         return np.union1d(val, draw_evenly(both.labels, train, missing, self.subject.seed))
 
+    def elsewhere(self, label: int) -> NDArray[np.int64] | None:
+        """Return samples of other classes in which an isolated artifact is looked for, evenly over these; None: none.
+
+        They are of both splits. Samples that are known to carry a planted artifact are not left out.
+        """
+        if not self.looked_at or self.given is not None:
+            return None
+        labels = self.subject.both.labels
+        pool = np.flatnonzero((labels != label) & (labels >= 0))
+        return draw_evenly(labels, pool, self.looked_at, self.subject.seed + ELSEWHERE)
+
     def fills(self, label: int) -> tuple[str, ...]:
         """Return how the artifact is removed; a planted one truly, besides."""
         return tuple(dict.fromkeys((*self.plan.fills, *["truth"] * self._is_planted(label))))
 
     def key(self, label: int, analysis: Mapping[str, Any]) -> dict[str, Any]:
         """Return by what the cases of a class are known again; analysis: the key of what they are isolated from."""
-        seen = np.concatenate([self.others(label), np.flatnonzero(self.subject.both.labels == label)])
+        elsewhere = self.elsewhere(label)
+        looked_at = np.zeros(0, dtype=np.int64) if elsewhere is None else elsewhere
+        own_class = np.flatnonzero(self.subject.both.labels == label)
+        seen = np.unique(np.concatenate([self.others(label), own_class, looked_at]))
         own = {name: getattr(self.plan, name) for name in ("kind", "samples", "candidates", "tests", "fills")}
+        own["elsewhere"] = len(looked_at)
         own["mask"] = None if self.plan.mask is None else digest(self.plan.mask)
         own["artifact"] = self.given and digest(str(self.picture), self.given.layer(0, self.subject.data.image_size))
         own["members"] = digest(*map(str, sorted(self.listed))) if self.listed else None
@@ -175,7 +193,9 @@ class EffectTest:
         """Return what is known of the artifacts of a class; nothing is written."""
         plan = replace(self.plan, fills=self.fills(sample.label), seed=self.subject.seed)
         others, truth = self.others(sample.label), self._truth(sample.label)
-        return examine_class(self.bench, sample, groups, plan, others, self.subject.rows, truth)
+        planted = self.planted.carriers if truth is not None and self.planted is not None else None
+        options = {"truth": truth, "elsewhere": self.elsewhere(sample.label), "planted": planted}
+        return examine_class(self.bench, sample, groups, plan, others, self.subject.rows, **options)
 
     def test_given(self, label: int, key: Mapping[str, Any]) -> TestedCase:
         """Test the given artifact on a class and write its case; a finished one is read."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.effects import Case, FeatureEffect, Proof, Trial, reason_of, state_of
+from unhans.effects import Case, FeatureEffect, Proof, SplitRemoval, Trial, reason_of, state_of
 from unhans.isolation import Failure, Isolated
 from unhans.report import text
 from unhans.report.figures import effect_figure, layer_figure, proof_figure
@@ -91,9 +91,11 @@ def case_record(case: Case) -> dict[str, Any]:
         "isolated": None if case.isolated is None else _isolated(case.isolated),
         "quality": _fields(case.quality),
         **_trials(proof),
+        "removals": [_removal(each) for each in proof.removals] if proof else [],
         "untested": _fields(case.untested),
         "features": None if case.features is None else _features(case.features),
         "spread": [_fields(share) for share in case.spread],
+        "elsewhere": [_fields(each) for each in case.elsewhere],
     }
 
 
@@ -124,6 +126,10 @@ def _isolated(isolated: Isolated) -> dict[str, Any]:
 
 def _trials(tested: Proof | FeatureEffect | None) -> dict[str, Any]:
     return {way: [_trial(trial) for trial in getattr(tested, way, ())] for way in ("added", "removed")}
+
+
+def _removal(removal: SplitRemoval) -> dict[str, Any]:
+    return {"split": removal.split, "carriers": removal.by, "trials": [_trial(each) for each in removal.trials]}
 
 
 def _trial(trial: Trial) -> dict[str, Any]:

@@ -21,9 +21,11 @@ from unhans.report.html.class_gallery import colour_stops
 from unhans.report.html.page import Axis
 from unhans.report.pictures import Picture, page_picture
 from unhans.report.tables import CONTROLS, EFFECT_READING, EffectGroup, axis_of, decision_cells, effect_groups
+from unhans.stats import wilson
 from unhans.store import replacing
 
 CMAP = "hot-cold"
+MOST_CARRIERS = 10  # other classes in a table
 LAYER = 360  # pixels of a picture of the layer
 
 
@@ -218,9 +220,20 @@ def _measured(section: CaseSection, case: Case) -> dict[str, Any]:
         "removed": pictures.removed,
         "choices": figures.CHOICES,
         "spread": text.spread_sentences(case),
+        "carriers": _carriers(case),
         "truth": "" if section.truth is None else text.truth_sentence(section.truth),
         "correction": correction,
     }
+
+
+def _carriers(case: Case) -> list[tuple[Any, ...]]:
+    """The other classes in which the artifact was found, most first: name, n, found, share, predicted as its class."""
+    found = [each for each in text.most_affected(case) if each.found][:MOST_CARRIERS]
+    return [
+        (each.name, each.n, each.found, f"{text.percent(each.found / each.n)} {interval}", each.predicted)
+        for each in found
+        for interval in [text.range_written(wilson(each.found, each.n))]
+    ]
 
 
 def _decision(one: Decision) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rich.text import Text
 from unhans.effects import MINIMUM, Case, Effect, Proof, Trial, reason_of, state_of
 from unhans.report import text
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
+from unhans.stats import wilson
 
 TITLES = {
     "add": "Added to samples of other classes",
@@ -69,6 +70,9 @@ def effect_groups(proof: Proof) -> list[EffectGroup]:
         EffectGroup("The artifact's effect minus the control's, on the same samples", _differences(proof), 0.0),
         EffectGroup(TITLES["remove"], [_line(trial, trial.name != "elsewhere") for trial in proof.removed]),
     ]
+    for each in proof.removals:
+        title = f"{TITLES['remove']}: {text.removal_where(each)}"
+        groups.append(EffectGroup(title, [_line(trial, trial.name != "elsewhere") for trial in each.trials]))
     return [group for group in groups if group.lines]
 
 
@@ -98,7 +102,7 @@ def _differences(proof: Proof) -> list[EffectLine]:
 
 EFFECT_COLUMNS = (
     "label", "class", "artifact", "direction", "trial", "split", "n",
-    *text.MEASURE_COLUMNS, "verdict", "reason", "p_value", "q_value",
+    *text.MEASURE_COLUMNS, "verdict", "reason", "p_value", "q_value", "carriers",
 )  # fmt: skip
 STYLES = {"proven": "bold red", "not used": "green"}
 
@@ -149,6 +153,34 @@ def effect_rows(cases: Sequence[Case], splits: Mapping[str, NDArray[np.int64]] |
     return Rows(EFFECT_COLUMNS, [row for case in cases for row in _case_rows(case, splits or {})])
 
 
+CARRIER_COLUMNS = (
+    "label", "class", "artifact", "found_in", "split", "n", "found", "share", "share_low", "share_high",
+    "predicted", "planted", "right",
+)  # fmt: skip
+
+
+def carrier_rows(cases: Sequence[Case]) -> Rows:
+    """Return who carries each isolated artifact: its class by split, then every other class that was looked at.
+
+    `predicted` counts those found that the network calls by the artifact's class, of other classes alone; `planted` and
+    `right`, how many truly carry it and were found, are there where it was planted.
+    """
+    return Rows(CARRIER_COLUMNS, [row for case in cases for row in _carriers(case)])
+
+
+def _carriers(case: Case) -> Iterator[Row]:
+    start = (case.label, case.name, text.artifact_said(case))
+    for share in case.spread:
+        found = _counted(share.by_matching, share.n)
+        yield (*start, case.name, share.split, *found, None, share.planted, share.right)
+    for each in text.most_affected(case):
+        yield (*start, each.name, None, *_counted(each.found, each.n), each.predicted, each.planted, each.right)
+
+
+def _counted(found: int, n: int) -> Row:
+    return (n, found, *((found / n, *wilson(found, n)) if n else [None] * 3))
+
+
 CASE_COLUMNS = (
     "class", "verdict", "reason", "suspicion", "layer", "effect", "because", "spread", *text.MEASURE_COLUMNS,
 )  # fmt: skip
@@ -169,25 +201,39 @@ def _summary(case: Case) -> Row:
     return (case.name, state_of(case), reason_of(case), *text.case_sentences(case), spread, *numbers)
 
 
-def _trials(case: Case) -> Iterator[tuple[str, int, Trial]]:
+class _Row(NamedTuple):
+    """A trial in a table; number: among those of its block; carriers: how they are known; where: of which split."""
+
+    direction: str
+    number: int
+    trial: Trial
+    carriers: str | None = None
+    where: str = ""
+
+
+def _trials(case: Case) -> Iterator[_Row]:
     tested, where = case.proof or case.features, "" if case.proof else " in features"
-    if tested is not None:
-        for direction, trials in (("add", tested.added), ("remove", tested.removed)):
-            for number, trial in enumerate(trials):
-                yield f"{direction}{where}", number, trial
+    if tested is None:
+        return
+    yield from (_Row(f"add{where}", number, trial) for number, trial in enumerate(tested.added))
+    own = "members" if case.isolated is not None else None
+    yield from (_Row(f"remove{where}", number, trial, own) for number, trial in enumerate(tested.removed))
+    for each in case.proof.removals if case.proof else ():
+        said = text.removal_where(each)
+        yield from (_Row("remove", number, trial, each.by, said) for number, trial in enumerate(each.trials))
 
 
 def _case_rows(case: Case, splits: Mapping[str, NDArray[np.int64]]) -> Iterator[Row]:
     verdict = _verdict(case)
     if case.proof is None and case.features is None:
-        yield (case.label, case.name, *[None] * (len(EFFECT_COLUMNS) - 2 - len(verdict)), *verdict)
-    for direction, number, trial in _trials(case):
+        yield (case.label, case.name, *[None] * (len(EFFECT_COLUMNS) - 3 - len(verdict)), *verdict, None)
+    for direction, number, trial, carriers, _ in _trials(case):
         first = direction.startswith("add") and number == 0
         artifact = text.artifact_said(case) if case.proof else None
         start = (case.label, case.name, artifact, direction, trial.name)
         names = [name for name, own in splits.items() if np.isin(trial.indices, own).any()]
         start += (" and ".join(names) or None, int(trial.effect.n))
-        yield (*start, *_numbers(trial.effect), *(verdict if first else [None] * len(verdict)))
+        yield (*start, *_numbers(trial.effect), *(verdict if first else [None] * len(verdict)), carriers)
 
 
 def _verdict(case: Case) -> Row:
@@ -205,12 +251,13 @@ def _table(direction: str, cases: Sequence[Case]) -> Table:
     numbers = ("n", *(measure.heading for measure in text.MEASURES))
     table = terminal_table(TITLES[direction], [Column("class", max_width=20)], numbers)
     for case in cases:
-        trials = [(number, trial) for way, number, trial in _trials(case) if way == direction]
-        for number, trial in trials:
+        trials = [row for row in _trials(case) if row.direction == direction]
+        for at, (_, number, trial, _, where) in enumerate(trials):
             name = Padding(Text(text.trial_name(trial)), (0, 0, 0, 2))
             if number == 0:
-                name = Text.assemble((case.name, "bold"), f"\n{text.trial_name(trial)}")
+                of = f"\n({where})" if where else ""
+                name = Text.assemble((case.name, "bold"), of, f"\n{text.trial_name(trial)}")
             effect = trial.effect
             cells = (two_lines(measure.said(effect), measure.range_said(effect)) for measure in text.MEASURES)
-            table.add_row(name, str(effect.n), *cells, end_section=number == len(trials) - 1)
+            table.add_row(name, str(effect.n), *cells, end_section=at == len(trials) - 1)
     return table

@@ -17,6 +17,7 @@ from unhans.report.text.case_text import (
     headline,
     listed,
     missing_of,
+    most_affected,
     quality_sentence,
     spread_sentences,
     truth_sentence,
@@ -80,7 +81,7 @@ from unhans.report.text.repair_text import (
     table_two_basis,
 )
 from unhans.report.text.squaring_text import squaring_sentence
-from unhans.report.text.verdict_text import trial_name, verdict_grounds, verdict_missing, verdict_summary
+from unhans.report.text.verdict_text import removal_where, trial_name, verdict_grounds, verdict_missing, verdict_summary
 
 __all__ = [
     "ACTED",
@@ -130,6 +131,7 @@ __all__ = [
     "listed",
     "missing_of",
     "monitor_line",
+    "most_affected",
     "outcome_line",
     "pattern_sentences",
     "percent",
@@ -140,6 +142,7 @@ __all__ = [
     "ranking_sentences",
     "reduced_said",
     "reduced_words",
+    "removal_where",
     "repair_headline",
     "repair_words",
     "short_number",

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from unhans.effects import WHOLE, Case, FeatureEffect, Known, Proof, Quality, Share, reason_of, state_of
+from unhans.effects import (
+    MINIMUM,
+    WHOLE,
+    Case,
+    FeatureEffect,
+    Known,
+    Prevalence,
+    Proof,
+    Quality,
+    Share,
+    reason_of,
+    state_of,
+)
 from unhans.report.text.isolation_text import artifact_said, failures_sentence, untested_sentence
-from unhans.report.text.number_format import PROBABILITY, SHARE, samples_said
-from unhans.report.text.verdict_text import effect_said, trial_name, verdict_grounds, verdict_missing, verdict_summary
+from unhans.report.text.number_format import PROBABILITY, SHARE, percent, range_written, samples_said
+from unhans.report.text.verdict_text import (
+    SPLITS,
+    effect_said,
+    trial_name,
+    verdict_grounds,
+    verdict_missing,
+    verdict_summary,
+)
 from unhans.stats import wilson
 
 STEPS = ("Suspicion", "Layer", "Effect", "Verdict")
 PLACES = {"fixed": "at a fixed place", "free": "at changing places", "global": "on whole images"}
-SPLITS = {"train": "training", "val": "validation"}
 SHOWN = (
     "Open: the network uses what the samples of this group share, as a test in feature space shows. No pixels of it "
     "were isolated: look at the images of the group to see what it may be."
@@ -21,7 +39,9 @@ NOT_SHOWN = (
     "Open: no artifact could be isolated. A test in feature space does not show that what the group shares does more "
     "than its controls; that clears nothing."
 )
-MEASURED = ("Effect", "Controls", "Removal")  # the grounds that say what the artifact does
+MEASURED = ("Effect", "Controls", "Removal", "Reliance")  # the grounds that say what the artifact does
+COMMON = 0.05  # share of a class that carries the artifact, from whose lower end on the class shares it
+LISTED = 3  # other classes that are named
 NO_LAYER = "A layer that can be pasted: a mask of where the artifact lies, or a picture of it."
 
 
@@ -99,8 +119,9 @@ def quality_sentence(quality: Quality) -> str:
 
 
 def spread_sentences(case: Case) -> list[str]:
-    """Say for every split how many samples of the class carry the artifact, and how well it does without them."""
-    return [_spread(share) for share in case.spread if share.n]
+    """Say for every split how many samples of the class carry the artifact, who else does, and how sure that is."""
+    own = [_spread(share) for share in case.spread if share.n]
+    return [each for each in (*own, _elsewhere(case), _shared(case), _precision(case)) if each]
 
 
 def _suspected(case: Case) -> tuple[str, str]:
@@ -190,6 +211,53 @@ def _spread(share: Share) -> str:
         return f"{found}; accuracy {_accuracy(share.correct, share.n)}, and no image is without it."
     rest = f"{_accuracy(share.correct_without, without)} on the {without} without it"
     return f"{found}; accuracy {_accuracy(share.correct, share.n)} on all, {rest}."
+
+
+def _elsewhere(case: Case) -> str:
+    """In how many images of other classes the artifact was found, and in which classes most."""
+    n, found = (sum(getattr(each, name) for each in case.elsewhere) for name in ("n", "found"))
+    if not n:
+        return ""
+    where = f"Of {n} images of {len(case.elsewhere)} other classes, drawn evenly, the detector finds it in"
+    if not found:
+        return f"{where} none ({_share(0, n)})."
+    classes = [f"{each.name!r} ({each.found} of {each.n})" for each in most_affected(case) if each.found]
+    predicted = sum(each.predicted for each in case.elsewhere)
+    return (
+        f"{where} {found} ({_share(found, n)}, false alarms included): {listed(classes, LISTED)}; "
+        f"{predicted} of the {found} {'is' if predicted == 1 else 'are'} predicted as {case.name!r}."
+    )
+
+
+def most_affected(case: Case) -> list[Prevalence]:
+    """Return the other classes, those with the largest share of carriers first."""
+    return sorted(case.elsewhere, key=lambda each: (-each.found / max(1, each.n), each.label))
+
+
+def _shared(case: Case) -> str:
+    """Whether other classes carry the artifact too, where adding it does nothing for its class."""
+    names = [repr(each.name) for each in most_affected(case) if each.n and wilson(each.found, each.n)[0] >= COMMON]
+    if not names or case.proof is None or case.proof.added[0].effect.probability_interval[1] >= MINIMUM:
+        return ""
+    lowers = case.proof.added[0].effect.probability_interval[1] < 0
+    does = f"lowers the probability of {case.name!r}" if lowers else f"does not make {case.name!r} more probable"
+    return f"Other classes carry it too ({listed(names, LISTED)}); this may be why adding it {does}."
+
+
+def _precision(case: Case) -> str:
+    """How often the detector is right, where the artifact was planted and the truth is known."""
+    looks = [(share.by_matching, share.planted, share.right) for share in case.spread]
+    looks += [(each.found, each.planted, each.right) for each in case.elsewhere]
+    if not looks or any(planted is None for _, planted, _ in looks):
+        return ""
+    found, planted, right = (sum(int(look[k] or 0) for look in looks) for k in range(3))
+    said = [f"{right} of {found} found carry the planted one (precision {_share(right, found)})"] if found else []
+    said += [f"{right} of {planted} carriers are found (recall {_share(right, planted)})"] if planted else []
+    return f"An artifact was planted, so the detector's errors are known: {', '.join(said)}." if said else ""
+
+
+def _share(count: int, n: int) -> str:
+    return f"{percent(count / n)} {range_written(wilson(count, n))}"
 
 
 def _accuracy(correct: int, n: int) -> str:

@@ -11,14 +11,20 @@ from unhans.effects import (
     OTHER,
     Effect,
     Proof,
+    Reliance,
     Rival,
+    SplitRemoval,
     Trial,
     Verdict,
     comparisons,
     decisive,
+    kept_without,
     leaning,
+    reliance,
 )
-from unhans.report.text.number_format import LOGIT, PROBABILITY, RANK, SHARE, samples_said
+from unhans.report.text.number_format import LOGIT, PROBABILITY, RANK, SHARE, percent, range_written, samples_said
+
+SPLITS = {"train": "training", "val": "validation"}
 
 TRIALS = {
     "artifact": "the artifact",
@@ -47,6 +53,12 @@ GRADES = {
     "hardly recognised": "only {} of them were recognised before, so little could be lost",
     "not needed": "the network has back-up strategies and recognises the class without it",
     "open": "whether the network leans on it more than on any area of its size stays open",
+}
+RELIANCE: dict[Reliance, str] = {
+    "alone": "the network relies on it alone, with hardly any other evidence for the class",
+    "other evidence": "the network uses it, and has other evidence for the class as well",
+    "together": "alone it is no sign of the class, but along with other evidence the network needs it",
+    "open": "whether the network relies on it alone stays open",
 }
 
 
@@ -98,7 +110,8 @@ def verdict_grounds(proof: Proof) -> dict[str, str]:
     every = {
         "Effect": effect_said(effect, proof.name) + f" {_excluded(effect)}" * (verdict.name == "not used"),
         "Controls": _controls(proof.rivals) if shown else "",
-        "Removal": _removal(proof.removed, proof.name),
+        "Removal": " ".join(_removals(proof)),
+        "Reliance": " ".join(_reliances(proof)),
         "Test": _tested(verdict),
         "Missing": verdict_missing(proof),
     }
@@ -221,13 +234,43 @@ def _excluded(effect: Effect) -> str:
     return f"{direction} effect of {MINIMUM} or more is excluded."
 
 
-def _removal(removed: Sequence[Trial], name: str) -> str:
+def removal_where(removal: SplitRemoval) -> str:
+    """Say from which samples an artifact was taken away: "validation, found by the detector"."""
+    split = SPLITS.get(removal.split, removal.split)
+    return f"{split}, found by the detector" if removal.by == "detector" else split
+
+
+def _removals(proof: Proof) -> list[str]:
+    """What removal does: on the samples that the artifact was isolated from, then on those of each split apart."""
+    told = [_removal(proof.removed, proof.name)]
+    told += [_removal(each.trials, proof.name, f" ({removal_where(each)})") for each in proof.removals]
+    return [each for each in told if each]
+
+
+def _reliances(proof: Proof) -> list[str]:
+    """What the artifact is to the network, by adding and removing together, of all removals."""
+    told = [(proof.removed, ""), *((each.trials, f" ({removal_where(each)})") for each in proof.removals)]
+    return [said for removed, where in told if (said := _reliance(proof, removed, where))]
+
+
+def _reliance(proof: Proof, removed: Sequence[Trial], where: str) -> str:
+    found, kept = reliance(proof.verdict, removed), kept_without(removed)
+    if found is None or kept is None:
+        return ""
+    share = f"{percent(kept.kept / kept.predicted)} {range_written(kept.interval)}"
+    return (
+        f"Of {kept.predicted} affected samples{where} that were recognised, {kept.kept} are without it ({share}), "
+        f"{kept.control} with as much taken away elsewhere: {RELIANCE[found]}."
+    )
+
+
+def _removal(removed: Sequence[Trial], name: str, where: str = "") -> str:
     """Say what taking the artifact away does to affected samples, beside the control, and what follows."""
     if not removed:
         return ""
     fill, control = removed[0], removed[-1]
     grade = GRADES[str(leaning(removed))].format(fill.effect.predicted)
-    of = f"{fill.effect.n} affected {'sample' if fill.effect.n == 1 else 'samples'}"
+    of = f"{fill.effect.n} affected {'sample' if fill.effect.n == 1 else 'samples'}{where}"
     return (
         f"Taken away from {of} (fill: {fill.name}), it changes the probability of {name!r} by "
         f"{PROBABILITY.in_full(fill.effect)} and its logit by {LOGIT.in_full(fill.effect)}; {trial_name(control)} "
