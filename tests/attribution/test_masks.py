@@ -160,6 +160,49 @@ def test_relevance_is_a_start_that_needs_fewer_steps():
     assert maps.shape == images[:, 0].shape
 
 
+def literal_smallest(net, image, areas, share, variant):
+    """One image, one area after the other; the rounded mask's share of what the image scores above its blurred copy."""
+    blurring = Blurring(image, 20 * 32 / 224)
+    whole, nothing = (float(net(blurring(torch.full((1, 32, 32), each)))[0, 1]) for each in (1.0, 0.0))
+    for area in sorted(areas):
+        options = MARK | {"area": area, "steps": 50, "batch_size": 1, "variant": variant}
+        mask = ExtremalPerturbation(**options).of(net)(image, 1).maps
+        cut = (mask > 0.5).float()
+        kept = float(net(blurring(cut))[0, 1]) - nothing
+        if variant == "delete":
+            kept = whole - float(net(blurring(1 - cut))[0, 1])
+        kept /= whole - nothing
+        if kept >= share:
+            return area, mask[0], kept
+    return math.nan, mask[0], kept
+
+
+@pytest.mark.parametrize("variant", ["preserve", "delete"])
+def test_the_smallest_area_is_that_of_a_loop_over_areas_and_images(variant):
+    net, images = marked(3)
+    rows = torch.arange(32)[:, None]
+    images[1] *= (rows > 8).float()  # a part of the disk has no stripes: a smaller area is enough
+    images[2] += 0.6 * (1 - 2 * (torch.arange(32) % 2)) * (rows < 3)
+    areas, share = (0.08, 0.01, 0.03), 0.75
+    method = ExtremalPerturbation(**(MARK | {"area": areas, "steps": 50, "variant": variant, "batch_size": 2}))
+    literal = [literal_smallest(net, image[None], areas, share, variant) for image in images]
+    found = method.smallest_area(net, images, 1, share)
+    assert found.areas.tolist() == pytest.approx([each[0] for each in literal], nan_ok=True)
+    torch.testing.assert_close(found.masks, torch.stack([each[1] for each in literal]), rtol=1e-4, atol=1e-4)
+    assert found.kept.tolist() == pytest.approx([each[2] for each in literal], abs=1e-3)
+    maps = ExtremalPerturbation(**(MARK | {"area": areas, "steps": 50, "variant": variant, "share": share})).of(net)
+    torch.testing.assert_close(maps(images, 1).maps, found.masks, rtol=1e-4, atol=1e-4)
+
+
+def test_where_no_area_is_enough_it_is_said():
+    net, images = marked(2)
+    images[1] = -images[1]  # the blurred image scores more: no share can be told
+    found = ExtremalPerturbation(**(MARK | {"area": (0.01, 0.02), "steps": 30})).smallest_area(net, images, 1, 1.0)
+    assert found.areas.isnan().all()
+    assert 0 < found.kept[0] < 1
+    assert found.kept[1].isnan()
+
+
 def sorted_penalty(masks, area):
     """By sorting, as in the source."""
     ideal = torch.zeros(masks[0].numel(), dtype=masks.dtype)
@@ -202,6 +245,7 @@ def test_blurred_copies_are_those_of_a_square_kernel():
         ({"sigma": 0.0}, "sigma: expected a number above 0, got 0.0"),
         ({"variant": "keep"}, "variant: expected one of preserve, delete, dual, got 'keep'"),
         ({"reward": "loss"}, "reward: expected one of logit, contrastive, got 'loss'"),
+        ({"share": 0.0}, "share: expected a share above 0, at most 1, got 0.0"),
         ({"start": "zeros"}, "start: expected one of uniform, relevance, got 'zeros'"),
     ],
 )

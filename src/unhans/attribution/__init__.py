@@ -27,7 +27,7 @@ from unhans.attribution.heatmaps import (
     sum_channels,
 )
 from unhans.attribution.latent import POOLED, Features, last_features, with_latent
-from unhans.attribution.masks import ExtremalPerturbation
+from unhans.attribution.masks import ExtremalPerturbation, SmallestAreas
 from unhans.attribution.method import Advance, Attribution, Explain, Heatmaps, RandomMaps, Relevance, explain_all
 from unhans.attribution.places import check_name
 from unhans.attribution.side_effects import (
@@ -59,6 +59,7 @@ __all__ = [
     "RandomMaps",
     "Relevance",
     "Saliency",
+    "SmallestAreas",
     "SmoothGrad",
     "check_colour_map",
     "check_name",

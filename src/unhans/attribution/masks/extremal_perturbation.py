@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from math import inf
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from unhans.attribution.masks.mask_generator import MaskGenerator
 from unhans.attribution.masks.perturbation import Blurring
 from unhans.attribution.method import POSITIVE, Method, Relevance, setting
-from unhans.attribution.side_effects import fastest_view
+from unhans.attribution.side_effects import fastest_view, frozen_view, without_side_effects
+from unhans.lrp import target_classes
+from unhans.lrp.tracing import computing_dtype
 
 Variant = Literal["preserve", "delete", "dual"]
 Reward = Literal["logit", "contrastive"]
@@ -31,6 +33,22 @@ AREAS = setting(
     "shares of the image between 0 and 1",
     lambda value: bool(_areas(value)) and all(isinstance(each, float) and 0 < each < 1 for each in _areas(value)),
 )
+SHARE = setting("a share above 0, at most 1", lambda value: isinstance(value, int | float) and 0 < value <= 1)
+
+
+class SmallestAreas(NamedTuple):
+    """The smallest areas under which images keep a share of their score.
+
+    Attributes:
+        areas: in shares of the image (n,); NaN where none of those that were tried is enough.
+        masks: of these areas, (n, H, W) in [0, 1]; where none is enough, of the largest one.
+        kept: share of the score that the mask keeps (n,); NaN where blurring the whole image does not lower the score,
+            whose masks are of the smallest area.
+    """
+
+    areas: Tensor
+    masks: Tensor
+    kept: Tensor
 
 
 def _areas(area: float | Sequence[float]) -> tuple[float, ...]:
@@ -52,6 +70,9 @@ class ExtremalPerturbation(Method):
 
     Args:
         area: share of the image that the mask keeps; of several the map is the mean of their masks.
+        share: of the score: the map is the mask of the smallest of the areas that keeps so much of what the image
+            scores above its blurred copy (for "delete": that takes so much of it away), of the largest area where none
+            does. None is the mean.
         steps: iterations at most.
         step: pixels between the mask's parameters, of an image of 224 pixels (in proportion for others).
         sigma: reach of one parameter, in the same pixels.
@@ -68,7 +89,7 @@ class ExtremalPerturbation(Method):
     """
 
     meaning = (
-        "Extremal perturbation of the {reward}, area {areas}, {variant}, {steps} steps from {start} masks, "
+        "Extremal perturbation of the {reward}, area {areas}{kept}, {variant}, {steps} steps from {start} masks, "
         "grid {step:g}, reach {sigma:g}, blur {blur:g} of 224 pixels{jittered}, at the input"
     )
 
@@ -82,6 +103,7 @@ class ExtremalPerturbation(Method):
     start: Start = field(default="uniform", metadata=_one_of(Start))
     jitter: bool = True
     batch_size: int = field(default=16, metadata=POSITIVE)
+    share: float | None = field(default=None, metadata=SHARE)
 
     @property
     def areas(self) -> tuple[float, ...]:
@@ -93,19 +115,71 @@ class ExtremalPerturbation(Method):
         """Name the areas, the variant and the reward."""
         settings = {each.name: getattr(self, each.name) for each in fields(self)}
         areas = ", ".join(f"{each:g}" for each in self.areas)
-        return self.meaning.format(**settings, areas=areas, jittered=", mirrored in turn" if self.jitter else "")
+        kept = "" if self.share is None else f" (the smallest for {self.share:g} of the score)"
+        jittered = ", mirrored in turn" if self.jitter else ""
+        return self.meaning.format(**settings, areas=areas, kept=kept, jittered=jittered)
 
     def attribute(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-        """Return masks (n, H, W) in [0, 1], the mean over areas."""
-        return self.masks(network, images, target).mean(0)
+        """Return masks (n, H, W) in [0, 1]: the mean over areas, or of the smallest area that keeps `share`."""
+        if self.share is None:
+            return self.masks(network, images, target).mean(0)
+        return self._smallest(network, images, target, self.share).masks
 
     def masks(self, network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         """Return a mask for each area and image: (areas, n, H, W)."""
-        parts = [
-            torch.stack([self._optimised(network, some, classes, area) for area in self.areas])
-            for some, classes in zip(images.split(self.batch_size), target.split(self.batch_size), strict=True)
-        ]
-        return torch.cat(parts, 1)
+        return torch.stack([self._of_area(network, images, target, area) for area in self.areas])
+
+    def smallest_area(
+        self, model: nn.Module, images: Tensor, target: int | Tensor, share: float = 0.9
+    ) -> SmallestAreas:
+        """Return the smallest of the areas under which each image keeps a share of its score.
+
+        The areas are tried in ascending order, and images that keep enough leave. Scores are those of the rounded
+        masks; see `share`, which this one takes the place of.
+
+        Args:
+            model: it is not written.
+            images: (n, C, H, W).
+            target: a class, or the class of each image (n,).
+            share: above 0, at most 1.
+        """
+        with without_side_effects(images.device):
+            dtype = computing_dtype(model, images)
+            network, inputs = frozen_view(model, dtype), images.detach().to(dtype)
+            with torch.no_grad():
+                classes = target_classes(network(inputs), target)
+            return self._smallest(network, inputs, classes, share)
+
+    def _smallest(self, network: nn.Module, images: Tensor, target: Tensor, share: float) -> SmallestAreas:
+        found = SmallestAreas(
+            images.new_full((len(images),), torch.nan), images[:, 0].clone(), images.new_empty(len(images))
+        )
+        left = torch.arange(len(images), device=images.device)
+        for area in sorted(self.areas):
+            masks = self._of_area(network, images[left], target[left], area)
+            kept = self._kept(network, images[left], target[left], masks)
+            found.masks[left], found.kept[left] = masks, kept
+            found.areas[left[kept >= share]] = area
+            left = left[kept < share]
+            if not len(left):
+                break
+        return found
+
+    def _of_area(self, network: nn.Module, images: Tensor, target: Tensor, area: float) -> Tensor:
+        batches = zip(images.split(self.batch_size), target.split(self.batch_size), strict=True)
+        return torch.cat([self._optimised(network, some, classes, area) for some, classes in batches])
+
+    @torch.no_grad()
+    def _kept(self, network: nn.Module, images: Tensor, target: Tensor, masks: Tensor) -> Tensor:
+        """Return which share of the score rounded masks keep, of "delete" which they take away (n,)."""
+        cut, found = (masks > 0.5).to(masks), []
+        for rows in torch.arange(len(images), device=images.device).split(self.batch_size):
+            blurring, shown = self._parts(images[rows])[1], cut[rows]
+            asked = (torch.ones_like(shown), torch.zeros_like(shown), 1 - shown if self.variant == "delete" else shown)
+            whole, nothing, score = (self._score(network(blurring(each)), target[rows]) for each in asked)
+            kept = whole - score if self.variant == "delete" else score - nothing
+            found.append(torch.where(whole > nothing, kept / (whole - nothing), torch.nan))
+        return torch.cat(found)
 
     def _optimised(self, network: nn.Module, images: Tensor, target: Tensor, area: float) -> Tensor:
         """Optimise one mask for each image; those whose mask rests leave the batch."""
