@@ -6,12 +6,14 @@
 """
 
 from unhans.data.adapters import adapt, first_image, is_map_style, samples_in, without_augmentation
+from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import CleaningList, read_cleaning_list
 from unhans.data.dataset import Batch, ImageDataset, Sample, TrainValUnion, collate
 from unhans.data.image_io import Preprocessing, UnreadableImageError, native_mask, to_tensor
 from unhans.data.image_list import Arrays, Collection, Files
 from unhans.data.items import Key, check_images, class_names_of, parts_of
 from unhans.data.normalization import PixelScale, paste_artifact, pixel_scale
+from unhans.data.object_boxes import ImageObjects, ObjectFile, names_in, native_size, object_region
 from unhans.data.reading import (
     DisplayedImages,
     carriers_of,
@@ -39,7 +41,9 @@ __all__ = [
     "DisplayedImages",
     "Files",
     "ImageDataset",
+    "ImageObjects",
     "Key",
+    "ObjectFile",
     "PixelScale",
     "Preprocessing",
     "Sample",
@@ -58,15 +62,20 @@ __all__ = [
     "has_several",
     "is_map_style",
     "labels_of",
+    "names_in",
     "names_of",
     "native_mask",
+    "native_size",
+    "object_region",
     "own_index_of",
     "parts_of",
     "paste_artifact",
     "paths_of",
     "pixel_scale",
     "read_batches",
+    "read_boxes",
     "read_cleaning_list",
+    "read_masks",
     "read_samples",
     "rows_of",
     "samples_in",

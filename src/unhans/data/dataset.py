@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from unhans.artifacts import Artifact
-from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, resize, to_tensor
+from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, resize, square_mask, to_tensor
 from unhans.data.image_list import Collection
 from unhans.data.normalization import PixelScale
 
@@ -137,6 +137,14 @@ class ImageDataset(Dataset[Sample | None]):
     def squared(self, picture: Image.Image) -> Image.Image:
         """Return a picture as the square that the network sees."""
         return resize(picture, self.image_size, self.resize, self.crop_from, self.interpolation)
+
+    def native_size(self, index: int) -> tuple[int, int]:
+        """Return height and width of the picture itself; UnreadableImageError where its file cannot be read."""
+        return self.images.size(index)
+
+    def squared_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return a mask of a picture (H, W) as it lies in the square that the network sees."""
+        return square_mask(mask, self.image_size, self.resize, self.crop_from, self.interpolation)
 
     def take(self, rows: NDArray[np.int64]) -> ImageDataset:
         """Return the chosen images in that order; who of them carries the artifact stays as it is."""

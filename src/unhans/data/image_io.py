@@ -23,6 +23,8 @@ _MODES = {"pad": "edge", "mirror": "symmetric"}  # of numpy.pad
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 _Mask = NDArray[np.bool_]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF = 0.5 - 1e-6  # of a pixel, but for rounding
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # the tag of EXIF, and what it says where the sides are swapped
 ROUNDING = 1e-3  # means and stds that differ by less are the same
 NAMES = ("image_size", "mean", "std", "resize", "crop_from", "interpolation")
 
@@ -148,9 +150,74 @@ def native_mask(mask: _Mask, size: tuple[int, int], how: Resize, crop_from: int 
     return _scale_mask(mask[top : top + inner[0], left : left + inner[1]], size)
 
 
+def square_mask(
+    mask: _Mask,
+    size: int,
+    how: Resize,
+    crop_from: int | None = None,
+    interpolation: Interpolation = "bicubic",
+) -> _Mask:
+    """Return where a mask (H, W) of a picture lies in the square (S, S) that is made of it.
+
+    A pixel of the square counts where at least half of what it shows is covered. Where none is, because a small object
+    became smaller still, those count that are covered most. What "pad" and "mirror" add to the picture is outside.
+
+    Args:
+        mask: of the picture.
+        size: pixels of a side of the square.
+        how, crop_from, interpolation: as of `resize`.
+    """
+    filter_ = Image.Resampling[interpolation.upper()]
+    if how == "crop":
+        scaled, (top, left) = cut_sizes(mask.shape, size, size if crop_from is None else crop_from)  # type: ignore[arg-type]
+        return _mostly(_covered(mask, scaled, filter_)[top : top + size, left : left + size])
+    if mask.shape == (size, size):
+        return mask
+    if how == "squash":
+        return _mostly(_covered(mask, (size, size), filter_))
+    inner = [max(1, round(length * size / max(mask.shape))) for length in mask.shape]
+    top, left = ((size - length) // 2 for length in inner)
+    whole = np.zeros((size, size), dtype=bool)
+    whole[top : top + inner[0], left : left + inner[1]] = _mostly(_covered(mask, (inner[0], inner[1]), filter_))
+    return whole
+
+
+def _mostly(covered: NDArray[np.float32]) -> _Mask:
+    return (covered > 0) & (covered >= min(HALF, covered.max(initial=0)))
+
+
 def _scale_mask(mask: _Mask, size: tuple[int, int]) -> _Mask:
+    return _covered(mask, size, Image.Resampling.BOX) > 0
+
+
+def _covered(mask: _Mask, size: tuple[int, int], filter_: Image.Resampling) -> NDArray[np.float32]:
+    """How much a mask covers of what every pixel shows once it has another size."""
     picture = Image.fromarray(mask.astype(np.float32))
-    return np.asarray(picture.resize(size[::-1], Image.Resampling.BOX)) > 0
+    return np.asarray(picture if mask.shape == size else picture.resize(size[::-1], filter_))
+
+
+def read_mask(path: str | Path, size: tuple[int, int]) -> _Mask:
+    """Return where a picture file is brighter than half of its brightest pixel, scaled to (H, W).
+
+    Raises:
+        UnreadableImageError: the file is missing or no image.
+    """
+    pixels = np.asarray(read_rgb(path).convert("L"), dtype=np.float32)
+    return _mostly(_covered(pixels > pixels.max(initial=0) / 2, size, Image.Resampling.BILINEAR))
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Return height and width of a picture file once it is upright; its pixels are not read.
+
+    Raises:
+        UnreadableImageError: that is impossible; it names the path.
+    """
+    try:
+        with Image.open(path) as picture:
+            sides = picture.height, picture.width
+            return sides[::-1] if picture.getexif().get(ORIENTATION, 1) in LYING else sides
+    except _BROKEN as error:
+        raise UnreadableImageError(f"an image file must be readable, got {path}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unhans.class_names import class_index
-from unhans.data.image_io import has_header, read_rgb
+from unhans.data.image_io import has_header, read_rgb, size_of
 
 
 class Files:
@@ -29,6 +29,10 @@ class Files:
     def read(self, index: int) -> Image.Image:
         """Return one image as RGB; UnreadableImageError where its file is broken."""
         return read_rgb(self.paths[index])
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of one image, from the head of its file; UnreadableImageError where it is broken."""
+        return size_of(self.paths[index])
 
     def fingerprint(self, index: int) -> str:
         """Return what changes with the file: its path, size and time of change."""
@@ -57,6 +61,11 @@ class Arrays:
     def read(self, index: int) -> Image.Image:
         """Return one image as RGB."""
         return Image.fromarray(self.images[index]).convert("RGB")
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of one image."""
+        height, width = self.images[index].shape[:2]
+        return height, width
 
     def fingerprint(self, index: int) -> str:
         """Return what changes with the image: its name and a digest of its pixels."""

@@ -14,10 +14,12 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from unhans.artifacts import Artifact
+from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import read_cleaning_list
 from unhans.data.dataset import Batch, EpochShuffle, ImageDataset, OnCorrupt, Split, collate
 from unhans.data.image_io import NAMES, Interpolation, Preprocessing, Resize, UnreadableImageError, complete
 from unhans.data.image_list import Collection
+from unhans.data.object_boxes import ObjectFile
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ class ImageData(pl.LightningDataModule, ABC):
         flip: training images are mirrored at random.
         on_corrupt: "skip" reports an unreadable file once and leaves it out, "raise" stops.
         mean, std: per channel, of images in [0, 1]; None are those of the weights, or ImageNet's.
+        boxes: where objects lie in the pictures; see `unhans.data.read_boxes`.
+        masks: a folder of masks of them in place of boxes; see `unhans.data.read_masks`.
         exclude: a table such as suspects.csv; what its column `path` lists is left out, of one split alone where
             `split` names it. Everything else stays as without it: split, limits, and who carries an artifact.
         artifact: is planted in some images.
@@ -73,6 +77,8 @@ class ImageData(pl.LightningDataModule, ABC):
         on_corrupt: OnCorrupt = "skip",
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        boxes: str | Path | None = None,
+        masks: str | Path | None = None,
         exclude: str | Path | None = None,
         artifact: Artifact | None = None,
         preprocessing: Callable[[int], Preprocessing | None] = lambda classes: None,
@@ -86,6 +92,7 @@ class ImageData(pl.LightningDataModule, ABC):
         self.given = Preprocessing(image_size, mean, std, resize, crop_from, interpolation)
         self.preprocessing = preprocessing
         self._prepare(complete(self.given, None))
+        self.boxes, self.masks = boxes, masks
         self.exclude, self.artifact = exclude, artifact
         self.relabelled = False
         self._reported: set[str] = set()
@@ -120,6 +127,18 @@ class ImageData(pl.LightningDataModule, ABC):
             left = listed.other_rows(self.train_set, self.val_set)
             self.train_set, self.val_set = self.train_set.take(left["train"]), self.val_set.take(left["val"])
         self.classes = names
+
+    def objects(self) -> ObjectFile | None:
+        """Read where objects lie in the pictures; None where neither boxes nor masks are given.
+
+        Raises:
+            FileNotFoundError, ValueError: the file is missing or of another form, or both are given.
+        """
+        if self.boxes is not None and self.masks is not None:
+            raise ValueError("data.boxes and data.masks both tell where objects lie; give one of them.")
+        if self.boxes is not None:
+            return read_boxes(self.boxes)
+        return None if self.masks is None else read_masks(self.masks)
 
     def relabel(self, labels: Sequence[int], classes: Sequence[str]) -> None:
         """Give the images the labels of a wider head: class i is output `labels[i]` of those that have these names.
