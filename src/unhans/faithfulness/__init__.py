@@ -1,10 +1,29 @@
 """Is a heatmap right? What the network loses with what it calls relevant, how complex it is, what it depends on.
 
 Region perturbation (`RegionPerturbation`), complexity of maps, continuity and image-specificity, and randomised weights
-as a sanity check. Pure functions of networks and arrays; data sets, files and figures are above.
+as a sanity check; how much relevance lies outside the objects of a class (`context_ratio`). Pure functions of networks
+and arrays; data sets, files and figures are above.
 """
 
 from unhans.faithfulness.complexity import COMPLEXITIES, Complexity, complexity
+from unhans.faithfulness.context_ratio import (
+    MOST_COVERED,
+    ContextRatios,
+    ContextState,
+    context_ratio,
+    states_after,
+    states_before,
+)
+from unhans.faithfulness.context_summary import (
+    AccuracyRelation,
+    ContextSummary,
+    CoOccurrence,
+    co_occurrence,
+    difference_of_context,
+    relate_to_accuracy,
+    summarise_classes,
+    summarise_context,
+)
 from unhans.faithfulness.method_measures import MEASURES, MethodMeasures, MethodSummary, heatmap_values, summarise
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
 from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
@@ -16,9 +35,15 @@ from unhans.faithfulness.replacement import REPLACEMENTS, Perturbed, PixelRange,
 __all__ = [
     "COMPLEXITIES",
     "MEASURES",
+    "MOST_COVERED",
     "REGIONS",
     "REPLACEMENTS",
+    "AccuracyRelation",
+    "CoOccurrence",
     "Complexity",
+    "ContextRatios",
+    "ContextState",
+    "ContextSummary",
     "Continuity",
     "MeanCurve",
     "MethodMeasures",
@@ -34,8 +59,11 @@ __all__ = [
     "Score",
     "cascade",
     "class_similarity",
+    "co_occurrence",
     "complexity",
+    "context_ratio",
     "continuity",
+    "difference_of_context",
     "estimate_mean",
     "fill",
     "heatmap_values",
@@ -46,7 +74,12 @@ __all__ = [
     "noisy",
     "order_regions",
     "randomized_similarity",
+    "relate_to_accuracy",
+    "states_after",
+    "states_before",
     "summarise",
+    "summarise_classes",
+    "summarise_context",
     "translated",
     "usual_region",
 ]

@@ -1,24 +1,27 @@
 """Statistics: how sure is a mean, a share, an area under a curve, and how many samples would it take?
 
 Intervals (Wilson, bootstrap over samples and over clusters), means over seeds, areas under ROC curves with their
-intervals, rank correlations, and p-values that hold for any distribution. Pure functions of numbers. What these say
-about an artifact is decided in `unhans.effects`.
+intervals, rank correlations, least-squares lines, and p-values that hold for any distribution. Pure functions of
+numbers. What these say about an artifact is decided in `unhans.effects`.
 """
 
 from unhans.stats.intervals import (
     Area,
     Interval,
+    Median,
     allow_for_unseen,
     area_of,
     bootstrap,
     bootstrap_columns,
     mean_difference,
+    median_of,
     p_value,
     samples_below,
     samples_to_show,
     wilson,
 )
 from unhans.stats.rank_correlation import FEWEST, RankCorrelation, rank_correlation
+from unhans.stats.regression import Line, least_squares
 from unhans.stats.seeds import (
     Estimate,
     Rate,
@@ -34,6 +37,8 @@ __all__ = [
     "Area",
     "Estimate",
     "Interval",
+    "Line",
+    "Median",
     "RankCorrelation",
     "Rate",
     "allow_for_unseen",
@@ -42,9 +47,11 @@ __all__ = [
     "bootstrap_columns",
     "difference_over_seeds",
     "estimate",
+    "least_squares",
     "mean_difference",
     "mean_of_shares",
     "mean_over_seeds",
+    "median_of",
     "p_value",
     "rank_correlation",
     "samples_below",

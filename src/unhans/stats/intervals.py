@@ -55,6 +55,27 @@ def bootstrap_columns(
     return [(float(low), float(high)) for low, high in np.clip(ends, values.min(0), values.max(0)).T]  # rounding
 
 
+@dataclass(frozen=True)
+class Median:
+    """The median of n values and its 95 % bootstrap interval; not a number where n is 0."""
+
+    value: float
+    interval: Interval
+    n: int
+
+
+def median_of(values: NDArray[np.floating], seed: int = 0) -> Median:
+    """Return the median of finite values (n,) and its percentile bootstrap interval, widened as that of a mean is.
+
+    The interval of a single value is infinite: it says nothing of the spread.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    if len(found) < 2:
+        return Median(float(found[0]) if len(found) else float("nan"), (-np.inf, np.inf), len(found))
+    low, high = _percentiles(lambda rows: np.median(found[rows], axis=1), len(found), seed)
+    return Median(float(np.median(found)), (float(low), float(high)), len(found))
+
+
 def allow_for_unseen(interval: Interval, mean: float, n: int, possible: float) -> Interval:
     """Widen the interval of a mean of n values in ± possible by what n draws may have missed.
 
