@@ -58,6 +58,8 @@ def workplace(tmp_path_factory):
     for name in ("twin", "clean"):
         shutil.copytree(folder / "outputs" / "run", folder / "outputs" / name)
     (folder / "suspects.csv").write_text("path\n" + "\n".join(threes[::2]))
+    boxes = [f"{path},,2,1,6,7" for path in (*data.train_set.paths, *data.val_set.paths)]
+    (folder / "boxes.csv").write_text("\n".join(["path,class,x0,y0,x1,y1", *boxes]))
     return folder
 
 

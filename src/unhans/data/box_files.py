@@ -17,9 +17,6 @@ from unhans.data.object_boxes import ANY, EXTENSIONS, ImageObjects, ObjectFile
 from unhans.store import plain_text
 
 COLUMNS = ("path", "x0", "y0", "x1", "y1")
-FORMS = (
-    "a table with the columns path,class,x0,y0,x1,y1, a JSON file of COCO, or an XML file of VOC or a folder of them"
-)
 
 
 def read_boxes(path: str | Path, option: str = "data.boxes") -> ObjectFile:

@@ -135,8 +135,10 @@ def native_size(dataset: ImageDataset | TrainValUnion, index: int) -> tuple[int,
 
 def object_region(
     dataset: ImageDataset | TrainValUnion, index: int, objects: Sequence[ImageObjects], class_name: str
-) -> NDArray[np.bool_]:
+) -> NDArray[np.bool_] | None:
     """Return where a sample shows objects of a class, in the square (S, S) that the network sees.
+
+    None where the picture shows none; all False where they lie in what is cut off.
 
     Raises:
         UnreadableImageError: a file cannot be read.
@@ -146,7 +148,7 @@ def object_region(
     covered = np.zeros(size, dtype=bool)
     for one in objects:
         covered |= one.cover(class_name, size)
-    return part.squared_mask(covered)
+    return part.squared_mask(covered) if covered.any() else None
 
 
 def names_in(objects: Mapping[str, Sequence[ImageObjects]]) -> dict[str, set[str]]:

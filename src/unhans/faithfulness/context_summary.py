@@ -32,6 +32,7 @@ class ContextSummary:
         median, mean: of ln μ over the images that are measured.
         inside: mean share of positive relevance inside, over the images that were explained.
         weighted: mean of that share over the objects' share of the pixels.
+        area: mean share of the pixels that the objects have, over the same images.
         accuracy: of the network on all n images.
     """
 
@@ -41,12 +42,13 @@ class ContextSummary:
     mean: Estimate
     inside: Estimate
     weighted: Estimate
+    area: float
     accuracy: Rate
 
 
 def summarise_context(found: ContextRatios, seed: int = 0) -> ContextSummary:
     """Sum up images; intervals are bootstrapped over them."""
-    log_mu = found.log_mu[found.measured]
+    log_mu, explained = found.log_mu[found.measured], found.area[~np.isnan(found.inside)]
     return ContextSummary(
         n=len(found.index),
         counts={state: int((found.state == state).sum()) for state in ContextState},
@@ -54,6 +56,7 @@ def summarise_context(found: ContextRatios, seed: int = 0) -> ContextSummary:
         mean=estimate_mean(log_mu, seed),
         inside=estimate_mean(found.inside, seed, 1.0),
         weighted=estimate_mean(found.weighted, seed),
+        area=float(explained.mean()) if len(explained) else float("nan"),
         accuracy=Rate(int(found.correct.sum()), len(found.index)),
     )
 

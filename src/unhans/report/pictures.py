@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import os
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from PIL import Image
 from unhans.attribution import RGB, colorize, picture, scale
 
 SIDE = 260  # pixels of the longer side, twice as many as the page shows on most screens
+WIDE = 1500  # pixels of a chart
 SMALL = 80  # pixels up to which a picture stays as it is, its pixels drawn as squares
 QUALITY = 82
 INCH = 96  # pixels of a page
@@ -53,6 +55,12 @@ def page_picture(pixels: RGB, side: int = SIDE) -> Picture:
     """Return RGB pixels (H, W, 3) as a picture inside a page, at most so many pixels a side."""
     height, width = pixels.shape[:2]
     return Picture(data_uri(pixels, side), width, height)
+
+
+def file_picture(file: str | os.PathLike[str], side: int = WIDE) -> Picture:
+    """Return a picture file as a picture inside a page, at most so many pixels a side; OSError where there is none."""
+    with Image.open(file) as image:
+        return page_picture(np.asarray(image.convert("RGB")), side)
 
 
 def drawn_picture(figure: Figure) -> Picture:

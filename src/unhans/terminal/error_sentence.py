@@ -55,6 +55,8 @@ def _unknown_key(key: str, config_name: str, given: Sequence[str]) -> str:
     groups = [] if parent else sorted(each.name for each in files("unhans.conf").iterdir() if each.is_dir())
     if name in groups:
         return f"{key} is no option of {config_name}.py, but of the other command."
+    if parent and node is None and any(word.startswith(("ckpt=", "ckpts=")) for word in given):
+        return f"{key} is not an option unless {parent}=… is given; in that of the checkpoint's run it is +{key}=…"
     takes = f" ({parent or 'the configuration'} has {', '.join(known)})" if known else ""
     return f"{key} is not an option{takes}{near(name, [*known, *(each for each in groups if each[0] != '_')])}"
 

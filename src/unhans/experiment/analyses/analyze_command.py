@@ -23,15 +23,16 @@ from unhans.terminal import CONSOLE, ConfigurationError
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis trains
-SEVERAL = {"models": compared_models, "runs": decoy_runs}  # how an analysis of several checkpoints gets them
+SEVERAL = {"models": compared_models, "networks": compared_models, "runs": decoy_runs}  # how an analysis gets them
+FEWEST = {"models": 2, "networks": 0, "runs": 1}  # checkpoints that it expects in ckpts=; with 0 ckpt= does as well
 SAME_FOLDER = {
     "measure_effects": ("audit_classes", "clean_data"),
     "clean_data": ("audit_classes", "measure_effects"),
 }  # analyses that go on with what others left in the folder
 NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
 CHECKPOINTS = (
-    "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare and those of analysis=decoys, or the folder "
-    "of their runs, and ckpt=… the one of every other analysis"
+    "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare and those of analysis=decoys or context, or "
+    "the folder of their runs, and ckpt=… the one of every other analysis"
 )
 LAST = "checkpoints/last.ckpt"  # in the folder of a run
 
@@ -115,8 +116,8 @@ def _subject(cfg: DictConfig, folder: RunFolder) -> Subject:
 
 def _completed(cfg: DictConfig) -> list[DictConfig]:
     """Return the configuration completed by that of each checkpoint's run; what is given here goes first."""
-    fewest = 2 if _takes(cfg, "models") else int(_takes(cfg, "runs"))
-    if not fewest:
+    fewest = next((least for name, least in FEWEST.items() if _takes(cfg, name)), None)
+    if not fewest and (fewest is None or cfg.ckpts is None):
         if cfg.ckpts is not None:
             raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
         return [_with_run(cfg)]

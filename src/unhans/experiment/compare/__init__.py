@@ -4,7 +4,7 @@ The models are asked about the same images; what can be said of their answers is
 """
 
 from unhans.experiment.compare.compare_command import EXAMPLES, compare_models, displayed
-from unhans.experiment.compare.compared_model import ComparedModel, Viewing
+from unhans.experiment.compare.compared_model import Asked, ComparedModel, SampleSet, Viewing
 from unhans.experiment.compare.comparison_files import write_comparison
 from unhans.experiment.compare.comparison_run import (
     check_twins,
@@ -15,11 +15,13 @@ from unhans.experiment.compare.comparison_run import (
     twins_of,
 )
 from unhans.experiment.compare.difference_groups import difference_groups
-from unhans.experiment.compare.model_loading import compared_models, load_runs, training_settings
+from unhans.experiment.compare.model_loading import compared_models, load_runs, renamed, training_settings
 
 __all__ = [
     "EXAMPLES",
+    "Asked",
     "ComparedModel",
+    "SampleSet",
     "Viewing",
     "check_twins",
     "compare_models",
@@ -30,6 +32,7 @@ __all__ = [
     "displayed",
     "is_seed",
     "load_runs",
+    "renamed",
     "sample_set",
     "training_settings",
     "twins_of",

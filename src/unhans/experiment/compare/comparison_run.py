@@ -56,22 +56,24 @@ def sample_set(
     queries: int = 0,
     training: int | None = None,
     seed: int = 0,
+    fewest: int = 2,
 ) -> tuple[SampleSet, list[str]]:
     """Choose the images that all models are asked about, and tell which classes are left out.
 
     Args:
-        models: at least two; the first one's data set says what the images' labels are called.
+        models: at least `fewest`; the first one's data set says what the images' labels are called.
         classes: names of the classes to look at; None is all that every model has.
         per_class: images of each, at most; None is all.
         masked: of them images for which masks are made.
         queries: of them images for which training images are ranked.
         training: training images of each class that are ranked, at most; None is all.
         seed: of the draw.
+        fewest: models.
 
     Raises:
-        ValueError: fewer than two models, names that occur twice, data sets of different images, or no class in common.
+        ValueError: fewer models, names that occur twice, data sets of different images, or no class in common.
     """
-    _check(models)
+    _check(models, fewest)
     labels = labels_of(models[0].dataset)
     names = names_of(models[0].dataset, labels)
     seen = np.any([np.zeros(len(labels), bool), *(each.seen for each in models if each.seen is not None)], axis=0)
@@ -125,8 +127,8 @@ def _some(n: int, count: int, seed: int) -> NDArray[np.bool_]:
     return found
 
 
-def _check(models: Sequence[ComparedModel]) -> None:
-    if len(models) < 2:
+def _check(models: Sequence[ComparedModel], fewest: int = 2) -> None:
+    if len(models) < fewest:
         raise ValueError(f"a comparison expects at least two models, got {len(models)}")
     names = [each.name for each in models]
     double = next((name for name in names if names.count(name) > 1), None)

@@ -20,6 +20,7 @@ from unhans.experiment.run import Subject, build, build_data, saved_config, trai
 from unhans.terminal import ConfigurationError
 
 PREPROCESSING = ("image_size", "mean", "std", "resize", "crop_from", "interpolation")
+NETWORK = "network"  # what one is called that is no checkpoint
 TRAINING = ("data", "artifact", "model", "optimizer", "scheduler", "trainer", "callbacks", "repair", "seed")
 
 
@@ -50,7 +51,7 @@ def compared_models(cfgs: Sequence[DictConfig], subject: Subject) -> list[Compar
 
 def load_runs(cfgs: Sequence[DictConfig], subject: Subject) -> Iterator[tuple[DictConfig, str, ImageData, nn.Module]]:
     """Give each configuration with its name, its own data and its network; the first one's are the subject's."""
-    for number, (cfg, name) in enumerate(zip(cfgs, folder_names([cfg.ckpt for cfg in cfgs]), strict=True)):
+    for number, (cfg, name) in enumerate(zip(cfgs, folder_names([cfg.ckpt or NETWORK for cfg in cfgs]), strict=True)):
         data = build_data(cfg) if number else subject.data
         yield cfg, name, data, trained_network(cfg, data).to(subject.device) if number else subject.network
 

@@ -12,6 +12,9 @@ from unhans.report.html.case_view import (
 )
 from unhans.report.html.class_gallery import Thumbnails, class_part, thumbnails_for
 from unhans.report.html.comparison_page import ToldGroup, write_comparison_report
+from unhans.report.html.context_page import (
+    write_context_page,
+)
 from unhans.report.html.decoy_page import write_decoy_report
 from unhans.report.html.faithfulness_page import (
     write_faithfulness_page,
@@ -33,6 +36,7 @@ __all__ = [
     "render",
     "thumbnails_for",
     "write_comparison_report",
+    "write_context_page",
     "write_decoy_report",
     "write_faithfulness_page",
     "write_influence_page",

@@ -6,11 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
 from unhans.report.html.page import read_texts, write_page
-from unhans.report.pictures import page_picture
+from unhans.report.pictures import file_picture
 from unhans.report.tables.quality import faithfulness_cells, faithfulness_headings, measure_cells
 from unhans.report.text.quality import FAITHFULNESS_READING, MEASURE_HEADINGS, MEASURES_READING, estimate_said
 
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
     from unhans.faithfulness import MethodSummary
     from unhans.stats import Estimate
 
-WIDE = 1500  # pixels of a picture
 MOST_CLASSES = 30  # whose numbers are on the page
 
 
@@ -57,12 +53,7 @@ def write_faithfulness_page(
         "methods": methods,
         "classes": [(name, [estimate_said(by_class[name, each]) for each in methods]) for name in names[:MOST_CLASSES]],
         "more": max(0, len(names) - MOST_CLASSES),
-        "pictures": [(name, page_picture(_pixels(file), WIDE)) for name, file in pictures.items()],
+        "pictures": [(name, file_picture(file)) for name, file in pictures.items()],
         "downloads": read_texts(downloads).items(),
     }
     write_page(path, "faithfulness.html", context)
-
-
-def _pixels(file: str | os.PathLike[str]) -> np.ndarray:
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))

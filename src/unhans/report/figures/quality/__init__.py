@@ -1,6 +1,13 @@
 """Figures about the quality of heatmaps."""
 
 from unhans.report.figures.quality.conservation_figure import conservation_figure, conservation_rows, conservation_table
+from unhans.report.figures.quality.context_figure import (
+    ContextExample,
+    co_occurrence_figure,
+    context_accuracy_figure,
+    context_figure,
+    context_gallery,
+)
 from unhans.report.figures.quality.faithfulness_figure import (
     PerturbedStrip,
     perturbation_figure,
@@ -10,10 +17,15 @@ from unhans.report.figures.quality.faithfulness_figure import (
 from unhans.report.figures.quality.training_figure import quality_figure, regions_figure
 
 __all__ = [
+    "ContextExample",
     "PerturbedStrip",
+    "co_occurrence_figure",
     "conservation_figure",
     "conservation_rows",
     "conservation_table",
+    "context_accuracy_figure",
+    "context_figure",
+    "context_gallery",
     "perturbation_figure",
     "quality_figure",
     "regions_figure",

@@ -1,5 +1,17 @@
 """Measures of heatmaps as rows."""
 
+from unhans.report.tables.quality.context_tables import (
+    CONTEXT_HEADINGS,
+    by_context,
+    co_occurrence_rows,
+    context_cells,
+    context_class_rows,
+    context_image_rows,
+    context_rows,
+    context_table,
+    difference_rows,
+    highest_first,
+)
 from unhans.report.tables.quality.epoch_tables import epoch_rows
 from unhans.report.tables.quality.faithfulness_tables import (
     class_rows,
@@ -15,13 +27,23 @@ from unhans.report.tables.quality.faithfulness_tables import (
 )
 
 __all__ = [
+    "CONTEXT_HEADINGS",
+    "by_context",
     "class_rows",
     "class_summaries",
+    "co_occurrence_rows",
+    "context_cells",
+    "context_class_rows",
+    "context_image_rows",
+    "context_rows",
+    "context_table",
     "curve_rows",
+    "difference_rows",
     "epoch_rows",
     "faithfulness_cells",
     "faithfulness_headings",
     "faithfulness_table",
+    "highest_first",
     "image_rows",
     "measure_cells",
     "method_rows",

@@ -1,5 +1,21 @@
 """Sentences about the measures of heatmaps."""
 
+from unhans.report.text.quality.context_text import (
+    ACCURACY_READING,
+    CONTEXT_LIMITS,
+    CONTEXT_READING,
+    STATE_HEADINGS,
+    accuracy_sentence,
+    annotation_sentences,
+    context_cost,
+    context_setting,
+    counts_sentence,
+    difference_sentence,
+    model_sentence,
+    mu_range,
+    mu_said,
+    together_sentence,
+)
 from unhans.report.text.quality.faithfulness_text import (
     FAITHFULNESS_READING,
     MEASURE_HEADINGS,
@@ -24,6 +40,9 @@ from unhans.report.text.quality.training_text import (
 )
 
 __all__ = [
+    "ACCURACY_READING",
+    "CONTEXT_LIMITS",
+    "CONTEXT_READING",
     "FAITHFULNESS_READING",
     "MEASURES_READING",
     "MEASURE_HEADINGS",
@@ -31,15 +50,26 @@ __all__ = [
     "QUALITY_READING",
     "REGIONS_READING",
     "SANITY_READING",
+    "STATE_HEADINGS",
     "TARGETS",
+    "accuracy_sentence",
     "ahead_sentence",
+    "annotation_sentences",
+    "context_cost",
+    "context_setting",
     "correlation_said",
+    "counts_sentence",
+    "difference_sentence",
     "estimate_said",
     "faithfulness_cost",
     "followed_sentence",
     "method_sentence",
+    "model_sentence",
+    "mu_range",
+    "mu_said",
     "quality_line",
     "quality_subtitle",
     "sanity_sentence",
     "setting_sentence",
+    "together_sentence",
 ]
