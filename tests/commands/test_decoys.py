@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from math import hypot
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from running import command
 
+from unhans.artifacts import EdgePadding
 from unhans.comparison import ELSEWHERE
 from unhans.experiment.analyses.analyze_command import sweep_checkpoints
+from unhans.experiment.decoys.decoy_runs import DecoyRun, decoy_tests
 from unhans.experiment.run import build_data, build_network
 from unhans.models import load_network
 from unhans.stats import wilson
@@ -127,8 +130,41 @@ def test_everything_is_written(studied):
     assert "All trainings see the same 36 validation images of 3 classes." in page
     measures = {(row["measure"], row["on"]) for row in table(studied / "dose_response.csv")}
     assert {on for measure, on in measures if measure == "decoy only called target"} == {
-        "blurred images", "mean image", "noise",
+        "blurred images", "mean image", "noise", "other classes",
     }  # fmt: skip
+
+
+def test_the_decoy_on_classes_that_no_network_knows_is_a_literal_count(runs, studied):
+    """data.classes=[1,3,7] leaves seven digits out: 100 of their validation images, with the decoy and without."""
+    folder = runs / "sweep" / "2"
+    cfg = OmegaConf.load(folder / "config.yaml")
+    artifact, known = build_data(cfg).artifact, build_data(cfg).classes
+    cfg.data.classes = None
+    cfg.artifact = None
+    data = build_data(cfg)
+    network = load_network(build_network(OmegaConf.load(folder / "config.yaml"), SimpleNamespace(num_classes=3)), known,
+                           folder / "checkpoints" / "last.ckpt").eval()  # fmt: skip
+    rows = {row["measure"]: row for row in table(studied / "dose_response.csv")
+            if row["models"] == "2" and row["on"] == "other classes"}  # fmt: skip
+    images = data.val_set
+    index = [i for i in range(len(images)) if data.classes[images.labels[i]] not in known]
+    assert len(index) == 84 < 100, "all of them: fewer than a hundred"
+    for measure, change in (
+        ("decoy only called target", artifact.paste),
+        ("called target without decoy", lambda x, i: x),
+    ):
+        with torch.no_grad():
+            seen = [network(images._normalise(change(images.clean(i), i))[None])[0].argmax() for i in index]
+        assert float(rows[measure]["value"]) == pytest.approx(
+            np.mean([known[int(each)] == "3" for each in seen]), abs=0.02
+        )
+        assert int(rows[measure]["n"]) in (83, 84), "images that are the same count once"
+
+
+def test_copied_borders_are_refused_as_they_are_no_picture(runs):
+    run = DecoyRun("pads", None, SimpleNamespace(artifact=EdgePadding("3")), {}, {})
+    with pytest.raises(ConfigurationError, match="'pads' are made of each image's own pixels; analysis=squaring"):
+        decoy_tests([run])
 
 
 def test_what_was_asked_is_taken_again(runs, studied, capsys):
@@ -149,7 +185,8 @@ def test_a_run_without_an_artifact_is_coverage_0_and_real_images_may_be_given(ru
     rows = table(runs / "real" / "dose_response.csv")
     assert {row["models"]: row["coverage"] for row in rows} == {"clean": "0.0", "2": "1.0"}
     alone = [row for row in rows if row["measure"] == "decoy only called target"]
-    assert [(row["on"], row["n"]) for row in alone] == [("real images", "3")] * 2
+    assert [(row["on"], row["n"]) for row in alone if row["on"] == "real images"] == [("real images", "3")] * 2
+    assert {row["on"] for row in alone} == {"real images", "other classes"}
 
 
 def test_runs_of_a_folder_come_in_the_order_of_their_numbers(tmp_path):

@@ -20,7 +20,7 @@ from unhans.comparison import (
     study_decoys,
 )
 from unhans.effects import Verdict
-from unhans.report.tables.models import coverage_table
+from unhans.report.tables.models import coverage_printed
 from unhans.report.text.models import decoy_headline, decoy_sentences
 from unhans.stats import Rate, mean_of_shares, wilson
 
@@ -101,7 +101,8 @@ def test_the_table_of_coverages_fits_a_narrow_terminal():
     other = training("b", decoyed=np.where(LABELS == 1, 0, DECOYED))
     found = study_decoys([[training(), other], [training("c", 1.0)]], names[0], names, LABELS)
     console = Console(width=80, file=StringIO())
-    console.print(coverage_table(found))
+    for table in coverage_printed(found):
+        console.print(table)
     shown = console.file.getvalue()
     assert [name in shown for name in ("others → it", "[51.0, 100.0]", "[+0.200, +0.400]", "2 of 2", "proven")] == [
         True

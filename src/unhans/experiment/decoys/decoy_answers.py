@@ -18,10 +18,10 @@ from unhans.artifacts import put_on
 from unhans.attribution import Attribution
 from unhans.class_names import class_index
 from unhans.comparison import OTHER, UNREAD, DecoyAnswers
-from unhans.data import Files, UnreadableImageError, to_tensor
+from unhans.data import Files, UnreadableImageError, display_images, read_samples, to_tensor
 from unhans.effects import LENDERS, Bench, draw_evenly, measure, prove
 from unhans.effects.interventions import pasted
-from unhans.experiment.decoys.decoy_runs import DecoyTest
+from unhans.experiment.decoys.decoy_runs import BASES, DecoyTest, HeldOut
 from unhans.harness import bench_of
 from unhans.stats import Rate
 from unhans.store import differences, digest, file_stem, jsonable, read_json, record_from, write_json
@@ -29,10 +29,10 @@ from unhans.store import differences, digest, file_stem, jsonable, read_json, re
 Say = Callable[[str, int], None]
 _log = logging.getLogger(__name__)
 
-FORMAT = 1  # of the stored answers
-BASES = 100  # images of no class that the decoy lies on, of each kind, at most
+FORMAT = 2  # of the stored answers
 BLUR = 8  # a standard deviation of one of so many parts of the side: no object is left
 REAL = "real images"
+HELD_OUT = "other classes"  # that the networks do not know
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _key(test: DecoyTest, question: DecoyQuestion) -> dict[str, Any]:
     """What the answers depend on."""
     run, look = test.run, test.run.images.without_augmentation()
     look.artifact, look.carriers = test.artifact, np.ones(len(look), dtype=bool)
-    real = question.real
+    real, held_out = question.real, run.held_out
     return {
         "format": FORMAT,
         "network": digest(repr(run.network)),
@@ -102,6 +102,7 @@ def _key(test: DecoyTest, question: DecoyQuestion) -> dict[str, Any]:
         "target": test.target,
         "samples": question.samples,
         "seed": question.seed,
+        "held_out": None if held_out is None else held_out.images.fingerprint(held_out.index),
         "decoy_only": None if real is None else digest([real.fingerprint(i) for i in range(len(real))]),
     }
 
@@ -141,15 +142,27 @@ def _alone(
     test: DecoyTest, question: DecoyQuestion, bench: Bench, target: int
 ) -> tuple[dict[str, Rate], dict[str, Rate]]:
     """How many images that show the decoy and no class are called the target; and the same ones without it."""
+    alone, bare = {}, {}
+    if test.run.held_out is not None:
+        images, index = _plain(test.run.held_out)
+        alone[HELD_OUT] = _called(bench, put_on(test.artifact, images, index), target)
+        bare[HELD_OUT] = _called(bench, images, target)
     if question.real is not None:
-        return {REAL: _called(bench, _real(question.real, test), target)}, {}
+        return {REAL: _called(bench, _real(question.real, test), target)} | alone, bare
     others = question.index[bench.labels[question.index] != target]
     drawn = draw_evenly(bench.labels, others, BASES, question.seed)
-    alone, bare = {}, {}
     for name, images in _bases(bench, drawn).items():
         alone[name] = _called(bench, put_on(test.artifact, images, drawn[: len(images)]), target)
         bare[name] = _called(bench, images, target)
     return alone, bare
+
+
+def _plain(held_out: HeldOut) -> tuple[Tensor, NDArray[np.int64]]:
+    """Images (n, 3, H, W) in [0, 1] of classes that the network does not know, those that can be read; their indices."""
+    images, kept = read_samples(held_out.images, held_out.index)
+    if not len(kept):
+        raise ValueError(f"none of {len(held_out.index)} images of other classes can be read")
+    return display_images(held_out.images, images), kept
 
 
 def _bases(bench: Bench, drawn: NDArray[np.int64]) -> Mapping[str, Tensor]:

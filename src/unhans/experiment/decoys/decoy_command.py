@@ -23,7 +23,7 @@ from unhans.report import progress
 from unhans.report.figures.models import confusion_figure, dose_figure
 from unhans.report.html import write_decoy_report
 from unhans.report.loggers import log_once
-from unhans.report.tables.models import alone_table, coverage_table, decoy_scalars, decoy_table, decoy_tables
+from unhans.report.tables.models import alone_table, coverage_printed, decoy_scalars, decoy_table, decoy_tables
 from unhans.report.text.models import decoy_sentences
 from unhans.store import sweep, write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError
@@ -115,7 +115,8 @@ def _tell(study: DecoyStudy) -> None:
         CONSOLE.print(decoy_table(study, group))
     if len(study.groups) > MOST_PRINTED:
         CONSOLE.print(f"and {len(study.groups) - MOST_PRINTED} more trainings; all are in decoys.csv.")
-    CONSOLE.print(coverage_table(study))
+    for table in coverage_printed(study):
+        CONSOLE.print(table)
     CONSOLE.print(alone_table(study))
     for sentence in decoy_sentences(study):
         CONSOLE.print(escape(sentence))

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from unhans.artifacts import Artifact
+from unhans.artifacts import Artifact, EdgePadding
 from unhans.data import ImageDataset
 from unhans.data.sources import ImageData
+from unhans.effects import draw_evenly
 from unhans.experiment.compare import differing, is_seed, load_runs, training_settings, twins_of
-from unhans.experiment.run import Subject
+from unhans.experiment.run import Subject, build_data
+from unhans.terminal import ConfigurationError
 
+BASES = 100  # images that the decoy lies on alone, of each kind, at most
 OWN = ("target", "coverage", "val_coverage", "seed")  # settings of an artifact that do not say what it looks like
+
+
+class HeldOut(NamedTuple):
+    """Images (n,) of classes that a network does not know, in a data set that has all classes."""
+
+    images: ImageDataset
+    index: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class DecoyRun:
         data: its own, prepared as it was trained.
         planted: settings of the artifact; {} where nothing was planted.
         settings: how it was trained; {} where nobody knows.
+        held_out: validation images of classes that the network was not trained on; None where the data have no others.
     """
 
     name: str
@@ -39,6 +50,7 @@ class DecoyRun:
     data: ImageData
     planted: Mapping[str, Any]
     settings: Mapping[str, Any]
+    held_out: HeldOut | None = None
 
     @cached_property
     def images(self) -> ImageDataset:
@@ -87,8 +99,21 @@ def decoy_runs(cfgs: Sequence[DictConfig], subject: Subject) -> list[DecoyRun]:
     found = []
     for cfg, name, data, network in load_runs(cfgs, subject):
         planted: Any = OmegaConf.to_container(cfg.artifact, resolve=True) if cfg.get("artifact") else {}
-        found.append(DecoyRun(name, network, data, planted, training_settings(cfg.ckpt)))
-    return found
+        settings = training_settings(cfg.ckpt)
+        found.append(DecoyRun(name, network, data, planted, settings, _held_out(cfg, data, subject.seed)))
+    return found if all(one.held_out for one in found) else [replace(one, held_out=None) for one in found]
+
+
+def _held_out(cfg: DictConfig, data: ImageData, seed: int) -> HeldOut | None:
+    """Some validation images of the classes that data.classes leaves out, prepared as the network takes them."""
+    if not cfg.data.get("classes"):
+        return None
+    every = build_data(OmegaConf.merge(cfg, {"data": {"classes": None}, "artifact": None}))
+    images = every.val_set.without_augmentation()
+    images.artifact, images.carriers = None, np.zeros(len(images), dtype=bool)
+    known = [label for label, name in enumerate(every.classes) if name in data.classes]
+    unknown = np.flatnonzero(~np.isin(images.labels, known))
+    return HeldOut(images, draw_evenly(images.labels, unknown, BASES, seed)) if len(unknown) else None
 
 
 def decoy_tests(runs: Sequence[DecoyRun]) -> list[DecoyTest]:
@@ -101,6 +126,12 @@ def decoy_tests(runs: Sequence[DecoyRun]) -> list[DecoyTest]:
     planted = [run for run in runs if run.data.artifact is not None]
     if not planted:
         raise ValueError("analysis=decoys expects at least one training with a planted artifact, got none among ckpts.")
+    padded = next((run.name for run in planted if isinstance(run.data.artifact, EdgePadding)), None)
+    if padded is not None:
+        raise ConfigurationError(
+            f"analysis=decoys puts a decoy on other images and shows it alone, but the copied borders of {padded!r} "
+            "are made of each image's own pixels; analysis=squaring measures what they do."
+        )
     target = _common_target(planted)
     _check_images(runs, target)
     looks = list({repr(run.look): run for run in planted}.values())

@@ -86,16 +86,20 @@ def _alone_cell(with_it: Estimate, without: Estimate | None) -> Cell:
     return value, interval if without is None else f"{interval}\nwithout {share_and_interval(without)[0]}"
 
 
-def coverage_table(study: DecoyStudy) -> Table:
-    """Return for the terminal what becomes of the target at every coverage, and what the decoy does elsewhere."""
-    table = terminal_table(
-        f"Class {study.target} without and with the decoy, and other classes that are called it, by coverage",
-        [Column("coverage", min_width=8, overflow="fold"), "verdict"],
-        ["without", "with", "others → it", "Δp"],
-    )
-    for row in coverage_rows(study):
-        table.add_row(_row_name(study, row), row.verdict, *(two_lines(*cell) for cell in row.cells))
-    return table
+def coverage_printed(study: DecoyStudy) -> list[Table]:
+    """Return for the terminal, decoy by decoy, what becomes of the target at every coverage and of other classes."""
+    title = f"Class {study.target} without and with the decoy, and other classes that are called it, by coverage"
+    found = []
+    for curve, groups in study.curves.items():
+        table = terminal_table(
+            title if len(study.curves) == 1 else f"{curve}: {title[0].lower()}{title[1:]}",
+            ["coverage", "verdict"],
+            ["without", "with", "others → it", "Δp"],
+        )
+        for row in (_coverage_row(study, one) for one in groups):
+            table.add_row(row.coverage, row.verdict, *(two_lines(*cell) for cell in row.cells))
+        found.append(table)
+    return found
 
 
 def alone_table(study: DecoyStudy) -> Table:
