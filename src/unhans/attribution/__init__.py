@@ -37,6 +37,7 @@ from unhans.attribution.side_effects import (
     run_with_hooks,
     without_side_effects,
 )
+from unhans.attribution.tiles import Tiled, tile_starts, tile_windows
 
 __all__ = [
     "COLOUR_MAPS",
@@ -61,6 +62,7 @@ __all__ = [
     "Saliency",
     "SmallestAreas",
     "SmoothGrad",
+    "Tiled",
     "check_colour_map",
     "check_name",
     "class_means",
@@ -76,6 +78,8 @@ __all__ = [
     "run_with_hooks",
     "scale",
     "sum_channels",
+    "tile_starts",
+    "tile_windows",
     "with_latent",
     "without_side_effects",
 ]

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from unhans.attribution.heatmaps import sum_channels
 from unhans.attribution.places import layout_at
 from unhans.attribution.side_effects import frozen_view, without_side_effects
-from unhans.lrp import LRP, Composite, composite_by_name, resolve, target_classes
+from unhans.attribution.summed_outputs import summed_outputs
+from unhans.lrp import LRP, Composite, check_weights, composite_by_name, is_weighted, resolve, target_classes
 from unhans.lrp.tracing import Layout, computing_dtype
 
 
@@ -62,7 +63,11 @@ class Attribution(Protocol):
         ...
 
     def of(self, model: nn.Module) -> Explain:
-        """Return the function from images (n, C, H, W) and targets to heatmaps; the model is not written."""
+        """Return the function from images (n, C, H, W) and targets to heatmaps; the model is not written.
+
+        A target is a class, the class of each image (n,), or a weight for each logit of each image (n, classes),
+        floating point, which explains the weighted sum of the logits.
+        """
         ...
 
 
@@ -163,12 +168,12 @@ def explain_all(
     Args:
         explain: as `Attribution.of` returns it.
         images: (n, C, H, W), one at least.
-        targets: a class, or the class of each image (n,).
+        targets: a class, the class of each image (n,), or weights of the logits (n, classes); see `Attribution.of`.
         batch_size: images explained at once.
         advance: called with the number of samples after each batch.
     """
     parts = []
-    targets = torch.as_tensor(targets).expand(len(images))
+    targets = targets if is_weighted(targets) else torch.as_tensor(targets).expand(len(images))  # type: ignore[assignment]
     for batch, classes in zip(images.split(batch_size), targets.split(batch_size), strict=True):
         parts.append(explain(batch.to(device), classes.to(device)).on_cpu())
         advance(len(batch))
@@ -207,6 +212,8 @@ class Method(ABC):
                 inputs = images.detach().clone().to(computing_dtype(model, images))
                 with torch.no_grad():
                     logits = network(inputs)
+                if is_weighted(target):
+                    network, target = _with_one_output(model, check_weights(logits, target), inputs.dtype), 0
                 classes = target_classes(logits, target)
                 if classes.dim() == 2:
                     raise ValueError(f"target: only LRP takes several classes a sample, got {tuple(classes.shape)}.")
@@ -217,6 +224,13 @@ class Method(ABC):
                 return Heatmaps(maps, logits)
 
         return explain
+
+
+def _with_one_output(model: nn.Module, weights: Tensor, dtype: torch.dtype) -> nn.Module:
+    """A frozen view whose output is the sum of the logits with these weights (n, C), equal for all images."""
+    if bool((weights != weights[:1]).any()):
+        raise ValueError("target: only LRP takes weights of the logits that differ between images.")
+    return frozen_view(summed_outputs(model, weights[:1].sum(0)), dtype)
 
 
 def attribute_batches(attribute: Callable[..., Tensor], images: Tensor, target: Tensor, size: int) -> Tensor:

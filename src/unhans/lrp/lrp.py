@@ -111,7 +111,8 @@ class LRP:
         Args:
             inputs: (n, …) as the model takes them.
             target: one class, (n,) classes, or (n, k) classes for k explanations of each sample, which come as
-                (n, k, …); None for a model with one output.
+                (n, k, …); None for a model with one output. Weights (n, C), floating point, explain the weighted sum
+                of the logits, such as a superclass: relevance starts from all of them at once ([003] §2.3.3).
             layer: path of a module whose output's relevance is returned in place of the inputs'. A module that runs
                 several times is told apart as `path#0`, `path#1`. A layer that a batch norm follows at once shares
                 its relevance.

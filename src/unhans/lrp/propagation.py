@@ -7,7 +7,7 @@ batch norm follows a linear layer. Where relevance meets an operation without a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -21,7 +21,7 @@ from unhans.lrp.tracing import Node, Tape, gates_among, non_negative
 from unhans.lrp.tracing import aten as known
 
 
-def stabilise(steps: dict[Node, Operation]) -> dict[Node, Operation]:
+def stabilise(steps: dict[Node, Operation], free: Iterable[Node] = ()) -> dict[Node, Operation]:
     """Return the steps with those exchanged that would divide by a value that may be near zero where R is not.
 
     Below flat, w² and z^B relevance is not in proportion to the activation, until a rule that is takes over. There sums
@@ -29,7 +29,7 @@ def stabilise(steps: dict[Node, Operation]) -> dict[Node, Operation]:
     et al. 2024, "AttnLRP"), each of which conserves it.
     """
     found: dict[Node, Operation] = {}
-    free: set[Node] = set()  # their relevance does not vanish with their value
+    free = set(free)  # their relevance does not vanish with their value
     for node in sorted(steps, key=lambda node: -node.position):
         step = found[node] = _by_weight(node, steps[node]) if node in free else steps[node]
         if not getattr(step.rule, "proportional", True) if isinstance(step, Linear) else node in free:
@@ -59,8 +59,14 @@ class Plan:
     ends: dict[Node, Node]
 
 
-def plan_relevance(tape: Tape, composite: Composite, start: Node) -> Plan:
+def plan_relevance(tape: Tape, composite: Composite, start: Node, free: bool = False) -> Plan:
     """Return the steps that relevance takes from the start to the input.
+
+    Args:
+        tape: what the model ran.
+        composite: the rules.
+        start: where relevance starts.
+        free: whether the relevance there is not in proportion to the value; see `stabilise`.
 
     Raises:
         UnsupportedModelError: an operation has no rule.
@@ -77,7 +83,8 @@ def plan_relevance(tape: Tape, composite: Composite, start: Node) -> Plan:
             ends.update(dict.fromkeys(chain, node))
             reached.update(steps[node].receivers)
     outputs = _outputs(steps) if start is tape.output else set()
-    return Plan(stabilise(_with_rules(steps, ends, order, composite, tape, outputs)), ends)
+    ruled = _with_rules(steps, ends, order, composite, tape, outputs)
+    return Plan(stabilise(ruled, [start] if free else ()), ends)
 
 
 def _ancestors(node: Node) -> set[Node]:

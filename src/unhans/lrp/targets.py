@@ -39,6 +39,23 @@ def target_classes(logits: Tensor, target: Target) -> Tensor:
     return index.long() if index.dim() == 2 else index.long().expand(n)
 
 
+def is_weighted(target: Target) -> bool:
+    """Tell whether a target is a weight for each logit of each sample: floating point (n, C)."""
+    return isinstance(target, Tensor) and target.dim() == 2 and target.is_floating_point()
+
+
+def check_weights(logits: Tensor, weights: Tensor) -> Tensor:
+    """Return weights (n, C) of logits (n, C) on their device and in their type.
+
+    Raises:
+        ValueError: their shape is another, or one is not finite.
+    """
+    if weights.shape != logits.shape or not bool(weights.isfinite().all()):
+        got = f"{tuple(weights.shape)}" if weights.shape != logits.shape else "NaN or infinity"
+        raise ValueError(f"target: expected finite weights of the logits, {tuple(logits.shape)}, got {got}.")
+    return weights.to(logits)
+
+
 @dataclass(frozen=True)
 class Request:
     """The arguments of `LRP.attribute` but for the inputs."""
@@ -60,7 +77,8 @@ class Request:
     @property
     def several(self) -> bool:
         """Tell whether each sample has several targets, so that the explanations have a dimension for them."""
-        return isinstance(self.target, Tensor) and self.target.dim() == 2 and self.start is None
+        several = isinstance(self.target, Tensor) and self.target.dim() == 2 and not is_weighted(self.target)
+        return several and self.start is None
 
     def part(self, samples: slice) -> Request:
         """Return the request for some of the samples."""
@@ -69,7 +87,10 @@ class Request:
         return replace(self, target=target, start=None if self.start is None else self.start[samples])
 
     def starts(self, begin: Node) -> Sequence[Tensor]:
-        """Return the relevance to start from: for each target of a sample zeros but for its logit (METHODS §1)."""
+        """Return the relevance to start from: for each target of a sample zeros but for its logit (METHODS §1).
+
+        Weights make one start of all logits: each times its weight.
+        """
         if self.start is not None:
             if self.start.shape != begin.shape:
                 raise ValueError(f"start expects shape {tuple(begin.shape)}, got {tuple(self.start.shape)}.")
@@ -77,6 +98,8 @@ class Request:
         if begin.kind in aten.PROBABILITIES:
             raise UnsupportedModelError(f"LRP expects logits, got probabilities from {begin}.")
         logits = begin.value
+        if is_weighted(self.target):
+            return [wide(logits * check_weights(logits, self.target))]
         classes = target_classes(logits, self.target)
         columns = classes.T if classes.dim() == 2 else classes[None]
         return [wide(torch.zeros_like(logits).scatter(1, c[:, None], logits.gather(1, c[:, None]))) for c in columns]

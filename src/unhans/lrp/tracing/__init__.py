@@ -3,7 +3,7 @@
 Recording only; which rule an operation gets, and what relevance comes out of it, is decided one level up.
 """
 
-from unhans.lrp.tracing.channel_axes import Layout, layout_along, layout_of_shape, layouts, layouts_or_none
+from unhans.lrp.tracing.channel_axes import Layout, layout_along, layout_of_shape, layouts, layouts_of, layouts_or_none
 from unhans.lrp.tracing.dataflow import gates_among, non_negative
 from unhans.lrp.tracing.eval_view import HALF, computing_dtype, eval_view, unwrap, working_view
 from unhans.lrp.tracing.logits import LogitsOf, Output, logits_of, path_in
@@ -22,6 +22,7 @@ __all__ = [
     "layout_along",
     "layout_of_shape",
     "layouts",
+    "layouts_of",
     "layouts_or_none",
     "logits_of",
     "non_negative",

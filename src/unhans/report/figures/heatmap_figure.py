@@ -29,6 +29,7 @@ def heatmap_figure(
     subtitle: str = "",
     wrong: Sequence[bool] = (),
     look: Look = canvas.INDIVIDUAL,
+    overlays: bool = True,
 ) -> Figure:
     """Draw a row per sample: its image, and for every method the heatmap and the heatmap laid over the image.
 
@@ -39,6 +40,7 @@ def heatmap_figure(
         subtitle: target and data.
         wrong: the samples whose caption is red.
         look: scaling (joint: over all samples, each method by itself) and colour map.
+        overlays: whether heatmaps are laid over the image as well.
 
     Raises:
         ValueError: there is no sample, no method, or not one caption and heatmap of each method per image.
@@ -50,11 +52,13 @@ def heatmap_figure(
             f"{counts[1]} captions and heatmaps {counts[2:]}."
         )
     pictures = [picture(image) for image in images]
-    headings = [canvas.wrapped(method.name, (2 + GAP) * canvas.TILE * canvas.TEXT_INCH) for method in methods]
+    each = 2 + GAP if overlays else 1.0
+    headings = [canvas.wrapped(method.name, each * canvas.TILE * canvas.TEXT_INCH) for method in methods]
     head = LINE * (1 + max(heading.count("\n") for heading in headings)) + 0.05
-    row = CAPTION + max(canvas.height_of(each.shape[:2]) for each in pictures)
-    pair = 2 + GAP + APART
-    across = 1 + pair * len(methods)
+    row = CAPTION + max(canvas.height_of(image.shape[:2]) for image in pictures)
+    between = APART if overlays else PANEL_GAP
+    pair = each + between
+    across = 1 + APART + pair * len(methods) - between
     figure, axes = canvas.sheet(across, head + row * len(images), title, subtitle, look, canvas.summed(methods[0].maps))
     tops = [head + row * i + CAPTION for i in range(len(images))]
     for i, (image, caption) in enumerate(zip(pictures, captions, strict=True)):
@@ -66,7 +70,8 @@ def heatmap_figure(
         maps = canvas.shown(method.maps, pictures[0].shape[:2], look)
         for image, scaled, top in zip(pictures, maps, tops, strict=True):
             canvas.place(axes, colorize(scaled, look.cmap), left, top)
-            canvas.place(axes, overlay(image, scaled, look.cmap), left + 1 + GAP, top)
+            if overlays:
+                canvas.place(axes, overlay(image, scaled, look.cmap), left + 1 + GAP, top)
     return figure
 
 

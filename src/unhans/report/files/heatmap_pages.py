@@ -18,6 +18,7 @@ from unhans.report.text import shorten
 from unhans.store import file_stem, write_figure
 
 SAMPLES, CLASSES = 16, 24  # at most on one page; more go on the next
+OVERLAID = 3  # methods up to which heatmaps are laid over the images as well
 LONGEST = 28  # characters of a class name in a caption
 
 
@@ -40,6 +41,13 @@ class Looked:
     methods: Sequence[Method]
 
 
+class OutputSum(NamedTuple):
+    """Outputs explained as one, by the sum of their logits: a superclass; without a name all that are shown."""
+
+    name: str
+    outputs: Sequence[int]
+
+
 class _Kept(NamedTuple):
     """What the means need of one class: its label, number of samples, mean image, and all heatmaps of each method."""
 
@@ -58,13 +66,16 @@ class HeatmapPages:
         target: of what the heatmaps are, such as "the label".
         split: the data's name, such as "train".
         look: scaling and colour map.
+        note: ends the subtitle of every page.
 
     Attributes:
         files: what was written.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str], target: str, split: str, look: Look) -> None:
-        self.folder, self.classes, self.look = folder, classes, look
+    def __init__(
+        self, folder: Path, classes: Sequence[str], target: str, split: str, look: Look, note: str = ""
+    ) -> None:
+        self.folder, self.classes, self.look, self.note = folder, classes, look, note
         self.target, self.split = target, split
         self.files: list[Path] = []
         self._kept: list[_Kept] = []
@@ -80,31 +91,45 @@ class HeatmapPages:
                 [self._caption(looked, i) for i in part],
                 f"Heatmaps of class '{name}'{_page(number, pages)}",
                 subtitle=f"Relevance for {self.target}, {self.look.scaling}; {self.split} images. "
-                "Red: the predicted class is not the label.",
+                f"Red: the predicted class is not the label. {self.note}",
                 wrong=[int(looked.logits[i].argmax()) != looked.label for i in part],
                 look=self.look,
+                overlays=len(looked.methods) <= OVERLAID,
             )
             self._write(_numbered(file_stem(looked.label, name), number), figure)
         methods = [Method(method.name, legible(method.maps)) for method in looked.methods]
         self._kept.append(_Kept(looked.label, len(looked.index), looked.images.mean(0).numpy(), methods))
 
-    def add_outputs(self, looked: Looked, i: int, outputs: Sequence[int], methods: Sequence[Method]) -> None:
-        """Write the page of one sample with a panel for each of some outputs.
+    def add_outputs(
+        self,
+        looked: Looked,
+        i: int,
+        outputs: Sequence[int],
+        methods: Sequence[Method],
+        sums: Sequence[OutputSum] = (),
+    ) -> None:
+        """Write the page of one sample with a panel for each of some outputs, and of some sums of outputs.
 
         Args:
             looked: samples of its label.
             i: its place among them.
             outputs: k labels.
-            methods: heatmaps (k, H, W) of each.
+            methods: heatmaps (k + s, H, W) of each.
+            sums: s of them; what is below their panels are sums of logits and of probabilities.
         """
+        parts = [*([output] for output in outputs), *(one.outputs for one in sums)]
         logits, odds = looked.logits[i], looked.logits[i].softmax(0)
+        of_sums = f", and for {len(sums)} sum{'s' * (len(sums) > 1)} of logits" if sums else ""
+        said = "; that of a sum begins at all of its logits, and its probability is the sum" if sums else ""
         figure = panel_figure(
             methods,
-            [self.classes[output] for output in outputs],
-            output_notes(logits[outputs].tolist(), odds[outputs].tolist()),
-            f"Sample {looked.index[i]} of class '{self.classes[looked.label]}', explained for {len(outputs)} outputs",
-            subtitle=f"Relevance for the class above each column (blue: the label), {self.look.scaling}; below, "
-            f"logit and probability among {len(logits)} classes; {self.split} image.",
+            [self.classes[output] for output in outputs]
+            + [one.name or f"sum of {len(one.outputs)} outputs" for one in sums],
+            output_notes([float(logits[part].sum()) for part in parts], [float(odds[part].sum()) for part in parts]),
+            f"Sample {looked.index[i]} of class '{self.classes[looked.label]}', explained for {len(outputs)} "
+            f"output{'s' * (len(outputs) > 1)}{of_sums}",
+            subtitle=f"Relevance for the class above each column (blue: the label), {self.look.scaling}{said}; below, "
+            f"logit and probability among {len(logits)} classes; {self.split} image. {self.note}",
             look=self.look,
             image=looked.images[i],
             marked=list(outputs).index(looked.label) if looked.label in outputs else None,
@@ -123,7 +148,7 @@ class HeatmapPages:
                 [f"n = {one.count}" for one in shown],
                 f"Mean heatmaps per class{_page(number, pages)}",
                 subtitle=f"Relevance for {self.target}, mean over n {self.split} images of the class; before and after "
-                f"the mean, {self.look.scaling}.",
+                f"the mean, {self.look.scaling}. {self.note}",
                 look=self.look,
                 images=[one.image for one in shown],
             )

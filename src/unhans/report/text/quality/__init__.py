@@ -30,6 +30,7 @@ from unhans.report.text.quality.faithfulness_text import (
     sanity_sentence,
     setting_sentence,
 )
+from unhans.report.text.quality.heatmap_text import depth_said, tiles_said
 from unhans.report.text.quality.training_text import (
     QUALITY_READING,
     REGIONS_READING,
@@ -59,6 +60,7 @@ __all__ = [
     "context_setting",
     "correlation_said",
     "counts_sentence",
+    "depth_said",
     "difference_sentence",
     "estimate_said",
     "faithfulness_cost",
@@ -71,5 +73,6 @@ __all__ = [
     "quality_subtitle",
     "sanity_sentence",
     "setting_sentence",
+    "tiles_said",
     "together_sentence",
 ]
