@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import binomtest, hypergeom, spearmanr
+from sklearn.metrics import adjusted_rand_score
 
 from unhans.comparison import (
     Choice,
+    ImageMasks,
     Reasons,
+    blocks,
     chance_overlap,
     class_disagreement,
+    cluster_disagreement,
     cosine,
     detection,
     equally_accurate,
@@ -23,6 +27,8 @@ from unhans.comparison import (
     spearman,
     top_overlap,
 )
+from unhans.comparison.cluster_agreement import rand_disagreement
+from unhans.comparison.image_masks import overlap_of
 
 
 def maps(n=6, side=9, seed=0):
@@ -87,6 +93,45 @@ def test_masks_overlap_by_their_mean_size():
 def test_chance_overlap_is_the_share_of_the_image():
     given = boxes(*[(row, column) for row in (0, 5, 9) for column in (0, 5, 9)])
     assert chance_overlap(given, 2000).mean() == pytest.approx(16 / 256, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clusters_of_two_models_agree_by_the_adjusted_rand_index(seed):
+    rng = np.random.default_rng(seed)
+    one, two = rng.integers(0, 2 + seed % 2, 25), rng.integers(0, 2, 25)
+    two[:10] = one[:10] % 2
+    found = cluster_disagreement(one, two)
+    assert found.mean() == pytest.approx(1 - adjusted_rand_score(one, two))
+    assert cluster_disagreement(one, 1 - one).tolist() == [0] * 25 or seed % 2
+    assert rand_disagreement(one % 2, two)[0] == pytest.approx(1 - adjusted_rand_score(one % 2, two))
+    apart = [sum((one[i] == one[j]) != (two[i] == two[j]) for j in range(25)) / 24 for i in range(25)]
+    assert found / found.mean() == pytest.approx(np.array(apart) / np.mean(apart)), "of whom each is together with"
+
+
+def test_images_without_a_cluster_have_no_disagreement():
+    one, two = np.array([0, 0, 1, 1, -1]), np.array([1, 1, 0, -1, 0])
+    found = cluster_disagreement(one, two)
+    assert found[:3].tolist() == [0, 0, 0]
+    assert np.isnan(found[3:]).all()
+    assert np.isnan(cluster_disagreement(one[:1], two[:1])).all()
+    assert cluster_disagreement(np.zeros(4, int), np.zeros(4, int)).tolist() == [0] * 4
+
+
+def test_masks_take_a_bit_a_pixel_of_the_images_that_have_one():
+    rng = np.random.default_rng(0)
+    masks, rows = rng.uniform(size=(5, 9, 7)).astype(np.float32), np.array([2, 3, 50, 51, 900_000])
+    kept = ImageMasks.of(rows, masks)
+    assert kept.nbytes == 5 * 8 + 5 * 8, "⌈9 · 7 / 8⌉ bytes each and their rows, however many images there are"
+    assert np.array_equal(kept.at(rows[[3, 0]]), masks[[3, 0]] > 0.5)
+    taken = kept.take(np.array([900_000, 7, 2, 2]))
+    assert taken.rows.tolist() == [0, 2, 3]
+    assert np.array_equal(taken.at([0, 3]), masks[[4, 0]] > 0.5)
+    other = ImageMasks.of(rows[1:] - 1, masks[1:])  # rows 2, 49, 50 and 899,999
+    expected = mask_overlap(masks[[0, 2]], masks[[1, 3]])
+    found = overlap_of(kept, other, 52)
+    assert found[[2, 50]] == pytest.approx(expected)
+    assert np.isnan(found).sum() == 50
+    assert [len(each) for each in blocks(rows, 2)] == [2, 2, 1]
 
 
 def test_disagreement_beyond_the_twins_is_different():

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
-from unhans.comparison import ModelView, Reasons, accuracy_of, disagreements, drop, judge_pairs, quotient, sum_onto
+from unhans.comparison import (
+    ImageMasks,
+    ModelView,
+    Reasons,
+    accuracy_of,
+    disagreements,
+    drop,
+    judge_pairs,
+    quotient,
+    sum_onto,
+)
 
 LABELS = np.repeat([0, 1], 30)
 
@@ -47,10 +58,11 @@ def test_chance_is_the_disagreement_about_other_images_of_the_class():
 
 
 def test_masks_and_transfer_are_of_the_images_that_have_masks():
-    masks = np.full((60, 8, 8), np.nan, np.float32)
-    masks[:12], masks[:12, :4] = 0, 1
+    masks = np.zeros((12, 8, 8), np.float32)
+    masks[:, :4] = 1
     other = masks.copy()
     other[:6] = 1 - other[:6]
+    masks, other = (ImageMasks.of(np.arange(12), each) for each in (masks, other))
     through = {"a": np.full(60, np.nan), "b": np.full(60, np.nan)}
     through["a"][:12], through["b"][:12] = 0.8, np.r_[np.full(6, 0.2), np.full(6, 0.8)]
     back = {"a": through["b"], "b": through["a"]}
@@ -60,10 +72,13 @@ def test_masks_and_transfer_are_of_the_images_that_have_masks():
     assert found["masks"][:12].tolist() == [1] * 6 + [0] * 6
     assert np.isnan(found["masks"][12:]).all()
     assert found["transfer"][:12] == pytest.approx([0.6] * 6 + [0] * 6)
+    assert found["transfer quotient"][:12] == pytest.approx([0.75] * 6 + [0] * 6)
     assert drop(views, "a", "b")[0] == pytest.approx(0.6)
     assert quotient(views, "b", "a")[0] == pytest.approx(0.25)
     judged = {one.measure: one for one in judge_pairs(views, LABELS) if one.label == 0}
     assert judged["masks"].found.n == 12
+    assert judged["transfer quotient"].found.median == pytest.approx(0.375, abs=0.376), "of six and six"
+    assert np.isnan(judged["transfer quotient"].chance), "probabilities under masks are of these images alone"
     assert judged["masks"].chance == pytest.approx(0.5, abs=0.15), "half the image is covered"
     assert not [one for one in judge_pairs(views, LABELS) if one.measure == "masks" and one.label == 1]
 
@@ -76,6 +91,36 @@ def test_influence_is_compared_where_both_models_were_asked():
     found = disagreements(views, "a", "b")["influence"]
     assert found[:4] == pytest.approx(2)
     assert np.isnan(found[4:]).all()
+
+
+def test_clusters_of_gradients_are_held_against_twins():
+    """Twins group alike but for a few images; another model groups by something else in one class."""
+    rng = np.random.default_rng(0)
+    base = 2 * LABELS + rng.integers(0, 2, 60)
+
+    def grouped(flipped):
+        found = base.copy()
+        found[flipped] = 4 * LABELS[flipped] + 1 - found[flipped]
+        return ModelView(LABELS, LABELS * 0.5, view(0).heatmaps, clusters=found)
+
+    views = {"a": grouped([]), "b": grouped([3]), "c": grouped([40]), "other": grouped(np.arange(0, 30, 2))}
+    twins = [("a", "b"), ("a", "c"), ("b", "c")]
+    found = {(one.first, one.second, one.label): one for one in judge_pairs(views, LABELS, twins)
+             if one.measure == "gradient clusters"}  # fmt: skip
+    apart = found["a", "other", 0]
+    ids = [views[name].clusters[:30] for name in ("a", "other")]
+    assert apart.found.median == pytest.approx(1 - adjusted_rand_score(*ids)), "the mean, not the median"
+    rng = np.random.default_rng(1)
+    drawn = [1 - adjusted_rand_score(*(each[rows] for each in ids)) for rows in rng.integers(0, 30, (300, 30))]
+    assert apart.found.interval == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.06), "of resampled images"
+    assert apart.found.reasons is Reasons.DIFFERENT
+    assert apart.chance == pytest.approx(1, abs=0.3)
+    assert found["a", "other", 1].found.median == 0
+    assert found["a", "other", 0].found.p < 0.01
+    assert {found[(*pair, label)].found.reasons for pair in twins for label in (0, 1)} == {Reasons.WITHIN_TWINS}
+    few = {name: each.take(np.arange(0, 60, 2)) for name, each in views.items()}
+    said = [one.found.reasons for one in judge_pairs(few, LABELS[::2], twins) if one.measure == "gradient clusters"]
+    assert said.count(Reasons.TOO_FEW) == 12, "fifteen images of a class, for every pair"
 
 
 def test_sums_onto_a_grid_share_pixels_by_area():

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import adjusted_rand_score
 from torch import nn
 from torch.utils.data import Dataset
 
 import unhans
 from unhans.artifacts import Patch
 from unhans.attribution import ExtremalPerturbation, InputXGradient
-from unhans.comparison import Choice, Reasons
+from unhans.comparison import Choice, ImageMasks, Reasons
 from unhans.experiment.compare.compared_model import Asked, ComparedModel, SampleSet, Viewing, see_through
 from unhans.experiment.compare.comparison_run import check_twins, compare_views, differing, sample_set, twins_of
 from unhans.experiment.compare.model_loading import check_squaring, folder_names, renamed, training_settings
-from unhans.influence import last_stages
+from unhans.influence import last_stages, two_clusters
+from unhans.report.text.models import comparison_sentences
 from unhans.spray import SpRAy
 from unhans.terminal import ConfigurationError
 
@@ -147,9 +149,8 @@ def test_a_model_sees_less_through_the_masks_of_one_that_looks_elsewhere():
     assert samples.masked.sum() == 6
     how = replace(HOW, masks=ExtremalPerturbation(area=0.25, steps=40, start="relevance"))
     found, _ = compare_views(models, samples, [], how, effect_samples=0)
-    rows = ~np.isnan(found.views["a"].masks[:, 0, 0])
-    assert rows.sum() == 6
-    assert {view.masks.shape for view in found.views.values()} == {(36, 16, 16)}
+    assert found.views["a"].masks.rows.tolist() == np.flatnonzero(samples.masked).tolist()
+    assert {view.masks.size for view in found.views.values()} == {(16, 16)}
     masked = {one.second: one.found.median for one in found.pairs if one.measure == "masks" and one.label is None
               and one.first == "a"}  # fmt: skip
     assert masked["twin"] < 0.2 < masked["b"]
@@ -161,8 +162,11 @@ def test_a_model_is_asked_through_masks_as_they_are_given():
     """The whole image kept is the image itself; nothing kept is the blurred one."""
     samples = SampleSet(CLASSES, 3, np.arange(36), np.repeat(np.arange(3), 12), np.ones(36, bool))
     asked = Asked(0, model("a"), samples, HOW)
-    masks = {"all": np.ones((36, 16, 16), np.float32), "none": np.zeros((36, 16, 16), np.float32)}
-    masks["all"][4] = np.nan
+    some, every = np.r_[:4, 5:36], np.arange(36)
+    masks = {
+        "all": ImageMasks.of(some, np.ones((35, 16, 16))),
+        "none": ImageMasks.of(every, np.zeros((36, 16, 16))),
+    }
     found = see_through(asked, masks)
     plain = torch.softmax(Reads()(Pictures().images), 1)[np.arange(36), samples.labels].detach().numpy()
     known = np.arange(36) != 4
@@ -271,7 +275,7 @@ def test_the_call_in_python_compares_and_writes(tmp_path):
         unhans.compare(networks, {"a": Pictures()})
 
 
-def test_influence_is_ranked_by_every_model_and_equals_flattened_gradients():
+def test_influence_is_ranked_by_every_model_and_equals_flattened_gradients(tmp_path):
     """The same network twice and another one; one training image cannot be read by one of them."""
 
     class Net(nn.Module):
@@ -288,14 +292,18 @@ def test_influence_is_ranked_by_every_model_and_equals_flattened_gradients():
         ComparedModel(name, Net(seed).eval(), Pictures(), CLASSES, training=Pictures(broken=broken))
         for name, seed, broken in (("a", 0, (5,)), ("same", 0, ()), ("b", 1, ()))
     ]
-    samples, left = sample_set(models, queries=2, training=6)
-    assert (samples.queries.sum(), len(samples.training)) == (6, 18)
-    found, _ = compare_views(models, samples, left, HOW, effect_samples=0)
+    samples, left = sample_set(models, queries=6, training=6)
+    assert (samples.queries.sum(), len(samples.training)) == (18, 18)
+    how = replace(HOW, spray=SpRAy(n_neighbors=3), folder=tmp_path)
+    found, _ = compare_views(models, samples, left, how, effect_samples=0)
+    again, reasons = compare_views(models, samples, left, how, effect_samples=0)
+    assert reasons == []
+    assert np.array_equal(found.views["b"].clusters, again.views["b"].clusters)
     over_all = {(one.first, one.second): one.found for one in found.pairs
                 if one.measure == "influence" and one.label is None}  # fmt: skip
     assert over_all["a", "same"].median == pytest.approx(0, abs=1e-6)
     assert over_all["a", "b"].median > 0.01
-    row = np.flatnonzero(samples.queries)[3]
+    row = np.flatnonzero(samples.queries)[9]
     ranked = [i for i in samples.training if i != 5 or 5 not in samples.training]
     network, pictures = models[2].network.double(), Pictures()
 
@@ -309,6 +317,18 @@ def test_influence_is_ranked_by_every_model_and_equals_flattened_gradients():
     query = gradient(samples.index[row])
     expected = [float(nn.functional.cosine_similarity(query, gradient(i), dim=0)) for i in ranked]
     assert found.views["b"].influence[row] == pytest.approx(expected, abs=1e-4)
+    own = np.flatnonzero(samples.queries & (samples.labels == 1))
+    flat = torch.stack([nn.functional.normalize(gradient(samples.index[i]), dim=0) for i in own])
+    clusters = found.views["b"].clusters
+    assert adjusted_rand_score(clusters[own], two_clusters(flat @ flat.T, SpRAy(n_neighbors=3))) == 1
+    assert set(clusters[own]) <= {2, 3}
+    assert (clusters[~samples.queries] == -1).all()
+    (alike,) = [one.found for one in found.pairs if one.measure == "gradient clusters" and one.label is None
+                and (one.first, one.second) == ("a", "same")]  # fmt: skip
+    assert alike.median == 0
+    assert not [each for each in comparison_sentences(found) if "not clustered" in each]
+    few, _ = compare_views(models, samples, left, HOW, effect_samples=0)
+    assert [each for each in comparison_sentences(few) if "gradients of 3 of 3 classes are not clustered" in each]
     with pytest.raises(ValueError, match="got none for 'x'"):
         sample_set([models[0], model("x")], queries=1)
 

@@ -4,6 +4,7 @@ Agreement of predictions, heatmaps and masks image by image, held against traini
 the choice among models that are equally accurate. Pure functions of arrays; what runs networks over data is above.
 """
 
+from unhans.comparison.cluster_agreement import NONE, cluster_disagreement
 from unhans.comparison.decoy_study import (
     AS_TRAINED,
     ELSEWHERE,
@@ -18,6 +19,7 @@ from unhans.comparison.decoy_study import (
     study_decoys,
 )
 from unhans.comparison.heatmap_agreement import GRID, cosine, on_grid, spearman, sum_onto, top_overlap
+from unhans.comparison.image_masks import ImageMasks, blocks
 from unhans.comparison.mask_agreement import chance_overlap, mask_overlap, rounded, share_inside
 from unhans.comparison.model_comparison import EffectDifference, ModelComparison, ModelEffect
 from unhans.comparison.model_pairs import Pair, PairDisagreement, accuracy_of, judge_pairs, pairs_of
@@ -25,13 +27,21 @@ from unhans.comparison.model_view import ModelView, disagreements, drop, quotien
 from unhans.comparison.predictions import PredictionAgreement, equally_accurate, prediction_agreement
 from unhans.comparison.rashomon_set import ProvenReason, RashomonRound, judge_round
 from unhans.comparison.recommendation import Choice, Recommendation, recommend
-from unhans.comparison.seed_twins import ClassDisagreement, Reasons, class_disagreement, detection, settle
+from unhans.comparison.seed_twins import (
+    ClassDisagreement,
+    Reasons,
+    class_disagreement,
+    detection,
+    resampled,
+    settle,
+)
 
 __all__ = [
     "AS_TRAINED",
     "ELSEWHERE",
     "EVERYWHERE",
     "GRID",
+    "NONE",
     "OTHER",
     "UNREAD",
     "Choice",
@@ -41,6 +51,7 @@ __all__ = [
     "DecoyStudy",
     "DecoyTraining",
     "EffectDifference",
+    "ImageMasks",
     "ModelComparison",
     "ModelEffect",
     "ModelView",
@@ -52,8 +63,10 @@ __all__ = [
     "Reasons",
     "Recommendation",
     "accuracy_of",
+    "blocks",
     "chance_overlap",
     "class_disagreement",
+    "cluster_disagreement",
     "cosine",
     "detection",
     "disagreements",
@@ -67,6 +80,7 @@ __all__ = [
     "prediction_agreement",
     "quotient",
     "recommend",
+    "resampled",
     "rounded",
     "settle",
     "share_inside",

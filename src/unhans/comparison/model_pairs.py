@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unhans.comparison.cluster_agreement import judge_clusters
+from unhans.comparison.image_masks import blocks
 from unhans.comparison.mask_agreement import chance_overlap
 from unhans.comparison.model_view import ModelView, Views, disagreements
 from unhans.comparison.seed_twins import ClassDisagreement, Reasons, class_disagreement, settle
@@ -17,6 +20,8 @@ from unhans.stats import Interval, wilson
 Pair = tuple[str, str]
 ByMeasure = Mapping[str, NDArray[np.float64]]
 ALL = None  # in place of a class: all images
+TRANSFERS = {"transfer", "transfer quotient"}  # measures of what is left under the other model's masks
+CLUSTERS = "gradient clusters"  # which are judged as a whole, by the adjusted Rand index, not image by image
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class PairDisagreement:
         measure: see `disagreements`.
         label: the class; None is all images.
         found: the typical disagreement, and whether it is more than that of twins.
-        chance: the median disagreement about two different images of the class, or for masks about masks of the same
+        chance: the typical disagreement about two different images of the class, or for masks about masks of the same
             size at random places.
     """
 
@@ -70,16 +75,21 @@ def judge_pairs(
     found = []
     for pair, values in known.items():
         same = kinds[pair[0]] == kinds[pair[1]]
-        references = [known[one] for one in alike if one != pair and same and kinds[one[0]] == kinds[pair[0]]]
+        held_against = [one for one in alike if one != pair and same and kinds[one[0]] == kinds[pair[0]]]
         chances = _by_chance(views, pair, labels, seed)
         for measure in values:
             for label, rows in _classes(labels):
                 own = values[measure][rows]
                 if np.isnan(own).all():
                     continue
-                held = [each[measure][rows] for each in references if measure in each]
-                judged = class_disagreement(own, np.stack(held) if held else None, seed)
-                chance = _median(chances[measure][rows])
+                if measure == CLUSTERS:
+                    of_pairs = [[views[name].clusters[rows] for name in each] for each in (pair, *held_against)]
+                    judged = judge_clusters(of_pairs[0], of_pairs[1:], seed)
+                    chance = _typical(chances[measure][rows], np.mean)
+                else:
+                    held = [known[each][measure][rows] for each in held_against if measure in known[each]]
+                    judged = class_disagreement(own, np.stack(held) if held else None, seed)
+                    chance = _typical(chances[measure][rows], np.median)
                 if judged.limit >= chance and judged.reasons is Reasons.WITHIN_TWINS:
                     judged = replace(judged, reasons=Reasons.TWINS_DISAGREE)
                 found.append(PairDisagreement(*pair, measure, label, judged, chance))
@@ -113,18 +123,19 @@ def _by_chance(views: Views, pair: Pair, labels: NDArray[np.int64], seed: int) -
     found = disagreements({pair[0]: views[pair[0]], pair[1]: views[pair[1]].take(other)}, *pair)
     alone = other == np.arange(len(labels))
     found = {name: np.where(alone, np.nan, values) for name, values in found.items()}
-    if "transfer" in found:
-        found["transfer"] = np.full(len(labels), np.nan)  # probabilities under masks are of these images alone
+    for name in TRANSFERS & set(found):
+        found[name] = np.full(len(labels), np.nan)  # probabilities under masks are of these images alone
     if "masks" in found:
         masks = views[pair[0]].masks
-        there = ~np.isnan(masks[:, 0, 0])
         found["masks"] = np.full(len(labels), np.nan)
-        found["masks"][there] = 1 - np.median(chance_overlap(masks[there], seed=seed), axis=1)
+        for rows in blocks(masks.rows):
+            found["masks"][rows] = 1 - np.median(chance_overlap(masks.at(rows), seed=seed), axis=1)
     return found
 
 
-def _median(values: NDArray[np.float64]) -> float:
-    return float(np.nanmedian(values)) if not np.isnan(values).all() else float("nan")
+def _typical(values: NDArray[np.float64], typical: Callable[..., Any]) -> float:
+    seen = values[~np.isnan(values)]
+    return float(typical(seen)) if len(seen) else float("nan")
 
 
 @dataclass(frozen=True)

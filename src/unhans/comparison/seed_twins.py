@@ -44,12 +44,14 @@ class ClassDisagreement:
     """How much two models disagree about the images of a class, held against twins.
 
     Attributes:
-        median: of the disagreements of the images, 0 is none.
+        median: of the disagreements of the images, 0 is none; of clusters one minus the adjusted Rand index.
         interval: its 95 % bootstrap interval over images.
         n: images that have a value.
-        limit: 97.5 % point of the twins' disagreements about images of the class; NaN without twins.
-        beyond: share of the images that lie beyond the limit; NaN without twins.
-        p: of "no more images lie beyond the limit than of twins" (Fisher's exact test); NaN without twins.
+        limit: 97.5 % point of the twins' disagreements about images of the class, of clusters of their resamples; NaN
+            without twins.
+        beyond: share of the images that lie beyond the limit; NaN without twins, and of clusters.
+        p: of "no more images lie beyond the limit than of twins" (Fisher's exact test), of clusters of "no more than
+            twins"; NaN without twins.
         reasons: whether the models' reasons differ.
     """
 
@@ -62,8 +64,17 @@ class ClassDisagreement:
     reasons: Reasons
 
 
+def resampled(values: NDArray[np.floating], seed: int = 0) -> tuple[float, Interval]:
+    """Return the median of values (n,), none of them NaN, and its 95 % bootstrap interval."""
+    rows = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(values[rows], axis=1), [0.025, 0.975])
+    return float(np.median(values)), (float(low), float(high))
+
+
 def class_disagreement(
-    values: NDArray[np.floating], twins: NDArray[np.floating] | None = None, seed: int = 0
+    values: NDArray[np.floating],
+    twins: NDArray[np.floating] | None = None,
+    seed: int = 0,
 ) -> ClassDisagreement:
     """Judge the disagreements of two models about the images of one class.
 
@@ -83,9 +94,7 @@ def class_disagreement(
     seen = values[~np.isnan(values)]
     if not len(seen):
         raise ValueError(f"none of {len(values)} images has a disagreement: no map holds anything to compare")
-    rows = np.random.default_rng(seed).integers(len(seen), size=(_RESAMPLES, len(seen)))
-    low, high = np.quantile(np.median(seen[rows], axis=1), [0.025, 0.975])
-    median, interval = float(np.median(seen)), (float(low), float(high))
+    median, interval = resampled(seen, seed)
     held = np.array([]) if twins is None else twins[~np.isnan(twins)]
     if not len(held):
         return ClassDisagreement(median, interval, len(seen), *[float("nan")] * 3, Reasons.NO_TWINS)
@@ -94,7 +103,7 @@ def class_disagreement(
     if min(len(seen), len(held)) < FEWEST:
         reasons = Reasons.TOO_FEW
     else:
-        different = low > limit or wilson(beyond, len(seen))[0] > PART
+        different = interval[0] > limit or wilson(beyond, len(seen))[0] > PART
         reasons = Reasons.DIFFERENT if different else Reasons.WITHIN_TWINS
     there = int((held > limit).sum())
     p = fisher_exact([[beyond, len(seen) - beyond], [there, len(held) - there]], "greater").pvalue

@@ -4,7 +4,7 @@
 SpRAy (`cluster_gradients`). Data sets, files and figures are above.
 """
 
-from unhans.influence.gradient_clusters import GradientClusters, cluster_gradients, prefixes
+from unhans.influence.gradient_clusters import GradientClusters, cluster_gradients, prefixes, two_clusters
 from unhans.influence.gradient_cosine import GradientCosine, coordinates, cosines
 from unhans.influence.query_influence import QueryInfluence, Training, mean_influence, query_influence
 from unhans.influence.ranking_measures import (
@@ -40,4 +40,5 @@ __all__ = [
     "ranking",
     "stages_of",
     "top_overlap",
+    "two_clusters",
 ]

@@ -45,6 +45,21 @@ def prefixes(layers: Sequence[str]) -> list[tuple[str, ...]]:
     return [backwards[: count + 1] for count in range(len(backwards))]
 
 
+def two_clusters(cosine: Tensor, spray: SpRAy) -> NDArray[np.int64]:
+    """Cluster samples into two by the cosines (n, n) of their gradients; return the cluster of each (n,).
+
+    Args:
+        cosine: symmetric, float64.
+        spray: how; it finds two clusters by two eigenvectors, and its metric, pooling and projection are not used.
+
+    Raises:
+        ValueError: fewer samples than neighbours, or gradients that are all equal.
+    """
+    plain = {"metric": "euclidean", "pooling": None, "smoothing": 0.0, "normalisation": None, "projection": None}
+    settings = spray.get_params() | plain | {"n_clusters": (2,), "n_eigenvalues": 2}
+    return SpRAy(**settings).fit(coordinates(cosine).numpy()).labels_[0].astype(np.int64)
+
+
 def cluster_gradients(
     grams: Mapping[str, Tensor], spray: SpRAy, carriers: ArrayLike | None = None
 ) -> list[GradientClusters]:
@@ -52,7 +67,7 @@ def cluster_gradients(
 
     Args:
         grams: dot products of all samples by layer, from input to output; see `GradientCosine.gram`.
-        spray: how; it finds two clusters by two eigenvectors, and its metric, pooling and projection are not used.
+        spray: how, see `two_clusters`.
         carriers: which samples carry an artifact (n,); None where nobody knows.
 
     Raises:
@@ -60,10 +75,7 @@ def cluster_gradients(
     """
     found = []
     for layers in prefixes(list(grams)):
-        points = coordinates(cosines(grams[layer] for layer in layers)).numpy()
-        plain = {"metric": "euclidean", "pooling": None, "smoothing": 0.0, "normalisation": None, "projection": None}
-        fitted = SpRAy(**(spray.get_params() | plain | {"n_clusters": (2,), "n_eigenvalues": 2})).fit(points)
-        labels = fitted.labels_[0].astype(np.int64)
+        labels = two_clusters(cosines(grams[layer] for layer in layers), spray)
         found.append(GradientClusters(layers, labels, **(_measures(labels, carriers) if carriers is not None else {})))
     return found
 

@@ -88,7 +88,7 @@ def compare_models(
     given = planted_artifact(models[0]) | isolated_before(artifacts, samples)
     how = Viewing(
         subject.attribution, mask or ExtremalPerturbation(), subject.device, subject.batch_size, subject.seed,
-        (subject.out / "models").absolute(),
+        (subject.out / "models").absolute(), spray=spray,
     )  # fmt: skip
     began = time.perf_counter()
     further = DifferenceArtifacts(spray, subject.split, isolate, effect_samples, subject.out / "isolated")

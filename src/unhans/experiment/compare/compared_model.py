@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -20,15 +20,16 @@ from torch.utils.data import Dataset
 from unhans.attribution import Attribution, ExtremalPerturbation
 from unhans.attribution.masks import Blurring
 from unhans.class_names import Names
-from unhans.comparison import GRID, ModelView, rounded, sum_onto
+from unhans.comparison import GRID, NONE, ImageMasks, ModelView, blocks, rounded, sum_onto
 from unhans.data import PixelScale, fingerprint_of, pixel_scale, read_samples
 from unhans.effects import Bench, softmax
 from unhans.harness import bench_of
-from unhans.influence import GradientCosine, last_stages
+from unhans.influence import GradientCosine, last_stages, two_clusters
+from unhans.spray import SpRAy
 from unhans.store import differences, digest, jsonable, replacing
 
 Say = Callable[[str, int], None]
-FORMAT = 1  # of the stored views
+FORMAT = 2  # of the stored views
 MEMORY = 2e9  # bytes that gradients may take
 PROBES = 4  # images by whose logits a network is known again
 
@@ -111,6 +112,7 @@ class Viewing:
         seed: of everything that is drawn.
         folder: where views are stored; None: nowhere.
         say: told what is done and for how many images.
+        spray: how gradients are clustered.
     """
 
     attribution: Attribution
@@ -120,6 +122,7 @@ class Viewing:
     seed: int = 0
     folder: Path | None = None
     say: Say = lambda text, images: None
+    spray: SpRAy = field(default_factory=SpRAy)
 
     def saying(self, say: Say) -> Viewing:
         """Return the same, telling what is done."""
@@ -214,7 +217,12 @@ class Asked:
         if samples.queries is None or self.model.training is None:
             return None
         images = fingerprint_of(self.model.training, samples.training)
-        return {"queries": digest(samples.queries), "training": images, "labels": digest(samples.training_labels)}
+        return {
+            "queries": digest(samples.queries),
+            "training": images,
+            "labels": digest(samples.training_labels),
+            "spray": digest(jsonable(self.how.spray.get_params())),
+        }
 
 
 def _settings(attribution: Attribution) -> dict[str, Any]:
@@ -264,14 +272,18 @@ def _measured(asked: Asked, grid: tuple[int, int]) -> ModelView:
                 heatmaps[read[some]] = sum_onto(bench.explain(images[some], int(output)), grid)
         asked.how.say(f"{asked.model.name}: heatmaps", len(rows))
     masks = _masks(asked) if samples.masked.any() else None
-    return ModelView(predicted, probability, heatmaps, masks, influence=_influence(asked))
+    influence, clusters = _influence(asked)
+    return ModelView(predicted, probability, heatmaps, masks, influence=influence, clusters=clusters)
 
 
-def _influence(asked: Asked) -> NDArray[np.float32] | None:
-    """Scores (n, t) of training images by the cosine of gradients; NaN for images that are no query or not readable."""
+def _influence(asked: Asked) -> tuple[NDArray[np.float32] | None, NDArray[np.int64] | None]:
+    """Scores (n, t) of training images by the cosine of gradients, and clusters (n,) of the queries' gradients.
+
+    NaN and −1 for images that are no query or not readable; None and None where none are asked for.
+    """
     samples, model, how = asked.samples, asked.model, asked.how
     if samples.queries is None or model.training is None:
-        return None
+        return None, None
     cosine = GradientCosine(last_stages(model.network, MEMORY), memory=MEMORY)
     rows, columns = np.flatnonzero(samples.queries), np.arange(len(samples.training))
     kept: list[NDArray[np.int64]] = []
@@ -291,58 +303,90 @@ def _influence(asked: Asked) -> NDArray[np.float32] | None:
     queries = list(batches(model.dataset, samples.index[rows], samples.labels[rows], rows))
     found = np.full((len(samples.index), len(columns)), np.nan, dtype=np.float32)
     if not queries:
-        return found
+        return found, np.full(len(found), NONE)
     asked_rows = np.concatenate(kept)
     training = partial(batches, model.training, samples.training, samples.training_labels, columns)
     scores = cosine.scores(model.network, queries, training)
     if kept:
         found[np.ix_(asked_rows, np.concatenate(kept))] = scores.numpy()
+    return found, _clusters(asked, cosine, asked_rows, queries)
+
+
+def _clusters(
+    asked: Asked, cosine: GradientCosine, rows: NDArray[np.int64], queries: Sequence[tuple[Tensor, Tensor]]
+) -> NDArray[np.int64]:
+    """Two clusters of each class by the gradients of its queries: 2 · label + 0 or 1, −1 where there are none (n,)."""
+    found = np.full(len(asked.samples.index), NONE)
+    images, targets = (torch.cat(parts) for parts in zip(*queries, strict=True))
+    for label in np.unique(asked.samples.labels[rows]):
+        own = np.flatnonzero(asked.samples.labels[rows] == label)
+        parts = torch.from_numpy(own).to(images.device).split(asked.how.batch_size)
+        batches = [(images[part], targets[part]) for part in parts]
+        scores = cosine.scores(asked.model.network, batches, lambda same=batches: same).double()
+        try:
+            found[rows[own]] = 2 * label + two_clusters((scores + scores.T) / 2, asked.how.spray)
+        except ValueError:  # too few queries, or gradients that are all equal: `comparison_sentences` says so
+            continue
     return found
 
 
-def _masks(asked: Asked) -> NDArray[np.float32]:
-    """The masks (n, H, W) of the images that get one, NaN for the others."""
+def _masks(asked: Asked) -> ImageMasks:
+    """The masks of the images that get one, as large as the model's images."""
     samples, bench = asked.samples, asked.bench(asked.how.masks)
-    found = np.full((len(samples.index), *asked.side), np.nan, dtype=np.float32)
+    found: dict[int, NDArray[np.uint8]] = {}
     for label in np.unique(samples.labels):
         rows = np.flatnonzero(samples.masked & (samples.labels == label))
         images, kept = bench.read(samples.index[rows])
         if len(kept):
             read = rows[np.isin(samples.index[rows], kept)]
-            found[read] = bench.explain(images, asked.output(int(label)))
+            packed = ImageMasks.of(read, bench.explain(images, asked.output(int(label))))
+            found |= dict(zip(read.tolist(), packed.bits, strict=True))
         asked.how.say(f"{asked.model.name}: masks", len(rows))
-    return found
+    height, width = asked.side
+    bits = np.array([found[row] for row in sorted(found)], np.uint8).reshape(len(found), -(-height * width // 8))
+    return ImageMasks(np.array(sorted(found), np.int64), asked.side, bits)
 
 
-def see_through(asked: Asked, masks: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float64]]:
+def see_through(asked: Asked, masks: Mapping[str, ImageMasks]) -> dict[str, NDArray[np.float64]]:
     """Return the model's probability of the label under the masks of every model (n,), by the name of the model.
 
     What a mask does not keep is blurred as far as `ExtremalPerturbation` blurs.
 
     Args:
         asked: the model.
-        masks: (n, h, w) of each model, of any size; NaN for images without one.
+        masks: of each model, of any size.
     """
     bench, samples, how = asked.bench(), asked.samples, asked.how
     found = {name: np.full(len(samples.index), np.nan) for name in masks}
-    rows = np.flatnonzero(np.all([~np.isnan(each[:, 0, 0]) for each in masks.values()], axis=0))
-    for start in range(0, len(rows), bench.batch_size):
-        some = rows[start : start + bench.batch_size]
+    for some in blocks(_in_all(masks.values()), bench.batch_size):
         images, _ = bench.read(samples.index[some])
         blurring = Blurring(images, max(0.5, how.masks.blur * min(asked.side) / 224))
         for name, each in masks.items():
-            kept = torch.from_numpy(rounded(resized(each[some], asked.side)).astype(np.float32))
+            kept = torch.from_numpy(resized(each.at(some), asked.side).astype(np.float32))
             p = softmax(bench.predict(blurring(kept)))
             found[name][some] = p[np.arange(len(some)), asked.targets(some)]
     return found
 
 
-def resized(masks: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return masks (n, h, w) of another size: areas averaged where it is smaller, else interpolated."""
+def _in_all(masks: Iterable[ImageMasks]) -> NDArray[np.int64]:
+    """The rows that have a mask of every model."""
+    return reduce(np.intersect1d, (each.rows for each in masks))
+
+
+def resized(masks: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return rounded masks (n, h, w) of another size: averaged where it is smaller, else interpolated, and rounded."""
     if masks.shape[1:] == size:
         return masks
-    given: Tensor = torch.from_numpy(masks)[:, None]
-    return F.interpolate(given, size, mode="bilinear", antialias=True, align_corners=False)[:, 0].numpy()
+    given: Tensor = torch.from_numpy(masks)[:, None].float()
+    return rounded(F.interpolate(given, size, mode="bilinear", antialias=True, align_corners=False)[:, 0].numpy())
+
+
+def all_resized(masks: ImageMasks, size: tuple[int, int]) -> ImageMasks:
+    """Return the masks of another size."""
+    if masks.size == size:
+        return masks
+    parts = [ImageMasks.of(rows, resized(masks.at(rows), size)).bits for rows in blocks(masks.rows)]
+    return ImageMasks(masks.rows, size, np.concatenate(parts))
 
 
 def _path(asked: Asked) -> Path | None:
@@ -353,7 +397,9 @@ def _path(asked: Asked) -> Path | None:
 
 def _save(path: Path, view: ModelView, key: Mapping[str, Any]) -> None:
     parts = {"predicted": view.predicted, "probability": view.probability, "heatmaps": view.heatmaps}
-    optional = {"masks": view.masks, "influence": view.influence}
+    optional = {"influence": view.influence, "clusters": view.clusters}
+    if view.masks is not None:
+        parts |= {"mask_rows": view.masks.rows, "mask_bits": view.masks.bits, "mask_size": np.array(view.masks.size)}
     parts |= {name: values for name, values in optional.items() if values is not None}
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, key=np.array(json.dumps(jsonable(key))), **parts)
@@ -369,6 +415,9 @@ def _load(path: Path, key: Mapping[str, Any]) -> tuple[ModelView | None, list[st
             if changes:
                 return None, changes
             parts = {name: file[name] for name in file.files if name != "key"}
+            if "mask_rows" in parts:
+                rows, bits, size = (parts.pop(f"mask_{name}") for name in ("rows", "bits", "size"))
+                parts["masks"] = ImageMasks(rows, tuple(size.tolist()), bits)
             return ModelView(**parts), []
     except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         return None, [f"{path.name} is damaged"]

@@ -37,8 +37,8 @@ from unhans.experiment.compare.compared_model import (
     ComparedModel,
     SampleSet,
     Viewing,
+    all_resized,
     common_grid,
-    resized,
     see_through,
     view_of,
 )
@@ -264,11 +264,11 @@ def _views(asked: Sequence[Asked]) -> tuple[dict[str, ModelView], list[str]]:
     if not asked[0].samples.masked.any():
         return found, reasons
     masks = {name: view.masks for name, view in found.items()}
-    size = min((each.shape[1:] for each in masks.values()), key=lambda shape: shape[0] * shape[1])
+    size = min((each.size for each in masks.values()), key=lambda shape: shape[0] * shape[1])
     return {
         one.model.name: replace(
             found[one.model.name],
-            masks=resized(masks[one.model.name], size),
+            masks=all_resized(masks[one.model.name], size),
             through=see_through(one, masks),
         )
         for one in asked

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
-from unhans.comparison import ModelComparison, PairDisagreement, Reasons, disagreements, drop, quotient
+from unhans.comparison import ModelComparison, PairDisagreement, Reasons, disagreements, drop, quotient, resampled
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
 from unhans.report.text import percent, range_written, signed
 from unhans.report.text.models import MEASURE_NAMES, REASONS_NAMES, is_twins
@@ -26,7 +27,7 @@ def models_table(found: ModelComparison) -> Table:
     return table
 
 
-TOLD = ("cosine", "masks", "transfer", "influence")  # measures that the terminal shows, where they are there
+TOLD = ("cosine", "masks", "transfer", "transfer quotient", "influence", "gradient clusters")  # in the terminal
 
 
 def pairs_table(found: ModelComparison) -> Table:
@@ -189,7 +190,9 @@ def _detection(found: ModelComparison) -> Rows:
 
 
 def _transfer(found: ModelComparison) -> Rows:
-    columns = ("model", "masks_of", "class", "n", "drop", "quotient")
+    columns = (
+        "model", "masks_of", "class", "n", "drop", "drop_low", "drop_high", "quotient", "quotient_low", "quotient_high"
+    )  # fmt: skip
     rows = []
     for model in found.models:
         for giver in found.models:
@@ -198,8 +201,18 @@ def _transfer(found: ModelComparison) -> Rows:
                 own = [each[found.rows_of(label)] for each in (drops, quotients)]
                 n = int((~np.isnan(own[0])).sum())
                 if n:
-                    rows.append((model, giver, _class(found, label), n, *(float(np.nanmedian(each)) for each in own)))
+                    told = [value for each in own for value in _with_interval(each)]
+                    rows.append((model, giver, _class(found, label), n, *told))
     return Rows(columns, rows)
+
+
+def _with_interval(values: NDArray[np.floating]) -> tuple[float | None, ...]:
+    """The median and its 95 % interval."""
+    seen = values[~np.isnan(values)]
+    if not len(seen):
+        return None, None, None
+    median, interval = resampled(seen)
+    return median, *interval
 
 
 def _class(found: ModelComparison, label: int | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from unhans.comparison import (
     Choice,
     ModelComparison,
@@ -21,7 +23,9 @@ MEASURE_NAMES = {
     "top overlap": "most relevant 5 % (1 − overlap)",
     "masks": "masks (1 − overlap)",
     "transfer": "drop under the other's masks",
+    "transfer quotient": "share lost under the other's masks (1 − quotient)",
     "influence": "influence of training images (1 − rank correlation)",
+    "gradient clusters": "clusters of gradients (1 − adjusted Rand)",
 }  # of `unhans.comparison.disagreements`; 0 is full agreement
 REASONS_NAMES = {
     Reasons.DIFFERENT: "different",
@@ -86,11 +90,27 @@ def comparison_sentences(found: ModelComparison) -> Iterator[str]:
     if found.twins and unjudged:
         reasons = sorted({REASONS_NAMES[one.found.reasons] for one in unjudged})
         yield f"{len(unjudged)} classes of pairs could not be judged: {', '.join(reasons)}."
+    yield from _unclustered(found)
     if not found.twins:
         yield NO_TWINS
     elif len(found.twins) == 1:
         yield ONE_PAIR
     yield recommendation_sentence(found)
+
+
+def _unclustered(found: ModelComparison) -> Iterator[str]:
+    """Say whose gradients are not clustered in every model, where influence was asked for."""
+    clusters = [view.clusters for view in found.views.values()]
+    if any(each is None for each in clusters):
+        return
+    clustered = np.unique(found.labels[np.all([each >= 0 for each in clusters], axis=0)])
+    missing = [found.names[label] for label in np.unique(found.labels) if label not in clustered]
+    if missing:
+        yield (
+            f"The gradients of {len(missing)} of {len(np.unique(found.labels))} classes are not clustered in every "
+            "model: more queries than spray.n_neighbors are needed, whose gradients are not all alike "
+            f"({', '.join(missing[:8])}{' …' if len(missing) > 8 else ''})."
+        )
 
 
 def recommendation_sentence(found: ModelComparison) -> str:
