@@ -158,7 +158,7 @@ def _alone(
 
 
 def _plain(held_out: HeldOut) -> tuple[Tensor, NDArray[np.int64]]:
-    """Images (n, 3, H, W) in [0, 1] of classes that the network does not know, those that can be read; their indices."""
+    """Images (n, 3, H, W) in [0, 1] of classes that the network does not know, if readable, and their indices."""
     images, kept = read_samples(held_out.images, held_out.index)
     if not len(kept):
         raise ValueError(f"none of {len(held_out.index)} images of other classes can be read")

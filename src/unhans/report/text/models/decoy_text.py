@@ -13,8 +13,8 @@ READING_DECOYS = (
     "that goes by the decoy loses accuracy on the target without it, and calls other images the target with it."
 )
 ALONE_READING = (
-    "Decoy only: images that show the decoy and no class, or one that the network does not know (other classes), called "
-    "the target; below, the same images without it."
+    "Decoy only: images that show the decoy and no class, or one that the network does not know (other classes), "
+    "called the target; below, the same images without it."
 )
 
 
