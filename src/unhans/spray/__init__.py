@@ -1,8 +1,9 @@
 """Spectral relevance analysis (SpRAy): do the heatmaps of one class fall apart into groups?
 
 `SpRAy` clusters maps: distances (`metrics`), neighbour graph, spectrum and separability τ (`spectral`), groups that
-stand apart (`groups`), and an order of classes by how much they stand out (`suspicion`). Whether a group is an artifact
-that the network uses is not decided here, but by `unhans.isolation` and `unhans.effects`.
+stand apart (`groups`), and an order of classes by how much they stand out (`suspicion`). How much of that depends
+on the settings tells `stability`. Whether a group is an artifact that the network uses is not decided here, but by
+`unhans.isolation` and `unhans.effects`.
 """
 
 from unhans.spray.class_audit import Auditor, control_of, propose_groups
@@ -13,21 +14,52 @@ from unhans.spray.pooling import slices, sum_pool
 from unhans.spray.results import ClassAudit, Cluster
 from unhans.spray.spectral import neighbour_count
 from unhans.spray.spray import SpRAy
+from unhans.spray.stability import (
+    MEASURES,
+    REFERENCE,
+    SAME,
+    Agreement,
+    ClassFit,
+    Holding,
+    Measure,
+    SettingAgreement,
+    agreement,
+    compare_settings,
+    fit_class,
+    holding,
+    order_agreement,
+    places,
+    variants,
+)
 from unhans.spray.suspicion import Suspicion, rank_classes, suspicion_of
 from unhans.spray.umap_process import UmapProcess
 
 __all__ = [
+    "MEASURES",
+    "REFERENCE",
+    "SAME",
+    "Agreement",
     "Auditor",
     "ClassAudit",
+    "ClassFit",
     "Cluster",
     "Cosine",
     "Euclidean",
+    "Holding",
+    "Measure",
     "Metric",
+    "SettingAgreement",
     "SpRAy",
     "Suspicion",
     "UmapProcess",
+    "agreement",
+    "compare_settings",
     "control_of",
+    "fit_class",
+    "holding",
     "neighbour_count",
+    "order_agreement",
+    "places",
     "propose_groups",
     "rank_classes",
     "rank_clusters",
@@ -35,4 +67,5 @@ __all__ = [
     "slices",
     "sum_pool",
     "suspicion_of",
+    "variants",
 ]

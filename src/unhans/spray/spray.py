@@ -238,6 +238,21 @@ class SpRAy(BaseEstimator):
                 said = " or ".join("None" if word is None else f'"{word}"' for word in words)
                 raise ValueError(f"{name} must be {said}, got {getattr(self, name)!r}")
         self._plane()
+        self._check_preparation()
+        if isinstance(self.n_clusters, Iterator) or not isinstance(self.n_clusters, Iterable):
+            raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
+        numbers = [("n_neighbors", self.neighbours_among(2), 1), ("n_eigenvalues", self.n_eigenvalues, 2)]
+        numbers += [("tau_directions", self.tau_directions, 1)]
+        for name, value, least in [*numbers, *(("n_clusters", k, 2) for k in self.n_clusters)]:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} must hold whole numbers from {least} up, got {value!r}")
+
+    def _check_preparation(self) -> None:
+        """Raise ValueError for an unusable parameter of what happens to heatmaps before they are compared."""
+        grid = () if self.pooling is None else self.pooling
+        cells = grid if isinstance(grid, list | tuple) else [grid]
+        if not all(isinstance(each, Integral) and not isinstance(each, bool) and each >= 1 for each in cells):
+            raise ValueError(f"pooling must be the size of a grid, 1 or more, got {self.pooling!r}")
         smoothing = self.smoothing
         if not isinstance(smoothing, Real) or isinstance(smoothing, bool) or not 0 <= smoothing < math.inf:
             raise ValueError(f"smoothing must be a number of pixels, 0 or more, got {smoothing!r}")
@@ -246,13 +261,6 @@ class SpRAy(BaseEstimator):
             raise ValueError(
                 'pooling, smoothing and normalisation need heatmaps, but metric="precomputed" takes distances'
             )
-        if isinstance(self.n_clusters, Iterator) or not isinstance(self.n_clusters, Iterable):
-            raise ValueError(f"n_clusters must be a list, a range or an array, got {self.n_clusters!r}")
-        numbers = [("n_neighbors", self.neighbours_among(2), 1), ("n_eigenvalues", self.n_eigenvalues, 2)]
-        numbers += [("tau_directions", self.tau_directions, 1)]
-        for name, value, least in [*numbers, *(("n_clusters", k, 2) for k in self.n_clusters)]:
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must hold whole numbers from {least} up, got {value!r}")
 
 
 def _best_of(points: NDArray[np.floating], starts: Sequence[NDArray[np.floating]]) -> NDArray[np.integer]:

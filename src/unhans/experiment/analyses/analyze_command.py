@@ -26,8 +26,10 @@ TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis 
 SEVERAL = {"models": compared_models, "networks": compared_models, "runs": decoy_runs}  # how an analysis gets them
 FEWEST = {"models": 2, "networks": 0, "runs": 1}  # checkpoints that it expects in ckpts=; with 0 ckpt= does as well
 SAME_FOLDER = {
-    "measure_effects": ("audit_classes", "clean_data"),
+    "audit_classes": ("measure_stability",),
+    "measure_effects": ("audit_classes", "clean_data", "measure_stability"),
     "clean_data": ("audit_classes", "measure_effects"),
+    "measure_stability": ("audit_classes", "measure_effects", "clean_data"),
 }  # analyses that go on with what others left in the folder
 NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
 CHECKPOINTS = (

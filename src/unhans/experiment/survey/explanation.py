@@ -17,7 +17,9 @@ from torch import Tensor
 from unhans.attribution import Explain
 from unhans.data import display_images, own_index_of, read_batches, read_samples, splits_of
 from unhans.experiment.survey.survey import Survey
+from unhans.lrp import UnsupportedModelError
 from unhans.lrp.tracing import logits_of
+from unhans.report import Say
 from unhans.spray.groups import ImageDescriptors
 from unhans.store import digest, replacing
 from unhans.store.virelay import writing_maps
@@ -25,6 +27,36 @@ from unhans.store.virelay import writing_maps
 
 class NothingReadError(ValueError):
     """None of the images of a class could be read; that may be otherwise the next time."""
+
+
+def check_explainable(survey: Survey) -> None:
+    """Explain one image, so that what cannot work for any is said before the long work.
+
+    Raises:
+        UnsupportedModelError: the network cannot be explained.
+    """
+    explain, _ = survey.explainer
+    explain(survey.example.to(survey.device), torch.zeros(1, dtype=torch.long, device=survey.device))
+
+
+def explain_missing(survey: Survey, keys: Mapping[int, Mapping[str, Any]], say: Say) -> dict[int, str]:
+    """Explain the classes whose heatmaps are not in the survey's folder; return by label why a class has none.
+
+    Args:
+        survey: in a folder that is held.
+        keys: by label of the classes to explain, as of `maps_key`.
+        say: called with what is being done, and how many samples are done with.
+    """
+    refused = {}
+    for label, key in keys.items():
+        name = survey.classes[label]
+        try:
+            explain_class(survey, label, key, lambda samples, name=name: say(f"explaining class {name}", samples))
+        except UnsupportedModelError:
+            raise  # it holds for every class
+        except ValueError as error:
+            refused[label] = str(error)
+    return refused
 
 
 def explain_class(survey: Survey, label: int, key: Mapping[str, Any], advance: Callable[[int], None]) -> None:

@@ -269,7 +269,7 @@ def plan(survey: Survey) -> Plan:
         damage = None if saved is None else saved.damage(files.folder)
         if saved is None or damage is not None:
             found.reasons.update([] if damage is None else [damage])
-            found.steps.append(Step(label, maps, wanted, _explained(files, maps)))
+            found.steps.append(Step(label, maps, wanted, heatmaps_stored(files, maps)))
         elif changes := differences(saved.key, wanted):
             found.reasons.update(changes)
             explained = not saved.finding.refused and not differences(_maps_of(saved.key), maps)
@@ -279,7 +279,7 @@ def plan(survey: Survey) -> Plan:
     return found
 
 
-def _explained(files: ClassFiles, maps: dict[str, Any]) -> bool:
+def heatmaps_stored(files: ClassFiles, maps: Mapping[str, Any]) -> bool:
     """Tell whether whole heatmaps of a class lie there, made as they are wanted."""
     try:
         keys = [stored_key(path) for path in (files.attribution, files.dataset)]

@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from unhans.experiment.run import Subject
 from unhans.experiment.survey.executor import Parallel, Pool
-from unhans.experiment.survey.explanation import NothingReadError, explain_class, write_reference
+from unhans.experiment.survey.explanation import NothingReadError, check_explainable, explain_class, write_reference
 from unhans.experiment.survey.overview import log_overview, ranking_of, remarks, write_overview
 from unhans.experiment.survey.survey import ClassResult, Step, Survey, Target, plan, save_result
 from unhans.experiment.survey.worker import ClassJob, Failure, cluster_class, work_done
@@ -42,8 +42,7 @@ def run_survey(survey: Survey, parallel: Parallel, findings: list[ClassResult]) 
     survey.spray.check_parameters()
     todo = plan(survey)
     if any(not step.explained for step in todo.steps):
-        explain, _ = survey.explainer  # what cannot work for any image is said before the long work
-        explain(survey.example.to(survey.device), torch.zeros(1, dtype=torch.long, device=survey.device))
+        check_explainable(survey)
     survey.begin()
     for sentence in todo.sentences():
         CONSOLE.print(escape(sentence))

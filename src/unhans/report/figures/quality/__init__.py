@@ -14,6 +14,7 @@ from unhans.report.figures.quality.faithfulness_figure import (
     sanity_figure,
     strip_figure,
 )
+from unhans.report.figures.quality.stability_figure import places_figure, stability_figure
 from unhans.report.figures.quality.training_figure import quality_figure, regions_figure
 
 __all__ = [
@@ -27,8 +28,10 @@ __all__ = [
     "context_figure",
     "context_gallery",
     "perturbation_figure",
+    "places_figure",
     "quality_figure",
     "regions_figure",
     "sanity_figure",
+    "stability_figure",
     "strip_figure",
 ]

@@ -25,6 +25,7 @@ from unhans.report.tables.quality.faithfulness_tables import (
     method_rows,
     sanity_rows,
 )
+from unhans.report.tables.quality.stability_tables import fit_rows, holding_rows, setting_rows, stability_table
 
 __all__ = [
     "CONTEXT_HEADINGS",
@@ -43,9 +44,13 @@ __all__ = [
     "faithfulness_cells",
     "faithfulness_headings",
     "faithfulness_table",
+    "fit_rows",
     "highest_first",
+    "holding_rows",
     "image_rows",
     "measure_cells",
     "method_rows",
     "sanity_rows",
+    "setting_rows",
+    "stability_table",
 ]

@@ -31,6 +31,14 @@ from unhans.report.text.quality.faithfulness_text import (
     setting_sentence,
 )
 from unhans.report.text.quality.heatmap_text import depth_said, tiles_said
+from unhans.report.text.quality.stability_text import (
+    ORDERED_BY,
+    STABILITY_READING,
+    holding_sentence,
+    order_sentence,
+    refused_sentence,
+    stability_cost,
+)
 from unhans.report.text.quality.training_text import (
     QUALITY_READING,
     REGIONS_READING,
@@ -47,10 +55,12 @@ __all__ = [
     "FAITHFULNESS_READING",
     "MEASURES_READING",
     "MEASURE_HEADINGS",
+    "ORDERED_BY",
     "ORDER_NAMES",
     "QUALITY_READING",
     "REGIONS_READING",
     "SANITY_READING",
+    "STABILITY_READING",
     "STATE_HEADINGS",
     "TARGETS",
     "accuracy_sentence",
@@ -65,14 +75,18 @@ __all__ = [
     "estimate_said",
     "faithfulness_cost",
     "followed_sentence",
+    "holding_sentence",
     "method_sentence",
     "model_sentence",
     "mu_range",
     "mu_said",
+    "order_sentence",
     "quality_line",
     "quality_subtitle",
+    "refused_sentence",
     "sanity_sentence",
     "setting_sentence",
+    "stability_cost",
     "tiles_said",
     "together_sentence",
 ]
