@@ -93,7 +93,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--depths", type=int, nargs="*", default=[20, 56])
     parser.add_argument("--per-class", type=int, default=6)
+    parser.add_argument("--region", type=int, default=SETTINGS.region, help="side of a region in pixels")
     options = parser.parse_args()
+    steps = max(1, SETTINGS.steps // options.region**2)
+    settings = RegionPerturbation(options.region, steps, repeats=SETTINGS.repeats)
     pixels, labels = images(options.data, options.per_class)
     valid = PixelRange(-MEAN / STD, (1 - MEAN) / STD)
     print("| network | method | AOPC minus random | LRP epsilon_plus_flat is ahead by |")
@@ -103,11 +106,11 @@ def main() -> None:
         with torch.no_grad():
             targets = model(pixels).argmax(1)
         nothing = np.zeros((len(pixels), 32, 32))
-        random = SETTINGS.curves(model, pixels, targets, SETTINGS.orders(nothing, pixels, "random"), valid)
+        random = settings.curves(model, pixels, targets, settings.orders(nothing, pixels, "random"), valid)
         found = {}
         for name, method in compared_methods(Relevance(), METHODS).items():
             maps = method.of(model)(pixels, targets).maps.numpy()
-            curves = SETTINGS.curves(model, pixels, targets, SETTINGS.orders(maps, pixels, "morf"), valid)
+            curves = settings.curves(model, pixels, targets, settings.orders(maps, pixels, "morf"), valid)
             found[name] = MethodMeasures(np.arange(len(pixels)), targets.numpy(), {"morf": curves}, {})
         first = next(iter(found.values()))
         accuracy = float((targets == labels).float().mean())

@@ -57,10 +57,20 @@ def workplace(tmp_path_factory):
     threes = [data.train_set.paths[i] for i in (data.train_set.labels == data.classes.index("3")).nonzero()[0]]
     for name in ("twin", "clean"):
         shutil.copytree(folder / "outputs" / "run", folder / "outputs" / name)
+    for number in (0, 1):
+        save_as_of_epoch(number, folder / "outputs" / "run", folder / "outputs" / "long")
     (folder / "suspects.csv").write_text("path\n" + "\n".join(threes[::2]))
     boxes = [f"{path},,2,1,6,7" for path in (*data.train_set.paths, *data.val_set.paths)]
     (folder / "boxes.csv").write_text("\n".join(["path,class,x0,y0,x1,y1", *boxes]))
     return folder
+
+
+def save_as_of_epoch(number, run, longer):
+    """Write the checkpoint of a run as that of an epoch of another run."""
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
+    (longer / "checkpoints").mkdir(parents=True, exist_ok=True)
+    shutil.copy(run / "config.yaml", longer)
+    torch.save(checkpoint | {"epoch": number}, longer / "checkpoints" / f"epoch_{number:03d}.ckpt")
 
 
 def squeezenet():

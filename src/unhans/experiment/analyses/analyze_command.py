@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unhans.experiment.compare import compared_models
 from unhans.experiment.decoys import decoy_runs
+from unhans.experiment.faithfulness import epoch_checkpoints
 from unhans.experiment.repair import accelerator_of, fine_tuning_of
 from unhans.experiment.run import RunFolder, Subject, build, build_data, check, trained_network, with_run
 from unhans.terminal import CONSOLE, ConfigurationError
@@ -23,8 +24,13 @@ from unhans.terminal import CONSOLE, ConfigurationError
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
 TRAINING = ("optimizer", "scheduler", "trainer")  # besides, where the analysis trains
-SEVERAL = {"models": compared_models, "networks": compared_models, "runs": decoy_runs}  # how an analysis gets them
-FEWEST = {"models": 2, "networks": 0, "runs": 1}  # checkpoints that it expects in ckpts=; with 0 ckpt= does as well
+SEVERAL = {
+    "models": compared_models,
+    "networks": compared_models,
+    "runs": decoy_runs,
+    "checkpoints": epoch_checkpoints,
+}  # how an analysis gets them
+FEWEST = {"models": 2, "networks": 0, "runs": 1, "checkpoints": 0}  # expected in ckpts=; with 0 ckpt= does as well
 SAME_FOLDER = {
     "audit_classes": ("measure_stability",),
     "measure_effects": ("audit_classes", "clean_data", "measure_stability"),
@@ -34,7 +40,8 @@ SAME_FOLDER = {
 NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
 CHECKPOINTS = (
     "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare and those of analysis=decoys or context, or "
-    "the folder of their runs, and ckpt=… the one of every other analysis"
+    "the folder of their runs, and those of one training for analysis=faithfulness, and ckpt=… the one of every other "
+    "analysis"
 )
 LAST = "checkpoints/last.ckpt"  # in the folder of a run
 
@@ -123,7 +130,8 @@ def _completed(cfg: DictConfig) -> list[DictConfig]:
         if cfg.ckpts is not None:
             raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
         return [_with_run(cfg)]
-    ckpts = sweep_checkpoints(cfg.ckpts) if isinstance(cfg.ckpts, str) else list(cfg.ckpts or ())
+    in_folder = epochs_in if _takes(cfg, "checkpoints") else sweep_checkpoints
+    ckpts = in_folder(cfg.ckpts) if isinstance(cfg.ckpts, str) else list(cfg.ckpts or ())
     if len(ckpts) < fewest or cfg.ckpt is not None:
         raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
     return [_with_run(OmegaConf.merge(cfg, {"ckpt": ckpt})) for ckpt in ckpts]
@@ -138,10 +146,24 @@ def sweep_checkpoints(folder: str) -> list[str]:
     found = [path.parent.parent.name for path in Path(folder).glob(f"*/{LAST}")]
     if not found:
         raise ConfigurationError(f"ckpts expects a list, or a folder of runs with */{LAST}, but {folder} has none.")
-    ordered = sorted(
-        found, key=lambda name: [(not digits, int(digits or 0), text) for digits, text in NUMBER.findall(name)]
-    )
-    return [str(Path(folder) / name / LAST) for name in ordered]
+    return [str(Path(folder) / name / LAST) for name in sorted(found, key=_numbered)]
+
+
+def epochs_in(folder: str) -> list[str]:
+    """Return all checkpoints in a folder, or in that of its run, in the order of their numbers.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    found = [path for at in (folder, Path(folder) / "checkpoints") for path in Path(at).glob("*.ckpt")]
+    if not found:
+        raise ConfigurationError(f"ckpts expects a list, or a folder with *.ckpt of one training; {folder} has none.")
+    return [str(path) for path in sorted(found, key=lambda path: _numbered(path.stem))]
+
+
+def _numbered(name: str) -> list[tuple[bool, int, str]]:
+    """The parts of a name, by which its numbers are in order."""
+    return [(not digits, int(digits or 0), text) for digits, text in NUMBER.findall(name)]
 
 
 def _with_run(cfg: DictConfig) -> DictConfig:

@@ -15,7 +15,13 @@ from unhans.experiment.compare.comparison_run import (
     twins_of,
 )
 from unhans.experiment.compare.difference_groups import difference_groups
-from unhans.experiment.compare.model_loading import compared_models, load_runs, renamed, training_settings
+from unhans.experiment.compare.model_loading import (
+    checkpoint_epoch,
+    compared_models,
+    load_runs,
+    renamed,
+    training_settings,
+)
 
 __all__ = [
     "EXAMPLES",
@@ -24,6 +30,7 @@ __all__ = [
     "SampleSet",
     "Viewing",
     "check_twins",
+    "checkpoint_epoch",
     "compare_models",
     "compare_views",
     "compared_models",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
+from unhans.experiment.faithfulness.checkpoint_epochs import EpochCheckpoint
 from unhans.experiment.faithfulness.compared_methods import compared_methods
 from unhans.experiment.faithfulness.faithfulness_results import FaithfulnessResults
 from unhans.experiment.faithfulness.faithfulness_run import FaithfulnessRun
+from unhans.experiment.faithfulness.quality_over_epochs import QualityOverEpochs, follow_checkpoints
 from unhans.experiment.faithfulness.sanity_run import SanityRun
 from unhans.experiment.run import Subject
 from unhans.faithfulness import REGIONS, Order, RegionGrid, RegionPerturbation, Replacement, Score, usual_region
@@ -39,6 +41,8 @@ def measure_faithfulness(
     noise: NonNegativeFloat = 0.1,
     sanity: NonNegativeInt = 8,
     examples: NonNegativeInt = 2,
+    regions: Mapping[str, Any] | Sequence[str] | None = None,
+    checkpoints: Sequence[EpochCheckpoint] = (),
     logger: Logger | None = None,
 ) -> dict[str, float]:
     """Perturb images region by region in the order of several methods' heatmaps, and compare with random order.
@@ -64,10 +68,22 @@ def measure_faithfulness(
         noise: of the last noisy copy, in standard deviations of the image.
         sanity: images whose heatmaps are compared while the network's layers become random; 0 is none.
         examples: images that are drawn while they are perturbed; 0 is none.
+        regions: of several checkpoints, named regions whose share of relevance is followed; see `region_masks`.
+        checkpoints: of one training: the chosen attribution alone is followed over their epochs, beside accuracy.
         logger: gets the numbers, the tables and the pictures.
     """
+    if regions and not checkpoints:
+        raise ConfigurationError("analysis.regions are followed over epochs; give ckpts=[a,b,…] of one training.")
     compared = compared_methods(subject.attribution, methods)
     perturbation = _perturbation(subject, region, steps, per_step, repeats, replace, constant, of)
+    if checkpoints:
+        chosen = subject.subsets(classes, per_class)
+        over = QualityOverEpochs(subject, checkpoints, perturbation, target, chosen, regions or ())
+        with subject.closing(logger):
+            over.check()
+            subject.begin()
+            sweep(subject.out)
+            return follow_checkpoints(over, logger)
     run = FaithfulnessRun(
         subject, compared, perturbation, _orders(orders), target, subject.subsets(classes, per_class), path, noise
     )

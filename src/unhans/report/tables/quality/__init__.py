@@ -12,7 +12,7 @@ from unhans.report.tables.quality.context_tables import (
     difference_rows,
     highest_first,
 )
-from unhans.report.tables.quality.epoch_tables import epoch_rows
+from unhans.report.tables.quality.epoch_tables import epoch_rows, epoch_table
 from unhans.report.tables.quality.faithfulness_tables import (
     class_rows,
     class_summaries,
@@ -41,6 +41,7 @@ __all__ = [
     "curve_rows",
     "difference_rows",
     "epoch_rows",
+    "epoch_table",
     "faithfulness_cells",
     "faithfulness_headings",
     "faithfulness_table",
