@@ -29,7 +29,7 @@ from unhans.report import Say, progress
 from unhans.report.figures.quality import quality_figure, regions_figure
 from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables.quality import epoch_rows, epoch_table
-from unhans.report.text.quality import followed_sentence, quality_subtitle
+from unhans.report.text.quality import TARGETS, followed_sentence, quality_subtitle
 from unhans.stats import Estimate, wilson
 from unhans.store import digest, file_stem, jsonable, replacing, write_csv, write_figure
 from unhans.terminal import CONSOLE
@@ -184,8 +184,11 @@ def _concluded(
     write_figure(figures["quality/curve"], quality_figure(points, run.perturbation.of, said), dpi=150)
     if run.masks:
         keys = logger_keys({name: name for name in by_class})
+        explained = f"{subject.attribution.description}; {TARGETS[run.target]} of n = {len(run.index)} images"
         figures["regions/curves"] = out / "figures" / "regions.png"
-        write_figure(figures["regions/curves"], regions_figure(points, list(run.masks), "all classes", said), dpi=150)
+        write_figure(
+            figures["regions/curves"], regions_figure(points, list(run.masks), "all classes", explained), dpi=150
+        )
         for number, (name, each) in enumerate(by_class.items()):
             path = figures[f"regions/class/{keys[name]}/curves"] = out / "figures" / f"{file_stem(number, name)}.png"
             write_figure(path, regions_figure(each, list(run.masks), name, subject.attribution.description), dpi=150)
