@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from unhans.callbacks.audit import Callback
 
-from unhans.artifacts import Layered
+from unhans.artifacts import Layered, redrawn
 from unhans.attribution import invisible
 from unhans.class_names import class_index
 from unhans.data import Key, PixelScale, check_images, first_image, parts_of, paste_artifact, pixel_scale, samples_in
@@ -28,7 +28,8 @@ class ArtifactAugmentation(Callback):
 
     Validation batches and the data set stay as they are: a batch gets its own pixels back after the step. What is
     pasted on a sample follows from the seed, the epoch and the sample's index (or its place in the epoch, where batches
-    hold no index) alone: nothing is drawn from a random state, and a resumed run equals the uninterrupted one.
+    hold no index) alone: nothing is drawn from a random state, and a resumed run equals the uninterrupted one. Free
+    artifacts and random places are drawn anew for each sample in each epoch [000 §4.2, fig. 13].
 
     Args:
         artifact: anything with a layer, such as an `Isolated` artifact or a `Patch`; several, or None to begin with.
@@ -116,7 +117,7 @@ class ArtifactAugmentation(Callback):
         names = names if index is None else [[int(i)] for i in index]
         meant = np.ones(len(image), dtype=bool) if self._labels is None else self._of_classes(label, len(image))
         self._before.append((image, image.data))
-        image.data = self._pasted(image, [(trainer.current_epoch, *name) for name in names], index, meant)
+        image.data = self._pasted(image, trainer.current_epoch, names, index, meant)
 
     def on_train_batch_end(self, *arguments: Any, **options: Any) -> None:
         """Give the batch its own pixels back, also after an exception: they may be the data set's."""
@@ -156,18 +157,23 @@ class ArtifactAugmentation(Callback):
                 paste_artifact(image, artifact, np.zeros(1, dtype=np.int64), self.scale)
 
     def _pasted(
-        self, image: Tensor, names: list[tuple[int, ...]], index: NDArray[np.int64] | None, meant: NDArray[np.bool_]
+        self,
+        image: Tensor,
+        epoch: int,
+        names: list[list[int]],
+        index: NDArray[np.int64] | None,
+        meant: NDArray[np.bool_],
     ) -> Tensor:
         """The images with every artifact on those rows that are meant and drawn."""
         image = image.clone()
         spared = [*([np.array([], dtype=np.int64)] * len(self.given)), *self._spared]
         for number, (artifact, carriers) in enumerate(zip(self.artifacts, spared, strict=True)):
-            draws = [np.random.default_rng([self.seed, number, *name]) for name in names]
+            draws = [np.random.default_rng([self.seed, number, epoch, *name]) for name in names]
             rows = np.flatnonzero(meant & [rng.random() < self.share for rng in draws])
             rows = rows if index is None else rows[~np.isin(index[rows], carriers)]
             if len(rows):
                 samples = [draws[row].integers(self._samples) for row in rows] if index is None else index[rows]
-                image[rows] = paste_artifact(image[rows], artifact, np.asarray(samples), self.scale)
+                image[rows] = paste_artifact(image[rows], redrawn(artifact, epoch), np.asarray(samples), self.scale)
         return image
 
     def _of_classes(self, label: Any, n: int) -> NDArray[np.bool_]:

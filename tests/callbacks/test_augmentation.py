@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,16 +12,18 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from callbacks_training import NoisyImages, TheirModule, train, trainer_of
+from PIL import Image
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torchvision import transforms
 from unhans.callbacks import ArtifactAugmentation
 
-from unhans.artifacts import Border, Patch
-from unhans.data import Arrays, Collection, ImageDataset, PixelScale, collate
+from unhans.artifacts import Border, Patch, redrawn
+from unhans.data import Arrays, Collection, ImageDataset, PixelScale, collate, paste_artifact, pixel_scale
 from unhans.data.dataset import EpochShuffle
 from unhans.data.image_list import numbered_names
+from unhans.experiment.repair.repair_methods import OnOthers
 from unhans.isolation import Isolated
 from unhans.isolation.isolated import boxes
 
@@ -224,6 +227,44 @@ def test_a_resumed_run_equals_the_uninterrupted_one(indexed, tmp_path):
     assert all(torch.equal(x, y) for x, (*_, y) in zip(later, rest.seen, strict=True))
     for key, value in whole.state_dict().items():
         assert torch.equal(value, rest.state_dict()[key])
+
+
+def pasted_in_epochs(artifact, tmp_path, epochs=3, **options):
+    """What the training step is given in every epoch, in the order of the samples."""
+    module, dataset = Recorder(), data_of()
+    fit(module, [ArtifactAugmentation(artifact)], loader_of(dataset, **options), tmp_path, max_epochs=epochs)
+    return [torch.cat([images for epoch, _, images in module.seen if epoch == k]) for k in range(epochs)]
+
+
+def placed(folder):
+    """A white square at random places, on the samples that do not carry it already."""
+    Image.fromarray(np.full((4, 4, 4), 255, dtype=np.uint8)).save(folder / "white.png")
+    picture = Patch("a", folder / "white.png", size=None, placement="random_position")
+    return OnOthers(picture, np.arange(24) % 5 == 0)
+
+
+@pytest.mark.parametrize("make", [lambda folder: free_artifact(), placed])
+def test_free_artifacts_are_drawn_anew_for_each_sample_in_each_epoch(make, tmp_path):
+    artifact, dataset = make(tmp_path), data_of()
+    first, second, third = pasted_in_epochs(artifact, tmp_path / "one")
+    pairs = (first, second), (second, third)
+    differ = [sum(not torch.equal(x, y) for x, y in zip(*pair, strict=True)) for pair in pairs]
+    assert min(differ) >= 12  # of 24 samples: few have a new place that is the old one
+    again = pasted_in_epochs(artifact, tmp_path / "two", num_workers=1)
+    assert all(torch.equal(x, y) for x, y in zip((first, second, third), again, strict=True))
+    images, every = torch.stack([dataset[index][0] for index in range(24)]), np.arange(24)
+    for epoch, seen in enumerate((first, second, third)):
+        assert torch.equal(seen, paste_artifact(images, redrawn(artifact, epoch), every, pixel_scale(dataset, 0)))
+
+
+def test_fixed_artifacts_and_the_first_epoch_are_as_they_were():
+    free, border = free_artifact(), Border("a", width=0.2)
+    assert redrawn(free, 0) is free
+    assert redrawn(border, 3) is border
+    fixed = replace(free, kind="fixed", layers=(white(),))
+    assert redrawn(fixed, 3) is fixed
+    assert redrawn(free, 2).seed == redrawn(free, 2).seed != redrawn(free, 1).seed
+    assert len({redrawn(free, epoch).seed for epoch in range(50)}) == 50
 
 
 def test_nothing_pasted_trains_bit_for_bit_as_without_and_no_random_state_is_touched(tmp_path):

@@ -13,10 +13,12 @@ from unhans.artifacts.artifact import (
     check_fits,
     check_part,
     covered_by,
+    epoch_seed,
     is_whole,
     layers_of,
     place,
     put_on,
+    redrawn,
     transform_of,
 )
 from unhans.artifacts.inpainting import PAINTERS, Material, Remove, check_fill, check_mask, dilated, margin, rim_of
@@ -77,6 +79,7 @@ __all__ = [
     "covered",
     "covered_by",
     "dilated",
+    "epoch_seed",
     "frequencies",
     "is_whole",
     "layers_of",
@@ -85,6 +88,7 @@ __all__ = [
     "orientation",
     "place",
     "put_on",
+    "redrawn",
     "rgb",
     "rim_of",
     "transform_of",

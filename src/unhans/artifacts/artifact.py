@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -136,6 +137,12 @@ class PlacedArtifact(Artifact):
         super().__init__(target, **options)
         self.placement = check_placement(placement)
 
+    def redrawn(self, epoch: int) -> PlacedArtifact:
+        """Return the artifact with the random places that it takes in an epoch."""
+        other = copy(self)
+        other.seed = epoch_seed(self.seed, epoch)
+        return other
+
     def _place(self, index: int, room: tuple[int, int]) -> tuple[int, int]:
         return place(self.placement, room, index, self.seed)
 
@@ -145,6 +152,20 @@ def check_share(name: str, value: float, positive: bool = True) -> float:
     if not (0 < value <= 1 or (value == 0 and not positive)):
         raise ValueError(f"an artifact's {name} must lie in {'(' if positive else '['}0, 1], got {value}")
     return value
+
+
+def redrawn(artifact: Layered, epoch: int) -> Layered:
+    """Return an artifact as it is drawn in an epoch: its random places and prototypes anew, by its seed and the epoch.
+
+    One that has a method `redrawn(epoch)` does so; every other one, and each in epoch 0, stays as it is.
+    """
+    own: Any = getattr(artifact, "redrawn", None)
+    return artifact if own is None or not epoch else own(epoch)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Return the seed of what is drawn in an epoch; that of epoch 0 is the seed itself."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]) if epoch else seed
 
 
 def put_on(artifact: Layered, images: Tensor, indices: NDArray[np.int64]) -> Tensor:

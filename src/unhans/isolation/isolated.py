@@ -6,7 +6,7 @@ What was found of it are numbers and codes, which `unhans.report.text` says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 
-from unhans.artifacts import Transform, on_canvas, place
+from unhans.artifacts import Transform, epoch_seed, on_canvas, place
 
 Reason = Literal[
     "too few images",
@@ -233,6 +233,10 @@ class Isolated:
             return self.layers[0]
         layer = self.layers[int(np.random.default_rng([self.seed, index, 1]).integers(len(self.layers)))]
         return on_canvas(layer, size, self._corner(index, layer, size))
+
+    def redrawn(self, epoch: int) -> Isolated:
+        """Return a free artifact whose prototypes and places are drawn anew for an epoch; others do not change."""
+        return replace(self, seed=epoch_seed(self.seed, epoch)) if self.kind == "free" else self
 
     def pictures(self) -> dict[str, Image.Image]:
         """Return the layers as RGBA pictures by name: "layer", or "prototype_1" and so on.

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unhans.artifacts import Layered, Transform, is_whole, put_on, transform_of
+from unhans.artifacts import Layered, Transform, is_whole, put_on, redrawn, transform_of
 from unhans.callbacks import AClArC, ArtifactAugmentation, MaskRelevance, RightReasons, ValidationCurve
 from unhans.clarc import Concept, Correction, corrected
 from unhans.effects import drawn
@@ -157,6 +157,10 @@ class OnOthers:
     def transform(self) -> Transform | None:
         """What the artifact does to whole images; None where it has layers."""
         return transform_of(self.artifact)
+
+    def redrawn(self, epoch: int) -> OnOthers:
+        """Return the same of the artifact as it is drawn in an epoch."""
+        return OnOthers(redrawn(self.artifact, epoch), self.carriers)
 
     def put_on(self, images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         """Return images (n, 3, H, W) in [0, 1] of samples (n,), those that do not carry the artifact with it."""
