@@ -400,6 +400,6 @@ def test_samples_that_carry_an_added_artifact_already_are_spared():
     again.load_state_dict(callback.state_dict())
     for each in (callback, again):
         images, index = torch.zeros(4, 3, 8, 8), np.array([2, 3, 4, 5])
-        found = each._pasted(images, [(0, int(i)) for i in index], index, np.ones(4, dtype=bool))
+        found = each._pasted(images, 0, [[int(i)] for i in index], index, np.ones(4, dtype=bool))
         assert (found[[1, 3]] == 0).all()
         assert (found[[0, 2]] == 0.5).all()
