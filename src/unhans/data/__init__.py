@@ -32,6 +32,8 @@ from unhans.data.reading import (
     splits_of,
     without_class,
 )
+from unhans.data.sample_groups import SampleGroups, read_groups_table
+from unhans.data.table_file import read_table
 
 __all__ = [
     "Arrays",
@@ -47,6 +49,7 @@ __all__ = [
     "PixelScale",
     "Preprocessing",
     "Sample",
+    "SampleGroups",
     "TrainValUnion",
     "UnreadableImageError",
     "adapt",
@@ -75,8 +78,10 @@ __all__ = [
     "read_batches",
     "read_boxes",
     "read_cleaning_list",
+    "read_groups_table",
     "read_masks",
     "read_samples",
+    "read_table",
     "rows_of",
     "samples_in",
     "splits_of",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unhans.data.dataset import ImageDataset, Split
+from unhans.data.table_file import read_table
 from unhans.store import plain_text
 
 _log = logging.getLogger(__name__)
@@ -89,17 +88,7 @@ def read_cleaning_list(file: str | Path, option: str) -> CleaningList:
             unknown split.
     """
     path = Path(file).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"{option} expects a table such as suspects.csv, got no file at {path}")
-    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as table:  # see `write_csv`
-        text = table.read()  # without the mark with which spreadsheets begin a file
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        rows, columns = list(reader), reader.fieldnames or ()
-    except csv.Error as error:
-        raise ValueError(f"{option} expects a table of text, got {path}: {error}") from error
-    if "\0" in text:
-        raise ValueError(f"{option} expects a table of text, got {path}, which holds zero bytes")
+    rows, columns = read_table(path, option)
     if "path" not in columns:
         raise ValueError(f"{option} expects a column 'path', got {', '.join(columns) or 'nothing'} in {path}")
     listed: dict[str, frozenset[str]] = {}

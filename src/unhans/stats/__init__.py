@@ -5,6 +5,7 @@ intervals, rank correlations, least-squares lines, and p-values that hold for an
 numbers. What these say about an artifact is decided in `unhans.effects`.
 """
 
+from unhans.stats.group_accuracy import Gap, GroupCount, group_counts, share_difference, widest_gap
 from unhans.stats.intervals import (
     Area,
     Interval,
@@ -36,6 +37,8 @@ __all__ = [
     "FEWEST",
     "Area",
     "Estimate",
+    "Gap",
+    "GroupCount",
     "Interval",
     "Line",
     "Median",
@@ -47,6 +50,7 @@ __all__ = [
     "bootstrap_columns",
     "difference_over_seeds",
     "estimate",
+    "group_counts",
     "least_squares",
     "mean_difference",
     "mean_of_shares",
@@ -56,6 +60,8 @@ __all__ = [
     "rank_correlation",
     "samples_below",
     "samples_to_show",
+    "share_difference",
     "share_over_seeds",
+    "widest_gap",
     "wilson",
 ]

@@ -20,11 +20,14 @@ _AT_ONCE = 2**21  # random numbers: 16 MB
 _MOST = 100_000  # samples: more than these are not asked for
 
 
-def wilson(successes: int, n: int) -> Interval:
-    """Return Wilson's 95 % score interval of a share; 0 and 1 where none and all of n samples are successes."""
-    share, z2 = successes / n, Z**2
+def wilson(successes: int, n: int, z: float = Z) -> Interval:
+    """Return Wilson's 95 % score interval of a share; 0 and 1 where none and all of n samples are successes.
+
+    z: the two-sided point of the normal distribution, where another interval than that of 95 % is wanted.
+    """
+    share, z2 = successes / n, z**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     low, high = float(centre - half), float(centre + half)
     return (0.0 if successes == 0 else max(0.0, low)), (1.0 if successes == n else min(1.0, high))
 

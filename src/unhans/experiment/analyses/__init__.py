@@ -1,7 +1,8 @@
-"""The command `analyze.py`, and its smaller analyses: heatmaps, conservation, squaring, barycenters."""
+"""The command `analyze.py`, and its smaller analyses: heatmaps, conservation, squaring, barycenters, groups."""
 
 from unhans.experiment.analyses.analyze_command import analyze
 from unhans.experiment.analyses.barycenters import draw_barycenters
+from unhans.experiment.analyses.group_analysis import measure_groups
 from unhans.experiment.analyses.heatmap_analysis import conserve, draw_heatmaps
 from unhans.experiment.analyses.squaring_analysis import compare_squarings
 
@@ -11,4 +12,5 @@ __all__ = [
     "conserve",
     "draw_barycenters",
     "draw_heatmaps",
+    "measure_groups",
 ]

@@ -1,4 +1,4 @@
-"""Measures of heatmaps as rows."""
+"""Measures of heatmaps, and accuracy in groups, as rows."""
 
 from unhans.report.tables.quality.context_tables import (
     CONTEXT_HEADINGS,
@@ -25,6 +25,12 @@ from unhans.report.tables.quality.faithfulness_tables import (
     method_rows,
     sanity_rows,
 )
+from unhans.report.tables.quality.group_tables import (
+    group_effect_rows,
+    group_effect_table,
+    group_rows,
+    group_table,
+)
 from unhans.report.tables.quality.stability_tables import fit_rows, holding_rows, setting_rows, stability_table
 
 __all__ = [
@@ -46,6 +52,10 @@ __all__ = [
     "faithfulness_headings",
     "faithfulness_table",
     "fit_rows",
+    "group_effect_rows",
+    "group_effect_table",
+    "group_rows",
+    "group_table",
     "highest_first",
     "holding_rows",
     "image_rows",

@@ -1,4 +1,4 @@
-"""Sentences about the measures of heatmaps."""
+"""Sentences about the measures of heatmaps and about groups of samples."""
 
 from unhans.report.text.quality.context_text import (
     ACCURACY_READING,
@@ -30,6 +30,7 @@ from unhans.report.text.quality.faithfulness_text import (
     sanity_sentence,
     setting_sentence,
 )
+from unhans.report.text.quality.group_text import gap_sentences, unknown_groups_sentence
 from unhans.report.text.quality.heatmap_text import depth_said, tiles_said
 from unhans.report.text.quality.stability_text import (
     ORDERED_BY,
@@ -75,6 +76,7 @@ __all__ = [
     "estimate_said",
     "faithfulness_cost",
     "followed_sentence",
+    "gap_sentences",
     "holding_sentence",
     "method_sentence",
     "model_sentence",
@@ -89,4 +91,5 @@ __all__ = [
     "stability_cost",
     "tiles_said",
     "together_sentence",
+    "unknown_groups_sentence",
 ]
