@@ -11,6 +11,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from torchvision.models.resnet import BasicBlock
 
 from unhans.influence import GradientCosine, SampleGradients, coordinates, cosines, stages_of
+from unhans.influence.layer_gradients import OuterGradients
 
 
 class Everything(nn.Module):
@@ -110,6 +111,73 @@ def test_scores_are_cosines_of_flattened_gradients_whatever_fits_into_memory(mem
     assert scores.diagonal() == pytest.approx(1)
     dots = GradientCosine(("body", "head"), normalise=False).scores(model, [(images[:3], labels[:3])], lambda: training)
     torch.testing.assert_close(dots, flat[:3] @ flat.T)
+
+
+@pytest.mark.parametrize("queries", [1, 3, 50])
+def test_dot_products_by_factors_are_those_of_flattened_gradients(queries):
+    """A dense layer and convolutions of few places are compared by their factors, the others by whole gradients."""
+    torch.manual_seed(0)
+    wide = nn.Conv2d(8, 8, 3, stride=2, padding=1)  # called twice, at 2 × 2 and 1 × 1 places
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.wide = nn.Conv2d(3, 8, 3, stride=3, padding=1), wide
+            self.norm, self.head = nn.BatchNorm2d(8), nn.Linear(8, 4)
+
+        def forward(self, images):
+            return self.head(self.wide(self.wide(self.norm(self.first(images)).relu()).relu()).mean((2, 3)))
+
+    model, (images, labels) = Net().double().eval(), samples(6)
+    layers = ("first", "wide", "norm", "head")
+    gradients = SampleGradients(model, layers)
+    parts = gradients.parts(images, labels, queries)
+    assert isinstance(parts["head"][0], OuterGradients)
+    assert isinstance(parts["first"][0], torch.Tensor)
+    assert isinstance(parts["wide"][0], OuterGradients) == (queries == 1), "with many, whole gradients pay"
+    flat = literal(model, images, labels, layers, "loss")
+    for layer in layers:
+        found = sum(each.dots(each) if isinstance(each, OuterGradients) else each @ each.T for each in parts[layer])
+        torch.testing.assert_close(found, flat[layer] @ flat[layer].T)
+    scores = GradientCosine(layers).scores(model, [(images[:2], labels[:2])], lambda: [(images, labels)])
+    rows = F.normalize(torch.cat(list(flat.values()), 1))
+    torch.testing.assert_close(scores, rows[:2] @ rows.T)
+
+
+@pytest.mark.parametrize("most", [1, 40, 2**24])
+def test_products_of_factors_are_the_same_in_blocks(most, monkeypatch):
+    monkeypatch.setattr("unhans.influence.layer_gradients.MOST_PRODUCTS", most)
+    generator = torch.Generator().manual_seed(0)
+    one, two = (
+        OuterGradients(*(torch.randn(n, places, size, generator=generator).double() for size in (4, 5)))
+        for n, places in ((5, 3), (4, 2))
+    )
+    whole = [torch.einsum("nlo,nli->noi", each.delta, each.inputs).flatten(1) for each in (one, two)]
+    torch.testing.assert_close(one.dots(two), whole[0] @ whole[1].T)
+    torch.testing.assert_close(one.squares(), whole[0].square().sum(1))
+
+
+def test_the_network_before_the_first_layer_is_not_gone_back_through():
+    model, (images, labels) = network(), samples(2)
+
+    class Refuses(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise AssertionError("gone back through")
+
+    class Barrier(nn.Module):
+        def forward(self, x):
+            return Refuses.apply(x)
+
+    model.stem.append(Barrier())
+    expected = literal(network(), images, labels, ("body", "head"), "loss")
+    found = SampleGradients(model, ("body", "head"))(images, labels)
+    for layer in expected:
+        torch.testing.assert_close(found[layer] @ found[layer].T, expected[layer] @ expected[layer].T)
 
 
 def test_gram_matrices_of_layers_add_up():

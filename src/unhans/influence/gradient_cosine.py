@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from unhans.influence.layer_gradients import OuterGradients, joined
 from unhans.influence.sample_gradients import SampleGradients, Scalar, check_layers
 
 Batches = Iterable[tuple[Tensor, Tensor]]  # images (n, C, H, W) and labels (n,)
 Advance = Callable[[int], None]
+Part = Tensor | OuterGradients  # gradients of samples by one parameter
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ class GradientCosine:
         gradients = SampleGradients(model, self.layers, self.of)
         parts = []
         for block in self._blocks(model, queries):
-            wanted = [self._flat(gradients.parts(images, labels)) for images, labels in block]
-            rows = [torch.cat(same) for same in zip(*wanted, strict=True)]
+            asked = sum(len(images) for images, _ in block)
+            wanted = [self._flat(gradients.parts(images, labels, asked)) for images, labels in block]
+            rows = [joined(same) for same in zip(*wanted, strict=True)]
             columns = []
             for images, labels in training():
-                found = self._flat(gradients.parts(images, labels))
+                found = self._flat(gradients.parts(images, labels, asked))
                 columns.append(self._products(rows, found).cpu())
                 advance(len(images))
             parts.append(torch.cat(columns, 1))
@@ -87,18 +90,28 @@ class GradientCosine:
         if block:
             yield block
 
-    def _flat(self, parts: dict[str, list[Tensor]]) -> list[Tensor]:
+    def _flat(self, parts: dict[str, list[Part]]) -> list[Part]:
         return [part for layer in self.layers for part in parts[layer]]
 
-    def _products(self, rows: list[Tensor], columns: list[Tensor]) -> Tensor:
-        products = sum(row @ column.T for row, column in zip(rows, columns, strict=True))
+    def _products(self, rows: list[Part], columns: list[Part]) -> Tensor:
+        products = sum(_dots(row, column) for row, column in zip(rows, columns, strict=True))
         if not self.normalise:
             return products
         return products / (_lengths(rows)[:, None] * _lengths(columns)[None]).clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def _lengths(gradients: list[Tensor]) -> Tensor:
-    return sum(torch.linalg.vector_norm(each, dim=1).square() for each in gradients).sqrt()
+def _dots(rows: Part, columns: Part) -> Tensor:
+    return rows.dots(columns) if isinstance(rows, OuterGradients) else rows @ columns.T
+
+
+def _lengths(gradients: list[Part]) -> Tensor:
+    return sum(_squares(each) for each in gradients).clamp(min=0).sqrt()
+
+
+def _squares(gradients: Part) -> Tensor:
+    if isinstance(gradients, OuterGradients):
+        return gradients.squares()
+    return torch.linalg.vector_norm(gradients, dim=1).square()
 
 
 def cosines(grams: Iterable[Tensor]) -> Tensor:

@@ -13,7 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unhans.attribution import frozen_view, without_side_effects
-from unhans.influence.layer_gradients import has_gradients, layer_gradients
+from unhans.influence.layer_gradients import (
+    Calls,
+    OuterGradients,
+    factored_gradients,
+    factors_are_cheaper,
+    has_gradients,
+    layer_gradients,
+)
 from unhans.lrp.tracing import computing_dtype
 
 Scalar = Literal["loss", "label", "predicted"]
@@ -118,17 +125,22 @@ class SampleGradients:
         if of not in ("loss", "label", "predicted"):
             raise ValueError(f"of: expected one of loss, label, predicted, got {of!r}.")
         self.model, self.layers, self.of = model, tuple(layers), of
+        self._by_factors: dict[tuple[str, int], bool] = {}  # of a layer's unit, as decided for the first batch
 
     def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return by layer the gradients of samples (n, parameters of the layer); arguments as of `parts`."""
         return {layer: torch.cat(parts, 1) for layer, parts in self.parts(images, labels).items()}
 
-    def parts(self, images: Tensor, labels: Tensor) -> dict[str, list[Tensor]]:
+    def parts(
+        self, images: Tensor, labels: Tensor, queries: int | None = None
+    ) -> dict[str, list[Tensor | OuterGradients]]:
         """Return by layer the gradients of samples for each of its parameters, (n, values) each, without copying them.
 
         Args:
             images: (n, C, H, W).
             labels: (n,), ignored where the scalar is that of the predicted class.
+            queries: with how many other samples they are compared: weights for which that is cheaper come by their
+                factors, the same ones for all batches; None: none do.
 
         Raises:
             ValueError: a layer is not called when the network sees these images.
@@ -141,12 +153,17 @@ class SampleGradients:
             for module, name in [each for found in others.values() for each in found]:
                 module._parameters[name] = module._parameters[name].detach().requires_grad_()
             with _captured([unit for found in units.values() for unit in found]) as calls:
-                scalars = self._scalars(network(images.detach().to(dtype).requires_grad_()), labels)
+                scalars = self._scalars(network(images.detach().to(dtype)), labels)
                 deltas = _backward(scalars, calls, bool(any(others.values())))
-            rows = _rows_by_unit(calls, deltas)
+            called = _by_unit(calls, deltas)
             found = {
                 layer: [
-                    *(part.detach() for unit in units[layer] for part in rows.get(unit, ())),
+                    *(
+                        part
+                        for place, unit in enumerate(units[layer])
+                        if unit in called
+                        for part in self._parts((layer, place), unit, called[unit], queries)
+                    ),
                     *(_one_by_one(scalars, module._parameters[name]) for module, name in others[layer]),
                 ]
                 for layer in self.layers
@@ -155,6 +172,19 @@ class SampleGradients:
             if not parts:
                 raise ValueError(f"layers: {layer!r} is not called when the network sees an image; give another layer.")
         return found
+
+    @torch.no_grad()
+    def _parts(
+        self, place: tuple[str, int], unit: nn.Module, calls: Calls, queries: int | None
+    ) -> list[Tensor | OuterGradients]:
+        """The gradients by a unit's parameters: its weight's factors if these are cheaper, rows otherwise."""
+        if queries is not None:
+            if place not in self._by_factors:
+                self._by_factors[place] = factors_are_cheaper(unit, calls, queries)
+            if self._by_factors[place]:
+                return factored_gradients(unit, calls)
+        rows = [layer_gradients(unit, inputs, delta) for inputs, delta in calls]
+        return [torch.stack(each).sum(0) if len(each) > 1 else each[0] for each in zip(*rows, strict=True)]
 
     def _scalars(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.of == "loss":
@@ -172,6 +202,8 @@ def _captured(units: Sequence[nn.Module]) -> Iterator[list[Call]]:
     calls: list[Call] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if not output.requires_grad:  # nothing before the first unit is gone back to
+            output = output.detach().requires_grad_()
         calls.append((module, inputs[0].detach().clone(), output))
         return output.clone()  # what follows may overwrite it, as ReLU in place does
 
@@ -189,13 +221,12 @@ def _backward(scalars: Tensor, calls: Sequence[Call], keep: bool) -> Sequence[Te
     return [next(found) if output.requires_grad else None for _, _, output in calls]
 
 
-def _rows_by_unit(calls: Sequence[Call], deltas: Sequence[Tensor | None]) -> dict[nn.Module, list[Tensor]]:
-    """Return the gradients of each unit's parameters, those of several calls added."""
-    rows: dict[nn.Module, list[Tensor]] = {}
+def _by_unit(calls: Sequence[Call], deltas: Sequence[Tensor | None]) -> dict[nn.Module, list[tuple[Tensor, Tensor]]]:
+    """Return what entered each unit and what flows back to it, for each of its calls."""
+    found: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
     for (module, inputs, output), delta in zip(calls, deltas, strict=True):
-        found = layer_gradients(module, inputs, torch.zeros_like(output) if delta is None else delta)
-        rows[module] = [a + b for a, b in zip(rows[module], found, strict=True)] if module in rows else found
-    return rows
+        found.setdefault(module, []).append((inputs, torch.zeros_like(output) if delta is None else delta))
+    return found
 
 
 def _one_by_one(scalars: Tensor, parameter: Tensor) -> Tensor:

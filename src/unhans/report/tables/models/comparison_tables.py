@@ -36,7 +36,8 @@ def pairs_table(found: ModelComparison) -> Table:
         "Disagreement of two models (0: none, median over the images)",
         ["models", "about"],
         ["disagreement", "95 % interval", "by chance", "classes"],
-        "By chance: about two different images of a class. Classes: so many with other reasons than seed twins have.",
+        "By chance: about two different images of a class. Classes: so many with other reasons than seed twins have. "
+        "Of gradient clusters one minus the adjusted Rand index takes the place of the median.",
     )
     for pair, predicted in found.predictions.items():
         name = " – ".join(pair) + (" (twins)" if pair in found.twins else "")
