@@ -27,7 +27,7 @@ from unhans.spray import SpRAy
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)
 PREFIX = re.compile(r"^uv run (--extra (timm|huggingface) )?")
-LINES = [PREFIX.sub("", line.split("&& ")[-1]) for block in BLOCKS for line in block.splitlines()]
+LINES = [PREFIX.sub("", line.split("&& ")[-1]).replace("'", "") for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith(("train.py", "analyze.py"))]
 UNTESTED = " callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0"
 CLASSES = "[1,2,3,7,8]"  # of the finished run

@@ -54,6 +54,7 @@ CKPTS = "ckpts=[first/checkpoints/last.ckpt,second/checkpoints/last.ckpt]"
         f"analyze.py {CKPT} analysis=repair analysis.methods=[p_clarc] analysis.seeds=[0] device=cpu",
         f"analyze.py {CKPTS} analysis=compare device=cpu",
         f"analyze.py {CKPTS} analysis=decoys device=cpu",
+        f"analyze.py {CKPTS} analysis=swap analysis.variants={{a:{{}},b:{{blur:1}}}} device=cpu",
         f"train.py {PLANTED} callbacks=none logger=none",
         f"train.py {PLANTED} experiment=p_clarc logger=none",
     ],

@@ -35,6 +35,16 @@ from unhans.comparison.seed_twins import (
     resampled,
     settle,
 )
+from unhans.comparison.swap_study import (
+    SwapCell,
+    SwapCost,
+    SwapImages,
+    SwapRow,
+    SwapStudy,
+    is_one_off,
+    is_right,
+    study_swap,
+)
 
 __all__ = [
     "AS_TRAINED",
@@ -62,6 +72,11 @@ __all__ = [
     "RashomonRound",
     "Reasons",
     "Recommendation",
+    "SwapCell",
+    "SwapCost",
+    "SwapImages",
+    "SwapRow",
+    "SwapStudy",
     "accuracy_of",
     "blocks",
     "chance_overlap",
@@ -72,6 +87,8 @@ __all__ = [
     "disagreements",
     "drop",
     "equally_accurate",
+    "is_one_off",
+    "is_right",
     "judge_pairs",
     "judge_round",
     "mask_overlap",
@@ -87,6 +104,7 @@ __all__ = [
     "smallest_proven",
     "spearman",
     "study_decoys",
+    "study_swap",
     "sum_onto",
     "top_overlap",
 ]

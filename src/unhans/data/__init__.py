@@ -9,6 +9,7 @@ from unhans.data.adapters import adapt, first_image, is_map_style, samples_in, w
 from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import CleaningList, read_cleaning_list
 from unhans.data.dataset import Batch, ImageDataset, Sample, TrainValUnion, collate
+from unhans.data.degradation import DEGRADATIONS, check_degradation, degrade
 from unhans.data.image_io import Preprocessing, UnreadableImageError, native_mask, to_tensor
 from unhans.data.image_list import Arrays, Collection, Files
 from unhans.data.items import Key, check_images, class_names_of, parts_of
@@ -36,6 +37,7 @@ from unhans.data.sample_groups import SampleGroups, read_groups_table
 from unhans.data.table_file import read_table
 
 __all__ = [
+    "DEGRADATIONS",
     "Arrays",
     "Batch",
     "CleaningList",
@@ -54,9 +56,11 @@ __all__ = [
     "UnreadableImageError",
     "adapt",
     "carriers_of",
+    "check_degradation",
     "check_images",
     "class_names_of",
     "collate",
+    "degrade",
     "display_images",
     "draw_per_class",
     "entries_at",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from unhans.artifacts import Artifact
+from unhans.data.degradation import degrade
 from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, resize, square_mask, to_tensor
 from unhans.data.image_list import Collection
 from unhans.data.normalization import PixelScale
@@ -64,6 +65,7 @@ class ImageDataset(Dataset[Sample | None]):
         flip: images are mirrored at random, by the seed.
         artifact: is planted in some images; `split` tells which share of them.
         on_corrupt: "skip" or "raise", where a file cannot be read.
+        degrade: how the square is made worse, see `unhans.data.degradation.degrade`.
 
     Attributes:
         labels: (n,) int64.
@@ -85,10 +87,11 @@ class ImageDataset(Dataset[Sample | None]):
         on_corrupt: OnCorrupt = "skip",
         crop_from: int | None = None,
         interpolation: Interpolation = "bicubic",
+        degrade: Mapping[str, float] | None = None,
     ) -> None:
         self.images, self.labels, self.classes = collection.images, collection.labels, collection.classes
         self.image_size, self.resize, self.flip, self.seed = image_size, resize, flip, seed
-        self.crop_from, self.interpolation = crop_from, interpolation
+        self.crop_from, self.interpolation, self.degrade = crop_from, interpolation, dict(degrade or {})
         self.scale = PixelScale(torch.tensor(list(mean)), torch.tensor(list(std)))
         self.artifact, self.on_corrupt = artifact, on_corrupt
         nobody = np.zeros(len(self), dtype=bool)
@@ -136,7 +139,8 @@ class ImageDataset(Dataset[Sample | None]):
 
     def squared(self, picture: Image.Image) -> Image.Image:
         """Return a picture as the square that the network sees."""
-        return resize(picture, self.image_size, self.resize, self.crop_from, self.interpolation)
+        square = resize(picture, self.image_size, self.resize, self.crop_from, self.interpolation)
+        return degrade(square, self.degrade)
 
     def native_size(self, index: int) -> tuple[int, int]:
         """Return height and width of the picture itself; UnreadableImageError where its file cannot be read."""
@@ -168,6 +172,8 @@ class ImageDataset(Dataset[Sample | None]):
         seen: tuple[object, ...] = (self.image_size, self.resize, self.scale.mean.tolist(), self.scale.std.tolist())
         if self.crop_from is not None or self.interpolation != "bicubic":
             seen += (self.crop_from, self.interpolation)
+        if self.degrade:
+            seen += tuple(self.degrade.items())
         content = blake2b(repr(seen).encode(), digest_size=32)
         for index in map(int, indices):
             content.update(f"{self.images.fingerprint(index)}|{self.labels[index]}\n".encode())

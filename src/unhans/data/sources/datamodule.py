@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +17,7 @@ from unhans.artifacts import Artifact
 from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import read_cleaning_list
 from unhans.data.dataset import Batch, EpochShuffle, ImageDataset, OnCorrupt, Split, collate
+from unhans.data.degradation import check_degradation
 from unhans.data.image_io import NAMES, Interpolation, Preprocessing, Resize, UnreadableImageError, complete
 from unhans.data.image_list import Collection
 from unhans.data.object_boxes import ObjectFile
@@ -40,6 +41,8 @@ class ImageData(pl.LightningDataModule, ABC):
             is that of the weights where their head is kept, or "squash".
         crop_from: for "crop": pixels of the shorter side from which the square is cut; None as for resize, or all.
         interpolation: between pixels; None as for resize, or "bicubic".
+        degrade: how the square is made worse, such as {"jpeg": 20}; see `unhans.data.degradation.degrade`. An artifact
+            is planted after it.
         flip: training images are mirrored at random.
         on_corrupt: "skip" reports an unreadable file once and leaves it out, "raise" stops.
         mean, std: per channel, of images in [0, 1]; None are those of the weights, or ImageNet's.
@@ -73,6 +76,7 @@ class ImageData(pl.LightningDataModule, ABC):
         resize: Resize | None = None,
         crop_from: int | None = None,
         interpolation: Interpolation | None = None,
+        degrade: Mapping[str, float] | None = None,
         flip: bool = False,
         on_corrupt: OnCorrupt = "skip",
         mean: Sequence[float] | None = None,
@@ -88,7 +92,7 @@ class ImageData(pl.LightningDataModule, ABC):
         self.val_share, self.seed = val_share, seed
         self.chosen = None if classes is None else [str(name) for name in classes]
         self.max_per_class, self.max_per_class_val = max_per_class, max_per_class_val
-        self.flip, self.on_corrupt = flip, on_corrupt
+        self.flip, self.on_corrupt, self.degrade = flip, on_corrupt, dict(degrade or {})
         self.given = Preprocessing(image_size, mean, std, resize, crop_from, interpolation)
         self.preprocessing = preprocessing
         self._prepare(complete(self.given, None))
@@ -213,6 +217,7 @@ class ImageData(pl.LightningDataModule, ABC):
             artifact=self.artifact,
             split=split,
             on_corrupt=self.on_corrupt,
+            degrade=self.degrade,
         )
 
     def _loader(self, dataset: ImageDataset, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
@@ -242,6 +247,7 @@ def _check(data: ImageData) -> None:
     for name, allowed in choices.items():
         if getattr(data, name) not in allowed:
             raise ValueError(f"data.{name} must be one of {', '.join(allowed)}, got {getattr(data, name)!r}")
+    check_degradation(data.degrade)
     if data.crop_from is not None and (data.resize != "crop" or data.crop_from < data.image_size):
         raise ValueError(
             f"data.crop_from is for data.resize=crop and must be data.image_size={data.image_size} or more, "

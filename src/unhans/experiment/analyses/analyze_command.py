@@ -19,6 +19,7 @@ from unhans.experiment.decoys import decoy_runs
 from unhans.experiment.faithfulness import epoch_checkpoints
 from unhans.experiment.repair import accelerator_of, fine_tuning_of
 from unhans.experiment.run import RunFolder, Subject, build, build_data, check, trained_network, with_run
+from unhans.experiment.swap import swap_networks
 from unhans.terminal import CONSOLE, ConfigurationError
 
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
@@ -28,9 +29,11 @@ SEVERAL = {
     "models": compared_models,
     "networks": compared_models,
     "runs": decoy_runs,
+    "tested": swap_networks,
     "checkpoints": epoch_checkpoints,
 }  # how an analysis gets them
-FEWEST = {"models": 2, "networks": 0, "runs": 1, "checkpoints": 0}  # expected in ckpts=; with 0 ckpt= does as well
+# expected in ckpts=; with 0 ckpt= does as well
+FEWEST = {"models": 2, "networks": 0, "runs": 1, "tested": 0, "checkpoints": 0}
 SAME_FOLDER = {
     "audit_classes": ("measure_stability",),
     "measure_effects": ("audit_classes", "clean_data", "measure_stability"),
@@ -39,9 +42,9 @@ SAME_FOLDER = {
 }  # analyses that go on with what others left in the folder
 NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
 CHECKPOINTS = (
-    "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare and those of analysis=decoys or context, or "
-    "the folder of their runs, and those of one training for analysis=faithfulness, and ckpt=… the one of every other "
-    "analysis"
+    "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare, those of analysis=context or swap and "
+    "those of analysis=decoys, or the folder of their runs, and those of one training for analysis=faithfulness, and "
+    "ckpt=… the one of every other analysis"
 )
 LAST = "checkpoints/last.ckpt"  # in the folder of a run
 

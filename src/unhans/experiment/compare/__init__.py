@@ -16,10 +16,13 @@ from unhans.experiment.compare.comparison_run import (
 )
 from unhans.experiment.compare.difference_groups import difference_groups
 from unhans.experiment.compare.model_loading import (
+    build_otherwise,
     checkpoint_epoch,
     compared_models,
     load_runs,
+    preprocessing_said,
     renamed,
+    split_images,
     training_settings,
 )
 
@@ -29,6 +32,7 @@ __all__ = [
     "ComparedModel",
     "SampleSet",
     "Viewing",
+    "build_otherwise",
     "check_twins",
     "checkpoint_epoch",
     "compare_models",
@@ -39,8 +43,10 @@ __all__ = [
     "displayed",
     "is_seed",
     "load_runs",
+    "preprocessing_said",
     "renamed",
     "sample_set",
+    "split_images",
     "training_settings",
     "twins_of",
     "write_comparison",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from unhans.experiment.compare.compared_model import ComparedModel
 from unhans.experiment.run import Subject, build, build_data, saved_config, trained_network
 from unhans.terminal import ConfigurationError
 
-PREPROCESSING = ("image_size", "mean", "std", "resize", "crop_from", "interpolation")
+PREPROCESSING = ("image_size", "mean", "std", "resize", "crop_from", "interpolation", "degrade")
 NETWORK = "network"  # what one is called that is no checkpoint
 TRAINING = ("data", "artifact", "model", "optimizer", "scheduler", "trainer", "callbacks", "repair", "seed")
 
@@ -35,8 +36,8 @@ def compared_models(cfgs: Sequence[DictConfig], subject: Subject) -> list[Compar
     """
     found: list[ComparedModel] = []
     for cfg, name, data, network in load_runs(cfgs, subject):
-        seen = _prepared_as(cfgs[0], data) if found else data
-        dataset = _split(seen, subject.split)
+        seen = build_otherwise(cfgs[0], preprocessing_said(data)) if found else data
+        dataset = split_images(seen, subject.split)
         check_squaring(name, data, found[0].name if found else name, subject.data)
         trained = set(data.train_set.paths) if subject.split == "val" else set()
         found.append(
@@ -56,11 +57,17 @@ def load_runs(cfgs: Sequence[DictConfig], subject: Subject) -> Iterator[tuple[Di
         yield cfg, name, data, trained_network(cfg, data).to(subject.device) if number else subject.network
 
 
-def _prepared_as(reference: DictConfig, data: ImageData) -> ImageData:
-    """The reference's images, made square and normalised as other data are."""
+def preprocessing_said(data: ImageData) -> dict[str, Any]:
+    """Return how images become what a network takes, as plain values by option of the data."""
     own = {name: getattr(data, name) for name in PREPROCESSING}
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
-    node = OmegaConf.merge(reference.data, plain)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+
+
+def build_otherwise(reference: DictConfig, options: Mapping[str, Any]) -> ImageData:
+    """Return the data of a configuration, its artifact included, with other options, such as a preprocessing."""
+    node = copy.deepcopy(reference.data)
+    for name, value in options.items():
+        OmegaConf.update(node, name, value, merge=False, force_add=True)
     seen = build(node, artifact=build(reference.get("artifact")))
     seen.prepare_data()
     seen.setup()
@@ -81,7 +88,8 @@ def check_squaring(name: str, data: ImageData, first_name: str, first: ImageData
         )
 
 
-def _split(data: ImageData, split: str) -> ImageDataset | TrainValUnion:
+def split_images(data: ImageData, split: str) -> ImageDataset | TrainValUnion:
+    """Return the images of a split, or of both, without augmentation."""
     if split == "union":
         return TrainValUnion(data.train_set, data.val_set)
     return (data.train_set if split == "train" else data.val_set).without_augmentation()

@@ -22,6 +22,7 @@ from unhans.report.html.faithfulness_page import (
 from unhans.report.html.influence_page import write_influence_page
 from unhans.report.html.page import render
 from unhans.report.html.repair_page import write_repair_report
+from unhans.report.html.swap_page import write_swap_page
 
 __all__ = [
     "CasePictures",
@@ -43,4 +44,5 @@ __all__ = [
     "write_pictures",
     "write_repair_report",
     "write_report",
+    "write_swap_page",
 ]

@@ -31,6 +31,7 @@ from unhans.report.tables.models.influence_tables import (
     top_rows,
 )
 from unhans.report.tables.models.rashomon_table import STOPPED, rashomon_rows, rashomon_table
+from unhans.report.tables.models.swap_tables import swap_cells, swap_scalars, swap_table, swap_tables
 
 __all__ = [
     "READING",
@@ -59,5 +60,9 @@ __all__ = [
     "query_rows",
     "rashomon_rows",
     "rashomon_table",
+    "swap_cells",
+    "swap_scalars",
+    "swap_table",
+    "swap_tables",
     "top_rows",
 ]

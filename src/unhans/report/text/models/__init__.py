@@ -29,17 +29,29 @@ from unhans.report.text.models.influence_text import (
     list_sentence,
     measure_sentence,
 )
+from unhans.report.text.models.swap_text import (
+    ONE_OFF,
+    SWAP_READING,
+    cost_said,
+    swap_headline,
+    swap_sentence,
+    swap_sentences,
+    swap_setting,
+)
 
 __all__ = [
     "ALONE_READING",
     "KNOWN_FROM",
     "MEASURE_NAMES",
+    "ONE_OFF",
     "READING_DECOYS",
     "REASONS_NAMES",
+    "SWAP_READING",
     "carriers_sentence",
     "class_said",
     "comparison_headline",
     "comparison_sentences",
+    "cost_said",
     "coverage_said",
     "decoy_headline",
     "decoy_sentences",
@@ -53,5 +65,9 @@ __all__ = [
     "predictions_said",
     "share_and_interval",
     "silent_group_sentence",
+    "swap_headline",
+    "swap_sentence",
+    "swap_sentences",
+    "swap_setting",
     "verdicts_said",
 ]

@@ -1,0 +1,169 @@
+"""What becomes of the answers: tables, figures, a page, and what loggers get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from pytorch_lightning.loggers import Logger
+from rich.markup import escape
+
+from unhans.attribution import picture
+from unhans.comparison import OTHER, UNREAD, SwapImages, SwapRow, SwapStudy, study_swap
+from unhans.data import display_images, read_samples
+from unhans.experiment.compare import twins_of
+from unhans.experiment.swap.swap_run import SwapAnswers, SwapRun
+from unhans.report.figures.models import SwapExample, swap_figure, swap_sheet
+from unhans.report.html import write_swap_page
+from unhans.report.loggers import log_once
+from unhans.report.tables import Rows
+from unhans.report.tables.models import swap_scalars, swap_table, swap_tables
+from unhans.report.text import shorten
+from unhans.report.text.models import swap_sentences, swap_setting
+from unhans.store import file_stem, write_csv, write_figure
+from unhans.terminal import CONSOLE
+
+PAGE = "swap.html"
+
+
+@dataclass(frozen=True)
+class SwapResults:
+    """All that was found.
+
+    Attributes:
+        run: networks, variants and images.
+        answers: by network and variant.
+        trained: the variant of each network's training; None where it is none.
+        order: the place of every class; None where they have no order.
+    """
+
+    run: SwapRun
+    answers: Sequence[Mapping[str, SwapAnswers]]
+    trained: Sequence[str | None]
+    order: Sequence[int] | None
+
+    @cached_property
+    def study(self) -> SwapStudy:
+        """Trained-on × tested-on."""
+        sample = self.run.sample
+        images = {name: SwapImages(sample.labels[name], sample.paired[name]) for name in self.run.swap.variants}
+        return study_swap(self._rows(), images, self.run.swap.names, self.order)
+
+    def conclude(self, examples: int, logger: Logger | None) -> dict[str, float]:
+        """Print and write everything; return the numbers that a sweep may optimise."""
+        out, swap, sample = self.run.swap.subject.out, self.run.swap, self.run.sample
+        tables = swap_tables(self.study) | {"images": self._image_rows()}
+        for name, rows in tables.items():
+            write_csv(out / f"{name}.csv", *rows)
+        n = {name: len(index) for name, index in sample.index.items()}
+        setting = swap_setting(len(swap.networks), n, swap.subject.split, swap.crops, sample.seen, sample.absent)
+        sentences = [setting, *swap_sentences(self.study)]
+        CONSOLE.print(swap_table(self.study))
+        for sentence in sentences:
+            CONSOLE.print(escape(sentence))
+        pictures = {"Accuracy": out / "figures" / "swap.png"}
+        write_figure(pictures["Accuracy"], swap_figure(self.study, setting), dpi=150)
+        pictures |= self._sheets(examples)
+        downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
+        write_swap_page(out / PAGE, self.study, sentences, pictures, downloads)
+        CONSOLE.print(f"The page with all of it is [bold]{escape(str(out / PAGE))}[/]")
+        numbers = swap_scalars(self.study)
+        if logger:
+            told = {f"swap/{name}": rows for name, rows in tables.items() if name != "images"}
+            log_once([logger], numbers, {f"swap/{heading}": path for heading, path in pictures.items()}, told)
+        return numbers
+
+    def _rows(self) -> list[SwapRow]:
+        """Every network, then the mean over those that differ in the seed only."""
+        networks = self.run.swap.networks
+        twins = {frozenset(pair) for pair in twins_of({one.name: one.settings for one in networks})}
+        groups: list[list[int]] = []
+        for number, one in enumerate(networks):
+            group = next((each for each in groups if frozenset((networks[each[0]].name, one.name)) in twins), None)
+            if group is None or self.trained[group[0]] != self.trained[number]:
+                groups.append([number])
+            else:
+                group.append(number)
+        joined = [group for group in groups if len(group) > 1]
+        return [self._row(group) for group in [*([number] for number in range(len(networks))), *joined]]
+
+    def _row(self, group: Sequence[int]) -> SwapRow:
+        names = [self.run.swap.networks[number].name for number in group]
+        name = names[0] if len(names) == 1 else f"mean of {', '.join(names)}"
+        predictions = [{key: each.predicted for key, each in self.answers[number].items()} for number in group]
+        return SwapRow(name, self.trained[group[0]], names, predictions)
+
+    def _image_rows(self) -> Rows:
+        sample, names = self.run.sample, {OTHER: "another class", UNREAD: None} | dict(enumerate(self.run.swap.names))
+        rows = []
+        for network, answers in zip(self.run.swap.networks, self.answers, strict=True):
+            for variant, each in answers.items():
+                given = (sample.paths[variant], sample.labels[variant], each.predicted, each.probability)
+                for path, label, predicted, p in zip(*given, strict=True):
+                    said = names[int(label)], names[int(predicted)], None if np.isnan(p) else float(p)
+                    rows.append((network.name, variant, path, *said))
+        return Rows(["model", "tested_on", "path", "class", "predicted", "probability"], rows)
+
+    def _sheets(self, examples: int) -> dict[str, Path]:
+        """Draw heatmaps of the images that the swap changes most; return the files by their heading."""
+        found = {}
+        for place in self._changed()[:examples]:
+            label = int(self.run.sample.labels[self.run.swap.first][place])
+            name = self.run.swap.names[label]
+            path = self.run.swap.subject.out / "figures" / f"{file_stem(place, name)}.jpg"
+            drawn = self._example(place, label)
+            if drawn is None:
+                continue
+            how = self.run.swap.subject.attribution.description
+            write_figure(path, swap_sheet(drawn, f"An image of class {shorten(name, 40)}", f"{how}."), dpi=150)
+            found[f"Image {place}, class {name}"] = path
+        return found
+
+    def _changed(self) -> list[int]:
+        """Places of the first variant's images by the probability that their label loses, one of each class first."""
+        variants = [name for name in self.run.swap.variants if self.run.sample.paired[name]]
+        losses = []
+        for answers, own in zip(self.answers, self.trained, strict=True):
+            base = own if own in variants else variants[0]
+            losses += [answers[base].probability - answers[each].probability for each in variants if each != base]
+        if not losses:
+            return []
+        most = np.nan_to_num(np.array(losses), nan=-2).max(0)
+        ranked = np.argsort(-most, kind="stable")
+        _, firsts = np.unique(self.run.sample.labels[self.run.swap.first][ranked], return_index=True)
+        first = np.sort(firsts)
+        return [int(place) for place in ranked[np.concatenate([first, np.setdiff1d(np.arange(len(ranked)), first)])]]
+
+    def _example(self, place: int, label: int) -> SwapExample | None:
+        """An image under all variants that have it; None where it cannot be read under one."""
+        swap = self.run.swap
+        variants = [name for name in swap.variants if self.run.sample.paired[name]]
+        images, maps, said = {}, {}, {}
+        for number, network in enumerate(swap.networks):
+            maps[network.name], said[network.name] = {}, {}
+            for variant, image in self._read(number, place, variants):
+                if not len(image):
+                    return None
+                dataset = swap.images(network, variant, crops=1)
+                images.setdefault(variant, picture(display_images(dataset, image)[0]))
+                own = list(network.data.classes).index(swap.names[label])
+                explain = swap.subject.attribution.of(network.network)
+                target = torch.tensor([own], device=swap.subject.device)
+                maps[network.name][variant] = explain(image.to(swap.subject.device), target).maps[0].cpu().numpy()
+                said[network.name][variant] = self._said(number, variant, place)
+        return SwapExample(images, maps, said)
+
+    def _read(self, number: int, place: int, variants: Sequence[str]) -> Iterator[tuple[str, torch.Tensor]]:
+        for variant in variants:
+            dataset = self.run.swap.images(self.run.swap.networks[number], variant, crops=1)
+            yield variant, read_samples(dataset, self.run.sample.index[variant][place : place + 1])[0]
+
+    def _said(self, number: int, variant: str, place: int) -> str:
+        answers = self.answers[number][variant]
+        at = int(answers.predicted[place])
+        name = "another class" if at < 0 else self.run.swap.names[at]
+        return f"→ {shorten(name, 14)}; label {100 * answers.probability[place]:.0f} %"
