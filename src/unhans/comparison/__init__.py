@@ -5,19 +5,6 @@ the choice among models that are equally accurate. Pure functions of arrays; wha
 """
 
 from unhans.comparison.cluster_agreement import NONE, cluster_disagreement
-from unhans.comparison.decoy_study import (
-    AS_TRAINED,
-    ELSEWHERE,
-    EVERYWHERE,
-    OTHER,
-    UNREAD,
-    DecoyAnswers,
-    DecoyGroup,
-    DecoyStudy,
-    DecoyTraining,
-    smallest_proven,
-    study_decoys,
-)
 from unhans.comparison.heatmap_agreement import GRID, cosine, on_grid, spearman, sum_onto, top_overlap
 from unhans.comparison.image_masks import ImageMasks, blocks
 from unhans.comparison.mask_agreement import chance_overlap, mask_overlap, rounded, share_inside
@@ -35,7 +22,16 @@ from unhans.comparison.seed_twins import (
     resampled,
     settle,
 )
-from unhans.comparison.swap_study import (
+from unhans.comparison.studies import (
+    AS_TRAINED,
+    ELSEWHERE,
+    EVERYWHERE,
+    OTHER,
+    UNREAD,
+    DecoyAnswers,
+    DecoyGroup,
+    DecoyStudy,
+    DecoyTraining,
     SwapCell,
     SwapCost,
     SwapImages,
@@ -43,6 +39,8 @@ from unhans.comparison.swap_study import (
     SwapStudy,
     is_one_off,
     is_right,
+    smallest_proven,
+    study_decoys,
     study_swap,
 )
 

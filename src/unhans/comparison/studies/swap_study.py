@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, false_discovery_control
 
-from unhans.comparison.decoy_study import UNREAD
+from unhans.comparison.studies.decoy_study import UNREAD
 from unhans.stats import Estimate, Rate, difference_over_seeds, share_over_seeds
 
 PROVEN = 0.05  # share of false alarms among the swaps that are told to cost something
