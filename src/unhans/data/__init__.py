@@ -9,8 +9,15 @@ from unhans.data.adapters import adapt, first_image, is_map_style, samples_in, w
 from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import CleaningList, read_cleaning_list
 from unhans.data.dataset import Batch, ImageDataset, Sample, TrainValUnion, collate
-from unhans.data.degradation import DEGRADATIONS, check_degradation, degrade
-from unhans.data.image_io import Preprocessing, UnreadableImageError, native_mask, to_tensor
+from unhans.data.image_io import (
+    DEGRADATIONS,
+    Preprocessing,
+    UnreadableImageError,
+    check_degradation,
+    degrade,
+    native_mask,
+    to_tensor,
+)
 from unhans.data.image_list import Arrays, Collection, Files
 from unhans.data.items import Key, check_images, class_names_of, parts_of
 from unhans.data.normalization import PixelScale, paste_artifact, pixel_scale

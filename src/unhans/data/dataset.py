@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from unhans.artifacts import Artifact
-from unhans.data.degradation import degrade
-from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, resize, square_mask, to_tensor
+from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, degrade, resize, square_mask, to_tensor
 from unhans.data.image_list import Collection
 from unhans.data.normalization import PixelScale
 
@@ -65,7 +64,7 @@ class ImageDataset(Dataset[Sample | None]):
         flip: images are mirrored at random, by the seed.
         artifact: is planted in some images; `split` tells which share of them.
         on_corrupt: "skip" or "raise", where a file cannot be read.
-        degrade: how the square is made worse, see `unhans.data.degradation.degrade`.
+        degrade: how the square is made worse, see `unhans.data.image_io.degrade`.
 
     Attributes:
         labels: (n,) int64.

@@ -17,8 +17,15 @@ from unhans.artifacts import Artifact
 from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import read_cleaning_list
 from unhans.data.dataset import Batch, EpochShuffle, ImageDataset, OnCorrupt, Split, collate
-from unhans.data.degradation import check_degradation
-from unhans.data.image_io import NAMES, Interpolation, Preprocessing, Resize, UnreadableImageError, complete
+from unhans.data.image_io import (
+    NAMES,
+    Interpolation,
+    Preprocessing,
+    Resize,
+    UnreadableImageError,
+    check_degradation,
+    complete,
+)
 from unhans.data.image_list import Collection
 from unhans.data.object_boxes import ObjectFile
 
@@ -41,7 +48,7 @@ class ImageData(pl.LightningDataModule, ABC):
             is that of the weights where their head is kept, or "squash".
         crop_from: for "crop": pixels of the shorter side from which the square is cut; None as for resize, or all.
         interpolation: between pixels; None as for resize, or "bicubic".
-        degrade: how the square is made worse, such as {"jpeg": 20}; see `unhans.data.degradation.degrade`. An artifact
+        degrade: how the square is made worse, such as {"jpeg": 20}; see `unhans.data.image_io.degrade`. An artifact
             is planted after it.
         flip: training images are mirrored at random.
         on_corrupt: "skip" reports an unreadable file once and leaves it out, "raise" stops.
