@@ -79,7 +79,8 @@ def test_the_folder_holds_what_the_readme_says(whole):
     names = {path.name for path in whole.iterdir()} - {".lock"}
     assert names == {
         "analysis.h5", "attribution.h5", "classes", "clusters.csv", "config.yaml", "dataset.h5", "label-map.json",
-        "project.yaml", "ranking.csv", "ranking.png", "reference.npz", "report.html", "suspects.csv",
+        "project.yaml", "ranking.csv", "ranking.png", "reference.npz", "report.html", "separability.csv",
+        "separability.png", "suspects.csv",
     }  # fmt: skip
     assert sorted(path.name for path in (whole / "classes").iterdir()) == list(CLASSES)
     each = {path.name for path in (whole / "classes" / CLASSES[0]).iterdir()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from unhans.report.figures import ranking_figure
+from unhans.report.figures import ranking_figure, separability_figure
 from unhans.report.figures.canvas import ALARM
 from unhans.store import write_figure
 
@@ -61,3 +61,20 @@ def test_any_number_of_classes_fits(suspicion, count, tmp_path):
 def test_no_class_is_refused():
     with pytest.raises(ValueError, match="at least one class"):
         ranking_figure([])
+
+
+@pytest.mark.parametrize("count", [1, 5, 300])
+def test_the_most_and_the_least_separable_classes_stand_beside_the_distribution(suspicion, count):
+    ranking = [suspicion(i, tau=float(0.5 + (7 * i) % count)) for i in range(count)]
+    ranking[0].suspicious = True
+    figure = separability_figure(ranking)
+    left, right = figure.axes
+    assert sum(bar.get_height() for bar in left.patches) == count
+    told = [text.get_text() for text in right.texts]
+    shown = min(7, max(1, count // 2))
+    high, low = told[1 : 1 + shown], told[2 + shown :]
+    values = sorted((entry.tau for entry in ranking), reverse=True)
+    assert (told[0], told[1 + shown]) == ("most separable", "least separable")
+    assert [float(text.split()[0]) for text in high] == values[:shown]
+    assert [float(text.split()[0]) for text in low] == values[::-1][:shown]
+    assert "τ is averaged over clusterings into at most 8 clusters." in [text.get_text() for text in figure.texts]

@@ -15,6 +15,7 @@ from unhans.report.tables import (
     ranked_clusters,
     ranking_rows,
     ranking_table,
+    separability_rows,
     striking_rows,
     suspect_rows,
 )
@@ -150,3 +151,25 @@ def test_of_a_proven_artifact_those_who_carry_it_are_listed(audit, suspicion):
     rows = suspect_rows(striking_rows(audit, ["birds", "cats", "fish"], paths, carriers), suspicion(1))
     assert [row[0] for row in rows] == [f"{i}.png" for i in range(0, 40, 3)]
     assert {row[4:6] for row in rows} == {("proven artifact", None)}
+
+
+def test_the_ends_of_the_order_by_tau_are_two_columns(suspicion):
+    """Table 1 of [000]: seven classes with the highest τ, seven with the lowest; of few classes half of them."""
+    ranking = [suspicion(i, tau=float((11 * i) % 20)) for i in range(20)]
+    columns, rows = separability_rows(ranking)
+    assert columns[:3] == ("place", "most_separable", "tau")
+    assert [row[2] for row in rows] == [19, 18, 17, 16, 15, 14, 13]
+    assert [row[5] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
+    assert all(row[1] == f"class {(11 * int(row[2])) % 20}" for row in rows)  # 11 · 11 = 1 mod 20
+    assert [len(separability_rows(ranking[:n]).rows) for n in (1, 2, 5, 14)] == [1, 1, 2, 7]
+
+
+def test_over_how_many_clusters_tau_is_averaged_is_said(suspicion):
+    ranking = [suspicion(i) for i in range(3)]
+    assert "averaged over clusterings into at most 8 clusters." in " ".join(printed(ranking).split())
+    ranking[0].tau_clusters = 30
+    said = " ".join(printed(ranking).split())
+    assert "at most 30 clusters, but in 2 of 3 classes into at most 8, since fewer samples allow fewer" in said
+    for entry in ranking:
+        entry.tau_clusters = 0  # files of earlier versions do not say
+    assert "averaged" not in printed(ranking)

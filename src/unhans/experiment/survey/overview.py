@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 from unhans.experiment.cases import TestedCase, earlier_cases
 from unhans.experiment.survey.survey import ClassResult, Survey, load_result
 from unhans.experiment.survey.worker import STRIP
-from unhans.report.figures import ranking_figure
+from unhans.report.figures import ranking_figure, separability_figure
 from unhans.report.html import write_report
 from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import (
@@ -17,6 +17,7 @@ from unhans.report.tables import (
     ClassState,
     ranked_clusters,
     ranking_rows,
+    separability_rows,
 )
 from unhans.spray import Suspicion, rank_classes
 from unhans.store import write_csv, write_figure
@@ -54,6 +55,8 @@ def write_overview(
     clusters = ranked_clusters((row for finding in ordered for row in finding.clusters), ranking)
     write_csv(out / "ranking.csv", *ranking_rows(ranking))
     write_figure(out / "ranking.png", ranking_figure(ranking, survey.subtitle))
+    write_csv(out / "separability.csv", *separability_rows(ranking))
+    write_figure(out / "separability.png", separability_figure(ranking, survey.subtitle))
     suspects = [row for one in ordered if one.label in listed for row in one.suspects]
     write_csv(out / "suspects.csv", SUSPECT_COLUMNS, suspects)
     write_csv(out / "clusters.csv", *clusters)
@@ -72,9 +75,10 @@ def write_overview(
         ranking=ranking,
         title=f"Is {type(survey.network).__name__} right for the right reasons?",
         subtitle=survey.subtitle,
-        downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv")},
+        downloads={name: out / name for name in ("ranking.csv", "suspects.csv", "clusters.csv", "separability.csv")},
         cases=((label, (one.section for one in tested)) for label, tested in told.items()),
         states=states,
+        picture=out / "separability.png",
     )
     return ranking
 
@@ -132,6 +136,6 @@ def log_overview(logger: Logger, survey: Survey, findings: Sequence[ClassResult]
     log_once(
         [logger],
         scalars | {"audit/suspicious": float(sum(entry.suspicious for entry in ranking))},
-        {"audit/ranking": survey.out / "ranking.png", **pages},
+        {name: survey.out / f"{name.split('/')[1]}.png" for name in ("audit/ranking", "audit/separability")} | pages,
         {"audit/ranking_table": table, "audit/clusters": clusters},
     )

@@ -52,7 +52,7 @@ from unhans.report.figures.evolution_figure import (
     pair_tiles,
 )
 from unhans.report.figures.heatmap_figure import heatmap_figure, output_notes, panel_figure
-from unhans.report.figures.ranking_figure import ranking_figure
+from unhans.report.figures.ranking_figure import ranking_figure, separability_figure
 from unhans.report.figures.repair_figure import PENS, curves_of, relevance_figure, repair_figure, trade_off_figure
 from unhans.report.figures.squaring_figure import Squares, squaring_figure, squaring_sheet
 from unhans.report.figures.sweep_figure import parallel_figure
@@ -113,6 +113,7 @@ __all__ = [
     "repair_figure",
     "sample_pictures",
     "samples_said",
+    "separability_figure",
     "squaring_figure",
     "squaring_sheet",
     "tidy",

@@ -84,7 +84,8 @@ def _draw_spectrum(axes: Axes, audit: ClassAudit, accent: str) -> None:
     axes.axvline(gap + 0.5, ls=":", lw=1, color=canvas.INK, label=f"eigengap after {gap}")
     axes.set_ylim(bottom=-0.04 * values.max())
     axes.set_xticks([1, *range(5, len(values) + 1, 5)])
-    canvas.tidy(axes, f"Eigenvalues of the graph (τ = {audit.spray.separability_:.2f})", frame=("left", "bottom"))
+    over = f"τ = {audit.spray.separability_:.2f} over k ≤ {max(audit.spray.n_clusters_)}"
+    canvas.tidy(axes, f"Eigenvalues of the graph ({over})", frame=("left", "bottom"))
     axes.legend(fontsize=7, loc="lower right", frameon=False, handlelength=1.2)
 
 

@@ -1,4 +1,4 @@
-"""All classes in order of suspicion, heatmaps beside raw images."""
+"""All classes in order of suspicion, heatmaps beside raw images; and how separable their clusters are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from unhans.report.figures import canvas
-from unhans.report.text import shorten
+from unhans.report.tables import separability_ends
+from unhans.report.text import shorten, tau_sentence
 from unhans.spray import Suspicion
 
 SHOWN = 40  # rows; more do not read at a glance
@@ -66,3 +67,35 @@ def _summary(rest: Sequence[Suspicion]) -> str:
     low, high = min(e.lambda_2 for e in rest), max(e.lambda_2 for e in rest)
     least, most = min(e.tau for e in rest), max(e.tau for e in rest)
     return f"and {len(rest)} further classes: λ₂ {low:.3f} to {high:.3f}, τ {least:.2f} to {most:.2f}"
+
+
+BINS = 40  # of the histogram, at most
+
+
+def separability_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Figure:
+    """Draw how τ is distributed over all classes, beside the most and the least separable ones ([000] table 1).
+
+    Raises:
+        ValueError: the ranking is empty.
+    """
+    if not ranking:
+        raise ValueError("A ranking must hold at least one class; got none.")
+    values = np.array([entry.tau for entry in ranking])
+    high, low = separability_ends(ranking)
+    title = f"Separability τ of {len(ranking)} classes: {values.min():.2f} to {values.max():.2f}"
+    figure, surface = canvas.chart(10, 0.9 + ROW * max(len(high) + 1, 7), title, subtitle, tau_sentence(ranking))
+    left, right = surface.subplots(1, 2, width_ratios=(1.25, 1))
+    left.hist(values, bins=min(BINS, max(5, len(values) // 3)), color=canvas.REST)
+    for entry in ranking:
+        left.axvline(entry.tau, ymax=0.04, lw=1, color=canvas.ALARM if entry.suspicious else canvas.BLUE)
+    left.axvline(np.median(values), **canvas.DASHED)
+    canvas.tidy(left, "classes by τ (dashed: median; red: stands out)", frame=("bottom",), xlabel="τ")
+    left.yaxis.get_major_locator().set_params(integer=True)
+    canvas.blank(right, 2, max(len(high), 7) + 1)
+    right.set_aspect("auto")
+    for column, (heading, side) in enumerate((("most separable", high), ("least separable", low))):
+        canvas.write(right, column, 0.5, heading, weight="bold")
+        for row, entry in enumerate(side, 1):
+            colour = canvas.ALARM if entry.suspicious else canvas.INK
+            canvas.write(right, column, row + 0.5, f"{entry.tau:.2f}  {shorten(entry.name, 22)}", color=colour)
+    return figure

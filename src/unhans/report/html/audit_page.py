@@ -35,6 +35,7 @@ def write_report(
     downloads: Mapping[str, str | os.PathLike[str]],
     cases: Iterable[tuple[int, Iterable[CaseSection]]] = (),
     states: Sequence[ClassState] = (),
+    picture: str | os.PathLike[str] | None = None,
 ) -> None:
     """Write the page, whole or not at all; parts and cases are read one after the other.
 
@@ -45,6 +46,7 @@ def write_report(
         downloads: text files that the page offers, by the name under which a browser saves them.
         cases: label and artifacts of classes, of each the one first that the overview names.
         states: what became of every class; it stands over the ranking.
+        picture: a PNG of the distribution of τ, which stands below the ranking.
 
     Raises:
         ValueError: the ranking is empty, or a part is damaged or something else.
@@ -70,6 +72,7 @@ def write_report(
         "downloads": texts.values(),
         "cases": ((int(label), map(case_view, sections)) for label, sections in cases),
         "parts": map(_part, parts),
+        "picture": None if picture is None else base64.b64encode(Path(picture).read_bytes()).decode("ascii"),
     }
     write_page(path, "audit.html", context)
 

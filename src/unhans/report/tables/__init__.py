@@ -30,6 +30,8 @@ from unhans.report.tables.ranking_tables import (
     ranked_clusters,
     ranking_rows,
     ranking_table,
+    separability_ends,
+    separability_rows,
     striking_rows,
     suspect_rows,
 )
@@ -68,6 +70,8 @@ __all__ = [
     "repair_table",
     "repair_tables",
     "seconds_said",
+    "separability_ends",
+    "separability_rows",
     "squaring_rows",
     "squaring_table",
     "state_rows",

@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table
-from unhans.report.text import UNKNOWN, ranking_sentences
+from unhans.report.text import UNKNOWN, ranking_sentences, tau_sentence
 from unhans.spray import ClassAudit, Suspicion
 
+EXTREMES = 7  # classes at each end of the order by τ
 EXPLAINED = 1  # classes that stand out that get a line of their own under the table
 RANKING_COLUMNS = (
     "label", "name", "n", "suspicious", "score", "lambda_2", "tau", "eigengap", "cluster_size", "control_lambda_2",
@@ -57,6 +58,27 @@ def ranking_rows(ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None 
     if epochs is None:
         return Rows(RANKING_COLUMNS, rows)
     return Rows((*RANKING_COLUMNS, "epoch"), [(*row, epochs.get(row[0])) for row in rows])
+
+
+def separability_rows(ranking: Sequence[Suspicion]) -> Rows:
+    """Return the seven classes with the highest τ beside the seven with the lowest, as table 1 of [000].
+
+    Of fewer than 14 classes it is half of them on each side.
+    """
+    high, low = separability_ends(ranking)
+    columns = (
+        "place", "most_separable", "tau", "tau_clusters", "least_separable", "lowest_tau", "lowest_tau_clusters",
+    )  # fmt: skip
+    cells = [[(one.name, one.tau, one.tau_clusters) for one in side] for side in (high, low)]
+    pairs = zip(*cells, strict=True)
+    return Rows(columns, [(place, *left, *right) for place, (left, right) in enumerate(pairs, 1)])
+
+
+def separability_ends(ranking: Sequence[Suspicion]) -> tuple[list[Suspicion], list[Suspicion]]:
+    """Return the most separable classes, highest τ first, and the least separable ones, lowest first."""
+    order = sorted(ranking, key=lambda entry: -entry.tau)
+    count = min(EXTREMES, max(1, len(order) // 2))
+    return order[:count], order[::-1][:count]
 
 
 def suspect_rows(rows: Sequence[Row], suspicion: Suspicion) -> Sequence[Row]:
@@ -147,7 +169,7 @@ def _caption(ranking: Sequence[Suspicion]) -> str:
     sentences = ranking_sentences(ranking)
     left = len(sentences) - EXPLAINED
     more = [f"and {left} more {'class that stands' if left == 1 else 'classes that stand'} out."] if left > 0 else []
-    return "\n".join([*sentences[:EXPLAINED], *more, LEGEND])
+    return "\n".join(filter(None, [*sentences[:EXPLAINED], *more, LEGEND, tau_sentence(ranking)]))
 
 
 def _number(value: float | None, digits: int) -> str:

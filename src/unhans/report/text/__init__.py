@@ -8,6 +8,7 @@ from unhans.report.text.audit_text import (
     findings,
     monitor_line,
     ranking_sentences,
+    tau_sentence,
 )
 from unhans.report.text.case_text import (
     case_grounds,
@@ -151,6 +152,7 @@ __all__ = [
     "spread_sentences",
     "squaring_sentence",
     "table_two_basis",
+    "tau_sentence",
     "transform_said",
     "trial_name",
     "truth_sentence",

@@ -147,6 +147,26 @@ def ranking_sentences(ranking: Sequence[Suspicion]) -> list[str]:
     return [entry_sentence(entry, ranking) for entry in suspicious]
 
 
+def tau_sentence(ranking: Sequence[Suspicion]) -> str:
+    """Say over how many clusters τ is averaged, and whether that is the same in all classes; nothing if unknown."""
+    most = [entry.tau_clusters for entry in ranking if entry.tau_clusters]
+    if not most:
+        return ""
+    if min(most) == max(most):
+        return f"τ is averaged over clusterings into at most {max(most)} clusters."
+    less = [each for each in most if each < max(most)]
+    return (
+        f"τ is averaged over clusterings into at most {max(most)} clusters, but in {len(less)} of {len(most)} classes "
+        f"into at most {_range(less)}, since fewer samples allow fewer (5 a cluster): it compares where these are the "
+        "same."
+    )
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
 def entry_sentence(entry: Suspicion, ranking: Sequence[Suspicion]) -> str:
     """Say what one class of a ranking came to."""
     if entry.suspicious:
