@@ -20,11 +20,13 @@ from unhans.terminal import ConfigurationError
 CONF = Path(__file__).parents[2] / "conf"
 GIVEN = {
     "data/image_folder": ["data.root=photos"],
+    "data/image_table": ["data.root=photos"],
     "data/imagenet": ["data.root=imagenet"],
     "data/npz": ["data.path=digits.npz"],
     "model/torchvision": ["model.name=resnet18"],
     "model/timm": ["model.name=resnet18"],
     "model/huggingface": ["model.name=microsoft/resnet-18"],
+    "experiment/isic": ["data.root=isic"],
     "experiment/garbage_truck": ["data.root=imagenette"],
 }
 OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/[!_]*.yaml"))

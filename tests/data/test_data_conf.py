@@ -1,4 +1,5 @@
 import inspect
+from itertools import cycle
 from pathlib import Path
 
 import hydra
@@ -37,7 +38,7 @@ def test_each_file_sets_every_parameter(path):
     assert set(config) - {"_target_"} == parameters(get_object(config._target_))
 
 
-@pytest.mark.parametrize(("path", "artifact"), [*zip(DATA, ARTIFACT, strict=True)], ids=lambda path: path.stem)
+@pytest.mark.parametrize(("path", "artifact"), [*zip(DATA, cycle(ARTIFACT), strict=False)], ids=lambda path: path.stem)
 def test_each_file_composes_and_instantiates(path, artifact, tmp_path):
     Image.new("RGBA", (4, 4), "red").save(tmp_path / "patch.png")
     cfg = composed(path, artifact)
@@ -52,7 +53,8 @@ def test_each_file_composes_and_instantiates(path, artifact, tmp_path):
 
 
 def test_the_files_are_these():
-    names = ["cifar10", "digits", "fashion_mnist", "image_folder", "imagenet", "imagenette", "mnist", "npz"]
+    names = ["cifar10", "coloured_digits", "digits", "fashion_mnist", "image_folder", "image_table"]
+    names += ["imagenet", "imagenette", "mnist", "npz"]
     assert [path.stem for path in DATA] == names
     kinds = ["border", "edge_padding", "patch", "rounded_corners", "stripe", "watermark"]
     assert [path.stem for path in KINDS] == kinds

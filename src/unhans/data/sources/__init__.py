@@ -1,16 +1,19 @@
-"""Lightning's data modules by where the images come from: folders, .npz archives, digits of scikit-learn, torchvision.
+"""Lightning's data modules by where the images come from: folders, tables, archives, digits, torchvision.
 
 Their base is `ImageData`. Nothing else in `unhans.data` imports Lightning, which takes seconds.
 """
 
-from unhans.data.sources.array_data import Digits, Npz
+from unhans.data.sources.array_data import ColouredDigits, Digits, Npz
 from unhans.data.sources.datamodule import ImageData
 from unhans.data.sources.image_files import ImageFolder, TorchvisionData, image_files
+from unhans.data.sources.image_table import ImageTable
 
 __all__ = [
+    "ColouredDigits",
     "Digits",
     "ImageData",
     "ImageFolder",
+    "ImageTable",
     "Npz",
     "TorchvisionData",
     "image_files",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from unhans.data.image_list import Arrays, Collection, numbered_names
 from unhans.data.sources.datamodule import ImageData
@@ -118,3 +119,35 @@ class Digits(ImageData):
         return Collection(
             Arrays(images, numbered_names("digits", len(images))), digits.target.astype(np.int64), classes
         ), None
+
+
+class ColouredDigits(Digits):
+    """The digits, where a share of one class is written in a colour and everything else in white: a colour artifact.
+
+    Args:
+        target: the digit that is coloured.
+        share: in [0, 1], of its images, in training and validation alike.
+        colour: any name or code that PIL knows.
+        options: as of `Digits`.
+
+    Raises:
+        ValueError: the share is outside [0, 1], the colour is unknown, or there is no such digit.
+    """
+
+    def __init__(self, target: int | str = 3, share: float = 0.5, colour: str = "red", **options: Any) -> None:
+        super().__init__(**options)
+        if not 0 <= share <= 1:
+            raise ValueError(f"data.share must lie in [0, 1], got {share}")
+        if str(target) not in map(str, range(10)):
+            raise ValueError(f"data.target must be a digit, got {target!r}")
+        self.target, self.share, self.colour = int(target), share, ImageColor.getrgb(colour)[:3]
+
+    def load(self) -> tuple[Collection, None]:
+        """Return all digits; which of the target are coloured follows from the seed."""
+        digits, _ = super().load()
+        ink = np.stack([np.asarray(digits.images.read(index)) for index in range(len(digits.labels))])
+        own = np.flatnonzero(digits.labels == self.target)
+        chosen = np.random.default_rng([self.seed, 31]).permutation(own)[: round(self.share * len(own))]
+        ink[chosen] = np.round(ink[chosen] * (np.array(self.colour) / 255)).astype(np.uint8)
+        names = numbered_names("digits", len(ink))
+        return Collection(Arrays(ink, names), digits.labels, digits.classes), None
