@@ -190,7 +190,7 @@ def test_images_that_say_nothing_are_counted_apart(photos, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "No drawn image of square has an object of its class." in said
     assert "1 box reaches beyond its image and is cut at its edge." in said
-    assert "counted apart: 5 have no object of their class, 1 are covered by it by more than 90 %" in said
+    assert "counted apart: 5 without an object of their class, 1 with objects on more than 90 % of the image." in said
     (row,) = [row for row in table(folder / "out" / "classes.csv") if row["class"] == "square"]
     assert (row["n"], row["no_object"], row["median_log_mu"]) == ("3", "3", "")
 
@@ -227,7 +227,7 @@ def test_classes_that_are_shown_together(photos, capsys):
     assert (rows["cross"]["images"], rows["cross"]["alone"], rows["cross"]["person"]) == ("3", "1", "66.7")
     assert (rows["person"]["cross"], rows["person"]["disc"], rows["square"]["person"]) == ("66.7", "33.3", "0.0")
     assert (folder / "out" / "figures" / "co_occurrence.png").is_file()
-    assert "person on 67 % of the images with cross" in " ".join(capsys.readouterr().out.split())
+    assert "person on 2 of 3 images with cross" in " ".join(capsys.readouterr().out.split())
 
 
 def row_with(**changes):

@@ -152,9 +152,9 @@ class ContextResults:
         """The first says what was measured, the last ones what it means."""
         run, several = self.run, len(self.found) > 1
         images, subject = run.images, run.subject
-        described = f"{subject.split} images, {subject.attribution.description},"
         file = f"{images.file.option}={images.file.path.name}"
-        told = [context_setting(list(self.found), len(images.samples.index), len(run.labels), file, described)]
+        method, count = subject.attribution.description, len(images.samples.index)
+        told = [context_setting(list(self.found), count, subject.split, len(run.labels), method, file)]
         told += annotation_sentences(images.beyond, images.rescaled, images.without)
         counts = {name: counts_sentence(one.counts, run.most) for name, one in self.models.items()}
         same = len(set(counts.values())) == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from unhans.attribution import RGB, colorize, scale
 from unhans.report.figures.canvas import (
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 MODEL_PENS = (BLUE, ALARM, GREEN, AMBER, VIOLET, INK)  # in turn
 MOST_ROWS, MOST_NAMED, MOST_TOGETHER = 40, 30, 30  # classes
 SIDE, GAP, LINE = 1.15, 0.06, 0.14  # inches of a tile; tiles, tiles
+STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of ticks between powers of ten
+FEWEST_TICKS, MOST_TICKS = 4, 7
 REACH = 1e4  # times: of μ beyond which an axis does not go
 
 
@@ -99,11 +101,14 @@ def _within(interval: tuple[float, float]) -> tuple[float, float]:
 
 
 def _ratio_axis(axes: Axes) -> None:
-    """Let the horizontal axis, which holds ln μ, say μ at powers of two."""
+    """Let the horizontal axis, which holds ln μ, say μ at round numbers, four of them or more."""
     low, high = axes.get_xlim()
-    step = max(1, int(np.ceil((high - low) / np.log(2) / 10)))
-    powers = np.arange(np.ceil(low / np.log(2) / step) * step, high / np.log(2) + 1e-9, step)
-    axes.set_xticks(powers * np.log(2), [f"{2**each:.3g}" for each in powers])
+    tens = 10.0 ** np.arange(np.floor(low / np.log(10)), np.ceil(high / np.log(10)) + 1)
+    several = [*(np.outer(tens, steps).ravel() for steps in STEPS), MaxNLocator(6).tick_values(*np.exp([low, high]))]
+    shown = [at[(at >= np.exp(low)) & (at <= np.exp(high))] for at in several]
+    at = next((each for each in shown if len(each) >= FEWEST_TICKS), shown[-1])
+    at = at[:: -(-len(at) // MOST_TICKS)]
+    axes.set_xticks(np.log(at), [f"{each:.6g}" for each in at])
     axes.set_xlim(low, high)
 
 

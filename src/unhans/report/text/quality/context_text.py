@@ -56,10 +56,11 @@ def mu_range(interval: Interval) -> str:
     return range_written(interval, mu_said)
 
 
-def context_setting(names: Sequence[str], images: int, classes: int, file: str, described: str) -> str:
-    """Say what was measured: the models, images, classes, where the objects are from, data and attribution."""
+def context_setting(names: Sequence[str], images: int, split: str, classes: int, method: str, file: str) -> str:
+    """Say what was measured: the models, images and classes, the attribution, and where the objects are from."""
     models = f"{len(names)} models, {', '.join(names)}, on " if len(names) > 1 else ""
-    return f"{models}{images} {described} of {classes} class{'es' * (classes != 1)}; objects of {file}"
+    of = f"{images} {split} images of {classes} class{'es' * (classes != 1)}"
+    return f"{models}{of} · {method} · objects of {file}"
 
 
 def context_cost(images: int, models: int, left: int) -> str:
@@ -74,12 +75,12 @@ def context_cost(images: int, models: int, left: int) -> str:
 def counts_sentence(counts: Mapping[ContextState, int], most: float) -> str:
     """Say how many images were left out or counted apart, and why."""
     said = {
-        ContextState.NO_OBJECT: "have no object of their class",
-        ContextState.COVERED: f"are covered by it by more than {percent(most, 0)}",
-        ContextState.UNSEEN: "have it where the network does not see it",
-        ContextState.NO_RELEVANCE: "have no positive relevance",
-        ContextState.NONE_INSIDE: "have no positive relevance inside it (μ is infinite)",
-        ContextState.NONE_OUTSIDE: "have none outside it (μ is zero)",
+        ContextState.NO_OBJECT: "without an object of their class",
+        ContextState.COVERED: f"with objects on more than {percent(most, 0)} of the image",
+        ContextState.UNSEEN: "with objects only where the network does not see them",
+        ContextState.NO_RELEVANCE: "without positive relevance",
+        ContextState.NONE_INSIDE: "without positive relevance inside (μ infinite)",
+        ContextState.NONE_OUTSIDE: "without positive relevance outside (μ zero)",
     }
     parts = [f"{counts[state]} {words}" for state, words in said.items() if counts[state]]
     total = sum(counts.values())
@@ -111,19 +112,24 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
 
 def model_sentence(model: str, summary: ContextSummary, classes: Mapping[str, ContextSummary], several: bool) -> str:
     """Say how much context a model uses, and for which classes most and least."""
-    one, of = summary.median, f"{model}: " if several else ""
+    one = summary.median
     if not one.n:
-        return f"{of}no image has a μ."
+        return _of(model, several, "no image has a μ.")
     share = f"{percent(summary.inside.mean, 0)} {range_written(summary.inside.interval, lambda end: percent(end, 0))}"
     known = sorted((each for each in classes.items() if each[1].median.n), key=lambda each: -each[1].median.value)
     text = (
-        f"{of}median μ {mu_said(one.value)} {mu_range(one.interval)} over {one.n} images; {share} of the positive "
+        f"median μ {mu_said(one.value)} {mu_range(one.interval)} over {one.n} images; {share} of the positive "
         f"relevance lies inside the objects, which have {percent(summary.area, 0)} of the pixels."
     )
-    if len(known) < 2:
-        return text
-    few = min(FEW, len(known) // 2)
-    return f"{text} Most context: {_classes(known[:few])}; least: {_classes(known[::-1][:few])}."
+    if len(known) > 1:
+        few = min(FEW, len(known) // 2)
+        text += f" Most context: {_classes(known[:few])}; least: {_classes(known[::-1][:few])}."
+    return _of(model, several, text)
+
+
+def _of(model: str, several: bool, text: str) -> str:
+    """Open a sentence with the model it is about, where there are several."""
+    return f"{model}: {text}" if several else text[0].upper() + text[1:]
 
 
 def _classes(known: Sequence[tuple[str, ContextSummary]]) -> str:
@@ -134,20 +140,21 @@ def _classes(known: Sequence[tuple[str, ContextSummary]]) -> str:
 
 def accuracy_sentence(model: str, found: AccuracyRelation, several: bool) -> str:
     """Say whether classes with more context are recognised worse or better."""
-    one, of = found.correlation, f"{model}: " if several else ""
+    one = found.correlation
     if math.isnan(one.rho) or one.interval == (-1, 1):
-        return f"{of}μ cannot be held against accuracy: too few classes, or all have the same accuracy."
+        text = "context cannot be held against accuracy: too few classes, or all have the same accuracy."
+        return _of(model, several, text)
     low, high = one.interval
     said = "falls as μ rises" if high < 0 else "rises with μ" if low > 0 else "is not told to go with μ"
     rho = f"{one.rho:+.2f} {range_written(one.interval, lambda end: f'{end:+.2f}')}".replace("-", "−")
-    text = f"{of}the accuracy of the {one.n} classes {said} (Spearman’s ρ {rho})"
+    text = f"the accuracy of the {one.n} classes {said} (Spearman’s ρ {rho})"
     if not found.least.n:
-        return f"{text}."
+        return _of(model, several, f"{text}.")
     thirds = " and ".join(
         f"{mu_said(each.mean)} {mu_range(each.interval)} in the third with the {word} accuracy"
         for each, word in ((found.least, "lowest"), (found.most, "highest"))
     )
-    return f"{text}; geometric mean of the classes’ μ {thirds}."
+    return _of(model, several, f"{text}; geometric mean of the classes’ μ {thirds}.")
 
 
 def difference_sentence(first: str, other: str, found: Estimate) -> str:
@@ -165,13 +172,12 @@ def difference_sentence(first: str, other: str, found: Estimate) -> str:
 
 def together_sentence(found: CoOccurrence) -> str:
     """Say which classes are shown together most."""
-    shares = [
-        (found.shares[i, j], found.names[i], found.names[j])
-        for i in range(len(found.names)) for j in range(len(found.names)) if i != j and found.counts[i, j]
-    ]  # fmt: skip
-    top = sorted(shares, key=lambda each: -each[0])[:FEW]
+    pairs = [(i, j) for i in range(len(found.names)) for j in range(len(found.names)) if i != j]
+    top = sorted(pairs, key=lambda pair: (-found.shares[pair], -found.counts[pair]))[:FEW]
     said = ", ".join(
-        f"{shorten(other, 40)} on {percent(share, 0)} of the images with {shorten(one, 40)}"
-        for share, one, other in top
+        f"{shorten(found.names[j], 40)} on {found.counts[i, j]} of {found.counts[i, i]} images with "
+        f"{shorten(found.names[i], 40)}"
+        for i, j in top
+        if found.counts[i, j]
     )
     return f"Shown together: {said}. What is shown beside a class may be what its context is."
