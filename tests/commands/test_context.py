@@ -113,6 +113,30 @@ def test_a_watermark_beside_the_objects_gives_its_class_a_high_ratio(runs):
         assert float(found["marked"][name]["median_log_mu"]) < float(marked["median_log_mu"]) - np.log(4)
 
 
+def test_a_low_ratio_does_not_clear_a_class(runs):
+    """The same network, images and heatmaps, but the watermark counts as a part of the object."""
+    cfg = OmegaConf.load(runs / "marked" / "config.yaml")
+    cfg.data.root = str(runs / "photos")
+    images = build_data(cfg).train_set
+    covered = []
+    for name, label, *box in (list(row.values()) for row in table(runs / "boxes.csv")):
+        covered.append([name, label, *box])
+        index = next((i for i, path in enumerate(images.paths) if path.endswith(name)), None)
+        if index is not None and images.carriers[index]:
+            ys, xs = np.nonzero(images.artifact.look(index, 32)[3].numpy() > 0)
+            edges = xs.min() * 48 / 32, ys.min() * 36 / 32, (xs.max() + 1) * 48 / 32, (ys.max() + 1) * 36 / 32
+            covered.append([name, label, *edges])
+    write_boxes(runs / "covered.csv", covered)
+    options = "out=covered split=train samples_per_class=8 analysis.examples=0 +data.boxes=covered.csv"
+    assert command(runs, f"{ASK} ckpt=marked/checkpoints/last.ckpt {options}") == 0
+    low, high = (
+        next(float(row["median_log_mu"]) for row in table(runs / out / "classes.csv") if row["class"] == "square")
+        for out in ("covered", "asked_marked")
+    )
+    assert low < np.log(0.5)
+    assert low < high - np.log(4)
+
+
 def test_what_it_leaves(runs):
     out = runs / "asked_marked"
     assert {path.name for path in (out / "figures").iterdir()} == {
@@ -129,7 +153,7 @@ def test_what_it_leaves(runs):
 
 def test_several_models_and_what_is_there_stays(runs, capsys):
     ckpts = "ckpts=[clean/checkpoints/last.ckpt,marked/checkpoints/last.ckpt]"
-    ask = f"{ASK} {ckpts} analysis.examples=1 samples_per_class=4 +data.boxes=boxes.csv out=both"
+    ask = f"{ASK} {ckpts} analysis.examples=0 samples_per_class=4 +data.boxes=boxes.csv out=both"
 
     def times():
         return {

@@ -13,6 +13,7 @@ from PIL import Image
 from repair_outcomes import outcome_of, outcomes_of
 from test_repair_evolution import pair_of
 
+from unhans.faithfulness import ContextRatios, summarise_context
 from unhans.influence import GradientClusters
 from unhans.repair import Decision
 from unhans.report import Ranking
@@ -23,6 +24,7 @@ from unhans.report.html import (
     case_pictures,
     class_part,
     render,
+    write_context_page,
     write_influence_page,
     write_repair_report,
     write_report,
@@ -75,7 +77,17 @@ def notebook(folder):
     (folder / "page.html").write_text(html)
 
 
-@pytest.mark.parametrize("write", [audit_page, repair_page, influence_page, notebook])
+def context_page(folder):
+    values = np.array([0.5, 2.0])
+    found = ContextRatios(*(np.arange(2),) * 3, np.zeros(2, np.int8), values / 8, values / 8, values)
+    one = summarise_context(found)
+    Image.new("RGB", (9, 9)).save(folder / "picture.png")
+    (folder / "list.csv").write_text(NAME)
+    files = {NAME: folder / "picture.png"}, {NAME: folder / "list.csv"}
+    write_context_page(folder / "page.html", [NAME, NAME], {NAME: one}, {NAME: {NAMES[1]: one}}, *files)
+
+
+@pytest.mark.parametrize("write", [audit_page, repair_page, influence_page, context_page, notebook])
 def test_a_name_is_text_wherever_it_stands(write, tmp_path):
     write(tmp_path)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
