@@ -216,7 +216,7 @@ def test_images_that_say_nothing_are_counted_apart(photos, capsys):
     assert "1 box reaches beyond its image and is cut at its edge." in said
     assert "counted apart: 5 without an object of their class, 1 with objects on more than 90 % of the image." in said
     (row,) = [row for row in table(folder / "out" / "classes.csv") if row["class"] == "square"]
-    assert (row["n"], row["no_object"], row["median_log_mu"]) == ("3", "3", "")
+    assert (row["n"], row["no_object"], row["median_log_mu"], row["inside_low"]) == ("3", "3", "", "")
 
 
 def test_masks_give_what_boxes_give(photos):

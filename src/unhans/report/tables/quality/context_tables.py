@@ -72,7 +72,7 @@ def _numbers(one: ContextSummary) -> list[float | int | None]:
 
 
 def _ends(one: Estimate) -> tuple[float, float, float]:
-    return one.mean, *one.interval
+    return (one.mean, *one.interval) if one.n else (math.nan,) * 3
 
 
 IMAGE_COLUMNS = (
