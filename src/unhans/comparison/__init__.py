@@ -8,6 +8,7 @@ from unhans.comparison.cluster_agreement import NONE, cluster_disagreement
 from unhans.comparison.heatmap_agreement import GRID, cosine, on_grid, spearman, sum_onto, top_overlap
 from unhans.comparison.image_masks import ImageMasks, blocks
 from unhans.comparison.mask_agreement import chance_overlap, mask_overlap, rounded, share_inside
+from unhans.comparison.matched_seeds import KindDifference, common_share, judge_kinds
 from unhans.comparison.model_comparison import EffectDifference, ModelComparison, ModelEffect
 from unhans.comparison.model_pairs import Pair, PairDisagreement, accuracy_of, judge_pairs, pairs_of
 from unhans.comparison.model_view import ModelView, disagreements, drop, quotient
@@ -60,6 +61,7 @@ __all__ = [
     "DecoyTraining",
     "EffectDifference",
     "ImageMasks",
+    "KindDifference",
     "ModelComparison",
     "ModelEffect",
     "ModelView",
@@ -80,6 +82,7 @@ __all__ = [
     "chance_overlap",
     "class_disagreement",
     "cluster_disagreement",
+    "common_share",
     "cosine",
     "detection",
     "disagreements",
@@ -87,6 +90,7 @@ __all__ = [
     "equally_accurate",
     "is_one_off",
     "is_right",
+    "judge_kinds",
     "judge_pairs",
     "judge_round",
     "mask_overlap",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unhans.comparison.matched_seeds import KindDifference
 from unhans.comparison.model_pairs import Accuracy, Pair, PairDisagreement
 from unhans.comparison.model_view import Views
 from unhans.comparison.predictions import PredictionAgreement
@@ -87,6 +88,7 @@ class ModelComparison:
         predictions: by pair of models.
         pairs: every two models, by measure and class.
         twins: pairs that differ in the seed of their training only.
+        kinds: every two kinds of training with two or more seeds each, by class.
         detection: by pair and measure, how well the disagreement tells carriers from other images of their class.
         effects: of artifacts in each model.
         differences: of these effects between models.
@@ -108,6 +110,7 @@ class ModelComparison:
     predictions: Mapping[Pair, PredictionAgreement]
     pairs: Sequence[PairDisagreement]
     twins: Sequence[Pair]
+    kinds: Sequence[KindDifference]
     detection: Mapping[Pair, Mapping[str, Area]]
     effects: Sequence[ModelEffect]
     differences: Sequence[EffectDifference]

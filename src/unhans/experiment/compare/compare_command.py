@@ -25,7 +25,14 @@ from unhans.experiment.compare.model_loading import renamed
 from unhans.experiment.run import Subject
 from unhans.report import progress
 from unhans.report.loggers import log_once
-from unhans.report.tables.models import comparison_scalars, comparison_tables, effects_table, models_table, pairs_table
+from unhans.report.tables.models import (
+    comparison_scalars,
+    comparison_tables,
+    effects_table,
+    kinds_table,
+    models_table,
+    pairs_table,
+)
 from unhans.report.text.models import comparison_sentences, furthest_group_sentence, silent_group_sentence
 from unhans.spray import SpRAy
 from unhans.store import write_csv
@@ -126,6 +133,8 @@ def _tell(found: ModelComparison, again: Sequence[str], seconds: float) -> None:
         CONSOLE.print(escape(f"Measured again: {reason}."))
     CONSOLE.print(models_table(found))
     CONSOLE.print(pairs_table(found))
+    if found.kinds:
+        CONSOLE.print(kinds_table(found))
     if found.effects:
         CONSOLE.print(effects_table(found))
     for sentence in comparison_sentences(found):

@@ -14,7 +14,13 @@ from unhans.comparison import ModelComparison
 from unhans.report.html.page import read_texts, write_page
 from unhans.report.pictures import Picture, page_picture
 from unhans.report.text import percent, range_written, signed
-from unhans.report.text.models import MEASURE_NAMES, comparison_headline, comparison_sentences, predictions_said
+from unhans.report.text.models import (
+    MEASURE_NAMES,
+    REASONS_NAMES,
+    comparison_headline,
+    comparison_sentences,
+    predictions_said,
+)
 
 
 class ToldGroup(NamedTuple):
@@ -73,6 +79,12 @@ def comparison_view(found: ModelComparison) -> dict[str, Any]:
         ],
         "measures": [MEASURE_NAMES[measure] for measure in measures],
         "pairs": [_pair(found, pair, measures) for pair in found.predictions],
+        "kinds": [
+            (", ".join(one.first), ", ".join(one.second), found.names[one.label], REASONS_NAMES[one.reasons],
+             f"{one.common:.2f}", "[{:.2f}, {:.2f}]".format(*one.interval).replace("-", "−"),
+             "–" if np.isnan(one.limit) else f"{one.limit:.2f}", one.n)
+            for one in found.kinds
+        ],
         "effects": [
             (one.artifact, found.names[one.label], one.model, one.verdict, signed(one.probability, 3),
              "[{:+.3f}, {:+.3f}]".format(*one.interval).replace("-", "−"), one.n)

@@ -4,6 +4,7 @@ from unhans.report.tables.models.comparison_tables import (
     comparison_scalars,
     comparison_tables,
     effects_table,
+    kinds_table,
     models_table,
     pairs_table,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "influence_groups",
     "influence_headings",
     "influence_table",
+    "kinds_table",
     "models_table",
     "pairs_table",
     "query_rows",

@@ -61,6 +61,42 @@ def _classes_said(own: Sequence[PairDisagreement], measure: str) -> str:
     return f"{known.count(Reasons.DIFFERENT)} of {len(known)}" if known else "–"
 
 
+def kinds_table(found: ModelComparison) -> Table:
+    """Return a row per two kinds of training and class: how much of their difference is common to the seeds."""
+    table = terminal_table(
+        "Kinds of training, matched by seed: do they look elsewhere at every seed?",
+        ["kinds", "class", "reasons"],
+        ["common", "by chance", "n"],
+        "Common: share of the difference of the heatmaps that all seeds have in common, median over the images. By "
+        "chance: what the differences of twins have in common stays below this in 95 % of cases.",
+    )
+    before = None
+    for one in found.kinds:
+        name = f"{', '.join(one.first)} – {', '.join(one.second)}"
+        common = two_lines(f"{one.common:.2f}", "[{:.2f}, {:.2f}]".format(*one.interval))
+        limit = "–" if np.isnan(one.limit) else f"{one.limit:.2f}"
+        table.add_row(
+            "" if name == before else name,
+            found.names[one.label],
+            REASONS_NAMES[one.reasons],
+            common,
+            limit,
+            str(one.n),
+        )
+        before = name
+    return table
+
+
+def _kinds(found: ModelComparison) -> Rows:
+    columns = ("first", "second", "seeds", "class", "n", "common", "low", "high", "chance_limit", "reasons")
+    rows = [
+        (" ".join(one.first), " ".join(one.second), len(one.first), found.names[one.label], one.n, one.common,
+         *one.interval, one.limit, REASONS_NAMES[one.reasons])
+        for one in found.kinds
+    ]  # fmt: skip
+    return Rows(columns, rows)
+
+
 def effects_table(found: ModelComparison) -> Table:
     """Return a row per artifact and model: what the artifact does there."""
     table = terminal_table("The same artifact in every model", ["artifact", "class", "model", "verdict"], ["Δp", "n"])
@@ -80,6 +116,8 @@ def comparison_tables(found: ModelComparison) -> dict[str, Rows]:
     }
     if found.effects:
         tables |= {"effects": _effects(found), "effect_differences": _differences(found)}
+    if found.kinds:
+        tables["kinds"] = _kinds(found)
     if found.detection:
         tables["detection"] = _detection(found)
     if found.views[found.models[0]].through is not None:

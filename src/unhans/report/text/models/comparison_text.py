@@ -91,6 +91,7 @@ def comparison_sentences(found: ModelComparison) -> Iterator[str]:
         reasons = sorted({REASONS_NAMES[one.found.reasons] for one in unjudged})
         yield f"{len(unjudged)} classes of pairs could not be judged: {', '.join(reasons)}."
     yield from _unclustered(found)
+    yield from _kinds_said(found)
     if not found.twins:
         yield NO_TWINS
     elif len(found.twins) == 1:
@@ -110,6 +111,23 @@ def _unclustered(found: ModelComparison) -> Iterator[str]:
             f"The gradients of {len(missing)} of {len(np.unique(found.labels))} classes are not clustered in every "
             "model: more queries than spray.n_neighbors are needed, whose gradients are not all alike "
             f"({', '.join(missing[:8])}{' …' if len(missing) > 8 else ''})."
+        )
+
+
+def _kinds_said(found: ModelComparison) -> Iterator[str]:
+    """Say in which classes two kinds of training look elsewhere at every seed, and what is missing to say so."""
+    if found.kinds and all(one.reasons is Reasons.NO_TWINS for one in found.kinds):
+        yield (
+            "How much of the difference of two kinds of training is common to their seeds is told without a verdict: "
+            "four seeds of one of them would show what chance gives."
+        )
+        return
+    for first, second in dict.fromkeys((one.first, one.second) for one in found.kinds):
+        own = [one for one in found.kinds if (one.first, one.second) == (first, second)]
+        names = ", ".join(found.names[one.label] for one in own if one.reasons is Reasons.DIFFERENT)
+        yield (
+            f"{', '.join(first)} and {', '.join(second)} look elsewhere in the same way at every seed in "
+            f"{names or 'none'} of {len(own)} classes, by more than twins do."
         )
 
 
