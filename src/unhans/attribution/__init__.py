@@ -25,6 +25,7 @@ from unhans.attribution.heatmaps import (
     picture,
     scale,
     sum_channels,
+    with_difference,
 )
 from unhans.attribution.latent import POOLED, Features, last_features, with_latent
 from unhans.attribution.masks import ExtremalPerturbation, SmallestAreas
@@ -80,6 +81,7 @@ __all__ = [
     "sum_channels",
     "tile_starts",
     "tile_windows",
+    "with_difference",
     "with_latent",
     "without_side_effects",
 ]

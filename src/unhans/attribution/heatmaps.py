@@ -58,6 +58,19 @@ def scale(maps: Maps, joint: bool = False) -> Maps:
     return maps / (peak + (peak == 0))
 
 
+def with_difference(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return two heatmaps (…, H, W) and the signed difference first − second as (3, …, H, W).
+
+    Scaled jointly they show what changed, and how much of each map that is.
+
+    Raises:
+        ValueError: their shapes differ.
+    """
+    if np.shape(first) != np.shape(second):
+        raise ValueError(f"A difference needs heatmaps of one shape; got {np.shape(first)} and {np.shape(second)}.")
+    return np.stack([first, second, np.subtract(first, second)])
+
+
 def class_means(
     maps: NDArray[np.floating], labels: NDArray[np.integer], joint: bool = False
 ) -> dict[int, NDArray[np.floating]]:

@@ -24,6 +24,7 @@ from unhans.faithfulness.context_summary import (
     summarise_classes,
     summarise_context,
 )
+from unhans.faithfulness.input_shift import InputShift, ShiftedMaps, shifted_network
 from unhans.faithfulness.method_measures import MEASURES, MethodMeasures, MethodSummary, heatmap_values, summarise
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
 from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
@@ -45,6 +46,7 @@ __all__ = [
     "ContextState",
     "ContextSummary",
     "Continuity",
+    "InputShift",
     "MeanCurve",
     "MethodMeasures",
     "MethodSummary",
@@ -57,6 +59,7 @@ __all__ = [
     "RegionPerturbation",
     "Replacement",
     "Score",
+    "ShiftedMaps",
     "cascade",
     "class_similarity",
     "co_occurrence",
@@ -75,6 +78,7 @@ __all__ = [
     "order_regions",
     "randomized_similarity",
     "relate_to_accuracy",
+    "shifted_network",
     "states_after",
     "states_before",
     "summarise",

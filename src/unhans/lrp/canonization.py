@@ -94,15 +94,35 @@ def _take_in(layer: Linear, node: Node) -> Linear | None:
         return None
     affine = affine_of(node, axis)
     if affine is None:
-        return None
+        return _with_bias_of_places(layer, node)
     scale, shift = affine
     weight = layer.layer.scale_weight(layer.weight, scale)
     bias = layer.bias
+    if bias is not None and weight is not None and bias.dim() > 1:  # for each place
+        scale, shift = (value if value is None else _over_places(value, bias) for value in (scale, shift))
+        return replace(layer, weight=weight, bias=bias * scale if shift is None else bias * scale + shift)
     if weight is None or (bias is not None and bias.shape != scale.shape):
         return None
     if bias is not None:
         shift = bias * scale if shift is None else bias * scale + shift
     return replace(layer, weight=weight, bias=shift)
+
+
+def _with_bias_of_places(layer: Linear, node: Node) -> Linear | None:
+    """A convolution followed by a sum with a constant for each channel and place, which then is its bias."""
+    constants = [each for each in node.arguments[:2] if isinstance(each, Tensor)]
+    convolution = isinstance(layer.layer, Convolution) and len(node.shape) == layer.weight.dim()
+    if node.kind != "add" or node.options or not convolution or len(constants) != 1:
+        return None
+    if constants[0].shape not in (node.shape[1:], (1, *node.shape[1:])):
+        return None
+    bias = constants[0].reshape(node.shape[1:])
+    return replace(layer, bias=bias if layer.bias is None else bias + _over_places(layer.bias, bias))
+
+
+def _over_places(value: Tensor, bias: Tensor) -> Tensor:
+    """A number per channel against a bias (C, h, w)."""
+    return value if value.dim() > 1 else value.reshape(-1, *[1] * (bias.dim() - 1))
 
 
 def affine_of(node: Node, axis: int) -> Affine | None:

@@ -57,11 +57,16 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Convolution(Layer):
-    """Any convolution, transposed ones as well, by the options of `aten.convolution` after the bias."""
+    """Any convolution, transposed ones as well, by the options of `aten.convolution` after the bias.
+
+    A bias is a number per channel (C,), or for each channel and place (C, h, w).
+    """
 
     options: tuple[Any, ...]  # stride, padding, dilation, transposed, output padding, groups
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+        if bias is not None and bias.dim() > 1:
+            return aten.convolution.default(x, weight, None, *self.options) + bias
         return aten.convolution.default(x, weight, bias, *self.options)
 
     def transpose(self, seed: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # noqa: D102

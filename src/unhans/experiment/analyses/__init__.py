@@ -1,9 +1,12 @@
 """The command `analyze.py`, and its smaller analyses: heatmaps, conservation, squaring, barycenters, groups."""
 
+"""The command `analyze.py`, and its smaller analyses: heatmaps, conservation, other inputs, squaring, barycenters."""
+
 from unhans.experiment.analyses.analyze_command import analyze
 from unhans.experiment.analyses.barycenters import draw_barycenters
 from unhans.experiment.analyses.group_analysis import measure_groups
 from unhans.experiment.analyses.heatmap_analysis import conserve, draw_heatmaps
+from unhans.experiment.analyses.input_shift_analysis import measure_input_shift
 from unhans.experiment.analyses.squaring_analysis import compare_squarings
 
 __all__ = [
@@ -13,4 +16,5 @@ __all__ = [
     "draw_barycenters",
     "draw_heatmaps",
     "measure_groups",
+    "measure_input_shift",
 ]

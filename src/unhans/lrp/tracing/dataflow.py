@@ -1,6 +1,7 @@
 """Which values weigh others and carry no signal themselves: relevance does not go to them (METHODS §1, "a gate").
 
-Which values are known to be non-negative without looking at them; z⁺ skips half of its work by it.
+Which operations read the input first. Which values are known to be non-negative without looking at them; z⁺ skips half
+of its work by it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from unhans.lrp.tracing import aten as known
-from unhans.lrp.tracing.tape import Node
+from unhans.lrp.tracing.tape import Node, Tape
 
 WEIGHTS_OF_WEIGHTS = (
     known.KEEPING
@@ -39,6 +40,22 @@ def gates_among(order: Iterable[Node]) -> set[Node]:
         if node.kind in known.GATES or not node.floating or made_of or node in attention:
             found.add(node)
     return found
+
+
+MATRICES = {"mm", "addmm", "bmm", "baddbmm", "mv", "addmv"}
+
+
+def first_readers(tape: Tape) -> tuple[list[Node], list[Node]]:
+    """Return the convolutions and matrix products that read the input, or a rearrangement of it, and what else does."""
+    raw, layers, others = {tape.input}, [], []
+    for node in tape.nodes:
+        if node is tape.input or not raw.intersection(node.sources):
+            continue
+        if node.kind in known.REROUTING | known.CASTS:
+            raw.add(node)
+        else:
+            (layers if node.kind in known.CONVOLUTIONS | MATRICES else others).append(node)
+    return layers, others
 
 
 SIGNED_KERNELS = {"upsample_bicubic2d", "_upsample_bicubic2d_aa"}  # bicubic weights are negative in places

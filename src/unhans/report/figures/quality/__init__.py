@@ -14,6 +14,7 @@ from unhans.report.figures.quality.faithfulness_figure import (
     sanity_figure,
     strip_figure,
 )
+from unhans.report.figures.quality.input_shift_figure import input_shift_figure
 from unhans.report.figures.quality.stability_figure import places_figure, stability_figure
 from unhans.report.figures.quality.training_figure import quality_figure, regions_figure
 
@@ -27,6 +28,7 @@ __all__ = [
     "context_accuracy_figure",
     "context_figure",
     "context_gallery",
+    "input_shift_figure",
     "perturbation_figure",
     "places_figure",
     "quality_figure",

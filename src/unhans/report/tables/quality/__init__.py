@@ -31,6 +31,7 @@ from unhans.report.tables.quality.group_tables import (
     group_rows,
     group_table,
 )
+from unhans.report.tables.quality.input_shift_table import input_shift_rows, input_shift_table
 from unhans.report.tables.quality.stability_tables import fit_rows, holding_rows, setting_rows, stability_table
 
 __all__ = [
@@ -59,6 +60,8 @@ __all__ = [
     "highest_first",
     "holding_rows",
     "image_rows",
+    "input_shift_rows",
+    "input_shift_table",
     "measure_cells",
     "method_rows",
     "sanity_rows",

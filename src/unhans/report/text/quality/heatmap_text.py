@@ -14,3 +14,30 @@ def depth_said(composite: str, pixels: Sequence[int], layer: str, field: int) ->
 def tiles_said(size: int, stride: int) -> str:
     """Say how images were explained tile by tile."""
     return f"Explained in tiles of {size} pixels every {stride}: relevance and logits are means over tiles."
+
+
+SHIFT_PANELS = (
+    ("A: own inputs", "B: other inputs", "A − B"),
+    ("", "", "lies on the shift"),
+)  # names and notes of the maps of one method
+SHIFT_READING = (
+    "A: the network; B: the same function, its first layer set for the other inputs. difference: Σ|A − B| / Σ|A|,\n"
+    "mean over images; with a cosine of 1 the maps differ by a factor, as gradients do with the scale of the inputs.\n"
+    "ΣR: what reaches the pixels, of Σ |logits|; the rest is on biases, where B holds the shift. A convolution that\n"
+    "pads with zeros pads the other inputs with zeros as well; its bias then depends on the place."
+)
+SHIFT_NOTE = (
+    "A: the network; B: the same function, its first layer set for the other inputs. Bars: means over images; dots: "
+    "images. What differs depends on how inputs are normalised, not on what the network computes [003 § 2.3.3]."
+)
+
+
+def shift_sentence(mean: Sequence[float], std: Sequence[float], own: Sequence[float], own_std: Sequence[float]) -> str:
+    """Say which two normalisations are compared, of pixels in [0, 1]."""
+    parts = (", ".join(f"{value:.3g}" for value in dict.fromkeys(values)) for values in (own, own_std, mean, std))
+    return "Pixels in [0, 1] are normalised by mean {} and std {} (A), or by mean {} and std {} (B).".format(*parts)
+
+
+def box_left_out() -> str:
+    """Say why z^B is not among the rules."""
+    return "z^B is left out: it needs boxes of inputs that hold 0, and one of the two does not."
