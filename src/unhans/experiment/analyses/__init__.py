@@ -1,6 +1,4 @@
-"""The command `analyze.py`, and its smaller analyses: heatmaps, conservation, squaring, barycenters, groups."""
-
-"""The command `analyze.py`, and its smaller analyses: heatmaps, conservation, other inputs, squaring, barycenters."""
+"""The command `analyze.py`, and its smaller analyses: heatmaps, conservation, other inputs, squaring, barycenters, groups."""
 
 from unhans.experiment.analyses.analyze_command import analyze
 from unhans.experiment.analyses.barycenters import draw_barycenters

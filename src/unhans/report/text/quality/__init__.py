@@ -31,14 +31,6 @@ from unhans.report.text.quality.faithfulness_text import (
     setting_sentence,
 )
 from unhans.report.text.quality.group_text import gap_sentences, unknown_groups_sentence
-from unhans.report.text.quality.heatmap_text import depth_said, tiles_said
-from unhans.report.text.quality.stability_text import (
-    ORDERED_BY,
-    STABILITY_READING,
-    holding_sentence,
-    order_sentence,
-    refused_sentence,
-    stability_cost,
 from unhans.report.text.quality.heatmap_text import (
     SHIFT_NOTE,
     SHIFT_PANELS,
@@ -47,6 +39,14 @@ from unhans.report.text.quality.heatmap_text import (
     depth_said,
     shift_sentence,
     tiles_said,
+)
+from unhans.report.text.quality.stability_text import (
+    ORDERED_BY,
+    STABILITY_READING,
+    holding_sentence,
+    order_sentence,
+    refused_sentence,
+    stability_cost,
 )
 from unhans.report.text.quality.training_text import (
     QUALITY_READING,
@@ -69,10 +69,10 @@ __all__ = [
     "QUALITY_READING",
     "REGIONS_READING",
     "SANITY_READING",
-    "STABILITY_READING",
     "SHIFT_NOTE",
     "SHIFT_PANELS",
     "SHIFT_READING",
+    "STABILITY_READING",
     "STATE_HEADINGS",
     "TARGETS",
     "accuracy_sentence",
@@ -100,8 +100,8 @@ __all__ = [
     "refused_sentence",
     "sanity_sentence",
     "setting_sentence",
-    "stability_cost",
     "shift_sentence",
+    "stability_cost",
     "tiles_said",
     "together_sentence",
     "unknown_groups_sentence",
