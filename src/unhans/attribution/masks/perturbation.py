@@ -30,7 +30,7 @@ class Blurring:
         Between, the two copies of the next strengths are mixed linearly.
         """
         place = (1 - masks) * (LEVELS - 1)
-        level = place.detach().floor().clamp(0, LEVELS - 2)
+        level = place.detach().nan_to_num().floor().clamp(0, LEVELS - 2)  # a mask that is not finite stays so below
         chosen = level.long()[:, None, None].expand(-1, 1, self._copies.shape[2], -1, -1)
         sharper, softer = (self._copies.gather(1, chosen + further)[:, 0] for further in (0, 1))
         return sharper + (place - level)[:, None] * (softer - sharper)
