@@ -325,7 +325,10 @@ def test_another_cluster_changes_map_galleries_and_measures(opened):
         "cut · 15 samples · score 0.75", "k-means 3 of 7 · 1 sample · score 0.50"
     ]  # fmt: skip
     assert page.locator("#members .pair").count() >= 4
+    assert page.inner_text("#validation h3") == "Validation samples in this cluster: 3 of 15 members"
+    assert page.locator("#validation .pair").count() == 2  # of 12 thumbnails a sixth
     page.select_option("#cluster", "1")
+    assert page.inner_text("#validation h3") == "Validation samples in this cluster: 0 of 1 member"
     assert colours(page)["#c8102e"] < members / 5
     assert page.inner_text("#members h3") == "Cluster “k-means 3 of 7”: 1 sample"
     assert page.inner_text("#others h3") == "The other 39 samples of the class"
@@ -358,6 +361,7 @@ def test_a_class_without_projection_clusters_or_control(opened):
     assert page.inner_text("#map-title") == "Two axes of the spectral embedding"
     assert page.is_hidden("#cluster")
     assert page.is_hidden("#members")
+    assert page.is_hidden("#validation")
     assert page.is_hidden("#measured")
     assert page.inner_text("#others h3") == "All 40 samples"
     assert page.locator("#spectrum circle.raw").count() == 0

@@ -218,6 +218,16 @@ def test_the_striking_cluster_gets_a_third_and_the_rest_is_spread():
     assert {50, 99} <= set(shown.tolist())  # the most typical and the most marginal
 
 
+def test_validation_samples_of_the_striking_cluster_have_thumbnails():
+    first, validation = np.arange(100, 200), np.zeros(200, dtype=bool)
+    validation[[120, 150, 199]] = True
+    shown = shown_samples([first], 200, 24, validation)
+    assert len(shown) == 24
+    assert {120, 150, 199} <= set(shown.tolist())
+    validation[100:] = True
+    assert len(shown_samples([first], 200, 24, validation)) == 24
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 100])
 def test_as_many_samples_are_shown_as_were_asked_for(count):
     groups = [np.arange(5), np.arange(3, 8), np.arange(20)]

@@ -27,6 +27,7 @@ LEAST = 8
 CLUSTERS = (3, 12)  # fewest and most clusters of a class to choose from
 PER_CLUSTER = 5  # samples for each of them
 OF_FIRST = 1 / 3  # share of the thumbnails that go to the most striking cluster
+OF_VALIDATION = 1 / 6  # share, at most, that goes to its validation samples, where both splits are shown
 OF_REST = 1 / 4  # share that goes to the rest of the class, for comparison
 
 
@@ -80,7 +81,9 @@ def _most(tiles: float, side: int) -> Thumbnails:
     return next((offer for offer in offers if offer.tiles <= tiles), Thumbnails(LEAST, side))
 
 
-def shown_samples(groups: Sequence[NDArray[np.int64]], n: int, count: int) -> NDArray[np.int64]:
+def shown_samples(
+    groups: Sequence[NDArray[np.int64]], n: int, count: int, validation: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """Return which of n samples get one of `count` thumbnails, ascending.
 
     The most striking cluster gets a third of the thumbnails and the rest of the class a quarter; the other clusters
@@ -91,9 +94,13 @@ def shown_samples(groups: Sequence[NDArray[np.int64]], n: int, count: int) -> ND
         groups: the members of each cluster, the most striking cluster first.
         n: samples of the class.
         count: thumbnails.
+        validation: (n,) samples for validation, where there are others too: up to a sixth of the thumbnails go to those
+            of the most striking cluster.
     """
     shown = np.zeros(n, dtype=bool)
     if groups:
+        if validation is not None:
+            _add(shown, groups[0][validation[groups[0]]], int(count * OF_VALIDATION))
         rest = np.setdiff1d(np.arange(n), groups[0])
         others = int(count * (1 - OF_FIRST - OF_REST)) // max(1, len(groups) - 1)
         shares = [int(count * OF_FIRST), int(count * OF_REST), *[others] * (len(groups) - 1)]
@@ -203,7 +210,8 @@ def _sprite(
     audit: ClassAudit, images: Any, groups: Sequence[NDArray[np.int64]], thumbnails: Thumbnails, cmap: str
 ) -> dict[str, Any]:
     """Return tiles: image and heatmap of every shown sample, then means: of the class, of each cluster and its rest."""
-    shown = shown_samples(groups, len(audit.index), thumbnails.samples)
+    validation = None if audit.split is None else np.asarray(audit.split) > 0
+    shown = shown_samples(groups, len(audit.index), thumbnails.samples, validation)
     size = tile_size(*np.asarray(images[int(shown[0])]).shape[-2:], thumbnails.side)
     parted = np.zeros((1 + 2 * len(groups), len(audit.index)))
     for row, group in zip(parted[1::2], groups, strict=True):

@@ -84,12 +84,24 @@ function showCluster(number) {
   find("members").hidden = whole;
   const heading = whole ? "" : `Cluster “${cluster.name}”: ${plural(members.length, "sample")}`;
   if (!whole) showGallery(find("members"), heading, note, members, view, 18);
+  showValidation(whole ? [] : members, note);
   const title = whole ? `All ${plural(count, "sample")}` : `The other ${plural(rest.length, "sample")} of the class`;
   showGallery(find("others"), title, rankNote, rest, view, whole ? 30 : 12);
   showList(find("list"), `${whole ? title : heading} as a list`, whole ? rest : members, view, cluster);
   const first = [...members, ...rest].find(sprite.has);
   map.select(null);
   map.select(first);
+}
+
+/** Show the validation members of a cluster by themselves, where the class is of both splits. */
+function showValidation(members, note) {
+  const { split } = view.part.samples;
+  const section = find("validation");
+  section.hidden = !split || !members.length;
+  if (section.hidden) return;
+  const own = members.filter((i) => split[i]);
+  const of = `${own.length} of ${plural(members.length, "member")}`;
+  showGallery(section, `Validation samples in this cluster: ${of}`, own.length ? note : "", own, view, 12);
 }
 
 function showSample(container, { sprite, describe }, i) {
