@@ -16,6 +16,7 @@ from unhans.report.figures.quality.faithfulness_figure import (
 )
 from unhans.report.figures.quality.input_shift_figure import input_shift_figure
 from unhans.report.figures.quality.stability_figure import places_figure, stability_figure
+from unhans.report.figures.quality.toy_figure import toy_figure
 from unhans.report.figures.quality.training_figure import quality_figure, regions_figure
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "sanity_figure",
     "stability_figure",
     "strip_figure",
+    "toy_figure",
 ]
