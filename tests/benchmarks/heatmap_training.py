@@ -43,12 +43,14 @@ def fit(module: pl.LightningModule, callbacks: list[pl.Callback], epochs: int, *
 
 
 def qualities(images: int, dataset: object) -> list[HeatmapQuality]:
-    """Return a callback for the logit and one for the probability, and the logit with larger regions."""
+    """Return callbacks for the logit, the probability, and the logit with larger regions and other replacements."""
     options = {"samples": images, "dataset": dataset, "accuracy_samples": 500, "on_error": "raise", "repeats": 1}
     return [
         HeatmapQuality(**options, name="logit"),
         HeatmapQuality(**options, of="probability", name="probability"),
         HeatmapQuality(**options, region=4, steps=12, per_step=1, name="logit, 4×4"),
+        HeatmapQuality(**options, replace="blur", name="logit, blurred"),
+        HeatmapQuality(**options, replace="mean", name="logit, mean colour"),
     ]
 
 
@@ -100,7 +102,7 @@ def cifar(folder: Path, epochs: int, per_class: int) -> None:
     val.targets, train.targets = labels[held].tolist(), labels[~held].tolist()
     cfg = configured("artifact=none")
     module = Classifier(SmallCNN(10, 32), [str(i) for i in range(10)], build(cfg.optimizer), None)
-    module.training_step = lambda batch, number: torch.nn.functional.cross_entropy(module.model(batch[0]), batch[1])
+    module.training_step = lambda batch: torch.nn.functional.cross_entropy(module.model(batch[0]), batch[1])
     callbacks = qualities(60, val)
     fit(module, callbacks, epochs, DataLoader(train, 64, shuffle=True))
     tell("CIFAR-10", callbacks)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unhans.experiment.compare import compared_models
 from unhans.experiment.decoys import decoy_runs
-from unhans.experiment.faithfulness import epoch_checkpoints
+from unhans.experiment.faithfulness import epoch_checkpoints, permuted_labels
 from unhans.experiment.repair import accelerator_of, fine_tuning_of
 from unhans.experiment.run import RunFolder, Subject, build, build_data, check, trained_network, with_run
 from unhans.experiment.swap import swap_networks
@@ -31,6 +31,7 @@ SEVERAL = {
     "runs": decoy_runs,
     "tested": swap_networks,
     "checkpoints": epoch_checkpoints,
+    "relabelled": permuted_labels,
 }  # how an analysis gets them
 # expected in ckpts=; with 0 ckpt= does as well
 FEWEST = {"models": 2, "networks": 0, "runs": 1, "tested": 0, "checkpoints": 0}
@@ -170,7 +171,7 @@ def _numbered(name: str) -> list[tuple[bool, int, str]]:
 
 
 def _with_run(cfg: DictConfig) -> DictConfig:
-    trains, ckpt = _takes(cfg, "tuning"), cfg.ckpt
+    trains, ckpt = _takes(cfg, "tuning") or bool(cfg.analysis.get("permuted_epochs")), cfg.ckpt
     cfg = with_run(cfg, (*SHARED, *(TRAINING if trains else ())))
     cfg.ckpt = ckpt  # of several it is not in the command's own line
     needed = ("data", *(("model",) if _takes(cfg, "subject") else ()), *(("optimizer", "trainer") if trains else ()))

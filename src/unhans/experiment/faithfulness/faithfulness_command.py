@@ -11,14 +11,15 @@ from rich.markup import escape
 
 from unhans.experiment.faithfulness.checkpoint_epochs import EpochCheckpoint
 from unhans.experiment.faithfulness.compared_methods import compared_methods
-from unhans.experiment.faithfulness.faithfulness_results import FaithfulnessResults
+from unhans.experiment.faithfulness.faithfulness_results import FaithfulnessResults, LabelChecks
 from unhans.experiment.faithfulness.faithfulness_run import FaithfulnessRun
+from unhans.experiment.faithfulness.permuted_labels import PermutedLabels
 from unhans.experiment.faithfulness.quality_over_epochs import QualityOverEpochs, follow_checkpoints
 from unhans.experiment.faithfulness.sanity_run import SanityRun
 from unhans.experiment.run import Subject
 from unhans.faithfulness import REGIONS, Order, RegionGrid, RegionPerturbation, Replacement, Score, usual_region
 from unhans.report import progress
-from unhans.report.text.quality import faithfulness_cost
+from unhans.report.text.quality import PERMUTED, UNTRAINED, faithfulness_cost, permuted_cost
 from unhans.store import sweep
 from unhans.terminal import CONSOLE, ConfigurationError
 
@@ -42,7 +43,10 @@ def measure_faithfulness(
     sanity: NonNegativeInt = 8,
     examples: NonNegativeInt = 2,
     regions: Mapping[str, Any] | Sequence[str] | None = None,
+    permuted: str | None = None,
+    permuted_epochs: NonNegativeInt = 0,
     checkpoints: Sequence[EpochCheckpoint] = (),
+    relabelled: PermutedLabels | None = None,
     logger: Logger | None = None,
 ) -> dict[str, float]:
     """Perturb images region by region in the order of several methods' heatmaps, and compare with random order.
@@ -69,9 +73,14 @@ def measure_faithfulness(
         sanity: images whose heatmaps are compared while the network's layers become random; 0 is none.
         examples: images that are drawn while they are perturbed; 0 is none.
         regions: of several checkpoints, named regions whose share of relevance is followed; see `region_masks`.
+        permuted: checkpoint of the same network trained on permuted labels, whose heatmaps theirs are compared with.
+        permuted_epochs: train one in place of that, for so many epochs, from the start that the run's seed draws.
         checkpoints: of one training: the chosen attribution alone is followed over their epochs, beside accuracy.
+        relabelled: what the options permuted and permuted_epochs stand for.
         logger: gets the numbers, the tables and the pictures.
     """
+    if relabelled and (checkpoints or not sanity):
+        raise ConfigurationError("permuted labels check the maps of one network: give ckpt=…, and analysis.sanity=8.")
     if regions and not checkpoints:
         raise ConfigurationError("analysis.regions are followed over epochs; give ckpts=[a,b,…] of one training.")
     compared = compared_methods(subject.attribution, methods)
@@ -96,10 +105,20 @@ def measure_faithfulness(
         seconds = run.seconds_per_pass() if passes else 0.0
         done = len(run.chosen) * (1 + len(compared)) - sum(map(len, missing.values()))
         CONSOLE.print(escape(faithfulness_cost(passes, seconds, sum(map(len, run.chosen.values())), done)))
+        if relabelled and relabelled.work:
+            CONSOLE.print(escape(permuted_cost(relabelled.work, seconds or run.seconds_per_pass())))
         with progress(passes) as say:
             run.compute(missing, say)
         checks = SanityRun(run, sanity).steps() if sanity else {}
-        return FaithfulnessResults(run, checks).conclude(examples, logger)
+        labels = _label_checks(run, sanity, relabelled) if relabelled else None
+        return FaithfulnessResults(run, checks, labels).conclude(examples, logger)
+
+
+def _label_checks(run: FaithfulnessRun, images: int, relabelled: PermutedLabels) -> LabelChecks:
+    """Heatmaps held against those of a network trained on permuted labels, and against those before any training."""
+    network = relabelled.network()
+    against = SanityRun(run, images).against({PERMUTED: network, UNTRAINED: relabelled.start()})
+    return LabelChecks(against, relabelled.learned(network))
 
 
 def _orders(orders: Sequence[str]) -> list[Order]:

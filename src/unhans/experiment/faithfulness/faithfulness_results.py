@@ -17,7 +17,13 @@ from unhans.attribution import picture
 from unhans.data import paths_of
 from unhans.experiment.faithfulness.faithfulness_run import ClassImages, FaithfulnessRun
 from unhans.faithfulness import MethodMeasures, MethodSummary, RandomizedStep, estimate_mean, summarise
-from unhans.report.figures.quality import PerturbedStrip, perturbation_figure, sanity_figure, strip_figure
+from unhans.report.figures.quality import (
+    PerturbedStrip,
+    labels_figure,
+    perturbation_figure,
+    sanity_figure,
+    strip_figure,
+)
 from unhans.report.html import write_faithfulness_page
 from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import Rows
@@ -27,6 +33,7 @@ from unhans.report.tables.quality import (
     curve_rows,
     faithfulness_table,
     image_rows,
+    label_rows,
     method_rows,
     sanity_rows,
 )
@@ -35,7 +42,9 @@ from unhans.report.text.quality import (
     ORDER_NAMES,
     TARGETS,
     ahead_sentence,
+    label_sentence,
     method_sentence,
+    permuted_sentence,
     sanity_sentence,
     setting_sentence,
 )
@@ -48,16 +57,31 @@ SHOWN = 6  # numbers of steps in a strip
 
 
 @dataclass(frozen=True)
+class LabelChecks:
+    """Heatmaps held against those of a network that was trained on permuted labels.
+
+    Attributes:
+        steps: by method, how similar they are to those of that network and of an untrained one.
+        learned: share of the permuted labels that it has learned; None where these are not known.
+    """
+
+    steps: Mapping[str, Sequence[RandomizedStep]]
+    learned: Estimate | None
+
+
+@dataclass(frozen=True)
 class FaithfulnessResults:
     """All that was found.
 
     Attributes:
         run: what was measured, and where it is kept.
         checks: by method, heatmaps of randomised networks; empty where none were asked for.
+        labels: the check with permuted labels, where it was asked for.
     """
 
     run: FaithfulnessRun
     checks: Mapping[str, Sequence[RandomizedStep]]
+    labels: LabelChecks | None = None
 
     def conclude(self, examples: int, logger: Logger | None) -> dict[str, float]:
         """Print and write everything; return the numbers that a sweep may optimise.
@@ -76,6 +100,7 @@ class FaithfulnessResults:
             "images.csv": image_rows(methods, random, labels, classes, paths_of(self.run.subject.dataset)),
         }
         tables |= {"sanity.csv": sanity_rows(self.checks)} if self.checks else {}
+        tables |= {"labels.csv": label_rows(self.labels.steps)} if self.labels else {}
         for name, rows in tables.items():
             write_csv(out / name, *rows)
         sentences = self._sentences()
@@ -115,6 +140,9 @@ class FaithfulnessResults:
         told = [method_sentence(one) for one in self.summaries]
         told += [ahead_sentence(first, others)] if others else []
         told += [sanity_sentence(name, steps) for name, steps in self.checks.items()]
+        if self.labels:
+            told += [permuted_sentence(self.labels.learned)]
+            told += [label_sentence(name, steps) for name, steps in self.labels.steps.items()]
         return [setting_sentence(run.perturbation, regions, run.target, first.n), *told]
 
     def _tell(self, sentences: Sequence[str]) -> None:
@@ -134,11 +162,10 @@ class FaithfulnessResults:
         )
         if self.checks:
             files["Random layers"] = folder / "sanity.png"
-            told = {
-                name: [(step, estimate_mean(step.absolute, 0, 1.0)) for step in steps]
-                for name, steps in self.checks.items()
-            }
-            write_figure(files["Random layers"], sanity_figure(told), dpi=150)
+            write_figure(files["Random layers"], sanity_figure(_estimated(self.checks)), dpi=150)
+        if self.labels:
+            files["Permuted labels"] = folder / "labels.png"
+            write_figure(files["Permuted labels"], labels_figure(_estimated(self.labels.steps)), dpi=150)
         for name, strips, subtitle in self._strips(examples):
             path = folder / f"{name}.jpg"
             title = f"The image, while what is most relevant goes {'first' if run.orders[0] == 'morf' else 'last'}"
@@ -196,3 +223,8 @@ class FaithfulnessResults:
         logged = {f"faithfulness/{Path(name).stem}": rows for name, rows in tables.items() if name != "images.csv"}
         figures = {f"faithfulness/{heading}": path for heading, path in pictures.items()}
         log_once([logger], {f"faithfulness/{key}": value for key, value in numbers.items()}, figures, logged)
+
+
+def _estimated(checks: Mapping[str, Sequence[RandomizedStep]]) -> dict[str, list[tuple[RandomizedStep, Estimate]]]:
+    """Every step with the mean of its correlations of |R|."""
+    return {name: [(step, estimate_mean(step.absolute, 0, 1.0)) for step in steps] for name, steps in checks.items()}

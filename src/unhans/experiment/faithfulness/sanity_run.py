@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unhans.attribution import explain_all
+from unhans.comparison import spearman
 from unhans.data import fingerprint_of
 from unhans.experiment.faithfulness.faithfulness_run import ClassImages, FaithfulnessRun
 from unhans.experiment.survey import weights_of
@@ -42,29 +45,56 @@ class SanityRun:
         with progress(len(self.run.methods) * len(at)) as say:
             return {name: self._of(name, layers, at, say) for name in self.run.methods}
 
+    def against(self, networks: Mapping[str, nn.Module]) -> dict[str, list[RandomizedStep]]:
+        """Return by method how similar its heatmaps are to those of other networks of the same form, by their names."""
+        if self._read is None:
+            return {}
+        with progress(len(self.run.methods)) as say:
+            found = {}
+            for name in self.run.methods:
+                found[name] = self._kept(name, "labels", {key: weights_of(n) for key, n in networks.items()}, partial(
+                    self._compared, name, networks))  # fmt: skip
+                say(f"{name}: other labels", 1)
+            return found
+
+    def _compared(self, name: str, networks: Mapping[str, nn.Module]) -> list[RandomizedStep]:
+        own = self._maps(name, self.run.subject.network)
+        found = []
+        for key, network in networks.items():
+            maps = self._maps(name, network)
+            found.append(RandomizedStep(key, spearman(np.abs(own), np.abs(maps)), spearman(own, maps)))
+        return found
+
     def _of(self, name: str, layers: list[str], at: set[str], say: Say) -> list[RandomizedStep]:
-        key = self._key(name, at)
-        path = self.run.subject.out / "measures" / f"{file_stem(list(self.run.methods).index(name), name)}-random.json"
-        stored = read_json(path)
-        if stored is not None and stored.get("key") == key:
-            return [record_from(RandomizedStep, each) for each in stored["steps"]]
-
-        def maps(network: nn.Module) -> NDArray[np.float32]:
-            read, subject = self._read, self.run.subject
-            explain = self.run.methods[name].of(network)
-            return explain_all(explain, read.images, read.targets, subject.batch_size, subject.device).maps.numpy()
-
         def advance(layer: str) -> None:
             say(f"{name}: random down to {layer}", 1)
 
-        found = randomized_similarity(self.run.subject.network, maps, layers, self.run.subject.seed, at, advance)
+        network, seed = self.run.subject.network, self.run.subject.seed
+        randomized = partial(randomized_similarity, network, partial(self._maps, name), layers, seed, at, advance)
+        return self._kept(name, "random", sorted(at), randomized)
+
+    def _maps(self, name: str, network: nn.Module) -> NDArray[np.float32]:
+        read, subject = self._read, self.run.subject
+        explain = self.run.methods[name].of(network)
+        return explain_all(explain, read.images, read.targets, subject.batch_size, subject.device).maps.numpy()
+
+    def _kept(
+        self, name: str, check: str, depends: Any, compute: Callable[[], list[RandomizedStep]]
+    ) -> list[RandomizedStep]:
+        """A check of a method, from the folder where nothing that it depends on has changed."""
+        key = self._key(name, depends)
+        path = self.run.subject.out / "measures" / f"{file_stem(list(self.run.methods).index(name), name)}-{check}.json"
+        stored = read_json(path)
+        if stored is not None and stored.get("key") == key:
+            return [record_from(RandomizedStep, each) for each in stored["steps"]]
+        found = compute()
         write_json(path, {"key": key, "steps": found})
         return found
 
-    def _key(self, name: str, at: set[str]) -> str:
+    def _key(self, name: str, depends: Any) -> str:
         subject, read = self.run.subject, self._read
         images = fingerprint_of(subject.dataset, read.index), read.index, read.targets
-        return digest(weights_of(subject.network), repr(self.run.methods[name]), subject.seed, sorted(at), *images)
+        return digest(weights_of(subject.network), repr(self.run.methods[name]), subject.seed, depends, *images)
 
     @cached_property
     def _read(self) -> ClassImages | None:

@@ -1,6 +1,13 @@
 """`analysis=repair` and `train.py repair=…`: repair a network by several methods and compare them."""
 
-from unhans.experiment.repair.fine_tuning import accelerator_of, fine_tuning_of, fit, several_processes
+from unhans.experiment.repair.fine_tuning import (
+    FineTuning,
+    accelerator_of,
+    fine_tuning_of,
+    fit,
+    forget,
+    several_processes,
+)
 from unhans.experiment.repair.repair_command import numbers_of, repair, report_repairs, train_and_repair
 from unhans.experiment.repair.repair_methods import repair_network
 from unhans.experiment.repair.repair_task import RepairOptions, RepairTask
@@ -8,6 +15,7 @@ from unhans.experiment.repair.repaired_artifact import affected_by_case, affecte
 from unhans.experiment.repair.stored_networks import copies_of
 
 __all__ = [
+    "FineTuning",
     "RepairOptions",
     "RepairTask",
     "accelerator_of",
@@ -16,6 +24,7 @@ __all__ = [
     "copies_of",
     "fine_tuning_of",
     "fit",
+    "forget",
     "numbers_of",
     "repair",
     "repair_network",

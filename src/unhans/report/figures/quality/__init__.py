@@ -10,6 +10,7 @@ from unhans.report.figures.quality.context_figure import (
 )
 from unhans.report.figures.quality.faithfulness_figure import (
     PerturbedStrip,
+    labels_figure,
     perturbation_figure,
     sanity_figure,
     strip_figure,
@@ -30,6 +31,7 @@ __all__ = [
     "context_figure",
     "context_gallery",
     "input_shift_figure",
+    "labels_figure",
     "perturbation_figure",
     "places_figure",
     "quality_figure",

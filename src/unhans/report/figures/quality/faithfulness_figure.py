@@ -142,17 +142,35 @@ def sanity_figure(checks: Mapping[str, Sequence[tuple[RandomizedStep, Estimate]]
     Args:
         checks: by method every step with the mean of its correlations of |R|.
     """
-    first = next(iter(checks.values()))
     title = "Do heatmaps change when the network’s layers become random?"
-    figure, surface = chart(max(8.5, 0.5 * len(first) + 2.5), 3.4, title, "", SANITY_READING)
+    return _similarity_figure(checks, title, SANITY_READING, "random from the output down to", 40)
+
+
+def labels_figure(checks: Mapping[str, Sequence[tuple[RandomizedStep, Estimate]]]) -> Figure:
+    """Draw how similar heatmaps are to those of a network trained on permuted labels, and of an untrained one.
+
+    Args:
+        checks: by method both with the mean of their correlations of |R|.
+    """
+    title = "Do heatmaps change when the network is trained on permuted labels?"
+    return _similarity_figure(checks, title, SANITY_READING, "held against a network that was", 0)
+
+
+def _similarity_figure(
+    checks: Mapping[str, Sequence[tuple[RandomizedStep, Estimate]]], title: str, note: str, xlabel: str, turned: int
+) -> Figure:
+    first = next(iter(checks.values()))
+    figure, surface = chart(max(8.5, 0.5 * len(first) + 2.5), 3.4, title, "", note)
     axes = surface.subplots()
     for number, steps in enumerate(checks.values()):
         at = np.arange(len(steps)) + 0.12 * (number - (len(checks) - 1) / 2)
-        axes.plot(at, [one.mean for _, one in steps], lw=1.2, marker="o", ms=4, **_pen(number))
+        axes.plot(at, [one.mean for _, one in steps], lw=1.2 if turned else 0, marker="o", ms=4, **_pen(number))
         ends = np.array([one.interval for _, one in steps])
         axes.vlines(at, *np.clip(ends, -1, 1).T, color=_pen(number)["color"], lw=2)
     axes.axhline(0, color=REST, lw=0.8)
-    axes.set_xticks(range(len(first)), [shorten(step.layer, 24) for step, _ in first], rotation=40, ha="right")
-    tidy(axes, "", grid="y", frame=["left", "bottom"], xlabel="random from the output down to")
+    axes.set_xlim(-0.5, len(first) - 0.5)
+    names = [shorten(step.layer, 24 if turned else 40) for step, _ in first]
+    axes.set_xticks(range(len(first)), names, rotation=turned, ha="right" if turned else "center")
+    tidy(axes, "", grid="y", frame=["left", "bottom"], xlabel=xlabel)
     _key(surface, list(checks))
     return figure

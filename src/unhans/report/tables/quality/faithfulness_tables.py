@@ -143,3 +143,13 @@ def sanity_rows(checks: Mapping[str, Sequence[RandomizedStep]]) -> Rows:
     ]  # fmt: skip
     ends = [f"{kind}{end}" for kind in ("absolute", "signed") for end in ("", "_low", "_high")]
     return Rows(("method", "place", "random_down_to", *ends), rows)
+
+
+def label_rows(checks: Mapping[str, Sequence[RandomizedStep]]) -> Rows:
+    """Return a row for every method and network that its heatmaps were held against."""
+    rows = [
+        (name, step.layer, *_ends(estimate_mean(step.absolute)), *_ends(estimate_mean(step.signed)), len(step.signed))
+        for name, steps in checks.items() for step in steps
+    ]  # fmt: skip
+    ends = [f"{kind}{end}" for kind in ("absolute", "signed") for end in ("", "_low", "_high")]
+    return Rows(("method", "network", *ends, "n"), rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unhans.faithfulness import estimate_mean
 from unhans.report.text.number_format import percent, range_written, signed
 from unhans.stats import Estimate
 
@@ -53,6 +54,8 @@ SANITY_READING = (
     "Spearman’s rank correlation of |R| with that of the trained network, mean over images with 95 % interval. A "
     "method whose maps stay alike shows what any network would see in the image, such as its edges."
 )
+PERMUTED, UNTRAINED = "trained on permuted labels", "not trained"  # networks that heatmaps are held against
+LEARNED = 0.9  # share of permuted labels from which a network has learned them
 ALIKE = 0.5  # Spearman's correlation from which maps of a random network count as alike
 
 
@@ -128,4 +131,36 @@ def sanity_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
     said = "depend little on" if value >= ALIKE else "change with"
     return (
         f"{name}: heatmaps {said} what the network has learned (Spearman’s ρ of |R| {value:.2f} once all are random)."
+    )
+
+
+def permuted_cost(images: int, seconds: float) -> str:
+    """Say what training on permuted labels takes; a step forward and back as three passes forward."""
+    estimate = "" if math.isnan(seconds) else f", about {_duration(3 * images * seconds)}"
+    return f"Before that a network is trained on permuted labels: {images:,} images pass it forward and back{estimate}."
+
+
+def permuted_sentence(learned: Estimate | None) -> str:
+    """Say how far the network that was trained on permuted labels has learned them."""
+    if learned is None:
+        return "How many of its permuted labels the given network has learned is not known."
+    share = f"{percent(learned.mean, 0)} {range_written(learned.interval, lambda end: percent(end, 0))}"
+    said = f"The network trained on permuted labels gives {share} of n = {learned.n} training images theirs"
+    weak = "; it has not learned them, so the check says little: train it longer (analysis.permuted_epochs)"
+    return f"{said}{'' if learned.mean >= LEARNED else weak}."
+
+
+def label_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
+    """Say whether a method's maps look alike when the network was trained on permuted labels."""
+
+    def written(step: RandomizedStep) -> str:
+        found = estimate_mean(step.absolute, 0, 1.0)
+        return " ".join(estimate_said(found, 2))
+
+    permuted, untrained = steps
+    mean = estimate_mean(permuted.absolute, 0, 1.0).mean
+    said = "depend little on" if mean >= ALIKE else "change with"
+    return (
+        f"{name}: heatmaps {said} the labels that the network was trained on (Spearman’s ρ of |R| {written(permuted)} "
+        f"with permuted ones, {written(untrained)} with an untrained network, n = {len(permuted.absolute)})."
     )
