@@ -1,4 +1,4 @@
-"""The command `analyze.py`, and smaller analyses: heatmaps, conservation, other inputs, squaring, barycenters, groups."""
+"""The command `analyze.py`, and smaller analyses: heatmaps, conservation, other inputs, squaring, barycenters."""
 
 from unhans.experiment.analyses.analyze_command import analyze
 from unhans.experiment.analyses.barycenters import draw_barycenters
