@@ -42,7 +42,12 @@ def test_each_file_sets_every_parameter(path):
 def test_each_file_composes_and_instantiates(path, artifact, tmp_path):
     Image.new("RGBA", (4, 4), "red").save(tmp_path / "patch.png")
     cfg = composed(path, artifact)
-    for node, name, value in ((cfg.data, "root", tmp_path), (cfg.data, "path", tmp_path), (cfg.artifact, "target", 0)):
+    for node, name, value in (
+        (cfg.data, "root", tmp_path),
+        (cfg.data, "path", tmp_path),
+        (cfg.data, "table", tmp_path),
+        (cfg.artifact, "target", 0),
+    ):
         if OmegaConf.is_missing(node, name):
             node[name] = str(value) if name != "target" else value
     if OmegaConf.is_missing(cfg.artifact, "file"):
@@ -54,7 +59,7 @@ def test_each_file_composes_and_instantiates(path, artifact, tmp_path):
 
 def test_the_files_are_these():
     names = ["cifar10", "coloured_digits", "digits", "fashion_mnist", "image_folder", "image_table"]
-    names += ["imagenet", "imagenette", "mnist", "npz"]
+    names += ["imagenet", "imagenette", "label_table", "mnist", "npz"]
     assert [path.stem for path in DATA] == names
     kinds = ["border", "edge_padding", "patch", "rounded_corners", "stripe", "watermark"]
     assert [path.stem for path in KINDS] == kinds

@@ -8,7 +8,7 @@
 from unhans.data.adapters import adapt, first_image, is_map_style, samples_in, without_augmentation
 from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import CleaningList, read_cleaning_list
-from unhans.data.dataset import Batch, ImageDataset, Sample, TrainValUnion, collate
+from unhans.data.dataset import Batch, ImageDataset, LabelVectors, Sample, TrainValUnion, collate
 from unhans.data.image_io import (
     DEGRADATIONS,
     Preprocessing,
@@ -18,7 +18,7 @@ from unhans.data.image_io import (
     native_mask,
     to_tensor,
 )
-from unhans.data.image_list import Arrays, Collection, Files
+from unhans.data.image_list import Arrays, Collection, Files, SeveralLabels
 from unhans.data.items import Key, check_images, class_names_of, parts_of
 from unhans.data.normalization import PixelScale, paste_artifact, pixel_scale
 from unhans.data.object_boxes import ImageObjects, ObjectFile, names_in, native_size, object_region
@@ -54,11 +54,13 @@ __all__ = [
     "ImageDataset",
     "ImageObjects",
     "Key",
+    "LabelVectors",
     "ObjectFile",
     "PixelScale",
     "Preprocessing",
     "Sample",
     "SampleGroups",
+    "SeveralLabels",
     "TrainValUnion",
     "UnreadableImageError",
     "adapt",

@@ -41,9 +41,16 @@ def collate(samples: Sequence[Sample | None]) -> Batch:
     read = [sample for sample in samples if sample is not None]
     return Batch(
         image=torch.stack([sample.image for sample in read]) if read else torch.empty(0, 3, 0, 0),
-        label=torch.tensor([sample.label for sample in read], dtype=torch.int64),
+        label=_labels([sample.label for sample in read]),
         index=torch.tensor([sample.index for sample in read], dtype=torch.int64),
     )
+
+
+def _labels(labels: Sequence[int | Tensor]) -> Tensor:
+    """Labels (n,) int64, or (n, C) zeros and ones of samples that may belong to several classes."""
+    if labels and isinstance(labels[0], Tensor):
+        return torch.stack([torch.as_tensor(label) for label in labels])
+    return torch.tensor(labels, dtype=torch.int64)
 
 
 OnCorrupt = Literal["skip", "raise"]
@@ -70,6 +77,8 @@ class ImageDataset(Dataset[Sample | None]):
         labels: (n,) int64.
         carriers: which images carry the artifact, (n,) bool.
         scale: between images as the network takes them and images in [0, 1].
+        held: (images, C), of images that may belong to several classes; None where each has one. There is one item for
+            each class of an image then, and `rows` (n,) tells of which image.
     """
 
     def __init__(
@@ -94,7 +103,9 @@ class ImageDataset(Dataset[Sample | None]):
         self.scale = PixelScale(torch.tensor(list(mean)), torch.tensor(list(std)))
         self.artifact, self.on_corrupt = artifact, on_corrupt
         nobody = np.zeros(len(self), dtype=bool)
-        self.carriers = nobody if artifact is None else artifact.carriers(self.labels, self.classes, split)
+        self.held, self.rows = getattr(collection, "held", None), getattr(collection, "rows", np.arange(len(self)))
+        carriers = nobody if artifact is None else artifact.carriers(self.labels, self.classes, split)
+        self.carriers = carriers if self.held is None else np.isin(self.rows, self.rows[carriers])
         self.unreadable = torch.zeros(len(self), dtype=torch.bool).share_memory_()
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -153,13 +164,18 @@ class ImageDataset(Dataset[Sample | None]):
         """Return the chosen images in that order; who of them carries the artifact stays as it is."""
         part = copy.copy(self)
         part.images, part.labels, part.carriers = self.images.take(rows), self.labels[rows], self.carriers[rows]
+        part.rows = np.arange(len(rows)) if self.held is None else self.rows[rows]
         part.unreadable = torch.zeros(len(part), dtype=torch.bool).share_memory_()
         return part
 
     def with_labels(self, labels: Sequence[int], classes: Sequence[str]) -> ImageDataset:
         """Return the same images where class i is class `labels[i]` of these; nothing is copied."""
         view = copy.copy(self)
-        view.labels, view.classes = np.asarray(labels, dtype=np.int64)[self.labels], list(classes)
+        given = np.asarray(labels, dtype=np.int64)
+        view.labels, view.classes = np.where(self.labels >= 0, given[self.labels], self.labels), list(classes)
+        if self.held is not None:
+            view.held = np.zeros((len(self.held), len(classes)), dtype=bool)
+            view.held[:, given] = self.held
         return view
 
     def fingerprint(self, indices: Sequence[int] | NDArray[np.integer]) -> str:
@@ -177,7 +193,7 @@ class ImageDataset(Dataset[Sample | None]):
         for index in map(int, indices):
             content.update(f"{self.images.fingerprint(index)}|{self.labels[index]}\n".encode())
             if self.artifact is not None and self.carriers[index]:
-                content.update(self.artifact.look(index, self.image_size).numpy().tobytes())
+                content.update(self.artifact.look(self._place(index), self.image_size).numpy().tobytes())
         return content.hexdigest()
 
     def _pixels(self, index: int, mirrored: bool = False) -> Tensor:
@@ -192,10 +208,44 @@ class ImageDataset(Dataset[Sample | None]):
     def _plant(self, image: Tensor, index: int) -> Tensor:
         if self.artifact is None or not self.carriers[index]:
             return image
-        return self.artifact.paste(image, index)
+        return self.artifact.paste(image, self._place(index))
+
+    def _place(self, index: int) -> int:
+        """The number by which an artifact's place is drawn: that of the image, also where it has several items."""
+        return index if self.held is None else int(self.rows[index])
 
     def _is_mirrored(self, index: int) -> bool:
         return self.flip and bool(np.random.default_rng([self.seed, int(self.epoch), index]).random() < 0.5)
+
+
+class LabelVectors(Dataset[Sample | None]):
+    """The images of a data set with several labels, each once, with its classes as zeros and ones (C,).
+
+    Attributes:
+        labels: (m, C) int64.
+        classes, paths, carriers, scale, epoch: as of the data set.
+    """
+
+    def __init__(self, dataset: ImageDataset) -> None:
+        self.dataset, self.classes = dataset, dataset.classes
+        self.scale, self.epoch, self.artifact = dataset.scale, dataset.epoch, dataset.artifact
+        rows, self.first = np.unique(dataset.rows, return_index=True)
+        self.labels = dataset.held[rows].astype(np.int64)
+        self.carriers = dataset.carriers[self.first]
+        self.paths = [dataset.paths[index] for index in self.first]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, index: int) -> Sample | None:
+        """Return one image with all its classes, or None where it cannot be read."""
+        index = range(len(self))[index]
+        sample = self.dataset[int(self.first[index])]
+        return None if sample is None else Sample(sample.image, torch.from_numpy(self.labels[index]).float(), index)
+
+    def without_augmentation(self) -> LabelVectors:
+        """Return the same images, never flipped."""
+        return LabelVectors(self.dataset.without_augmentation())
 
 
 class EpochShuffle(Sampler[int]):
@@ -205,7 +255,7 @@ class EpochShuffle(Sampler[int]):
     has to do the same, or every epoch has the order of the first.
     """
 
-    def __init__(self, dataset: ImageDataset, seed: int) -> None:
+    def __init__(self, dataset: ImageDataset | LabelVectors, seed: int) -> None:
         self.dataset = dataset
         self.seed = seed
 
@@ -238,6 +288,11 @@ class TrainValUnion(Dataset[Any]):
         self.carriers = np.concatenate([part.carriers for part in self.parts])
         self.split = np.repeat(np.array([0, 1], dtype=np.uint8), [len(part) for part in self.parts])
         self.own_index = np.concatenate([np.arange(len(part)) for part in self.parts])
+        self.held: NDArray[np.bool_] | None = None
+        if self.parts[0].held is not None and self.parts[1].held is not None:
+            self.held = np.concatenate([part.held for part in self.parts])
+            offsets = (0, len(self.parts[0].held))
+            self.rows = np.concatenate([part.rows + more for part, more in zip(self.parts, offsets, strict=True)])
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from unhans.class_names import class_index
 from unhans.data.image_io import has_header, read_rgb, size_of
+from unhans.data.items import entries_of
 
 
 class Files:
@@ -137,3 +138,69 @@ class Collection:
 
     def _of_members(self, members: Sequence[NDArray[np.int64]]) -> Collection:
         return self.take(np.sort(np.concatenate(members)))
+
+
+@dataclass(frozen=True)
+class SeveralLabels(Collection):
+    """Images that may belong to several classes, or to none: one entry for each class of an image.
+
+    Attributes:
+        labels: of the entries (n,), −2 for the one entry of an image without any class.
+        rows: (n,) the image of every entry.
+        held: (images, C) which classes each image belongs to.
+    """
+
+    rows: NDArray[np.int64]
+    held: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, images: Files | Arrays, held: NDArray[np.bool_], classes: Sequence[str]) -> SeveralLabels:
+        """Make the entries of images (m) that belong to the classes `held` (m, C)."""
+        labels, rows = entries_of(held)
+        return cls(images.take(rows), labels, list(classes), rows, held)
+
+    def take(self, chosen: NDArray[np.integer]) -> SeveralLabels:
+        """Return the chosen entries in that order."""
+        return SeveralLabels(
+            self.images.take(chosen), self.labels[chosen], self.classes, self.rows[chosen], self.held
+        )  # fmt: skip
+
+    def of_classes(self, names: Sequence[str]) -> SeveralLabels:
+        """Return all images with these classes alone, in the order of the names; ValueError as of `Collection`."""
+        if len(set(names)) < len(names):
+            raise ValueError(f"data.classes must name each class once, got {', '.join(names)}")
+        old = [class_index(name, self.classes, "data.classes") for name in names]
+        rows, first = np.unique(self.rows, return_index=True)
+        return SeveralLabels.of(self.images.take(first), self.held[rows][:, old], names)
+
+    def at_most(self, n: int | None, seed: int) -> SeveralLabels:
+        """Return the images that are among n drawn of some class, or of those without any; with all their classes."""
+        return self if n is None else self._of_images(np.concatenate([each[:n] for each in self._shuffled(seed)]))
+
+    def split(self, share: float, seed: int) -> tuple[SeveralLabels, SeveralLabels]:
+        """Return a training and a validation part without a common image; an image counts for its rarest class."""
+        shuffled = [np.array(each, dtype=np.int64) for each in self._shuffled(seed, rarest=True)]
+        cuts = [round(share * len(each)) for each in shuffled]
+        parts = [np.concatenate(each) for each in zip(
+            *((own[cut:], own[:cut]) for own, cut in zip(shuffled, cuts, strict=True)), strict=True)]  # fmt: skip
+        return self._of_images(parts[0]), self._of_images(parts[1])
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of images per class: (C,)."""
+        return np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
+
+    def _shuffled(self, seed: int, rarest: bool = False) -> list[NDArray[np.int64]]:
+        """The images of each class in random order, then those without any; with `rarest` each once."""
+        present = np.unique(self.rows)
+        held = self.held[present]
+        if rarest:
+            order = np.argsort(held.sum(0), kind="stable")
+            first = order[held[:, order].argmax(1)]
+            held = held & (np.arange(held.shape[1]) == first[:, None])
+        groups = [present[held[:, label]] for label in range(held.shape[1])]
+        names = [zlib.crc32(name.encode()) for name in self.classes]
+        groups, names = [*groups, present[~held.any(1)]], [*names, 0]
+        return [np.random.default_rng([seed, name]).permutation(each) for name, each in zip(names, groups, strict=True)]
+
+    def _of_images(self, images: NDArray[np.int64]) -> SeveralLabels:
+        return self.take(np.flatnonzero(np.isin(self.rows, images)))

@@ -47,7 +47,7 @@ def without_class(dataset: Dataset, labels: NDArray[np.int64], label: int) -> ND
         base = np.asarray(dataset.indices, dtype=np.int64)[base]
         dataset = dataset.dataset
     held = getattr(dataset, "held", None)
-    return others if held is None or not isinstance(dataset, Adapted) else others & ~held[dataset.rows[base], label]
+    return others if held is None or not hasattr(dataset, "rows") else others & ~held[dataset.rows[base], label]
 
 
 def names_of(dataset: Dataset, labels: NDArray[np.int64]) -> dict[int, str]:

@@ -7,6 +7,7 @@ from unhans.data.sources.array_data import ColouredDigits, Digits, Npz
 from unhans.data.sources.datamodule import ImageData
 from unhans.data.sources.image_files import ImageFolder, TorchvisionData, image_files
 from unhans.data.sources.image_table import ImageTable
+from unhans.data.sources.label_table import LabelTable
 
 __all__ = [
     "ColouredDigits",
@@ -14,6 +15,7 @@ __all__ = [
     "ImageData",
     "ImageFolder",
     "ImageTable",
+    "LabelTable",
     "Npz",
     "TorchvisionData",
     "image_files",

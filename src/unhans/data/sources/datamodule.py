@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 from unhans.artifacts import Artifact
 from unhans.data.box_files import read_boxes, read_masks
 from unhans.data.cleaning_list import read_cleaning_list
-from unhans.data.dataset import Batch, EpochShuffle, ImageDataset, OnCorrupt, Split, collate
+from unhans.data.dataset import Batch, EpochShuffle, ImageDataset, LabelVectors, OnCorrupt, Split, collate
 from unhans.data.image_io import (
     NAMES,
     Interpolation,
@@ -114,6 +114,11 @@ class ImageData(pl.LightningDataModule, ABC):
         """Return all training images, and all validation images of the same classes where the data has them."""
 
     @property
+    def several(self) -> bool:
+        """Whether an image may belong to several classes, after setup()."""
+        return self.train_set.held is not None
+
+    @property
     def num_classes(self) -> int:
         """The number of classes, after setup()."""
         return len(self.classes)
@@ -181,11 +186,12 @@ class ImageData(pl.LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return all training images in a new order each epoch."""
-        return self._loader(self.train_set, EpochShuffle(self.train_set, self.seed))
+        dataset = _each_once(self.train_set)
+        return self._loader(dataset, EpochShuffle(dataset, self.seed))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return all validation images in their order."""
-        return self._loader(self.val_set)
+        return self._loader(_each_once(self.val_set))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Report what loader processes could not read; Lightning calls this in the main process."""
@@ -227,7 +233,7 @@ class ImageData(pl.LightningDataModule, ABC):
             degrade=self.degrade,
         )
 
-    def _loader(self, dataset: ImageDataset, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
+    def _loader(self, dataset: ImageDataset | LabelVectors, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -238,6 +244,11 @@ class ImageData(pl.LightningDataModule, ABC):
             persistent_workers=self.num_workers > 0,
             generator=torch.Generator().manual_seed(self.seed),  # else a loader draws from the global state
         )
+
+
+def _each_once(dataset: ImageDataset) -> ImageDataset | LabelVectors:
+    """The data set as a network trains on it: an image that belongs to several classes is there once."""
+    return dataset if dataset.held is None else LabelVectors(dataset)
 
 
 def _said(value: Any) -> str:

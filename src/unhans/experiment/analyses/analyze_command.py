@@ -35,6 +35,7 @@ SEVERAL = {
 }  # how an analysis gets them
 # expected in ckpts=; with 0 ckpt= does as well
 FEWEST = {"models": 2, "networks": 0, "runs": 1, "tested": 0, "checkpoints": 0}
+FOR_SEVERAL = ("audit_classes", "measure_effects", "draw_heatmaps", "conserve")  # of images with several classes
 SAME_FOLDER = {
     "audit_classes": ("measure_stability",),
     "measure_effects": ("audit_classes", "clean_data", "measure_stability"),
@@ -78,6 +79,11 @@ def _needs(cfgs: Sequence[DictConfig], folder: RunFolder) -> dict[str, Any]:
         return {"data": data, "out": folder.out, "seed": cfg.seed}
     tuning = {"tuning": fine_tuning_of(cfg, accelerator_of(_device(cfg.device)))} if _takes(cfg, "tuning") else {}
     subject = _subject(cfg, folder)
+    if subject.data.several and cfg.analysis._target_.rpartition(".")[2] not in FOR_SEVERAL:
+        raise ConfigurationError(
+            "the images of these data may show several classes; analysis=spray, effect, heatmaps and conservation take "
+            "them, the others count accuracies of one class an image."
+        )
     several = {name: load(cfgs, subject) for name, load in SEVERAL.items() if _takes(cfg, name)}
     return {"subject": subject} | tuning | several
 

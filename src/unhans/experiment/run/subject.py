@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytorch_lightning as pl
@@ -25,7 +25,7 @@ from unhans.class_names import labels_named
 from unhans.data import ImageDataset, Preprocessing, TrainValUnion, draw_per_class
 from unhans.data.sources import ImageData
 from unhans.effects import Bench
-from unhans.experiment.run.classifier import Classifier
+from unhans.experiment.run.classifier import Classifier, Loss
 from unhans.harness import bench_of
 from unhans.models import head_of, load_network, relabel_for_head
 from unhans.report.loggers import finish
@@ -94,7 +94,12 @@ def preprocessing_of(model: DictConfig | None) -> Callable[[int], Preprocessing 
 
 def build_classifier(cfg: DictConfig, data: ImageData) -> Classifier:
     """Return the LightningModule that trains the network."""
-    return Classifier(build_network(cfg, data), data.classes, build(cfg.optimizer), build(cfg.scheduler))
+    loss = cfg.get("loss") or ("bce" if data.several else "cross_entropy")
+    if loss not in get_args(Loss) or (loss == "cross_entropy") == data.several:
+        known = "bce or hinge, as images may show several classes" if data.several else "cross_entropy"
+        raise ConfigurationError(f"loss expects {known}, got {loss!r}.")
+    network = build_network(cfg, data)
+    return Classifier(network, data.classes, build(cfg.optimizer), build(cfg.scheduler), loss)
 
 
 def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:

@@ -234,7 +234,7 @@ class Corrections:
 
         Returns what the run's report tells of it. What cannot be corrected is said in one sentence.
         """
-        if not case.proven:
+        if not case.proven or self.data.several:  # a correction is judged by accuracy
             return None
         CONSOLE.print(f"\n[bold]Class {escape(case.name)}: the network corrected (P-ClArC), beside the trained one[/]")
         try:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from unhans.artifacts import EdgePadding
 from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit, UnHans
-from unhans.data import ImageDataset, carriers_of, display_images, read_samples
+from unhans.data import ImageDataset, carriers_of, display_images, read_samples, without_class
 from unhans.data.sources import ImageData
 from unhans.effects import Case, Known, draw_evenly
 from unhans.experiment.run import Classifier
@@ -74,11 +74,12 @@ def planted_effect(classifier: Classifier, data: ImageData) -> dict[str, float]:
         return {}
     target = data.artifact.target_index(data.classes)
     usable = ~data.val_set.carriers & ~data.val_set.unreadable.numpy()
-    others = np.flatnonzero(usable & (data.val_set.labels != target))
+    others = np.flatnonzero(usable & without_class(data.val_set, data.val_set.labels, target))
     if not len(others):
         return {}
     chosen = draw_evenly(data.val_set.labels, others, MOST, SEED)
     bench = bench_of(classifier.model, data.val_set, Relevance(), device=classifier.device, batch_size=BATCH)
+    bench = bench.against_rest(target) if data.several else bench
     effect = measure_pasted(bench, data.artifact, target, chosen)
     low, high = effect.share_interval
     CONSOLE.print(

@@ -1,0 +1,148 @@
+"""Images that may show several classes: the table, the split, training, average precision, and audits by class."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from running import command
+from sklearn.metrics import average_precision_score
+from torch import nn
+
+from unhans.data import Arrays, LabelVectors, SeveralLabels, TrainValUnion, has_several, rows_of, without_class
+from unhans.data.sources import LabelTable
+from unhans.experiment.run import Classifier
+from unhans.experiment.run.classifier import loss_of
+
+NAMES = ["ring", "bar", "dot"]
+PLACES = {"ring": (2, 2), "bar": (2, 10), "dot": (10, 2)}  # of a square of 4 pixels
+
+
+def write_table(folder, n=90, split=True):
+    """Images of 16 × 16 that show each of three squares by chance, and the table of what they show."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    held = random.random((n, 3)) < 0.5
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", *(["split"] if split else []), *NAMES])
+        for i, row in enumerate(held):
+            pixels = random.integers(0, 80, (16, 16, 3), dtype=np.uint8)
+            for name, shown in zip(NAMES, row, strict=True):
+                if shown:
+                    top, left = PLACES[name]
+                    pixels[top : top + 4, left : left + 4] += 150
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+            writer.writerow([f"{i}.png", *([["train", "val"][i % 3 == 0]] if split else []), *map(int, row)])
+    return held
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("several")
+    write_table(folder / "shapes")
+    return folder
+
+
+def test_a_table_becomes_entries_by_class_and_each_image_trains_once(tmp_path):
+    held = write_table(tmp_path / "shapes", 30, split=False)
+    data = LabelTable(tmp_path / "shapes" / "labels.csv", image_size=16, batch_size=8)
+    data.setup()
+    parts = [LabelVectors(part) for part in (data.train_set, data.val_set)]
+    paths = [path for part in parts for path in part.paths]
+    assert sorted(paths) == sorted(str(tmp_path / "shapes" / f"{i}.png") for i in range(30))  # no image is in both
+    for part, own in zip(parts, (data.train_set, data.val_set), strict=True):
+        numbers = [int(path.rpartition("/")[2][:-4]) for path in part.paths]
+        assert (part.labels == held[numbers]).all()
+        for label in range(3):
+            expected = sorted(path for path, row in zip(part.paths, part.labels, strict=True) if row[label])
+            assert sorted(np.array(own.paths)[own.labels == label]) == expected
+    images, labels, index = next(iter(data.train_dataloader()))
+    assert (images.shape, labels.shape, labels.dtype) == ((8, 3, 16, 16), (8, 3), torch.float32)
+    assert (parts[0].labels[index] == labels.numpy()).all()
+    both = TrainValUnion(data.train_set, data.val_set)
+    assert has_several(both)
+    elsewhere = without_class(both, both.labels, 0)
+    assert all(not held[int(both.paths[i].rpartition("/")[2][:-4]), 0] for i in np.flatnonzero(elsewhere))
+    assert len(rows_of(both)) == len(both)
+
+
+def test_choosing_classes_and_limits_keeps_images_whole():
+    held = np.array([[1, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 1]], bool)
+    images = Arrays(np.zeros((4, 2, 2), np.uint8), list("abcd"))
+    whole = SeveralLabels.of(images, held, NAMES)
+    assert list(zip(whole.images.paths, whole.labels.tolist(), strict=True)) == [
+        ("a", 0), ("a", 1), ("b", 2), ("c", -2), ("d", 0), ("d", 2),
+    ]  # fmt: skip
+    assert whole.counts().tolist() == [2, 1, 2]
+    some = whole.of_classes(["dot", "ring"])
+    assert list(zip(some.images.paths, some.labels.tolist(), strict=True)) == [
+        ("a", 1), ("b", 0), ("c", -2), ("d", 0), ("d", 1),
+    ]  # fmt: skip
+    few = whole.at_most(1, seed=0)
+    kept = set(few.images.paths)
+    assert [p for p in whole.images.paths if p in kept] == few.images.paths
+    assert (few.counts() >= 1).all()
+
+
+def test_losses_in_closed_form():
+    logits, labels = torch.tensor([[2.0, -0.5], [0.0, 3.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert float(loss_of(logits, labels, "hinge")) == pytest.approx((0 + 0.5 + 1 + 0) / 2)
+    p = 1 / (1 + np.exp(-logits.numpy()))
+    expected = -np.mean(np.where(labels.numpy() == 1, np.log(p), np.log(1 - p)))
+    assert float(loss_of(logits, labels, "bce")) == pytest.approx(expected, rel=1e-5)
+
+
+def test_average_precision_is_that_of_scikit_learn():
+    random = np.random.default_rng(1)
+    logits, labels = 8 * random.normal(size=(60, 3)) + 20, random.integers(0, 2, (60, 3))  # float32 sigmoids are 1
+    labels[:, 2] = 0
+    module = Classifier(nn.Identity(), NAMES, None, loss="bce")
+    logged = {}
+    module.log_dict, module.log = logged.update, lambda name, value, **options: logged.update({name: float(value)})
+    for rows in np.split(np.arange(60), 4):
+        module.validation_step((torch.tensor(logits[rows]), torch.tensor(labels[rows]).float()), 0)
+    module.on_validation_epoch_end()
+    expected = [average_precision_score(labels[:, i], logits[:, i]) for i in range(2)]
+    assert [logged["val/ap/ring"], logged["val/ap/bar"]] == pytest.approx(expected)
+    assert "val/ap/dot" not in logged  # no image shows it
+    assert logged["val/map"] == pytest.approx(np.mean(expected))
+
+
+TRAIN = (
+    "train.py data=label_table data.table=shapes/labels.csv data.image_size=16 model.width=8 trainer.max_epochs=4 "
+    "optimizer.lr=0.02 trainer.accelerator=cpu logger=none data.batch_size=16 data.classes=null"
+)
+PLANTED = "artifact=watermark artifact.target=ring artifact.coverage=0.5"
+AUDIT = "callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0 callbacks.spray_audit.every_n_epochs=4 "
+    "spray.n_neighbors=4 spray.projection=null"
+
+
+def test_a_training_and_audits_by_class(folder, capsys):
+    assert command(folder, f"{TRAIN} {PLANTED} {AUDIT} out=run") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The planted class 'ring' ranks 1st of 3" in said
+    assert "planted on" in said
+    text = "analyze.py ckpt=run/checkpoints/last.ckpt device=cpu spray.n_neighbors=4 spray.projection=null out=audit"
+    assert command(folder, f"{text} parallel.n_jobs=1") == 0
+    with (folder / "audit" / "ranking.csv").open() as file:
+        assert set(NAMES) <= {value for row in csv.DictReader(file) for value in row.values()}
+
+
+DIGITS = "train.py data.max_per_class=5 artifact=none callbacks=none logger=none"
+SENTENCES = {
+    f"{TRAIN} artifact=none callbacks=none loss=cross_entropy": "loss expects bce or hinge, as images may show several",
+    f"{DIGITS} loss=bce": "loss expects cross_entropy, got",
+    f"{TRAIN} artifact=none callbacks=none data.columns=[cow]": "data.table expects a column 'cow'",
+    f"{TRAIN} artifact=none callbacks=none data.columns=[path,ring]": "the column 'path' of a class expects 0 or 1",
+    f"{TRAIN} artifact=none callbacks=none data.table=no.csv": "data.table must be a CSV file, got no file at",
+}
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_bad_input_is_one_sentence(text, folder, tmp_path, capsys):
+    assert command(folder, f"{text} out={tmp_path / 'out'}") == 1
+    assert SENTENCES[text] in capsys.readouterr().err
