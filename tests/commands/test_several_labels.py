@@ -117,15 +117,18 @@ TRAIN = (
     "optimizer.lr=0.02 trainer.accelerator=cpu logger=none data.batch_size=16 data.classes=null"
 )
 PLANTED = "artifact=watermark artifact.target=ring artifact.coverage=0.5"
-AUDIT = "callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0 callbacks.spray_audit.every_n_epochs=4 "
+AUDIT = (
+    "callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0 callbacks.spray_audit.every_n_epochs=4 "
     "spray.n_neighbors=4 spray.projection=null"
+)
 
 
 def test_a_training_and_audits_by_class(folder, capsys):
     assert command(folder, f"{TRAIN} {PLANTED} {AUDIT} out=run") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The planted class 'ring' ranks 1st of 3" in said
-    assert "planted on" in said
+    assert "on 60 images of 3 classes for 4 epochs; validating on 30." in said
+    assert (folder / "run" / "report.html").is_file()
     text = "analyze.py ckpt=run/checkpoints/last.ckpt device=cpu spray.n_neighbors=4 spray.projection=null out=audit"
     assert command(folder, f"{text} parallel.n_jobs=1") == 0
     with (folder / "audit" / "ranking.csv").open() as file:

@@ -222,12 +222,13 @@ class LabelVectors(Dataset[Sample | None]):
     """The images of a data set with several labels, each once, with its classes as zeros and ones (C,).
 
     Attributes:
+        entries: the data set, with one entry for each class of an image.
         labels: (m, C) int64.
         classes, paths, carriers, scale, epoch: as of the data set.
     """
 
     def __init__(self, dataset: ImageDataset) -> None:
-        self.dataset, self.classes = dataset, dataset.classes
+        self.entries, self.classes = dataset, dataset.classes
         self.scale, self.epoch, self.artifact = dataset.scale, dataset.epoch, dataset.artifact
         rows, self.first = np.unique(dataset.rows, return_index=True)
         self.labels = dataset.held[rows].astype(np.int64)
@@ -240,12 +241,12 @@ class LabelVectors(Dataset[Sample | None]):
     def __getitem__(self, index: int) -> Sample | None:
         """Return one image with all its classes, or None where it cannot be read."""
         index = range(len(self))[index]
-        sample = self.dataset[int(self.first[index])]
+        sample = self.entries[int(self.first[index])]
         return None if sample is None else Sample(sample.image, torch.from_numpy(self.labels[index]).float(), index)
 
     def without_augmentation(self) -> LabelVectors:
         """Return the same images, never flipped."""
-        return LabelVectors(self.dataset.without_augmentation())
+        return LabelVectors(self.entries.without_augmentation())
 
 
 class EpochShuffle(Sampler[int]):

@@ -152,7 +152,11 @@ def own_index_of(dataset: Dataset) -> NDArray[np.int64]:
 
 def rows_of(dataset: Dataset) -> NDArray[np.int64]:
     """Return the sample of every entry (n,) in the data set as it was given; see `Adapted`."""
-    return dataset.rows if isinstance(dataset, Adapted) else np.arange(len(dataset))  # type: ignore[arg-type]
+    if isinstance(dataset, Adapted):
+        return dataset.rows
+    if getattr(dataset, "held", None) is not None and hasattr(dataset, "rows"):  # numbers of images that are there
+        return np.unique(dataset.rows, return_inverse=True)[1]
+    return np.arange(len(dataset))  # type: ignore[arg-type]
 
 
 def entries_at(dataset: Dataset, index: NDArray[np.int64], label: int | None = None) -> NDArray[np.int64]:

@@ -203,14 +203,17 @@ def warn_of_differences(cfg: DictConfig) -> None:
 
 def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier, audited: bool) -> None:
     """Say in two or three lines what is about to happen."""
-    classes = len(np.unique(data.train_set.labels))
+    known = data.train_set.labels >= 0
+    classes, images, checked = (
+        len(np.unique(each)) for each in (data.train_set.labels[known], data.train_set.rows, data.val_set.rows)
+    )
     parameters = sum(p.numel() for p in classifier.model.parameters())
     CONSOLE.print(
-        f"Training {type(classifier.model).__name__} ({parameters:,} parameters) on {len(data.train_set):,} images of "
-        f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {len(data.val_set):,}.\n"
+        f"Training {type(classifier.model).__name__} ({parameters:,} parameters) on {images:,} images of "
+        f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {checked:,}.\n"
         + (f"What is found is written to [bold]{cfg.out}[/] after every audit." if audited else "No audit is made.")
     )
-    carriers = int(data.train_set.carriers.sum())
+    carriers = len(np.unique(data.train_set.rows[data.train_set.carriers]))
     if carriers:
         target = data.classes[data.artifact.target_index(data.classes)]
         kind = type(data.artifact).__name__.lower()
