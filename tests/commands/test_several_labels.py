@@ -43,7 +43,7 @@ def write_table(folder, n=90, split=True):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("several")
-    write_table(folder / "shapes")
+    write_table(folder / "shapes", 240)
     return folder
 
 
@@ -127,7 +127,7 @@ def test_a_training_and_audits_by_class(folder, capsys):
     assert command(folder, f"{TRAIN} {PLANTED} {AUDIT} out=run") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The planted class 'ring' ranks 1st of 3" in said
-    assert "on 60 images of 3 classes for 4 epochs; validating on 30." in said
+    assert "on 160 images of 3 classes for 4 epochs; validating on 80." in said
     assert (folder / "run" / "report.html").is_file()
     text = "analyze.py ckpt=run/checkpoints/last.ckpt device=cpu spray.n_neighbors=4 spray.projection=null out=audit"
     assert command(folder, f"{text} parallel.n_jobs=1") == 0
