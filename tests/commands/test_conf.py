@@ -22,6 +22,7 @@ GIVEN = {
     "data/image_folder": ["data.root=photos"],
     "data/image_table": ["data.root=photos"],
     "data/imagenet": ["data.root=imagenet"],
+    "data/label_table": ["data.table=labels.csv"],
     "data/npz": ["data.path=digits.npz"],
     "model/torchvision": ["model.name=resnet18"],
     "model/timm": ["model.name=resnet18"],
