@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from unhans.attribution import colorize, picture, scale
 from unhans.report.figures import class_figure
 from unhans.report.figures.canvas import ALARM
+from unhans.spray import Cluster
 from unhans.store import write_figure
 
 CLASSES = ["birds", "cats & $dogs$", "fish"]
@@ -224,3 +225,17 @@ def test_an_image_keeps_its_channels():
 def test_images_that_cannot_be_shown_are_refused(image, message):
     with pytest.raises(ValueError, match=message):
         picture(image)
+
+
+def test_several_groups_stand_side_by_side_with_a_ring_where_their_relevance_is_largest(audit, images):
+    """Two groups whose relevance lies in opposite corners; the ring of each is in its own corner."""
+    maps = np.random.default_rng(3).random((40, 8, 8)).astype(np.float32)
+    first, second = np.arange(40) < 15, (np.arange(40) >= 15) & (np.arange(40) < 25)
+    maps[first, 1, 6], maps[second, 7, 0] = 30, 30
+    groups = tuple(Cluster("cut", 2, 0, each, strength=2.0 - i, score=0.5) for i, each in enumerate((first, second)))
+    one = dataclasses.replace(audit, heatmaps=maps, clusters=groups)
+    means = class_figure(one, images, CLASSES).axes[2]
+    assert [text.get_text() for text in means.texts] == ["group 1: 15", "group 2: 10", "rest"]
+    assert len(shown(means)) == 3
+    rings = [line.get_xydata()[0] for line in means.lines]
+    np.testing.assert_allclose(rings, [(6.5 / 8, 0.22 + 1.5 / 8), (1.45 + 0.5 / 8, 0.22 + 7.5 / 8)])

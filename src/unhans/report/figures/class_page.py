@@ -28,6 +28,9 @@ PAIR = 2.2  # an image, a heatmap and the gap after them, in tiles
 ROW = 1.3  # a tile and its caption
 ABOVE = 0.3  # tiles: the heading of a block
 SPACE = 0.14  # tiles between the two blocks
+MEANS = 3  # groups whose mean heatmap is drawn, at most
+STEP = 1.45  # tiles from one mean heatmap to the next
+REST, OTHERS, WHOLE = "mean heatmap, rest", "rest", "mean heatmap"
 NAME = 24  # characters of a class name in a caption; a split takes ten of them
 NOTES = ("predicted class · rank of the true label (1 = first)", "warm supports the class, cold contradicts it")
 
@@ -123,14 +126,36 @@ def _cluster_note(audit: ClassAudit, members: NDArray[np.bool_]) -> str:
 
 
 def _draw_means(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_], cmap: str) -> None:
-    """Draw the mean heatmap of the members (n,) and that of the others, each map scaled to its own maximum first."""
-    canvas.blank(axes, 2.9, 1.3)
-    groups = [("mean heatmap, cluster", members), ("mean heatmap, rest", ~members)]
-    groups = [group for group in groups if group[1].any()] if members.any() else [("mean heatmap", ~members)]
+    """Draw the mean heatmap of each group and that of the others, each map scaled to its own maximum first.
+
+    A ring marks where the relevance that a group has in common is largest.
+    """
+    groups = _mean_groups(audit, members)
+    canvas.blank(axes, max(2.9, STEP * len(groups)), 1.3)
     found = _mean_maps(audit, np.array([chosen for _, chosen in groups]))
     for column, ((caption, _), mean) in enumerate(zip(groups, found, strict=True)):
-        canvas.place(axes, colorize(scale(mean), cmap), 1.45 * column, 0.22)
-        canvas.write(axes, 1.45 * column, 0.14, caption, color=canvas.QUIET)
+        canvas.place(axes, colorize(scale(mean), cmap), STEP * column, 0.22)
+        canvas.write(axes, STEP * column, 0.14, caption, color=canvas.QUIET)
+        if caption not in (REST, WHOLE, OTHERS):
+            axes.plot(*_largest(mean, STEP * column, 0.22), "o", ms=9, mfc="none", mec="white", mew=1.2)
+
+
+def _mean_groups(audit: ClassAudit, members: NDArray[np.bool_]) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The groups whose mean is drawn, with their captions: the striking ones, and the rest of the class."""
+    if not members.any():
+        return [(WHOLE, ~members)]
+    striking = [cluster.members for cluster in audit.candidates[:MEANS]]
+    named = [(f"group {i}: {each.sum()}", each) for i, each in enumerate(striking, 1)]
+    named = named if len(named) > 1 else [("mean heatmap, cluster", members)]
+    rest = ~np.any([each for _, each in named], axis=0)
+    return [*named, (REST if len(named) == 1 else OTHERS, rest)] if rest.any() else named
+
+
+def _largest(mean: NDArray[np.floating], left: float, top: float) -> tuple[float, float]:
+    """Where the largest value of a map (H, W) lies that is placed into a square of side 1."""
+    sides = np.array(mean.shape) / max(mean.shape)
+    row, column = (np.array(np.unravel_index(mean.argmax(), mean.shape)) + 0.5) / mean.shape * sides
+    return left + (1 - sides[1]) / 2 + column, top + row
 
 
 def _mean_maps(audit: ClassAudit, groups: NDArray[np.bool_]) -> NDArray[np.floating]:
