@@ -19,7 +19,12 @@ from unhans.experiment.compare.difference_groups import (
     told_groups,
 )
 from unhans.report.figures import Method, panel_figure
-from unhans.report.figures.models import class_disagreement_figure, matrix_figure, spectra_figure
+from unhans.report.figures.models import (
+    class_disagreement_figure,
+    eigenvalue_figure,
+    matrix_figure,
+    spectra_figure,
+)
 from unhans.report.html import write_comparison_report
 from unhans.report.tables.models import comparison_tables
 from unhans.report.text import shorten
@@ -76,10 +81,13 @@ def write_comparison(
     write_figure(overview[1], class_disagreement_figure(found, subtitle=subtitle), dpi=150)
     spectra = spectra_of(found, _pixels(found, images), spray)
     if spectra:
-        overview.append(out / "spectra.png")
-        write_figure(
-            overview[-1], spectra_figure(spectra, "Spectra of the images and of each model", subtitle), dpi=150
-        )
+        drawn = {
+            "spectra": spectra_figure(spectra, "Spectra of the images and of each model", subtitle),
+            "eigenvalues": eigenvalue_figure(spectra, "λ₁ to λ₅ of the images and of each model", subtitle),
+        }
+        for name, figure in drawn.items():
+            overview.append(out / f"{name}.png")
+            write_figure(overview[-1], figure, dpi=150)
     pages = list(_write_pages(found, subtitle, out, images, examples))
     downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
     told = told_groups(found, groups)

@@ -150,3 +150,39 @@ def spectra_figure(spectra: Mapping[str, Mapping[str, NDArray[np.floating]]], ti
     add_key(surface, {name: Line2D([], [], color=pens[name], marker="o", ms=3, lw=1) for name in names},
             "outside upper left", columns=len(names))  # fmt: skip
     return figure
+
+
+BARS = 5  # eigenvalues of a class, as in the source
+
+
+def eigenvalue_figure(
+    spectra: Mapping[str, Mapping[str, NDArray[np.floating]]], title: str, subtitle: str = ""
+) -> Figure:
+    """Draw λ₁ to λ₅ of every class as bars: a panel for the images and for each model, the same colours [003 fig. 6.5].
+
+    Classes are in the order of λ₂ of the first model, or of the images where there is none.
+
+    Args:
+        spectra: by class and by what was clustered ("images" or a model), ascending eigenvalues.
+        title: says what was compared.
+        subtitle: data and method.
+    """
+    sources = list(dict.fromkeys(name for each in spectra.values() for name in each))
+    first = next((name for name in sources if name != "images"), sources[0])
+    order = sorted(spectra, key=lambda label: spectra[label][first][1] if first in spectra[label] else np.inf)
+    note = f"Classes by λ₂ of {first}; a small λ₂ means that groups stand apart."
+    width = max(6.5, 0.9 + 0.34 * len(order))
+    figure, surface = chart(width, 1.5 * len(sources) + 1.0, title, subtitle, note)
+    panels = surface.subplots(len(sources), 1, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, source in zip(panels, sources, strict=True):
+        for place, label in enumerate(order):
+            values = spectra[label].get(source, np.empty(0))[:BARS]
+            at = place + 0.16 * (np.arange(len(values)) - (BARS - 1) / 2)
+            axes.bar(at, values, 0.14, color=PENS[: len(values)])
+        tidy(axes, shorten(source, 40), grid="y", frame=["bottom"])
+    panels[-1].set_xticks(range(len(order)), [shorten(label, 18) for label in order], rotation=45, ha="right",
+                          fontsize=7, rotation_mode="anchor", parse_math=False)  # fmt: skip
+    names = [f"λ{digit}" for digit in "₁₂₃₄₅"]
+    add_key(surface, {name: Line2D([], [], color=pen, lw=5) for name, pen in zip(names, PENS, strict=False)},
+            "outside upper left", columns=BARS)  # fmt: skip
+    return figure
