@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unhans.data.sources import ColouredDigits, ImageTable
+from unhans.data.sources import ColouredDigits, Digits, ImageTable
+from unhans.data.sources.datamodule import drawn_classes
 
 LAYOUT = {"file": "images/{split}/{id}.png", "label": "sick", "names": {0: "well", 1: "ill"}, "image_size": 8}
 ROWS = ("a,train,0", "b,train,1", "c,train,", "d,val,1", "e,test,0", "f,train,0", "g,val,0")
@@ -78,3 +79,19 @@ def test_a_share_of_one_digit_is_coloured_and_nothing_else():
 def test_what_cannot_be_coloured_is_refused(options):
     with pytest.raises(ValueError, match=r"share|digit|colo"):
         ColouredDigits(**options)
+
+
+def test_random_classes_are_drawn_by_the_seed_beside_those_that_are_named():
+    known = [str(k) for k in range(10)]
+    draws = [drawn_classes(["3", "4 random"], known, seed) for seed in range(40)]
+    assert all(len(set(draw)) == 5 and draw[0] == "3" for draw in draws)
+    assert {name for draw in draws for name in draw} == set(known)
+    assert len({tuple(draw) for draw in draws}) > 20
+    assert draws[7] == drawn_classes(["3", "4 random"], known, 7)
+    assert drawn_classes(["2 random", "1 random"], known, 0) == drawn_classes(["3 random"], known, 0)
+    assert drawn_classes(["4 random", "a"], ["a", "4 random", "b"], 0) == ["4 random", "a"]
+    data = Digits(image_size=8, classes=["3", "2 random"], seed=5)
+    data.setup()
+    assert data.classes == drawn_classes(["3", "2 random"], known, 5)
+    with pytest.raises(ValueError, match="at most 9 random classes"):
+        drawn_classes(["3", "10 random"], known, 0)

@@ -36,6 +36,9 @@ def test_a_name_that_two_images_share_tells_nothing(table):
 def test_numbers_are_binned(table):
     found = read_groups_table(f"{table}:age", "o", bins=[40, 60])
     assert found.groups(["A_1", "A_2", "A_3", "A_4"]).tolist() == ["below 40", "40 to 60", "from 60", "40 to 60"]
+    table.write_text("id,age\nA_1,30\nA_2,unknown\nA_3,\n")
+    found = read_groups_table(f"{table}:age", "o", bins=[40])
+    assert found.groups(["A_1", "A_2", "A_3"]).tolist() == ["below 40", "unknown", ""]
 
 
 @pytest.mark.parametrize(

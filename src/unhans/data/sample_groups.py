@@ -89,7 +89,7 @@ def read_groups_table(given: str, option: str, bins: Sequence[float] | None = No
 
 
 def _binned(groups: dict[str, str], bins: Sequence[float] | None, option: str) -> dict[str, str]:
-    """Numbers as the range that they fall into; empty cells stay empty."""
+    """Numbers as the range that they fall into; other cells stay as they are."""
     if not bins:
         return groups
     bounds = list(map(float, bins))
@@ -98,10 +98,17 @@ def _binned(groups: dict[str, str], bins: Sequence[float] | None, option: str) -
     written = [f"{bound:g}" for bound in bounds]
     names = [f"below {written[0]}", *(f"{a} to {b}" for a, b in pairwise(written))]
     names.append(f"from {written[-1]}")
-    found = {}
-    for image, group in groups.items():
-        try:
-            found[image] = names[int(np.searchsorted(bounds, float(group), side="right"))] if group else UNKNOWN
-        except ValueError:
-            raise ValueError(f"analysis.bins expects numbers in {option}, got {group!r} of {image}") from None
+    found = {image: _range(group, bounds, names) for image, group in groups.items()}
+    if not set(names) & set(found.values()):
+        raise ValueError(
+            f"analysis.bins expects numbers in {option}, got {next(filter(None, groups.values()), 'none')!r}"
+        )
     return found
+
+
+def _range(group: str, bounds: list[float], names: list[str]) -> str:
+    """The range of a number; what is no number, as "unknown", stays a group by itself."""
+    try:
+        return names[int(np.searchsorted(bounds, float(group), side="right"))]
+    except ValueError:
+        return group

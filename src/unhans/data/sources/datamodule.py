@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from unhans.data.image_io import (
 from unhans.data.image_list import Collection
 from unhans.data.object_boxes import ObjectFile
 
+_RANDOM = re.compile(r"([1-9]\d*) random")
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +44,7 @@ class ImageData(pl.LightningDataModule, ABC):
         batch_size, num_workers: images at once, processes that read them.
         val_share: share of each class for validation where the data has no validation part.
         seed: decides split, limits, order and flips.
-        classes: names of those to use, in this order; None is all.
+        classes: names of those to use, in this order; "4 random" among them draws four of the others; None is all.
         max_per_class, max_per_class_val: at most so many images per class.
         resize: how images become square: "squash", "crop", "pad" or "mirror" (see `unhans.data.image_io.resize`); None
             is that of the weights where their head is kept, or "squash".
@@ -131,7 +133,7 @@ class ImageData(pl.LightningDataModule, ABC):
         train, val = self.load()
         if val is None:
             train, val = train.split(self.val_share, self.seed)
-        names = list(self.chosen or train.classes)
+        names = drawn_classes(self.chosen or train.classes, train.classes, self.seed)
         self._prepare_for(self.preprocessing(len(names)))
         train = self._readable(train.of_classes(names).at_most(self.max_per_class, self.seed))
         val = self._readable(val.of_classes(names).at_most(self.max_per_class_val, self.seed))
@@ -277,6 +279,32 @@ def _check(data: ImageData) -> None:
         raise ValueError(
             f"data.mean and data.std must be three numbers each, std above 0, got {data.mean} and {data.std}"
         )
+
+
+def drawn_classes(chosen: Sequence[str], known: Sequence[str], seed: int) -> list[str]:
+    """Return the names of classes with "4 random" among them replaced by four others, drawn by the seed [000 §3.3].
+
+    A class that is called so itself is meant where there is one.
+
+    Raises:
+        ValueError: there are not as many others.
+    """
+    left = [name for name in known if name not in chosen]
+    left = [left[k] for k in np.random.default_rng([seed, 41]).permutation(len(left))]
+    names: list[str] = []
+    for name in chosen:
+        found = None if name in known else _RANDOM.fullmatch(name)
+        if found is None:
+            names.append(name)
+            continue
+        count = int(found[1])
+        if count > len(left):
+            raise ValueError(
+                f"data.classes expects at most {len(left)} random classes beside those named, got {name!r}"
+            )
+        names += left[:count]
+        left = left[count:]
+    return names
 
 
 def _check_classes(train: Collection, val: Collection) -> None:
