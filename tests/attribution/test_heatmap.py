@@ -15,6 +15,7 @@ from unhans.attribution import (
     picture,
     scale,
     sum_channels,
+    with_difference,
 )
 
 KINDS = [np.asarray, torch.as_tensor]
@@ -201,3 +202,10 @@ def test_alpha_is_the_most_that_is_covered():
 @pytest.mark.parametrize("cmap", sorted(COLOUR_MAPS))
 def test_without_relevance_only_the_image_is_seen(cmap):
     np.testing.assert_array_equal(overlay(GREY, np.zeros((1, 3)), cmap), GREY)
+
+
+def test_a_difference_is_signed_and_stands_beside_both():
+    first, second = np.array([[[1.0, -2.0]]]), np.array([[[3.0, 1.0]]])
+    np.testing.assert_array_equal(with_difference(first, second), [first, second, [[[-2.0, -3.0]]]])
+    with pytest.raises(ValueError, match="A difference needs heatmaps of one shape"):
+        with_difference(first, second[0])

@@ -23,14 +23,24 @@ def test_a_strip_is_the_image_and_its_jointly_scaled_heatmaps():
     one = strip(4)
     image, *maps = drawn(evolution_sheet([one]))
     np.testing.assert_array_equal(image, picture(one.image))
-    largest = max(abs(value) for value in one.heatmaps.ravel())
-    for ours, theirs in zip(one.heatmaps, maps, strict=True):
+    change = one.heatmaps[-1] - one.heatmaps[0]
+    largest = max(abs(value) for value in [*one.heatmaps.ravel(), *change.ravel()])
+    for ours, theirs in zip([change, *one.heatmaps], maps, strict=True):
         np.testing.assert_array_equal(theirs, colorize(ours / largest))
 
 
 def test_above_each_heatmap_stand_its_epoch_class_and_rank():
     written = [text.get_text() for text in evolution_sheet([strip(3)]).axes[0].texts]
-    assert written == ["sample", "epoch 2", "$class 0 · 1", "epoch 3", "$class 1 · 2", "epoch 4", "$class 2 · 3"]
+    assert written == [
+        "sample",
+        "last − first",
+        "epoch 2",
+        "$class 0 · 1",
+        "epoch 3",
+        "$class 1 · 2",
+        "epoch 4",
+        "$class 2 · 3",
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 10, 11])
@@ -39,7 +49,7 @@ def test_no_picture_lies_on_another_or_off_the_page(count, tmp_path):
     write_figure(tmp_path / "a.png", figure)
     axes = figure.axes[0]
     corners = {(round(left, 6), round(top, 6)) for left, _, _, top in (each.get_extent() for each in axes.images)}
-    assert len(corners) == 2 * (1 + min(count, 10))
+    assert len(corners) == 2 * (1 + min(count, 10) + (count > 1))
     assert all(each.get_extent()[1] <= axes.get_xlim()[1] + 1e-9 for each in axes.images)
     assert all(each.get_extent()[2] <= axes.get_ylim()[0] + 1e-9 for each in axes.images)
 
@@ -47,7 +57,7 @@ def test_no_picture_lies_on_another_or_off_the_page(count, tmp_path):
 def test_a_sheet_shows_at_most_ten_epochs_with_the_first_and_the_last():
     strips = [strip(31, f"sample {seed}", seed) for seed in range(3)]
     figure = evolution_sheet(strips, "Evolution")
-    assert len(drawn(figure)) == 3 * 11
+    assert len(drawn(figure)) == 3 * 12
     written = [text.get_text() for text in figure.axes[0].texts]
     epochs = [int(text.split()[1]) for text in written if text.startswith("epoch")]
     assert epochs[:10] == epochs[10:20] == sorted(set(epochs))

@@ -41,10 +41,11 @@ def test_few_epochs_are_shown_with_the_first_and_the_last():
 
 def test_a_figure_shows_image_and_maps_of_both_networks_at_these_epochs():
     figure = evolution_pair_figure([pair_of(seed=0), pair_of(seed=1, size=(32, 48))][:1], "Evidence", subtitle="LRP.")
-    assert len(figure.axes[0].get_images()) == 1 + 2 * 6
+    assert len(figure.axes[0].get_images()) == 1 + 2 * 7
     said = words(figure)
     assert [text for text in said if text.startswith("epoch")] == [f"epoch {k}" for k in (1, 2, 5, 10, 11)]
     assert said.count("before") == 1
+    assert said.count("last − first") == 1
     assert "A: unaltered data above, B: artifact on all images below. LRP." in said
     assert inside(figure)
 
@@ -74,10 +75,20 @@ def test_both_networks_are_scaled_together_and_the_mask_is_outlined():
     assert not line[: 20 * 10].any()
 
 
+def test_the_last_tile_is_the_signed_change_on_the_scale_of_all():
+    flat = np.full((2, 32, 32), 2.0, np.float32)
+    flat[1] = -1
+    pair = Pair(np.zeros((3, 32, 32)), np.zeros((32, 32), bool), [0, 1], flat, 0 * flat)
+    _, (first, second) = pair_tiles(pair, [0, 1], LOOK)
+    wanted = [colorize(np.array([[value / 3]]))[0, 0] for value in (2, -1, -3)]
+    assert [tile[5, 5].tolist() for tile in first] == [colour.tolist() for colour in wanted]
+    assert (second[2] == colorize(np.zeros((1, 1)))[0, 0]).all()
+
+
 @pytest.mark.parametrize(("size", "count"), [((24, 64), 1), ((64, 24), 3), ((32, 32), 5)])
 def test_any_shape_and_number_of_samples_fits(size, count):
     pairs = [pair_of([0, 1], size, seed, "a very long $title$ " * 9) for seed in range(count)]
-    assert inside(evolution_pair_figure(pairs, "Evidence", subtitle="words " * 60))
+    assert inside(evolution_pair_figure(pairs, "Evidence", subtitle="what is said " * 30))
 
 
 def test_what_does_not_fit_together_is_refused():

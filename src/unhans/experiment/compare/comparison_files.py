@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from unhans.attribution import with_difference
 from unhans.comparison import ModelComparison, disagreements, sum_onto
 from unhans.experiment.compare.difference_groups import (
     DifferenceGroup,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 PAGES = 20  # classes that are drawn, those about which the models disagree most
 SPECTRA = 24  # classes whose spectra are drawn
 READ_AT_ONCE = 64  # images
+MOST_DIFFERENCES = 3  # from the first model, below the maps of all
 MEAN_OF = 100  # images of a class, for its mean image
 
 Images = Callable[[NDArray[np.int64]], NDArray[np.float32]]  # indices in the data set → images (n, 3, H, W) in [0, 1]
@@ -157,6 +159,7 @@ def _page(
 ) -> Figure:
     """Rows of heatmaps, one per model; below each image what every model predicts."""
     models = [Method(name, view.heatmaps[rows]) for name, view in found.views.items()]
+    models += _differences(models)
     notes = [
         "\n".join(
             f"{shorten(name, 12)}: {shorten(found.names[view.predicted[row]], 9)}" for name, view in found.views.items()
@@ -165,6 +168,13 @@ def _page(
     ]
     captions = [Path(found.paths[row]).stem for row in rows]
     return panel_figure(models, captions, notes, title, subtitle=subtitle, images=images, heading="Image")
+
+
+def _differences(models: Sequence[Method]) -> list[Method]:
+    """The signed differences between the maps of the first model and the others, each map divided by its maximum."""
+    first, *others = [Method(model.name, scaled_maps(model.maps)) for model in models]
+    maps = ((other.name, with_difference(first.maps, other.maps)[2]) for other in others[:MOST_DIFFERENCES])
+    return [Method(f"{first.name} − {name}, each map divided by its maximum", change) for name, change in maps]
 
 
 def _means(found: ModelComparison, labels: Sequence[int], images: Images, subtitle: str) -> Figure:

@@ -48,6 +48,7 @@ from unhans.report.figures.evolution_figure import (
     chosen_epochs,
     evolution_pair_figure,
     evolution_sheet,
+    pair_headings,
     pair_shares,
     pair_tiles,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "name_rows",
     "output_notes",
     "page",
+    "pair_headings",
     "pair_shares",
     "pair_tiles",
     "panel_figure",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from unhans.repair import BEFORE, Outcome, Summary, by_method, summaries, table_two_of
@@ -95,9 +96,9 @@ def _charts(outcomes: Sequence[Outcome], found: Sequence[Summary]) -> list[tuple
 def _pair(pair: Pair) -> dict[str, Any]:
     columns = figures.chosen_epochs(pair.epochs)
     image, rows = figures.pair_tiles(pair, columns, figures.Look(joint=True))
-    epochs = [f"epoch {pair.epochs[i]}" if pair.epochs[i] else "before" for i in columns]
+    epochs = figures.pair_headings(pair, columns)
     networks = [
-        (letter, list(zip(epochs, (page_picture(tile, TILE) for tile in tiles), shares, strict=True)))
+        (letter, list(zip_longest(epochs, (page_picture(tile, TILE) for tile in tiles), shares)))
         for letter, tiles, shares in zip("AB", rows, figures.pair_shares(pair, columns), strict=True)
     ]
     return {"title": pair.title, "image": page_picture(image, TILE), "epochs": epochs, "networks": networks}
