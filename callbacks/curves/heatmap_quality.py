@@ -153,9 +153,10 @@ class HeatmapQuality(CurveAudit):
         subtitle = quality_subtitle(self.perturbation, self.target, len(self.index), self.attribution.description)
         write_figure(folder / "quality.png", quality_figure(self.points, self.perturbation.of, subtitle))
         scalars = scalars_of("quality", values, {name: name for name in values}) | {"quality/n": float(len(self.index))}
-        for other, found in followed(self.points, MAIN).items():
+        known = {other: one for other, one in followed(self.points, MAIN).items() if not np.isnan(one.rho)}
+        for other, found in known.items():
             ends = dict(zip(("", "_low", "_high"), (found.rho, *found.interval), strict=True))
-            scalars |= {f"quality/with_{other}{end}": end_value for end, end_value in ends.items() if found.n > 1}
+            scalars |= {f"quality/with_{other}{end}": end_value for end, end_value in ends.items()}
         self.publish(trainer, scalars, {"quality/curve": folder / "quality.png"}, epoch=self._epoch - 1)
         print_line(trainer, quality_line(self.points))
 

@@ -15,7 +15,9 @@ from unhans.callbacks import HeatmapQuality, RegionRelevance
 from unhans.artifacts import Border
 from unhans.attribution import Relevance
 from unhans.faithfulness import PixelRange, RegionPerturbation
-from unhans.faithfulness.training import region_shares
+from unhans.faithfulness.training import SHARES, MeasuredEpoch, region_shares
+from unhans.report.figures.quality import regions_figure
+from unhans.stats import Estimate
 
 SMALL = {"network": "net", "on_error": "raise", "dataset": Still()}
 QUICK = {"samples": 4, "steps": 3, "repeats": 1, "accuracy_samples": 8}
@@ -81,6 +83,30 @@ def test_what_is_logged_and_written(tmp_path):
         rows = [row for row in csv.DictReader(file) if row["measure"] == "minus_random"]
     assert [int(row["epochs"]) for row in rows] == [0, 1, 2, 3, 4]
     assert float(rows[-1]["mean"]) == pytest.approx(last["quality/minus_random"])
+
+
+class Unmoved(TheirModule):
+    """Learns nothing."""
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+def test_a_correlation_of_what_never_changes_is_not_logged(tmp_path):
+    logger = KeepingLogger(tmp_path)
+    train(small(Unmoved, frozen=True), [quality(tmp_path)], tmp_path, logger=logger, max_epochs=2)
+    last = logger.calls_with("quality/")[-1]
+    assert "quality/minus_random" in last
+    assert not {key for key in last if "/with_" in key}
+
+
+def test_a_region_that_a_resumed_run_adds_is_drawn_from_there_on():
+    one = {f"share/tag/{kind}": Estimate(0.1, (0.0, 0.2), "samples", 1, 4) for kind in SHARES}
+    added = {key.replace("tag", "rim"): each for key, each in one.items()}
+    points = [MeasuredEpoch(0, one), MeasuredEpoch(1, one | added), MeasuredEpoch(2, one | added)]
+    panels = regions_figure(points, ["tag", "rim", "never"], "all classes", "").axes
+    courses = [[line.get_xdata().tolist() for line in panel.lines if line.get_marker() == "o"] for panel in panels[:3]]
+    assert courses == [[[0, 1, 2]], [[1, 2]], []]
 
 
 def test_curves_are_drawn(tmp_path):

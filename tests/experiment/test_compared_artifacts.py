@@ -17,9 +17,10 @@ from unhans.experiment.compare.compared_artifacts import (
     ComparedArtifact,
     DifferenceArtifacts,
     _is_same,
+    _sample,
     isolated_before,
 )
-from unhans.experiment.compare.compared_model import ComparedModel, SampleSet, Viewing
+from unhans.experiment.compare.compared_model import Asked, ComparedModel, SampleSet, Viewing
 from unhans.experiment.compare.comparison_run import compare_views, sample_set
 from unhans.experiment.compare.difference_groups import DifferenceGroup, furthest_groups
 from unhans.spray import SpRAy
@@ -45,6 +46,14 @@ class Marked(Dataset):
 
     def __getitem__(self, index):
         return self.images[index], self.targets[index]
+
+
+class Large(Marked):
+    """The same images at twice the size."""
+
+    def __getitem__(self, index):
+        image, label = super().__getitem__(index)
+        return image.repeat_interleave(2, 1).repeat_interleave(2, 2), label
 
 
 class Reads(nn.Module):
@@ -113,6 +122,21 @@ def test_what_was_isolated_before_is_taken_from_its_folder(compared):
         isolated_before([str(folder)], few)
     with pytest.raises(FileNotFoundError):
         isolated_before(["nowhere"], samples)
+
+
+def test_a_difference_of_models_with_images_of_other_sizes_is_that_of_their_heatmaps():
+    shrunk = nn.Sequential(nn.AvgPool2d(2), Reads(1.0)).eval()
+    small, large = (
+        ComparedModel("a", Reads(1.0).eval(), Marked(), CLASSES),
+        ComparedModel("b", shrunk, Large(), CLASSES),
+    )
+    samples, _ = sample_set([small, large])
+    asked = [Asked(number, one, samples, Viewing(InputXGradient())) for number, one in enumerate((small, large))]
+    found = SimpleNamespace(index=samples.index, rows_of=lambda label: np.flatnonzero(samples.labels == label))
+    group = SimpleNamespace(label=0, class_name="cat")
+    for one, against in (asked, asked[::-1]):
+        difference = np.abs(_sample(found, one, against, group).heatmaps).sum((1, 2))
+        assert difference.max() < 0.5, "both look at the same pixels: of 2, what disjoint heatmaps would give"
 
 
 def test_a_layer_is_scaled_without_the_colour_of_what_is_transparent():

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from unhans.callbacks import AClArC, ArtifactAugmentation
 
+from unhans.artifacts import redrawn
 from unhans.clarc import Concept
 from unhans.data import PixelScale, paste_artifact
 from unhans.experiment.train.removal_routes import Blurred, StartFrom, TakenReason, callbacks_of, taken_from
@@ -56,6 +57,16 @@ def test_what_changes_its_place_is_blurred_where_it_is_found():
     assert changed[0, 12:18, 12:18].all()
     assert not changed[0, :9].any()
     assert 36 <= changed[1].sum() <= 150, "another image is blurred where the artifact would lie"
+
+
+def test_the_place_of_what_changes_its_place_is_drawn_anew_in_each_epoch():
+    images = torch.rand(8, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    for kind, moves in (("free", True), ("fixed", False)):
+        first, later, again = (
+            (redrawn(Blurred(isolated(kind)), epoch).put_on(images, np.arange(8)) != images) for epoch in (0, 3, 3)
+        )
+        assert torch.equal(later, again)
+        assert torch.equal(first, later) is not moves
 
 
 def test_every_route_acts_by_its_callbacks(tmp_path):

@@ -18,7 +18,7 @@ from unhans.artifacts import Layered, can_be_put_on, covered
 from unhans.comparison import ModelComparison
 from unhans.effects import Candidate, Plan, Sample, examine_class
 from unhans.experiment.cases import TestedCase, case_files, isolated_cases, load_cases, save_case
-from unhans.experiment.compare.compared_model import Asked, SampleSet, resized
+from unhans.experiment.compare.compared_model import Asked, SampleSet, interpolated
 from unhans.experiment.compare.difference_groups import (
     DifferenceGroup,
     difference_groups,
@@ -211,7 +211,7 @@ def _sample(found: ModelComparison, one: Asked, against: Asked, group: Differenc
     """The images of a class as one model sees them, with R_one − R_against in place of heatmaps."""
     index = found.index[found.rows_of(group.label)]
     (images, own), (_, other) = (_explained(each, index, group.label) for each in (one, against))
-    difference = scaled_maps(own) - scaled_maps(resized(other, own.shape[1:]))
+    difference = scaled_maps(own) - scaled_maps(interpolated(other, own.shape[1:]))
     return Sample(images, index, difference, one.output(group.label), group.class_name)
 
 

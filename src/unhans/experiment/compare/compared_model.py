@@ -375,10 +375,13 @@ def _in_all(masks: Iterable[ImageMasks]) -> NDArray[np.int64]:
 
 def resized(masks: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return rounded masks (n, h, w) of another size: averaged where it is smaller, else interpolated, and rounded."""
-    if masks.shape[1:] == size:
-        return masks
-    given: Tensor = torch.from_numpy(masks)[:, None].float()
-    return rounded(F.interpolate(given, size, mode="bilinear", antialias=True, align_corners=False)[:, 0].numpy())
+    return masks if masks.shape[1:] == size else rounded(interpolated(masks, size))
+
+
+def interpolated(maps: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return maps (n, h, w) of another size: areas averaged where it is smaller, else interpolated."""
+    given: Tensor = torch.from_numpy(maps)[:, None].float()
+    return F.interpolate(given, size, mode="bilinear", antialias=True, align_corners=False)[:, 0].numpy()
 
 
 def all_resized(masks: ImageMasks, size: tuple[int, int]) -> ImageMasks:

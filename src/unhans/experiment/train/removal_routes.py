@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,6 +125,10 @@ class Blurred:
 
     isolated: Isolated
     detector: Detector | None = None
+
+    def redrawn(self, epoch: int) -> Blurred:
+        """Return the same whose places, where the artifact is not found, are drawn anew for an epoch."""
+        return replace(self, isolated=self.isolated.redrawn(epoch))
 
     def put_on(self, images: Tensor, indices: NDArray[np.int64]) -> Tensor:
         """Return images (n, 3, H, W) in [0, 1] of samples (n,), blurred there."""

@@ -105,8 +105,9 @@ def regions_figure(points: Sequence[MeasuredEpoch], regions: Sequence[str], of: 
     )
     panels = surface.subplots(rows, across, squeeze=False, sharey=True, sharex=True).ravel()
     for axes, region in zip(panels, regions, strict=False):
-        _stack(axes, [point for point in points if point.values[f"share/{region}/net"].n], region)
-        n = max(point.values[f"share/{region}/net"].n for point in points)
+        known = [point for point in points if f"share/{region}/net" in point.values]  # others are of a resumed run
+        _stack(axes, [point for point in known if point.values[f"share/{region}/net"].n], region)
+        n = max((point.values[f"share/{region}/net"].n for point in known), default=0)
         tidy(axes, f"{shorten(region, 30)}  (n = {n})", grid="y", frame=("left", "bottom"), xlabel="epochs of training")
         name_epochs(axes, [point.epoch for point in points])
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
