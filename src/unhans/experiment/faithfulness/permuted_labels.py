@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import nn
 
 from unhans.data.sources import ImageData
 from unhans.effects import draw_evenly
-from unhans.experiment.repair import FineTuning, accelerator_of, fine_tuning_of, forget
+from unhans.experiment.repair import FineTuning, accelerator_of, fine_tuning_of, forget, images_key
 from unhans.experiment.run import Subject, build_network, saved_config, trained_network
 from unhans.experiment.survey import weights_of
 from unhans.harness import accuracy_of
@@ -104,10 +105,11 @@ class PermutedLabels:
     def _folder(self) -> Path:
         return self.subject.out / "permuted"
 
-    @property
+    @cached_property
     def _key(self) -> str:
         assert self.tuning is not None
-        return digest(jsonable(self.tuning.settings), self.seed, self.labels, weights_of(self.start()))
+        settings = jsonable({"training": self.tuning.settings, "data": images_key(self.subject.data)})
+        return digest(settings, self.seed, self.labels, weights_of(self.start()))
 
     def _stored(self) -> bool:
         known = (read_json(self._folder / "network.json") or {}).get("key") == self._key

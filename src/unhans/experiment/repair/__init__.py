@@ -6,6 +6,7 @@ from unhans.experiment.repair.fine_tuning import (
     fine_tuning_of,
     fit,
     forget,
+    images_key,
     several_processes,
 )
 from unhans.experiment.repair.repair_command import numbers_of, repair, report_repairs, train_and_repair
@@ -25,6 +26,7 @@ __all__ = [
     "fine_tuning_of",
     "fit",
     "forget",
+    "images_key",
     "numbers_of",
     "repair",
     "repair_network",

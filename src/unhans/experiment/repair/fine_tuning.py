@@ -64,6 +64,12 @@ class FineTuning:
         return classifier.model.eval()
 
 
+def images_key(data: ImageData) -> dict[str, Any]:
+    """Return by what the images that a network is trained on are known again: their content, batches and mirroring."""
+    images = data.train_set
+    return {"train": images.fingerprint(range(len(images))), "batch_size": data.batch_size, "flip": data.flip}
+
+
 def fine_tuning_of(cfg: DictConfig, accelerator: str | None = None) -> FineTuning:
     """Return the fine-tuning of a configuration with `optimizer`, `scheduler` and `trainer`.
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from unhans.data.sources import ImageData
-from unhans.experiment.repair.fine_tuning import FineTuning, forget
+from unhans.experiment.repair.fine_tuning import FineTuning, forget, images_key
 from unhans.experiment.survey import weights_of
 from unhans.models import load_network, save_network
 from unhans.repair import Outcome
@@ -139,7 +139,5 @@ class TrainedStart:
         return network
 
     def _key(self, network: nn.Module) -> dict[str, Any]:
-        images, data = self.data.train_set, self.data
-        content = {"train": images.fingerprint(range(len(images))), "batch_size": data.batch_size, "flip": data.flip}
-        settings = dict(self.tuning.settings)
-        return {"weights": weights_of(network), "data": content, "training": settings, "seed": self.seed}
+        settings, images = dict(self.tuning.settings), images_key(self.data)
+        return {"weights": weights_of(network), "data": images, "training": settings, "seed": self.seed}
