@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from running import command
 from sklearn.metrics import average_precision_score
 from torch import nn
@@ -16,6 +18,9 @@ from unhans.data import Arrays, LabelVectors, SeveralLabels, TrainValUnion, has_
 from unhans.data.sources import LabelTable
 from unhans.experiment.run import Classifier
 from unhans.experiment.run.classifier import loss_of
+from unhans.experiment.train.train_command import Corrections
+from unhans.faithfulness import co_occurrence
+from unhans.report.tables.quality import co_occurrence_table
 
 NAMES = ["ring", "bar", "dot"]
 PLACES = {"ring": (2, 2), "bar": (2, 10), "dot": (10, 2)}  # of a square of 4 pixels
@@ -123,11 +128,81 @@ AUDIT = (
 )
 
 
+def check_co_occurrence(folder, said):
+    with (folder / "shapes" / "labels.csv").open() as file:
+        images = [
+            {name for name in NAMES if row[name] == "1"} for row in csv.DictReader(file) if row["split"] == "train"
+        ]
+    with (folder / "run" / "co_occurrence.csv").open() as file:
+        rows = {row["class"]: row for row in csv.DictReader(file)}
+    for name in NAMES:
+        own = [each for each in images if name in each]
+        assert (int(rows[name]["images"]), int(rows[name]["alone"])) == (len(own), own.count({name}))
+        for other in NAMES:
+            expected = 100 * sum(other in each for each in own) / len(own)
+            assert float(rows[name][other]) == pytest.approx(expected, abs=0.051)
+    assert "Classes shown together" in said
+    assert f"{images.count(set())} images show no class." in said
+
+
+def test_a_proven_artifact_is_not_corrected_and_the_page_says_why(tmp_path):
+    case, data = SimpleNamespace(proven=True), SimpleNamespace(several=True)
+    found = Corrections(None, None, data, tmp_path).correct(case)
+    assert found.error.startswith("A correction is judged by accuracy")
+
+
+VOC = (
+    "<annotation><filename>{}.png</filename><size><height>16</height><width>16</width></size>{}</annotation>",
+    "<object><name>{}</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax></bndbox></object>",
+)
+
+
+def write_voc(folder, n=12):
+    """VOC's two folders; every third picture shows nothing, the others one ring twice, or a ring and a bar."""
+    for name in ("Annotations", "JPEGImages"):
+        (folder / name).mkdir(parents=True)
+    for i in range(n):
+        Image.fromarray(np.full((16, 16, 3), 20 * i, dtype=np.uint8)).save(folder / "JPEGImages" / f"{i}.png")
+        names = [[], ["ring", "ring"], ["ring", "bar"]][i % 3]
+        text = VOC[0].format(i, "".join(VOC[1].format(name) for name in names))
+        (folder / "Annotations" / f"{i}.xml").write_text(text)
+
+
+def test_objects_of_voc_are_labels(tmp_path):
+    write_voc(tmp_path)
+    data = LabelTable(tmp_path / "Annotations", image_size=16, val_share=0.25)
+    data.setup()
+    assert data.classes == ["bar", "ring"]
+    parts = [LabelVectors(part) for part in (data.train_set, data.val_set)]
+    rows = [each for part in parts for each in zip(part.paths, part.labels.tolist(), strict=True)]
+    found = {path.rpartition("/")[2]: row for path, row in rows}
+    assert found == {f"{i}.png": [int(i % 3 == 2), int(i % 3 > 0)] for i in range(12)}
+    one = LabelTable(tmp_path / "Annotations", columns=["ring"])
+    assert one.load()[0].classes == ["ring"]
+    with pytest.raises(FileNotFoundError, match=r"data\.root expects the pictures of"):
+        LabelTable(tmp_path / "Annotations", root=tmp_path).load()
+    (tmp_path / "Annotations" / "0.xml").write_text(VOC[0].format(0, VOC[1].format("")))
+    with pytest.raises(ValueError, match=r"expects objects with a name, got one without for 0\.png"):
+        LabelTable(tmp_path / "Annotations").load()
+
+
+def test_a_table_of_many_classes_fits_a_terminal():
+    names = [f"class number {i}" for i in range(9)]
+    console = Console(width=80, record=True)
+    with console.capture() as said:
+        console.print(co_occurrence_table(co_occurrence([set(names[: 2 + i % 8]) for i in range(40)]), 3))
+    assert max(map(len, said.get().splitlines())) <= 80
+    text = " ".join(said.get().split())
+    assert "3 images show no class. The 6 most frequent of 9 classes; all are in co_occurrence.csv." in text
+
+
 def test_a_training_and_audits_by_class(folder, capsys):
     assert command(folder, f"{TRAIN} {PLANTED} {AUDIT} out=run") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The planted class 'ring' ranks 1st of 3" in said
     assert "on 160 images of 3 classes for 4 epochs; validating on 80." in said
+    assert "A correction is judged by accuracy, which images that may show several classes do not have: what" in said
+    check_co_occurrence(folder, said)
     assert (folder / "run" / "report.html").is_file()
     text = "analyze.py ckpt=run/checkpoints/last.ckpt device=cpu spray.n_neighbors=4 spray.projection=null out=audit"
     assert command(folder, f"{text} parallel.n_jobs=1") == 0
@@ -141,6 +216,8 @@ SENTENCES = {
     f"{DIGITS} loss=bce": "loss expects cross_entropy, got",
     f"{TRAIN} artifact=none callbacks=none data.columns=[cow]": "data.table expects a column 'cow'",
     f"{TRAIN} artifact=none callbacks=none data.columns=[path,ring]": "the column 'path' of a class expects 0 or 1",
+    f"{TRAIN} {PLANTED} experiment=augment": "repair needs images of one class each",
+    f"{TRAIN} {PLANTED} experiment=rashomon": "experiment=rashomon needs images of one class each",
     f"{TRAIN} artifact=none callbacks=none data.table=no.csv": "data.table must be a CSV file, got no file at",
 }
 
@@ -149,3 +226,4 @@ SENTENCES = {
 def test_bad_input_is_one_sentence(text, folder, tmp_path, capsys):
     assert command(folder, f"{text} out={tmp_path / 'out'}") == 1
     assert SENTENCES[text] in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*.ckpt"))  # nothing was trained

@@ -161,6 +161,11 @@ def train_and_repair(cfg: DictConfig) -> dict[str, float]:
     run, tuning, device = build(cfg.repair), fine_tuning_of(cfg), device_of(cfg.trainer.accelerator)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, out = build_data(cfg), Path(cfg.out)
+    if data.several:
+        raise ConfigurationError(
+            "repair needs images of one class each, as repairs are compared by accuracy, but images of these data may "
+            "show several classes."
+        )
     start = _start(cfg, data, tuning, device)
     with RunFolder(cfg, out) as folder:
         subject = Subject(

@@ -22,7 +22,7 @@ from unhans.comparison import ProvenReason, RashomonRound, judge_round
 from unhans.data.sources import ImageData
 from unhans.effects import Case, measure
 from unhans.experiment.repair import several_processes
-from unhans.experiment.run import Classifier, RunFolder
+from unhans.experiment.run import Classifier, RunFolder, build_data
 from unhans.experiment.train.removal_routes import Route, TakenReason, callbacks_of, taken_from
 from unhans.harness import bench_of
 from unhans.report.tables.models import STOPPED, rashomon_rows, rashomon_table
@@ -80,8 +80,8 @@ def collect_models(
             fine-tunes the network with the artifact in the features of all training images.
 
     Raises:
-        ConfigurationError: there is no such audit, a checkpoint is given, several processes would train, or the
-            folder holds models of another configuration.
+        ConfigurationError: there is no such audit, a checkpoint is given, several processes would train, images may
+            show several classes, or the folder holds models of another configuration.
     """
     out = Path(cfg.out)
     _check(cfg, out)
@@ -213,6 +213,11 @@ def _check(cfg: DictConfig, out: Path) -> None:
         )
     if (out / "models").exists():
         _check_same(cfg, out)
+    if build_data(cfg).several:
+        raise ConfigurationError(
+            "experiment=rashomon needs images of one class each, as its models are compared by accuracy, but images of "
+            "these data may show several classes."
+        )
 
 
 def _check_same(cfg: DictConfig, out: Path) -> None:

@@ -45,6 +45,7 @@ from unhans.experiment.run import (
     saved_config,
 )
 from unhans.experiment.sweep import summarise
+from unhans.experiment.train.labels_together import tell_labels_together
 from unhans.experiment.train.rashomon import Training
 from unhans.experiment.train.training_results import planted_effect, planted_recovery, write_verdicts
 from unhans.repair import Method, Outcome
@@ -57,6 +58,7 @@ from unhans.terminal import CONSOLE, ConfigurationError, quiet_lightning
 
 LOG = logging.getLogger("unhans")
 COMPARED: tuple[Method, ...] = ("uncorrected", "p_clarc")
+UNCORRECTED = "A correction is judged by accuracy, which images that may show several classes do not have"
 SAMPLES = 100  # images with and without the artifact that the concept is fitted on, of each
 
 
@@ -213,6 +215,10 @@ def _introduce(cfg: DictConfig, data: ImageData, classifier: Classifier, audited
         f"{classes} classes for {cfg.trainer.max_epochs} epochs; validating on {checked:,}.\n"
         + (f"What is found is written to [bold]{cfg.out}[/] after every audit." if audited else "No audit is made.")
     )
+    if data.several:
+        if audited and cfg.correct:
+            CONSOLE.print(f"{UNCORRECTED}: what is proven is told, and no corrected network is made (correct=true).")
+        tell_labels_together(data.train_set, Path(cfg.out))
     carriers = len(np.unique(data.train_set.rows[data.train_set.carriers]))
     if carriers:
         target = data.classes[data.artifact.target_index(data.classes)]
@@ -237,8 +243,10 @@ class Corrections:
 
         Returns what the run's report tells of it. What cannot be corrected is said in one sentence.
         """
-        if not case.proven or self.data.several:  # a correction is judged by accuracy
+        if not case.proven:
             return None
+        if self.data.several:
+            return Correction(error=f"{UNCORRECTED}.")
         CONSOLE.print(f"\n[bold]Class {escape(case.name)}: the network corrected (P-ClArC), beside the trained one[/]")
         try:
             before, after = self._outcomes(case)

@@ -12,11 +12,12 @@ from rich.table import Column, Table
 
 from unhans.faithfulness import ContextRatios, ContextState, ContextSummary, CoOccurrence
 from unhans.report.tables.terminal_table import Rows, terminal_table, two_lines
-from unhans.report.text import percent, range_written
+from unhans.report.text import percent, range_written, shorten
 from unhans.report.text.quality import CONTEXT_READING, STATE_HEADINGS, mu_range, mu_said
 from unhans.stats import Estimate
 
 MOST_PRINTED = 20  # classes
+MOST_TOGETHER, NAME_TOGETHER = 6, 9  # classes, and letters of a name, that 80 columns have room for
 CONTEXT_HEADINGS = ("images", "μ", "inside", "by chance", "accuracy")
 
 
@@ -140,3 +141,23 @@ def co_occurrence_rows(found: CoOccurrence) -> Rows:
         for i, name in enumerate(found.names)
     ]
     return Rows(("class", "images", "alone", *found.names), rows)
+
+
+def co_occurrence_table(found: CoOccurrence, without: int) -> Table:
+    """Make a table of the most frequent classes for a terminal of 80 columns.
+
+    Args:
+        found: classes that images show together.
+        without: images that show no class, which are in none of the percentages.
+    """
+    count = min(MOST_TOGETHER, len(found.names))
+    names = [escape(shorten(name, NAME_TOGETHER)) for name in found.names[:count]]
+    told = ["Percent of the images with the row’s class that show the column’s as well."]
+    told += [f"{without} images show no class."] * bool(without)
+    if count < len(found.names):
+        told.append(f"The {count} most frequent of {len(found.names)} classes; all are in co_occurrence.csv.")
+    table = terminal_table("Classes shown together, training images", ["class"], ["images", *names], " ".join(told))
+    for i, name in enumerate(names):
+        cells = ("" if i == j else f"{100 * found.shares[i, j]:.0f}" for j in range(count))
+        table.add_row(name, str(found.counts[i, i]), *cells)
+    return table
