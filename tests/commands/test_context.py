@@ -231,6 +231,20 @@ def test_masks_give_what_boxes_give(photos):
     assert (folder / "masked" / "images.csv").read_text() == (folder / "boxes" / "images.csv").read_text()
 
 
+def test_a_mask_that_is_no_picture_is_one_sentence_before_any_work(photos, capsys):
+    folder, rows = photos
+    for path, *_ in rows:
+        (folder / "masks" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (48, 36), 255).save(folder / "masks" / path)
+    last = max(path for path, *_ in rows if path.startswith("val"))
+    (folder / "masks" / last).write_text("no picture")
+    assert command(folder, f"{ASK} {PHOTOS} data.masks=masks analysis.most=1 out=out") == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert "an image file must be readable" in said
+    assert last in said
+    assert not list(folder.rglob("*.npz"))
+
+
 def test_classes_that_are_shown_together(photos, capsys):
     """COCO's form; people beside two of three crosses."""
     folder, rows = photos

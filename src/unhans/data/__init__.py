@@ -16,6 +16,7 @@ from unhans.data.image_io import (
     check_degradation,
     degrade,
     native_mask,
+    size_of,
     to_tensor,
 )
 from unhans.data.image_list import Arrays, Collection, Files, SeveralLabels
@@ -97,6 +98,7 @@ __all__ = [
     "read_table",
     "rows_of",
     "samples_in",
+    "size_of",
     "splits_of",
     "to_tensor",
     "without_augmentation",

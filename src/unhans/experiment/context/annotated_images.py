@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unhans.data import ImageObjects, ObjectFile, UnreadableImageError, native_size, object_region, paths_of
+from unhans.data import ImageObjects, ObjectFile, UnreadableImageError, native_size, object_region, paths_of, size_of
 from unhans.experiment.compare import SampleSet
 from unhans.experiment.run import Subject
 from unhans.faithfulness import CoOccurrence, co_occurrence
@@ -118,7 +118,13 @@ def _check_classes(file: ObjectFile, found: Mapping[str, Sequence[ImageObjects]]
 def _check_boxes(
     file: ObjectFile, path: str, objects: Sequence[ImageObjects], dataset: Any, index: int
 ) -> tuple[int, int]:
-    """Count boxes of an image that reach beyond it, and 1 where they are scaled; ValueError where one is outside."""
+    """Count boxes of an image that reach beyond it, and 1 where they are scaled.
+
+    Raises ValueError where a box is outside, or a mask is no picture.
+    """
+    for one in objects:
+        if one.mask is not None:
+            size_of(one.mask)  # a file that is no picture is told before anything is explained
     if not any(len(one.boxes) for one in objects):
         return 0, 0
     try:
