@@ -15,7 +15,7 @@ from PIL import Image
 from running import command, only_run
 
 from unhans.clarc import corrections_of
-from unhans.experiment.repair import several_processes
+from unhans.experiment.repair import RepairOptions, several_processes
 from unhans.experiment.repair.fine_tuning import HALFWAY, FineTuning
 from unhans.repair import METHODS
 
@@ -205,6 +205,21 @@ def test_from_nothing_to_table_two(tmp_path, capsys):
     assert command(tmp_path, f"{text} out={tmp_path / 'out'} repair.seeds=[0,1]") == 0
     assert "2 of 4 repairs were finished before." in capsys.readouterr().out
     assert (tmp_path / "out" / "start" / "model.ckpt").stat().st_mtime_ns == start
+
+
+@pytest.mark.parametrize(
+    ("keep", "epochs", "kept"),
+    [
+        (None, 5, (0, 1, 5)),
+        (None, 2, (0, 1, 2)),
+        (None, 12, (0, 1, 5, 10, 12)),
+        (None, -1, (0, 1, 5, 10)),
+        ((3,), 5, (3, 5)),
+        ((10,), 5, (5, 10)),  # it was asked for, and MaskRelevance warns
+    ],
+)
+def test_no_epoch_is_promised_that_training_does_not_have(keep, epochs, kept):
+    assert RepairOptions(keep=keep).kept(epochs) == kept
 
 
 def test_training_finds_the_configuration_of_a_checkpoint(trained, tmp_path):

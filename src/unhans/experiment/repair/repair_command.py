@@ -76,7 +76,7 @@ def repair(
     strength: float = 1.0,
     weight: float = 1.0,
     images: int | None = None,
-    keep: Sequence[int] = (0, 1, 5, 10),
+    keep: Sequence[int] | None = None,
     logger: Logger | None = None,
 ) -> dict[str, float]:
     """Repair the network by every method and seed, assess every result, and compare them.
@@ -102,7 +102,8 @@ def repair(
         ValueError: for what cannot be repaired, before any long work.
     """
     chosen, each = check_methods(methods), check_seeds(seeds)
-    options = RepairOptions(layer, estimator, spatial, concept, samples, strength, weight, images, tuple(keep))
+    kept = None if keep is None else tuple(keep)
+    options = RepairOptions(layer, estimator, spatial, concept, samples, strength, weight, images, kept)
     with subject.closing(logger):
         known = affected_of(subject, artifact, only_class(classes), placement=placement, size=size)
         task = RepairTask(subject, known, options, start or copies_of(subject.network), tuning)

@@ -103,7 +103,7 @@ def mask_relevance(task: RepairTask) -> MaskRelevance:
     options = {
         "target": known.label,
         "samples": WATCHED,
-        "kept": (*task.options.keep, task.tuning.epochs),
+        "kept": task.options.kept(task.tuning.epochs),
         "attribution": subject.attribution,
         "batch_size": subject.batch_size,
         "seed": subject.seed,

@@ -39,6 +39,7 @@ from unhans.terminal import ConfigurationError, near
 
 AUTO = "auto"
 EVERY_EPOCH = 1000  # validation images at most that a curve's points are measured on
+KEPT = (0, 1, 5, 10)  # epochs, as in figures 9 and 10 of [000], and before
 LAYERS = 16  # samples of each split whose layer stands for the artifact
 
 
@@ -56,7 +57,7 @@ class RepairOptions:
         strength: of P-ClArC, in (0, 1].
         weight: of the relevance in the loss of right-for-the-right-reasons training.
         images: validation images that a network is assessed on, at most; None is all.
-        keep: epochs whose heatmaps are kept.
+        keep: epochs whose heatmaps are kept besides the last; None is those of `KEPT` that training has.
 
     Raises:
         ConfigurationError: a number is out of its range.
@@ -70,7 +71,7 @@ class RepairOptions:
     strength: float = 1.0
     weight: float = 1.0
     images: int | None = None
-    keep: tuple[int, ...] = (0, 1, 5, 10)
+    keep: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.samples < 2:
@@ -81,6 +82,11 @@ class RepairOptions:
             raise ConfigurationError(f"strength expects a number above 0 and at most 1, got {self.strength}.")
         if self.weight <= 0:
             raise ConfigurationError(f"weight expects a number above 0, got {self.weight}.")
+
+    def kept(self, epochs: int) -> tuple[int, ...]:
+        """Return the epochs whose heatmaps are kept of a training of so many, the last among them; −1: no end."""
+        wanted = self.keep if self.keep is not None else [epoch for epoch in KEPT if not 0 < epochs < epoch]
+        return tuple(sorted({*wanted, epochs} - {-1}))
 
     def key(self, method: Method) -> dict[str, Any]:
         """Return what an outcome of this method depends on."""
