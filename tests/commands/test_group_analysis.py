@@ -41,6 +41,7 @@ def test_accuracy_and_effect_are_told_by_group(folder, capsys):
     for row in table:
         assert float(row["accuracy"]) == int(row["correct"]) / int(row["n"])
         assert float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"])
+    assert (folder / "out" / "groups.png").is_file()
     effects = rows(folder / "out" / "group_effects.csv")
     assert {row["group"]: int(row["n"]) for row in effects} == {"": 1, "north": 1, "south": 2}
     said = " ".join(capsys.readouterr().out.split())

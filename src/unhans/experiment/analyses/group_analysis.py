@@ -19,11 +19,12 @@ from unhans.experiment.run import Subject
 from unhans.harness import planted_in
 from unhans.repair import KnownArtifact
 from unhans.report import progress
+from unhans.report.figures.quality import group_figure
 from unhans.report.loggers import log_once
 from unhans.report.tables.quality import group_effect_rows, group_effect_table, group_rows, group_table
 from unhans.report.text.quality import gap_sentences, unknown_groups_sentence
 from unhans.stats import GroupCount, group_counts, widest_gap
-from unhans.store import write_csv
+from unhans.store import write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError
 
 
@@ -48,7 +49,7 @@ def measure_groups(
         of: name of the artifact's class, which a picture needs.
         placement, size: where a picture goes, and its share of the image; None keeps its own pixels.
         samples: validation images of other classes that the artifact is put on, at most.
-        logger: gets the numbers and the tables.
+        logger: gets the numbers, the tables and the figure.
 
     Raises:
         ConfigurationError, ValueError, OSError: the table or the artifact cannot be used.
@@ -136,7 +137,7 @@ def _conclude(
     artifact: KnownArtifact | None,
     logger: Logger | None,
 ) -> dict[str, float]:
-    """Print and write the tables, and return the numbers."""
+    """Print and write the tables, draw the figure, and return the numbers."""
     out, classes = known.subject.out, known.subject.data.classes
     told = [each for each in counts if each.group]
     overall = [each for each in told if each.label is None]
@@ -148,6 +149,8 @@ def _conclude(
             CONSOLE.print(escape(sentence))
     tables = {"groups/accuracy": group_rows(counts, classes)}
     write_csv(out / "groups.csv", *tables["groups/accuracy"])
+    picture = out / "groups.png"
+    write_figure(picture, group_figure(counts, classes, known.table.column), dpi=150)
     if artifact is not None:
         CONSOLE.print(group_effect_table(effects, artifact.class_name, known.table.column))
         tables["groups/effects"] = group_effect_rows(effects, artifact.class_name)
@@ -157,5 +160,5 @@ def _conclude(
         low, high = gap.interval
         numbers |= {"gap": gap.value, "gap_low": low, "gap_high": high, "worst_group": gap.worst.accuracy}
     if logger:
-        log_once([logger], numbers, {}, tables)
+        log_once([logger], numbers, {"groups/figure": picture}, tables)
     return numbers

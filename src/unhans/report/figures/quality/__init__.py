@@ -15,6 +15,7 @@ from unhans.report.figures.quality.faithfulness_figure import (
     sanity_figure,
     strip_figure,
 )
+from unhans.report.figures.quality.group_figure import group_figure, worst_groups
 from unhans.report.figures.quality.input_shift_figure import input_shift_figure
 from unhans.report.figures.quality.stability_figure import places_figure, stability_figure
 from unhans.report.figures.quality.toy_figure import toy_figure
@@ -30,6 +31,7 @@ __all__ = [
     "context_accuracy_figure",
     "context_figure",
     "context_gallery",
+    "group_figure",
     "input_shift_figure",
     "labels_figure",
     "perturbation_figure",
@@ -40,4 +42,5 @@ __all__ = [
     "stability_figure",
     "strip_figure",
     "toy_figure",
+    "worst_groups",
 ]
