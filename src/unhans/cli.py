@@ -38,6 +38,7 @@ OLD = "unhans"  # what these choices were called until 0.1
 RENAMED = {"analysis": "repair", "callbacks": "closed_loop", "experiment": "augment"}
 
 _TABLES, _PICTURES = ("data.exclude", "analysis.suspects", "analysis.members"), ("artifact.file", "analysis.mask")
+WORDS = {"spray.n_neighbors": ("log",)}  # that stand in place of a number
 FILES = {"ckpt": "a checkpoint file", "data.path": "an .npz archive"}  # that must be there
 FILES |= dict.fromkeys(_TABLES, "a table such as suspects.csv") | dict.fromkeys(_PICTURES, "a picture file")
 
@@ -113,6 +114,8 @@ def check_values(cfg: DictConfig, overrides: Sequence[str], name: str) -> None:
             return
         for one in words:
             number = OmegaConf.select(default, one.key_or_group, throw_on_resolution_failure=False)
+            if one.value() in WORDS.get(one.key_or_group, ()):
+                continue
             if isinstance(number, int | float) and not isinstance(number, bool):
                 raise ConfigurationError(f"{one.key_or_group} expects a number such as {number}, got {one.value()!r}.")
 

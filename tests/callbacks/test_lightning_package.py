@@ -89,7 +89,7 @@ def test_where_it_is_imported_callbacks_are_its_own_as_well(tmp_path):
             from unhans.artifacts import Border
 
             for name in callbacks.__all__:
-                if name != "ProgressBar":
+                if name != "ProgressBar" and isinstance(getattr(callbacks, name), type):
                     assert issubclass(getattr(callbacks, name), (theirs.Callback)), name
                     assert issubclass(getattr(callbacks, name), (ours.Callback)), name
             for package in (theirs, ours):

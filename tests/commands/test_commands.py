@@ -81,7 +81,7 @@ def test_what_is_given_to_the_analysis_goes_before_the_run(finished, tmp_path):
 SENTENCES = [
     ("train.py dta=digits", "; did you mean data?"),
     ("train.py data.batchsize=3", "; did you mean batch_size?"),
-    ("train.py data=digit", "data=digit is no choice (data is one of cifar10, digits,"),
+    ("train.py data=digit", "data=digit is no choice (data is one of cifar10, coloured_digits, digits,"),
     ("train.py data=image_folder", "data.root is missing"),
     ("train.py data=image_folder data.root=nowhere", "nowhere"),
     ("train.py artifact.target=eleven", "eleven"),

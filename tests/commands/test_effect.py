@@ -168,18 +168,20 @@ def test_a_killed_run_tests_only_what_is_missing_and_ends_with_the_same_verdicts
     shutil.rmtree(again / "artifacts")
     examine, looked = proving.examine_class, []
 
-    def stop(bench, sample, *rest):
+    def stop(bench, sample, *rest, **options):
         if looked:
             raise Killed
         looked.append(sample.name)
-        return examine(bench, sample, *rest)
+        return examine(bench, sample, *rest, **options)
 
     text = f"analyze.py ckpt={trained} analysis=effect {QUICK} out={again}"
     monkeypatch.setattr(proving, "examine_class", stop)
     with pytest.raises(Killed):
         command(tmp_path, text)
     second = []
-    monkeypatch.setattr(proving, "examine_class", lambda *all_: second.append(all_[1].name) or examine(*all_))
+    monkeypatch.setattr(
+        proving, "examine_class", lambda *all_, **options: second.append(all_[1].name) or examine(*all_, **options)
+    )
     assert command(tmp_path, text) == 0
     assert sorted(looked + second) == ["3", "7"]
     assert ((again / "effects.csv").read_bytes(), records(again)) == (whole, said)

@@ -52,7 +52,7 @@ def test_what_fails_is_raised_where_errors_are_to_be_but_not_before_the_numbers_
 
 
 def corrections(tmp_path):
-    return Corrections(SimpleNamespace(on_error="log"), network(), None, tmp_path)
+    return Corrections(SimpleNamespace(on_error="log"), network(), SimpleNamespace(several=False), tmp_path)
 
 
 def test_a_network_that_cannot_be_corrected_leaves_the_report_of_the_others(tmp_path, monkeypatch):

@@ -116,7 +116,7 @@ def test_a_proven_case_is_printed_written_and_held_against_the_planted_artifact(
     assert numbers["planted/right"] == numbers["planted/found"] > 0
     assert f"Class {CLASSES[LABEL]}: proven" in printed
     labels = [line.split()[0] for line in printed.splitlines() if line[:2] == "  " and line[2:3].strip()]
-    assert labels == ["Verdict", "Effect", "Controls", "Removal", "Test", "Spread", "Truth"]
+    assert labels == ["Verdict", "Effect", "Controls", "Removal", "Reliance", "Test", "Spread", "Truth"]
     assert "IoU of 1.00" in " ".join(printed.split())
     assert 'class="case" data-verdict="proven"' in page
     assert "Beside the planted artifact" in page

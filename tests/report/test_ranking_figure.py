@@ -78,3 +78,10 @@ def test_the_most_and_the_least_separable_classes_stand_beside_the_distribution(
     assert [float(text.split()[0]) for text in high] == values[:shown]
     assert [float(text.split()[0]) for text in low] == values[::-1][:shown]
     assert "τ is averaged over clusterings into at most 8 clusters." in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize("values", [[4e15, 4e15 + 1, 4e15], [2.0, 2.0, 2.0], [1.0, 3.0, float("inf")]])
+def test_separabilities_that_are_equal_or_without_bound_are_drawn(suspicion, values):
+    figure = separability_figure([suspicion(i, tau=tau) for i, tau in enumerate(values)])
+    assert sum(bar.get_height() for bar in figure.axes[0].patches) == np.isfinite(values).sum()
+    figure.canvas.draw()

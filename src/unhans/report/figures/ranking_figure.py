@@ -85,10 +85,10 @@ def separability_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Fig
     title = f"Separability τ of {len(ranking)} classes: {values.min():.2f} to {values.max():.2f}"
     figure, surface = canvas.chart(10, 0.9 + ROW * max(len(high) + 1, 7), title, subtitle, tau_sentence(ranking))
     left, right = surface.subplots(1, 2, width_ratios=(1.25, 1))
-    left.hist(values, bins=min(BINS, max(5, len(values) // 3)), color=canvas.REST)
+    _draw_counts(left, values[np.isfinite(values)])
     for entry in ranking:
-        left.axvline(entry.tau, ymax=0.04, lw=1, color=canvas.ALARM if entry.suspicious else canvas.BLUE)
-    left.axvline(np.median(values), **canvas.DASHED)
+        if np.isfinite(entry.tau):
+            left.axvline(entry.tau, ymax=0.04, lw=1, color=canvas.ALARM if entry.suspicious else canvas.BLUE)
     canvas.tidy(left, "classes by τ (dashed: median; red: stands out)", frame=("bottom",), xlabel="τ")
     left.yaxis.get_major_locator().set_params(integer=True)
     canvas.blank(right, 2, max(len(high), 7) + 1)
@@ -99,3 +99,14 @@ def separability_figure(ranking: Sequence[Suspicion], subtitle: str = "") -> Fig
             colour = canvas.ALARM if entry.suspicious else canvas.INK
             canvas.write(right, column, row + 0.5, f"{entry.tau:.2f}  {shorten(entry.name, 22)}", color=colour)
     return figure
+
+
+def _draw_counts(axes: Axes, values: np.ndarray) -> None:
+    """Draw a histogram of finite values and their median; values that are as good as equal get a wider range."""
+    if not len(values):
+        return
+    low, high = values.min(), values.max()
+    pad = max(abs(low), abs(high), 1) / 100
+    within = (low - pad, high + pad) if high - low < pad else (low, high)
+    axes.hist(values, bins=min(BINS, max(5, len(values) // 3)), range=within, color=canvas.REST)
+    axes.axvline(np.median(values), **canvas.DASHED)
