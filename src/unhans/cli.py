@@ -177,7 +177,8 @@ def _explain(name: str, error: Exception) -> None:
         _say(trace, markup=False)
     _say("[bold red]error:[/] ", end="")
     _say(sentence(error, name, sys.argv[1:]), markup=False)
-    if HydraConfig.initialized() and not isinstance(error, ConfigurationError):
+    has_folder = HydraConfig.initialized() and not OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir")
+    if has_folder and not isinstance(error, ConfigurationError):
         _keep(trace)
 
 

@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from unhans import cli
 from unhans.cli import OLD, RENAMED, check_values, take_old_words, tell_old_words
 from unhans.experiment.analyses import analyze_command as analysis
 from unhans.experiment.repair import repair_command
@@ -257,3 +258,11 @@ def test_a_checkpoint_without_a_configuration_needs_model_and_data(completed):
         completed(None, ["model=small_cnn"])
     cfg = completed(None, ["model=small_cnn", "data=digits"])
     assert cfg.data == composed().data
+
+
+def test_an_error_before_a_run_has_its_folder_is_explained_all_the_same(capsys, monkeypatch):
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    with initialize_config_module("unhans.conf", version_base="1.3"):
+        HydraConfig.instance().set_config(compose("train", overrides=["out=here"], return_hydra_config=True))
+    cli._explain("train", ValueError("x expects 1, got 2."))
+    assert capsys.readouterr().err == "error: x expects 1, got 2.\n"
