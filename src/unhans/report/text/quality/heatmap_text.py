@@ -18,7 +18,7 @@ def tiles_said(size: int, stride: int) -> str:
 
 SHIFT_PANELS = (
     ("A: own inputs", "B: other inputs", "A − B"),
-    ("", "", "lies on the shift"),
+    ("", "", ""),
 )  # names and notes of the maps of one method
 SHIFT_READING = (
     "A: the network; B: the same function, its first layer set for the other inputs. difference: Σ|A − B| / Σ|A|,\n"
