@@ -77,7 +77,8 @@ def swap_sentence(study: SwapStudy, cell: SwapCell) -> str:
         f"{percent(cell.accuracy.mean)}, {cost_said(cell.cost)}"
     )
     if cell.cost.only_own is not None:
-        text += f"; right only under its own variant: {cell.cost.only_own} images, only here: {cell.cost.only_other}"
+        text += f"; images that are right only under its own variant: {cell.cost.only_own}"
+        text += f", only here: {cell.cost.only_other}"
     if cell.one_off is not None and own.one_off is not None and cell.one_off_cost is not None:
         text += (
             f"; {ONE_OFF}: {percent(own.one_off.mean)} → {percent(cell.one_off.mean)}, {cost_said(cell.one_off_cost)}"
