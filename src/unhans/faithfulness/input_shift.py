@@ -18,6 +18,7 @@ from unhans.lrp import UnsupportedModelError
 from unhans.lrp.tracing import Tape, eval_view, first_readers, record, working_view
 
 EQUAL = 1e-6  # of the largest logit: two networks that differ by less compute the same
+ROUNDING = 1e-4  # relative difference of two heatmaps
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ class ShiftedMaps:
         size = np.abs(self.first).sum((1, 2), dtype=np.float64)
         apart = np.abs(self.first - self.second).sum((1, 2), dtype=np.float64)
         return np.where(apart > 0, apart / np.where(size > 0, size, 1), 0.0)
+
+    @property
+    def equal(self) -> bool:
+        """Whether the maps of every image differ by rounding only."""
+        return bool(self.difference.max() < ROUNDING)
 
     @property
     def cosine(self) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ def input_shift_figure(found: Sequence[ShiftedMaps], subtitle: str) -> Figure:
     axes.barh(rows, [one.difference.mean() for one in found], 0.55, color=REST)
     for row, one in zip(rows, found, strict=True):
         axes.plot(one.difference, [row] * len(one.difference), "o", ms=3, color=BLUE, alpha=0.6)
-        if one.difference.max() < 1e-4:
+        if one.equal:
             axes.text(0, row, " equal", va="center", **TEXT)
     tidy(axes, "Σ|A − B| / Σ|A|", grid="x")
     name_rows(axes, [shorten(one.name, 48) for one in found])

@@ -12,7 +12,6 @@ from unhans.report.tables import Rows, terminal_table
 from unhans.report.text import UNKNOWN
 from unhans.report.text.quality import SHIFT_READING
 
-EQUAL = 1e-4  # relative difference of every image: rounding
 COLUMNS = ("method", "difference", "largest_difference", "cosine", "total", "total_of_other", "images")
 
 
@@ -26,8 +25,8 @@ def input_shift_table(found: Sequence[ShiftedMaps], title: str) -> Table:
     headings = ("difference", "cosine", "ΣR A", "ΣR B")
     table = terminal_table(title, [Column("method", max_width=32)], headings, SHIFT_READING)
     for one in found:
-        difference, largest, cosine = _numbers(one)
-        said = "equal" if largest < EQUAL else f"{difference:.2g}"
+        difference, _, cosine = _numbers(one)
+        said = "equal" if one.equal else f"{difference:.2g}"
         totals = [f"{100 * total:.1f} %" if one.name.startswith("LRP") else UNKNOWN for total in one.totals]
         table.add_row(escape(one.name), said, f"{cosine:.2f}", *totals)
     return table
