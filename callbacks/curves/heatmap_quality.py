@@ -16,7 +16,7 @@ from unhans.callbacks.curves.curve_audit import CurveAudit, packed_points, scala
 from unhans.attribution import explain_all
 from unhans.data import has_several, pixel_scale, read_samples
 from unhans.effects import draw_evenly
-from unhans.faithfulness import REGIONS, RegionGrid, RegionPerturbation, Replacement, Score, usual_region
+from unhans.faithfulness import REGIONS, RegionPerturbation, Replacement, Score, replaceable, usual_region
 from unhans.faithfulness.training import ACCURACY, MAIN, MeasuredEpoch, estimated, followed, quality_values
 from unhans.harness import (
     Regions,
@@ -131,7 +131,7 @@ class HeatmapQuality(CurveAudit):
     def _perturbation(self, size: tuple[int, int]) -> RegionPerturbation:
         """How regions of images of this size are replaced."""
         side = self.region or usual_region(size)
-        most = RegionGrid(size, side).count - (self._how["replace"] == "inpaint")
+        most = replaceable(size, side, self._how["replace"])
         steps = min(self.steps, most) if self.per_step is None else self.steps
         per_step = self.per_step or max(1, min(REGIONS, most) // steps)
         found = RegionPerturbation(side, steps, per_step, seed=self.seed, at_once=self.batch_size, **self._how)

@@ -193,6 +193,7 @@ def test_regions_that_do_not_fit_are_refused_before_training(masks, options, sen
     ("options", "sentence"),
     [
         ({"region": 17}, "region expects 1 to 16 for images of 16×16"),
+        ({"region": 16, "replace": "inpaint"}, "are one region of 16×16; make region smaller"),
         ({"steps": 50, "per_step": 50}, "steps expects at most"),
         ({"regions": ["planted"]}, "plants an artifact"),
     ],

@@ -131,6 +131,7 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path, capsys):
 
 SENTENCES = {
     "analysis.region=17": "region expects 1 to 16 for images of 16×16, got 17.",
+    "analysis.region=16 analysis.steps=null analysis.replace=inpaint": "are one region of 16×16; make region smaller.",
     "analysis.steps=17": "steps expects at most 16 for 16 regions of 4×4 pixels, 1 a step, got 17.",
     "analysis.methods=[salience]": "got 'salience'; did you mean saliency?",
     "analysis.methods=[epsilon_gamma_box]": "composite 'epsilon_gamma_box': missing",

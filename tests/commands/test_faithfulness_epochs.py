@@ -68,6 +68,19 @@ def test_a_folder_of_checkpoints_is_followed_and_gone_on_with(runs, capsys):
     assert next((runs / "out").rglob("metrics.csv")).read_text().startswith("quality/minus_random")
 
 
+def test_other_images_to_count_right_ones_on_are_measured_anew(runs, monkeypatch):
+    def accuracies():
+        assert command(runs, f"{FOLLOW} ckpts=run out=counted analysis.regions=null") == 0
+        return [
+            (row["mean"], row["n"]) for row in table(runs / "counted" / "quality.csv") if row["measure"] == "accuracy"
+        ]
+
+    every = accuracies()
+    monkeypatch.setattr(quality_over_epochs, "ACCURATE", 7)
+    few = accuracies()
+    assert {n for _, n in few} == {"7"} != {n for _, n in every}
+
+
 LAST, FIRST, WIDE = (f"{run}/checkpoints/{name}.ckpt" for run, name in (
     ("run", "last"), ("run", "epoch_000"), ("wide", "last")))  # fmt: skip
 SENTENCES = {

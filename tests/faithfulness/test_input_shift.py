@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from unhans.attribution import InputXGradient, Relevance, Saliency
-from unhans.faithfulness import InputShift, shifted_network
+from unhans.faithfulness import InputShift, ShiftedMaps, shifted_network
 from unhans.lrp import LRP, Epsilon, Flat, Match, UnsupportedModelError, WSquare, ZBox, composite_by_name
+from unhans.report.figures.quality import input_shift_figure
+from unhans.report.tables.quality import input_shift_rows
 
 SHIFT = InputShift(torch.tensor([1.0, 0.4, -0.3]).double(), torch.tensor([1.0, 0.5, 2.0]).double())
 ONLY_MOVED = InputShift(torch.tensor([1.0, 0.4, -0.3]).double(), torch.ones(3).double())
@@ -149,3 +152,16 @@ def test_an_input_that_something_else_reads_is_refused():
 
     with pytest.raises(UnsupportedModelError, match=r"before a convolution or dense layer, not aten\.sub"):
         shifted_network(Centred().double().eval(), SHIFT, images())
+
+
+def test_a_difference_is_relative_or_infinite_and_what_is_infinite_is_counted_apart():
+    ours, theirs = np.zeros((3, 2, 2)), np.zeros((3, 2, 2))
+    ours[0, 0, 0], theirs[0, 0, 1], theirs[1, 0, 0] = 2.0, 1.0, 0.25
+    maps = ShiftedMaps("LRP", ours, theirs, np.ones(3))
+    assert maps.difference.tolist() == [1.5, np.inf, 0.0]
+    assert (maps.infinite, maps.mean_difference, maps.equal) == (1, 0.75, False)
+    (row,) = input_shift_rows([maps]).rows
+    assert (row[1], row[2], row[-1]) == (0.75, None, 1)
+    said = input_shift_figure([maps], "").axes[0]
+    assert [text.get_text() for text in said.texts] == [" infinite for 1 of 3 images"]
+    assert np.isnan(ShiftedMaps("LRP", ours[1:2], theirs[1:2], np.ones(1)).mean_difference)

@@ -19,6 +19,7 @@ from unhans.faithfulness import (
     image_keys,
     minus,
     order_regions,
+    replaceable,
 )
 
 UNIT = PixelRange(torch.zeros(3), torch.ones(3))
@@ -250,6 +251,7 @@ def test_networks_that_look_at_memory_get_it_as_they_expect(how):
         ({"region": 3, "steps": 13}, "steps expects at most 12 for 12 regions of 3×3 pixels, 1 a step, got 13."),
         ({"region": 3, "steps": 5, "per_step": 3}, "steps expects at most 4 for 12 regions of 3×3 pixels, 3 a step"),
         ({"region": 3, "steps": 12, "replace": "inpaint"}, "steps expects at most 11 for 12 regions"),
+        ({"region": 1, "steps": 71}, "steps expects at most 70 for 70 regions of 1×1 pixels"),
         ({"region": 3, "steps": 5, "replace": "noise"}, "replace expects one of uniform, dirichlet"),
         ({"constant": 2.0}, "constant expects a number from 0 to 1, got 2.0."),
     ],
@@ -261,3 +263,11 @@ def test_what_cannot_be_done_is_one_sentence(network, settings, sentence):
 
     with pytest.raises(ValueError, match="^" + re.escape(sentence)):
         use()
+
+
+def test_a_single_region_cannot_be_painted_from_nothing():
+    assert [replaceable((7, 7), 7, "blur"), replaceable((7, 10), 7, "inpaint"), replaceable((7, 7), 2, "mean")] == [
+        1, 1, 16,
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="images of 7×7 pixels are one region of 7×7; make region smaller"):
+        RegionPerturbation(7, 1, replace="inpaint").grid((7, 7))

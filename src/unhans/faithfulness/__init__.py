@@ -29,7 +29,7 @@ from unhans.faithfulness.method_measures import MEASURES, MethodMeasures, Method
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
 from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
 from unhans.faithfulness.randomization import RandomizedStep, cascade, layers_from_top, randomized_similarity
-from unhans.faithfulness.region_perturbation import REGIONS, RegionPerturbation, Score, usual_region
+from unhans.faithfulness.region_perturbation import REGIONS, RegionPerturbation, Score, replaceable, usual_region
 from unhans.faithfulness.regions import Order, RegionGrid, image_keys, order_regions
 from unhans.faithfulness.replacement import REPLACEMENTS, Perturbed, PixelRange, Replacement, fill
 
@@ -78,6 +78,7 @@ __all__ = [
     "order_regions",
     "randomized_similarity",
     "relate_to_accuracy",
+    "replaceable",
     "shifted_network",
     "states_after",
     "states_before",

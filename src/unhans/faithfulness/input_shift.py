@@ -144,10 +144,21 @@ class ShiftedMaps:
 
     @property
     def difference(self) -> NDArray[np.float64]:
-        """Σ|A − B| / Σ|A| of each image (n,), 0 where both are zero."""
+        """Σ|A − B| / Σ|A| of each image (n,): 0 where both are zero, infinite where A alone is zero everywhere."""
         size = np.abs(self.first).sum((1, 2), dtype=np.float64)
         apart = np.abs(self.first - self.second).sum((1, 2), dtype=np.float64)
-        return np.where(apart > 0, apart / np.where(size > 0, size, 1), 0.0)
+        return np.where(size > 0, apart / np.where(size > 0, size, 1), np.where(apart > 0, np.inf, 0.0))
+
+    @property
+    def infinite(self) -> int:
+        """Images whose map is zero everywhere under A, but not under B: no difference is relative to it."""
+        return int(np.isinf(self.difference).sum())
+
+    @property
+    def mean_difference(self) -> float:
+        """The mean over images whose difference is finite; NaN where none is."""
+        finite = self.difference[np.isfinite(self.difference)]
+        return float(finite.mean()) if len(finite) else float("nan")
 
     @property
     def equal(self) -> bool:

@@ -29,6 +29,21 @@ def usual_region(size: tuple[int, int]) -> int:
     return max(1, round(REGION / SIDE * min(size)))
 
 
+def replaceable(size: tuple[int, int], region: int, replace: Replacement) -> int:
+    """Return how many regions of images of a size can be replaced: all, or all but one that "inpaint" paints from.
+
+    Raises:
+        ValueError: a region is larger than the image, or the only one is to be painted from nothing.
+    """
+    most = RegionGrid(size, region).count - (replace == "inpaint")
+    if not most:
+        raise ValueError(
+            f"replace=inpaint paints from what is left, but images of {size[0]}×{size[1]} pixels are one region of "
+            f"{region}×{region}; make region smaller."
+        )
+    return most
+
+
 @dataclass(frozen=True)
 class RegionPerturbation:
     """Regions of a grid are replaced one after the other, and the score of a class is asked after every step.
@@ -77,12 +92,11 @@ class RegionPerturbation:
         Raises:
             ValueError: a region is larger than the image, or there are more steps than regions.
         """
-        grid = RegionGrid(size, self.region)
-        most = grid.count - (self.replace == "inpaint")  # which needs pixels to paint from
+        grid, most = RegionGrid(size, self.region), replaceable(size, self.region, self.replace)
         if self.steps * self.per_step > most:
             raise ValueError(
-                f"steps expects at most {most // self.per_step} for {grid.count} regions of {self.region}×"
-                f"{self.region} pixels, {self.per_step} a step, got {self.steps}."
+                f"steps expects at most {most // self.per_step} for {grid.count} region{'s'[: grid.count > 1]} of "
+                f"{self.region}×{self.region} pixels, {self.per_step} a step, got {self.steps}."
             )
         return grid
 

@@ -72,7 +72,7 @@ def measure_input_shift(
             say(name, 2 * len(index))
     _report(subject, found, shift_sentence(_listed(mean), _listed(std), scale.mean.tolist(), scale.std.tolist()), boxes)
     _draw_examples(subject, found, subject.dataset.scale.to_display(images.float()), index[:examples])
-    return {f"difference/{one.name}": float(one.difference.mean()) for one in found}
+    return {f"difference/{one.name}": one.mean_difference for one in found}
 
 
 def _listed(value: float | Sequence[float]) -> list[float]:

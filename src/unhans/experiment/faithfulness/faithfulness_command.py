@@ -17,7 +17,7 @@ from unhans.experiment.faithfulness.permuted_labels import PermutedLabels
 from unhans.experiment.faithfulness.quality_over_epochs import QualityOverEpochs, follow_checkpoints
 from unhans.experiment.faithfulness.sanity_run import SanityRun
 from unhans.experiment.run import Subject
-from unhans.faithfulness import REGIONS, Order, RegionGrid, RegionPerturbation, Replacement, Score, usual_region
+from unhans.faithfulness import REGIONS, Order, RegionPerturbation, Replacement, Score, replaceable, usual_region
 from unhans.report import progress
 from unhans.report.text.quality import PERMUTED, UNTRAINED, faithfulness_cost, permuted_cost
 from unhans.store import sweep
@@ -133,7 +133,7 @@ def _perturbation(
 ) -> RegionPerturbation:  # fmt: skip
     """Fill in what depends on the size of the images."""
     side = region or usual_region(subject.size)
-    most = RegionGrid(subject.size, side).count - (replace == "inpaint")
+    most = replaceable(subject.size, side, replace)
     count = steps or max(1, min(REGIONS, most // per_step))
     options = {"repeats": repeats, "replace": replace, "constant": constant, "of": of}
     return RegionPerturbation(side, count, per_step, seed=subject.seed, at_once=subject.batch_size, **options)

@@ -120,15 +120,27 @@ class QualityOverEpochs:
         given = (network, maps, images, targets, self.perturbation, pixel_range(subject.dataset.scale), self.masks)
         values = quality_values(*given, advance=advance)
         labels = np.asarray(subject.dataset.labels)
-        pool = draw_evenly(labels, np.flatnonzero(labels >= 0), ACCURATE, subject.seed)
-        right = accuracy_of(network, subject.dataset, labels, pool, subject.device, subject.batch_size)
+        right = accuracy_of(network, subject.dataset, labels, self._counted, subject.device, subject.batch_size)
         return values | ({} if right is None else {ACCURACY: np.array([right.mean * right.n, right.n])})
+
+    @cached_property
+    def _counted(self) -> NDArray[np.int64]:
+        """The images that accuracy is measured on, in the data set."""
+        labels = np.asarray(self.subject.dataset.labels)
+        return draw_evenly(labels, np.flatnonzero(labels >= 0), ACCURATE, self.subject.seed)
+
+    @cached_property
+    def _images_key(self) -> str:
+        """A digest of all images that are measured, of their labels and regions."""
+        dataset, masks = self.subject.dataset, self.masks
+        seen = [(index, np.asarray(dataset.labels)[index], fingerprint_of(dataset, index))
+                for index in (self.index, self._counted)]  # fmt: skip
+        return digest(list(masks), *masks.values(), *(each for parts in seen for each in parts))
 
     def _key(self, network: nn.Module) -> str:
         settings = {key: value for key, value in asdict(self.perturbation).items() if key != "at_once"}
         common = jsonable(settings | {"target": self.target, "method": repr(self.subject.attribution)})
-        images = fingerprint_of(self.subject.dataset, self.index), self.index, list(self.masks), *self.masks.values()
-        return digest(common, weights_of(network), self.subject.seed, *images)
+        return digest(common, weights_of(network), self.subject.seed, self._images_key)
 
 
 def _stored(path: Path, key: str) -> Values | None:

@@ -136,20 +136,22 @@ def class_rows(found: Mapping[tuple[int, str], Estimate], classes: Sequence[str]
 
 
 def sanity_rows(checks: Mapping[str, Sequence[RandomizedStep]]) -> Rows:
-    """Return a row for every method and randomised layer."""
+    """Return a row for every method and randomised layer; n: images whose maps have a rank correlation."""
     rows = [
-        (name, place + 1, step.layer, *_ends(estimate_mean(step.absolute)), *_ends(estimate_mean(step.signed)))
+        (name, place + 1, step.layer, *_ends(estimate_mean(step.absolute)), *_ends(estimate_mean(step.signed)),
+         estimate_mean(step.absolute).n, len(step.absolute))
         for name, steps in checks.items() for place, step in enumerate(steps)
     ]  # fmt: skip
     ends = [f"{kind}{end}" for kind in ("absolute", "signed") for end in ("", "_low", "_high")]
-    return Rows(("method", "place", "random_down_to", *ends), rows)
+    return Rows(("method", "place", "random_down_to", *ends, "n", "images"), rows)
 
 
 def label_rows(checks: Mapping[str, Sequence[RandomizedStep]]) -> Rows:
-    """Return a row for every method and network that its heatmaps were held against."""
+    """Return a row for every method and network that its heatmaps were held against; n as for `sanity_rows`."""
     rows = [
-        (name, step.layer, *_ends(estimate_mean(step.absolute)), *_ends(estimate_mean(step.signed)), len(step.signed))
+        (name, step.layer, *_ends(estimate_mean(step.absolute)), *_ends(estimate_mean(step.signed)),
+         estimate_mean(step.absolute).n, len(step.absolute))
         for name, steps in checks.items() for step in steps
     ]  # fmt: skip
     ends = [f"{kind}{end}" for kind in ("absolute", "signed") for end in ("", "_low", "_high")]
-    return Rows(("method", "network", *ends, "n"), rows)
+    return Rows(("method", "network", *ends, "n", "images"), rows)

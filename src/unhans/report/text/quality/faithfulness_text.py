@@ -13,6 +13,8 @@ from unhans.report.text.number_format import percent, range_written, signed
 from unhans.stats import Estimate
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from unhans.faithfulness import MethodSummary, RandomizedStep, RegionPerturbation
 
 ORDER_NAMES = {"morf": "most relevant first", "lerf": "least relevant first", "random": "random order"}
@@ -127,11 +129,27 @@ def ahead_sentence(first: MethodSummary, others: Sequence[MethodSummary]) -> str
 def sanity_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
     """Say whether a method's maps still look alike once every layer is random."""
     last = steps[-1].absolute
-    value = float(np.nanmean(last)) if not np.isnan(last).all() else float("nan")
-    said = "depend little on" if value >= ALIKE else "change with"
-    return (
-        f"{name}: heatmaps {said} what the network has learned (Spearman’s ρ of |R| {value:.2f} once all are random)."
-    )
+    found = estimate_mean(last, 0, 1.0)
+    depend = _depend(found.mean, "what the network has learned")
+    if math.isnan(found.mean):
+        return f"{name}: {depend}; {_constant(last)}."
+    return f"{name}: {depend} (Spearman’s ρ of |R| {found.mean:.2f} once all are random{_left_out(last)})."
+
+
+def _depend(correlation: float, on: str) -> str:
+    if math.isnan(correlation):
+        return f"whether heatmaps depend on {on} is not known"
+    return f"heatmaps {'depend little on' if correlation >= ALIKE else 'change with'} {on}"
+
+
+def _constant(correlations: NDArray[np.floating]) -> str:
+    """Say how many images have no rank correlation."""
+    missing = int(np.isnan(correlations).sum())
+    return f"one of the two maps is constant for {missing} of {len(correlations)} images"
+
+
+def _left_out(correlations: NDArray[np.floating]) -> str:
+    return f"; {_constant(correlations)}, which are left out" if np.isnan(correlations).any() else ""
 
 
 def permuted_cost(images: int, seconds: float) -> str:
@@ -155,12 +173,13 @@ def label_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
 
     def written(step: RandomizedStep) -> str:
         found = estimate_mean(step.absolute, 0, 1.0)
-        return " ".join(estimate_said(found, 2))
+        if math.isnan(found.mean):
+            return f"unknown ({_constant(step.absolute)})"
+        return " ".join(estimate_said(found, 2)) + _left_out(step.absolute)
 
     permuted, untrained = steps
-    mean = estimate_mean(permuted.absolute, 0, 1.0).mean
-    said = "depend little on" if mean >= ALIKE else "change with"
+    depend = _depend(estimate_mean(permuted.absolute, 0, 1.0).mean, "the labels that the network was trained on")
     return (
-        f"{name}: heatmaps {said} the labels that the network was trained on (Spearman’s ρ of |R| {written(permuted)} "
-        f"with permuted ones, {written(untrained)} with an untrained network, n = {len(permuted.absolute)})."
+        f"{name}: {depend} (Spearman’s ρ of |R|: {written(permuted)} with permuted ones, {written(untrained)} with an "
+        f"untrained network, n = {len(permuted.absolute)})."
     )

@@ -22,7 +22,8 @@ SHIFT_PANELS = (
 )  # names and notes of the maps of one method
 SHIFT_READING = (
     "A: the network; B: the same function, its first layer set for the other inputs. difference: Σ|A − B| / Σ|A|,\n"
-    "mean over images; with a cosine of 1 the maps differ by a factor, as gradients do with the scale of the inputs.\n"
+    "mean over images, infinite where A alone is zero everywhere, which is counted apart; with a cosine of 1 the maps\n"
+    "differ by a factor, as gradients do with the scale of the inputs.\n"
     "ΣR: what reaches the pixels, of Σ |logits|; the rest is on biases, where B holds the shift. A convolution that\n"
     "pads with zeros pads the other inputs with zeros as well; its bias then depends on the place."
 )
