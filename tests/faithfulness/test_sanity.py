@@ -12,12 +12,15 @@ from torch import nn
 
 from unhans.attribution import Heatmaps, Relevance
 from unhans.faithfulness import (
+    MEASURES,
     cascade,
     class_similarity,
     continuity,
+    heatmap_values,
     layers_from_top,
     noisy,
     randomized_similarity,
+    rotated,
     translated,
 )
 
@@ -60,6 +63,27 @@ def test_copies_along_a_path():
     assert torch.equal(path[0], images)
     assert float((path[2] - images).std()) == pytest.approx(0.1 * float(images.std()), rel=0.5)
     torch.testing.assert_close(2 * (path[1] - images), path[2] - images)
+
+
+def test_copies_are_turned_about_the_middle_by_a_degree_each():
+    offsets = torch.arange(25.0) - 12
+    ramp = offsets[None, None, None].expand(1, 1, 25, 25)
+    path = rotated(ramp, 2)
+    assert torch.equal(path[0], ramp)
+    for degrees, copy in enumerate(path):  # a linear image stays one: x cos a − y sin a, counterclockwise
+        angle = np.deg2rad(degrees)
+        expected = offsets[None] * np.cos(angle) - offsets[:, None] * np.sin(angle)
+        torch.testing.assert_close(copy[0, 0, 3:-3, 3:-3], expected[3:-3, 3:-3].float(), atol=1e-3, rtol=0)
+    assert torch.equal(rotated(torch.ones(1, 2, 4, 9), 3)[3], torch.ones(1, 2, 4, 9))  # nothing black comes in
+
+
+def test_every_kind_of_path_is_measured():
+    images = torch.rand(2, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    maps = explain(images, torch.tensor([0, 0])).maps.numpy()
+    found = heatmap_values(explain, images, torch.tensor([0, 0]), maps, path=2)
+    assert set(found) == set(MEASURES)
+    for name, path in {"translated": translated(images, 2), "rotated": rotated(images, 2)}.items():
+        np.testing.assert_array_equal(found[f"continuity_{name}"], continuity(explain, path, torch.tensor([0, 0])).mean)
 
 
 def test_similarity_within_a_class():

@@ -27,7 +27,7 @@ from unhans.faithfulness.context_summary import (
 from unhans.faithfulness.input_shift import InputShift, ShiftedMaps, shifted_network
 from unhans.faithfulness.method_measures import MEASURES, MethodMeasures, MethodSummary, heatmap_values, summarise
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, mean_curve, minus
-from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, translated
+from unhans.faithfulness.properties import Continuity, class_similarity, continuity, noisy, rotated, translated
 from unhans.faithfulness.randomization import RandomizedStep, cascade, layers_from_top, randomized_similarity
 from unhans.faithfulness.region_perturbation import REGIONS, RegionPerturbation, Score, replaceable, usual_region
 from unhans.faithfulness.regions import Order, RegionGrid, image_keys, order_regions
@@ -79,6 +79,7 @@ __all__ = [
     "randomized_similarity",
     "relate_to_accuracy",
     "replaceable",
+    "rotated",
     "shifted_network",
     "states_after",
     "states_before",

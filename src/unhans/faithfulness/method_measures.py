@@ -12,12 +12,12 @@ from torch import Tensor
 from unhans.attribution import Explain
 from unhans.faithfulness.complexity import COMPLEXITIES, complexity
 from unhans.faithfulness.perturbation_curves import MeanCurve, PerturbationCurves, estimate_mean, minus
-from unhans.faithfulness.properties import class_similarity, continuity, noisy, translated
+from unhans.faithfulness.properties import class_similarity, continuity, noisy, rotated, translated
 from unhans.faithfulness.regions import Order
 from unhans.stats import Estimate
 
 SIMILARITY = "class_similarity"
-PATHS = ("continuity_translated", "continuity_noisy")
+PATHS = ("continuity_translated", "continuity_rotated", "continuity_noisy")
 MEASURES = (*COMPLEXITIES, *PATHS, SIMILARITY)
 
 
@@ -69,14 +69,15 @@ def heatmap_values(
         explain: made these heatmaps.
         images: (n, C, H, W).
         targets: the explained classes (n,).
-        path: copies for continuity, moved by 1 to `path` pixels and with ever more noise; 0 is none.
+        path: copies for continuity, moved by 1 to `path` pixels, turned by as many degrees, and with ever more noise; 0
+            is none.
         noise: of the last noisy copy, in standard deviations of the image.
         seed: of the noise.
     """
     found = {name: np.asarray(value, np.float64) for name, value in vars(complexity(heatmaps)).items()}
-    paths = (translated(images, path), noisy(images, path, noise, seed)) if path else ()
+    paths = (translated(images, path), rotated(images, path), noisy(images, path, noise, seed)) if path else ()
     unknown = np.full(len(images), np.nan)
-    followed = [continuity(explain, copies, targets).mean for copies in paths] or [unknown, unknown]
+    followed = [continuity(explain, copies, targets).mean for copies in paths] or [unknown] * len(PATHS)
     return found | dict(zip(PATHS, followed, strict=True)) | {SIMILARITY: class_similarity(heatmaps)}
 
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+from torchvision.transforms.v2.functional import InterpolationMode, rotate
 
 from unhans.attribution import Explain
 from unhans.faithfulness.regions import image_keys
@@ -36,6 +37,14 @@ class Continuity:
 def translated(images: Tensor, steps: int) -> list[Tensor]:
     """Return copies of images (n, C, H, W) moved to the right by 0, 1, …, steps pixels; the left column is repeated."""
     return [F.pad(images, (t, 0, 0, 0), mode="replicate")[..., : images.shape[-1]] for t in range(steps + 1)]
+
+
+def rotated(images: Tensor, steps: int) -> list[Tensor]:
+    """Return copies of images (n, C, H, W) turned by 0, 1, …, steps degrees; pixels at the border are repeated."""
+    margin = max(images.shape[2:]) // 2  # a corner is moved by less
+    wide = F.pad(images, [margin] * 4, mode="replicate")
+    turned = (rotate(wide, float(t), InterpolationMode.BILINEAR) for t in range(1, steps + 1))
+    return [images, *(one[..., margin:-margin, margin:-margin] for one in turned)]
 
 
 def noisy(images: Tensor, steps: int, noise: float, seed: int = 0) -> list[Tensor]:

@@ -20,6 +20,7 @@ from unhans.data import draw_per_class, fingerprint_of, read_samples
 from unhans.experiment.run import Subject
 from unhans.experiment.survey import weights_of
 from unhans.faithfulness import (
+    MEASURES,
     MethodMeasures,
     Order,
     PerturbationCurves,
@@ -225,6 +226,7 @@ class FaithfulnessRun:
         images = fingerprint_of(self.subject.dataset, self.chosen[label]), self.chosen[label]
         own = {} if name == RANDOM else {
             "method": repr(self.methods[name]), "orders": list(self.orders), "path": self.path, "noise": self.noise,
+            "measures": MEASURES,
         }  # fmt: skip
         return digest(jsonable(self._common | own), label, self.subject.seed, *images)
 

@@ -37,6 +37,7 @@ MEASURE_HEADINGS = {
     "top_share": "in top 5 %",
     "png_bytes": "PNG, bytes",
     "continuity_translated": "change, moved",
+    "continuity_rotated": "change, turned",
     "continuity_noisy": "change, noisy",
     "class_similarity": "cosine within class",
 }
@@ -49,8 +50,8 @@ FAITHFULNESS_READING = (
 MEASURES_READING = (
     "Means over images with 95 % intervals. Entropy, Gini index, effective area (exp(entropy) / pixels) and the share "
     "in the top 5 % of the pixels are of |R| / Σ |R|. Change: relative change of the map over that of the image, along "
-    "copies that are moved by a pixel or get noisier. Cosine: with maps of other images of the class; the lower, the "
-    "more specific. None of these says that a map is right."
+    "copies that are moved by a pixel, turned by a degree or get noisier. Cosine: with maps of other images of the "
+    "class; the lower, the more specific. None of these says that a map is right."
 )
 SANITY_READING = (
     "Spearman’s rank correlation of |R| with that of the trained network, mean over images with 95 % interval. A "
