@@ -61,6 +61,9 @@ def workplace(tmp_path_factory):
         save_as_of_epoch(number, folder / "outputs" / "run", folder / "outputs" / "long")
     (folder / "suspects.csv").write_text("path\n" + "\n".join(threes[::2]))
     boxes = [f"{path},,2,1,6,7" for path in (*data.train_set.paths, *data.val_set.paths)]
+    for name, level in (("plain", 0), ("grey", 90)):
+        Image.new("L", (48, 48), level).save(folder / f"{name}.png")
+    (folder / "pairs.csv").write_text("before,after,class\nplain.png,grey.png,3\n")
     (folder / "boxes.csv").write_text("\n".join(["path,class,x0,y0,x1,y1", *boxes]))
     return folder
 

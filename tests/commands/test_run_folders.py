@@ -31,6 +31,8 @@ def folder(tmp_path_factory):
     shutil.copytree(folder / "first", folder / "second")
     (folder / "s.csv").write_text("path\ndigits/00044\n")
     Image.fromarray(np.full((4, 4, 4), 255, np.uint8)).save(folder / "logo.png")
+    Image.fromarray(np.zeros((4, 4, 4), np.uint8)).save(folder / "none.png")
+    (folder / "pairs.csv").write_text("before,after\nlogo.png,none.png\n")
     return folder
 
 
@@ -50,6 +52,7 @@ CKPTS = "ckpts=[first/checkpoints/last.ckpt,second/checkpoints/last.ckpt]"
         f"{PLAIN} analysis=influence analysis.k=[5]",
         f"{PLAIN} analysis=cleaning analysis.suspects=s.csv analysis.way=filter",
         f"{PLAIN} analysis=faithfulness",
+        f"{PLAIN} analysis=pairs analysis.pairs=pairs.csv",
         "analyze.py analysis=barycenters",
         f"analyze.py {CKPT} analysis=repair analysis.methods=[p_clarc] analysis.seeds=[0] device=cpu",
         f"analyze.py {CKPTS} analysis=compare device=cpu",

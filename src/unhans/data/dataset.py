@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch.utils.data import Dataset, Sampler
 
 from unhans.artifacts import Artifact
 from unhans.data.image_io import Interpolation, Resize, UnreadableImageError, degrade, resize, square_mask, to_tensor
-from unhans.data.image_list import Collection
+from unhans.data.image_list import Collection, Files
+from unhans.data.items import NONE
 from unhans.data.normalization import PixelScale
 
 
@@ -166,6 +168,15 @@ class ImageDataset(Dataset[Sample | None]):
         part.images, part.labels, part.carriers = self.images.take(rows), self.labels[rows], self.carriers[rows]
         part.rows = np.arange(len(rows)) if self.held is None else self.rows[rows]
         part.unreadable = torch.zeros(len(part), dtype=torch.bool).share_memory_()
+        return part
+
+    def of_files(self, paths: Sequence[str | Path]) -> ImageDataset:
+        """Return other picture files, made ready for the network as these are; they have no label and no artifact."""
+        part = copy.copy(self)
+        part.images, part.labels = Files(paths), np.full(len(paths), NONE)
+        part.flip, part.artifact, part.held, part.rows = False, None, None, np.arange(len(paths))
+        part.carriers = np.zeros(len(paths), dtype=bool)
+        part.unreadable = torch.zeros(len(paths), dtype=torch.bool).share_memory_()
         return part
 
     def with_labels(self, labels: Sequence[int], classes: Sequence[str]) -> ImageDataset:

@@ -30,9 +30,10 @@ from unhans.effects.case import (
     state_of,
 )
 from unhans.effects.class_examination import CHOSEN_ON, WHOLE, Candidate, Plan, Sample, examine_class
-from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, softmax
+from unhans.effects.effect import OTHER, Effect, Trial, flip_effect, gap, rank_of, softmax
 from unhans.effects.false_discovery import decide
 from unhans.effects.interventions import FeatureEffect
+from unhans.effects.picture_pairs import STEPS, PairAnswers, PairEffect, own_class_first, pair_effects
 from unhans.effects.proof import Proof, SplitRemoval, prove
 from unhans.effects.relevance_share import Portion, Quality, portion, portion_of
 from unhans.effects.verdict import (
@@ -60,6 +61,7 @@ __all__ = [
     "MINIMUM",
     "OTHER",
     "STATES",
+    "STEPS",
     "WHOLE",
     "Bench",
     "Candidate",
@@ -73,6 +75,8 @@ __all__ = [
     "Kept",
     "Known",
     "Measurement",
+    "PairAnswers",
+    "PairEffect",
     "Plan",
     "Portion",
     "Prevalence",
@@ -100,9 +104,12 @@ __all__ = [
     "leading",
     "leaning",
     "measure",
+    "own_class_first",
+    "pair_effects",
     "portion",
     "portion_of",
     "prove",
+    "rank_of",
     "reason_of",
     "reliance",
     "softmax",

@@ -64,17 +64,29 @@ def flip_effect(
     rank = rank_of(before, target) - rank_of(after, target)
     changes = np.stack([differences(before, after, target), after[:, target] - before[:, target], rank], axis=1)
     was, became = (rank_of(logits, target) == 0 for logits in (before, after))
-    means, flipped = changes.mean(0), int((was & ~became if lost else became & ~was).sum())
-    possible = np.array([1.0, np.inf, before.shape[1] - 1])
-    probability, logit, ranks = bootstrap_columns(changes, seed, possible)
+    return effect_of(changes, was & ~became if lost else became & ~was, int(was.sum()), before.shape[1], seed)
+
+
+def effect_of(
+    changes: NDArray[np.float64], flipped: NDArray[np.number], predicted: int, classes: int, seed: int = 0
+) -> Effect:
+    """Return the effect of samples' changes of probability, logit and rank (n, 3), with the intervals of `flip_effect`.
+
+    Args:
+        flipped: (n,) which of them flipped, or which share of what was averaged to one.
+        predicted: samples predicted as the class before.
+        classes: how many, C.
+    """
+    n, means, flips = len(changes), changes.mean(0), flipped.sum().item()
+    probability, logit, ranks = bootstrap_columns(changes, seed, np.array([1.0, np.inf, classes - 1]))
     mean = float(means[0])
     return Effect(
-        n=len(before),
-        predicted=int(was.sum()),
-        share=flipped / len(before),
-        share_interval=wilson(flipped, len(before)),
+        n=n,
+        predicted=predicted,
+        share=flips / n,
+        share_interval=wilson(flips, n),
         probability=mean,
-        probability_interval=allow_for_unseen(probability, mean, len(before), 1.0),
+        probability_interval=allow_for_unseen(probability, mean, n, 1.0),
         logit=float(means[1]),
         logit_interval=logit,
         rank=float(means[2]),

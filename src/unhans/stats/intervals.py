@@ -20,7 +20,7 @@ _AT_ONCE = 2**21  # random numbers: 16 MB
 _MOST = 100_000  # samples: more than these are not asked for
 
 
-def wilson(successes: int, n: int, z: float = Z) -> Interval:
+def wilson(successes: float, n: int, z: float = Z) -> Interval:
     """Return Wilson's 95 % score interval of a share; 0 and 1 where none and all of n samples are successes.
 
     z: the two-sided point of the normal distribution, where another interval than that of 95 % is wanted.

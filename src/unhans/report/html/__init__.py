@@ -21,6 +21,7 @@ from unhans.report.html.faithfulness_page import (
 )
 from unhans.report.html.influence_page import write_influence_page
 from unhans.report.html.page import render
+from unhans.report.html.pair_page import write_pairs_page
 from unhans.report.html.repair_page import write_repair_report
 from unhans.report.html.swap_page import write_swap_page
 
@@ -41,6 +42,7 @@ __all__ = [
     "write_decoy_report",
     "write_faithfulness_page",
     "write_influence_page",
+    "write_pairs_page",
     "write_pictures",
     "write_repair_report",
     "write_report",

@@ -17,6 +17,7 @@ from unhans.report.figures.quality.faithfulness_figure import (
 )
 from unhans.report.figures.quality.group_figure import group_figure, worst_groups
 from unhans.report.figures.quality.input_shift_figure import input_shift_figure
+from unhans.report.figures.quality.pair_figure import ShownPair, ShownPicture, pair_figure
 from unhans.report.figures.quality.stability_figure import places_figure, stability_figure
 from unhans.report.figures.quality.toy_figure import toy_figure
 from unhans.report.figures.quality.training_figure import quality_figure, regions_figure
@@ -24,6 +25,8 @@ from unhans.report.figures.quality.training_figure import quality_figure, region
 __all__ = [
     "ContextExample",
     "PerturbedStrip",
+    "ShownPair",
+    "ShownPicture",
     "co_occurrence_figure",
     "conservation_figure",
     "conservation_rows",
@@ -34,6 +37,7 @@ __all__ = [
     "group_figure",
     "input_shift_figure",
     "labels_figure",
+    "pair_figure",
     "perturbation_figure",
     "places_figure",
     "quality_figure",

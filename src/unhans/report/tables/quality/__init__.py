@@ -34,10 +34,12 @@ from unhans.report.tables.quality.group_tables import (
     group_table,
 )
 from unhans.report.tables.quality.input_shift_table import input_shift_rows, input_shift_table
+from unhans.report.tables.quality.pair_tables import PAIR_HEADINGS, pair_cells, pair_effect_rows, pair_table
 from unhans.report.tables.quality.stability_tables import fit_rows, holding_rows, setting_rows, stability_table
 
 __all__ = [
     "CONTEXT_HEADINGS",
+    "PAIR_HEADINGS",
     "by_context",
     "class_rows",
     "class_summaries",
@@ -68,6 +70,9 @@ __all__ = [
     "label_rows",
     "measure_cells",
     "method_rows",
+    "pair_cells",
+    "pair_effect_rows",
+    "pair_table",
     "sanity_rows",
     "setting_rows",
     "stability_table",

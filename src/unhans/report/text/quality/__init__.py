@@ -45,6 +45,15 @@ from unhans.report.text.quality.heatmap_text import (
     shift_sentence,
     tiles_said,
 )
+from unhans.report.text.quality.pair_text import (
+    PAIRS_LIMITS,
+    PAIRS_READING,
+    changed_sentences,
+    pairs_heading,
+    pairs_headline,
+    pairs_sentences,
+    pairs_setting,
+)
 from unhans.report.text.quality.stability_text import (
     ORDERED_BY,
     STABILITY_READING,
@@ -71,6 +80,8 @@ __all__ = [
     "MEASURE_HEADINGS",
     "ORDERED_BY",
     "ORDER_NAMES",
+    "PAIRS_LIMITS",
+    "PAIRS_READING",
     "PERMUTED",
     "QUALITY_READING",
     "REGIONS_READING",
@@ -86,6 +97,7 @@ __all__ = [
     "ahead_sentence",
     "annotation_sentences",
     "box_left_out",
+    "changed_sentences",
     "context_cost",
     "context_setting",
     "correlation_said",
@@ -103,6 +115,10 @@ __all__ = [
     "mu_range",
     "mu_said",
     "order_sentence",
+    "pairs_heading",
+    "pairs_headline",
+    "pairs_sentences",
+    "pairs_setting",
     "permuted_cost",
     "permuted_sentence",
     "quality_line",
