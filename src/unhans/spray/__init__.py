@@ -29,6 +29,7 @@ from unhans.spray.stability import (
     holding,
     order_agreement,
     places,
+    spectral_labels,
     variants,
 )
 from unhans.spray.suspicion import Suspicion, rank_classes, suspicion_of
@@ -65,6 +66,7 @@ __all__ = [
     "rank_clusters",
     "raw_pixels",
     "slices",
+    "spectral_labels",
     "sum_pool",
     "suspicion_of",
     "variants",

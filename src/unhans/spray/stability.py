@@ -96,14 +96,24 @@ def fit_class(spray: SpRAy, heatmaps: ArrayLike, advance: Advance | None = None)
 
 def _labels(fitted: SpRAy, seed: int) -> NDArray[np.int8]:
     """Cluster the first k columns of D^-½Φ into each number of clusters [Shi & Malik 2000]."""
-    degree = np.asarray(fitted.affinity_.sum(axis=1)).ravel()
-    rows = (fitted.embedding_ / np.sqrt(degree)[:, None]).round(DECIMALS)
-    found = np.full((len(NUMBERS), len(rows)), -1, dtype=np.int8)
-    with threadpool_limits(1):
-        for labels, k in zip(found, NUMBERS, strict=True):
-            if k <= rows.shape[1] and len(np.unique(rows[:, :k], axis=0)) >= k:
-                labels[:] = KMeans(k, n_init=RESTARTS, random_state=seed).fit(rows[:, :k]).labels_
+    found = np.full((len(NUMBERS), len(fitted.embedding_)), -1, dtype=np.int8)
+    for row, k in zip(found, NUMBERS, strict=True):
+        labels = spectral_labels(fitted, k, seed)
+        row[:] = -1 if labels is None else labels
     return found
+
+
+def spectral_labels(fitted: SpRAy, k: int, seed: int = 0) -> NDArray[np.integer] | None:
+    """Return the clusters (n,) of k-means on the first k columns of D^-½Φ [Shi & Malik 2000], as many as pieces too.
+
+    None where there are fewer columns than k, or fewer different rows.
+    """
+    degree = np.asarray(fitted.affinity_.sum(axis=1)).ravel()
+    rows = (fitted.embedding_ / np.sqrt(degree)[:, None]).round(DECIMALS)[:, :k]
+    if rows.shape[1] < k or len(np.unique(rows, axis=0)) < k:
+        return None
+    with threadpool_limits(1):
+        return KMeans(k, n_init=RESTARTS, random_state=seed).fit(rows).labels_
 
 
 def agreement(reference: ClassFit, other: ClassFit) -> Agreement:

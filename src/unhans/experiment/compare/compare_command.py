@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from unhans.attribution import ExtremalPerturbation
 from unhans.comparison import ModelComparison
-from unhans.data import display_images, read_samples
+from unhans.data import ImageDataset, TrainValUnion, display_images, native_size, read_samples
 from unhans.experiment.compare.compared_artifacts import DifferenceArtifacts, isolated_before
 from unhans.experiment.compare.compared_model import ComparedModel, Viewing
 from unhans.experiment.compare.comparison_files import ComparisonFiles, write_comparison
@@ -109,7 +109,7 @@ def compare_models(
         _tell_groups(found, further, models, subject)
         files = write_comparison(
             found, _describe(subject), subject.out, spray, partial(displayed, models[0]), further.groups(found),
-            examples, further.pictures,
+            examples, further.pictures, formats_of(models[0].dataset, found.index),
         )  # fmt: skip
         if logger:
             _log(logger, found, files)
@@ -122,6 +122,14 @@ def compare_models(
 def displayed(model: ComparedModel, index: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return images of a model's data set (n, 3, H, W) in [0, 1]."""
     return display_images(model.dataset, read_samples(model.dataset, index)[0]).numpy()
+
+
+def formats_of(dataset: object, index: NDArray[np.int64]) -> NDArray[np.str_] | None:
+    """Return whether images (n,) are "landscape", "portrait" or "square" as files; None where that is not known."""
+    if not isinstance(dataset, ImageDataset | TrainValUnion):
+        return None
+    sizes = (native_size(dataset, int(i)) for i in index)
+    return np.array(["square" if h == w else "landscape" if w > h else "portrait" for h, w in sizes])
 
 
 def _describe(subject: Subject) -> str:

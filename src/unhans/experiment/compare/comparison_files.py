@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
+from unhans.artifacts import ORIENTATIONS
 from unhans.attribution import with_difference
 from unhans.comparison import ModelComparison, disagreements, sum_onto
 from unhans.experiment.compare.difference_groups import (
@@ -19,24 +19,28 @@ from unhans.experiment.compare.difference_groups import (
     scaled_maps,
     told_groups,
 )
+from unhans.experiment.compare.model_spectra import clusters_of, spectra_of
+from unhans.faithfulness import complexity, estimate_mean
 from unhans.report.figures import Method, panel_figure
 from unhans.report.figures.models import (
     class_disagreement_figure,
+    cluster_figure,
     eigenvalue_figure,
     matrix_figure,
     spectra_figure,
 )
 from unhans.report.html import write_comparison_report
-from unhans.report.tables.models import comparison_tables
+from unhans.report.tables.models import comparison_tables, complexity_rows, eigenvalue_rows
 from unhans.report.text import shorten
 from unhans.spray import SpRAy
+from unhans.stats import Estimate, Rate
 from unhans.store import file_stem, write_csv, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGES = 20  # classes that are drawn, those about which the models disagree most
-SPECTRA = 24  # classes whose spectra are drawn
+CLUSTERED = 3  # classes whose clusters are drawn, likewise
 READ_AT_ONCE = 64  # images
 MOST_DIFFERENCES = 3  # from the first model, below the maps of all
 MEAN_OF = 100  # images of a class, for its mean image
@@ -60,6 +64,7 @@ def write_comparison(
     groups: Sequence[DifferenceGroup],
     examples: int,
     isolated: Sequence[Path] = (),
+    formats: NDArray[np.str_] | None = None,
 ) -> ComparisonFiles:
     """Write tables, figures, the clusters of difference maps and the report; return the pictures.
 
@@ -72,17 +77,19 @@ def write_comparison(
         groups: of difference maps.
         examples: images of each class that are drawn.
         isolated: pictures of artifacts that were isolated from these groups.
+        formats: of the compared images (n,), "landscape", "portrait" or "square" before they were made square; None
+            where that is not known. Mean maps are drawn for each of the first two as well.
     """
-    tables = comparison_tables(found)
+    tables = comparison_tables(found) | {"complexity": complexity_rows(_complexities(found))}
     if groups:
         tables["difference_clusters"] = groups_table(groups)
-    for name, rows in tables.items():
-        write_csv(out / f"{name}.csv", *rows)
     overview = [out / "matrices.png", out / "classes.png"]
     write_figure(overview[0], matrix_figure(found, subtitle), dpi=150)
     write_figure(overview[1], class_disagreement_figure(found, subtitle=subtitle), dpi=150)
-    spectra = spectra_of(found, _pixels(found, images), spray)
+    pixels, striking = _pixels(found, images), _striking_classes(found)
+    spectra = spectra_of(found, striking, pixels, spray)
     if spectra:
+        tables["eigenvalues"] = eigenvalue_rows(spectra)
         drawn = {
             "spectra": spectra_figure(spectra, "Spectra of the images and of each model", subtitle),
             "eigenvalues": eigenvalue_figure(spectra, "λ₁ to λ₅ of the images and of each model", subtitle),
@@ -90,35 +97,44 @@ def write_comparison(
         for name, figure in drawn.items():
             overview.append(out / f"{name}.png")
             write_figure(overview[-1], figure, dpi=150)
-    pages = list(_write_pages(found, subtitle, out, images, examples))
+    for name, rows in tables.items():
+        write_csv(out / f"{name}.csv", *rows)
+    clustered = _write_clusters(found, [label for label in striking if found.names[label] in spectra][:CLUSTERED],
+                                pixels, spray, images, subtitle, out)  # fmt: skip
+    pages = list(_write_pages(found, subtitle, out, images, examples, formats))
     downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
     told = told_groups(found, groups)
-    write_comparison_report(out / "report.html", found, subtitle, [*overview, *isolated], pages, told, downloads)
-    return ComparisonFiles([*overview, *isolated, *pages])
+    write_comparison_report(
+        out / "report.html", found, subtitle, [*overview, *isolated], [*clustered, *pages], told, downloads
+    )
+    return ComparisonFiles([*overview, *isolated, *clustered, *pages])
 
 
-def spectra_of(
-    found: ModelComparison, pixels: NDArray[np.floating], spray: SpRAy
-) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Return the eigenvalues of the neighbour graphs of each class: of its images, and of every model's heatmaps.
+def _write_clusters(
+    found: ModelComparison, labels: Sequence[int], pixels: NDArray[np.floating], spray: SpRAy, images: Images,
+    subtitle: str, out: Path,
+) -> list[Path]:  # fmt: skip
+    """Draw the clusters of the images of classes, and of every model's heatmaps of them."""
+    written = []
+    for label in labels:
+        name, shown = found.names[label], images(found.index[found.rows_of(label)])
+        title = f"Class {name}: clusters of the images and of each model"
+        written.append(out / "clusters" / f"{file_stem(label, name)}.png")
+        write_figure(written[-1], cluster_figure(clusters_of(found, label, pixels, spray), shown, title, subtitle))
+    return written
 
-    Args:
-        found: the comparison.
-        pixels: (n, g, g) of the images, grey.
-        spray: whose number of neighbours is used.
-    """
-    plain = {"pooling": None, "smoothing": 0.0, "projection": None, "clusterings": ()}
-    spectra: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for label in _striking_classes(found)[:SPECTRA]:
-        rows = found.rows_of(label)
-        if len(rows) > spray.neighbours_among(len(rows)):
-            maps = {"images": pixels} | {name: view.heatmaps for name, view in found.views.items()}
-            spectra[found.names[label]] = {
-                name: clone(spray).set_params(**plain, n_clusters=(2,), n_eigenvalues=20).fit(each[rows]).eigenvalues_
-                for name, each in maps.items()
-                if np.ptp(each[rows], axis=0).any()
-            }
-    return spectra
+
+def _complexities(found: ModelComparison) -> dict[tuple[str, str], tuple[Rate, dict[str, Estimate]]]:
+    """By model and class its accuracy, and the mean of every measure of complexity, on the maps' common grid."""
+    told = {}
+    for name, view in found.views.items():
+        measured = {key: np.asarray(each, np.float64) for key, each in vars(complexity(view.heatmaps)).items()}
+        right = view.predicted == found.labels
+        for label in np.unique(found.labels).tolist():
+            own = found.labels == label
+            means = {key: estimate_mean(each[own]) for key, each in measured.items()}
+            told[name, found.names[label]] = Rate(int(right[own].sum()), int(own.sum())), means
+    return told
 
 
 def _striking_classes(found: ModelComparison) -> list[int]:
@@ -138,7 +154,9 @@ def _pixels(found: ModelComparison, images: Images) -> NDArray[np.float32]:
     return np.concatenate([sum_onto(part, grid) for part in parts])
 
 
-def _write_pages(found: ModelComparison, subtitle: str, out: Path, images: Images, examples: int) -> Iterator[Path]:
+def _write_pages(
+    found: ModelComparison, subtitle: str, out: Path, images: Images, examples: int, formats: NDArray[np.str_] | None
+) -> Iterator[Path]:
     """Draw for each class the images about which the models disagree most, and the mean maps."""
     order = _striking_classes(found)[:PAGES]
     spread = np.nanmax([disagreements(found.views, *pair)["cosine"] for pair in found.predictions], axis=0)
@@ -149,9 +167,15 @@ def _write_pages(found: ModelComparison, subtitle: str, out: Path, images: Image
         title = f"Class {found.names[label]}: the images about which the models disagree most"
         write_figure(path, _page(found, chosen, images(found.index[chosen]), title, subtitle), dpi=150)
         yield path
-    path = out / "mean_maps.jpg"
-    write_figure(path, _means(found, order, images, subtitle), dpi=150)
-    yield path
+    every = np.ones(len(found.index), bool)
+    shown = {"mean_maps": every} | {
+        f"mean_maps_{each}": formats == each for each in ORIENTATIONS if formats is not None and (formats == each).any()
+    }
+    for name, chosen in shown.items():
+        path = out / f"{name}.jpg"
+        which = f"{name.removeprefix('mean_maps_')} images; {subtitle}" if len(chosen) > chosen.sum() else subtitle
+        write_figure(path, _means(found, order, chosen, images, which), dpi=150)
+        yield path
 
 
 def _page(
@@ -171,15 +195,21 @@ def _page(
 
 
 def _differences(models: Sequence[Method]) -> list[Method]:
-    """The signed differences between the maps of the first model and the others, each map divided by its maximum."""
+    """The signed differences between the maps of the first model and the others, each map divided by Σ|R|."""
     first, *others = [Method(model.name, scaled_maps(model.maps)) for model in models]
     maps = ((other.name, with_difference(first.maps, other.maps)[2]) for other in others[:MOST_DIFFERENCES])
-    return [Method(f"{first.name} − {name}, each map divided by its maximum", change) for name, change in maps]
+    return [
+        Method(f"{first.name} − {name}, each map divided by the sum of its absolute values", change)
+        for name, change in maps
+    ]
 
 
-def _means(found: ModelComparison, labels: Sequence[int], images: Images, subtitle: str) -> Figure:
-    """The mean image of each class, and below it the mean heatmap of every model."""
-    rows = [found.rows_of(label) for label in labels]
+def _means(
+    found: ModelComparison, labels: Sequence[int], chosen: NDArray[np.bool_], images: Images, subtitle: str
+) -> Figure:
+    """The mean of each class's chosen images (n,), and below it the mean heatmap of every model."""
+    of_classes = {label: own[chosen[own]] for label in labels for own in [found.rows_of(label)]}
+    labels, rows = zip(*((label, own) for label, own in of_classes.items() if len(own)), strict=True)
     means = [images(found.index[own[:MEAN_OF]]).mean(0) for own in rows]
     models = [
         Method(name, np.stack([scaled_maps(view.heatmaps[own]).mean(0) for own in rows]))

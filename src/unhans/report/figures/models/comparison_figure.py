@@ -1,13 +1,12 @@
-"""Several models on the same images: matrices of disagreement, classes beside seed twins, maps, spectra."""
+"""Several models on the same images: matrices of disagreement, classes beside seed twins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from unhans.comparison import ModelComparison, PairDisagreement, Reasons
 from unhans.report.figures import (
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 CELL = 0.62  # inches of a cell of a matrix
 MOST_CLASSES = 40  # rows of a figure
 PENS = (BLUE, ALARM, GREEN, AMBER, VIOLET, INK)  # of pairs and models, in turn
-EIGENVALUES = 20  # of a spectrum
 
 
 def matrix_figure(found: ModelComparison, subtitle: str = "") -> Figure:
@@ -123,66 +121,3 @@ def _draw_pair(axes: Axes, one: PairDisagreement, row: float, colour: str, half:
     dot(axes, one.found.median, one.found.interval, row, colour)
     if one.found.reasons is not Reasons.DIFFERENT:
         axes.plot(one.found.median, row, "o", ms=3, color="white")
-
-
-def spectra_figure(spectra: Mapping[str, Mapping[str, NDArray[np.floating]]], title: str, subtitle: str = "") -> Figure:
-    """Draw the first eigenvalues of every class's neighbour graphs: of the images, and of each model's heatmaps.
-
-    Args:
-        spectra: by class and by what was clustered ("images" or a model), ascending eigenvalues.
-        subtitle: data and method.
-    """
-    names = list(dict.fromkeys(name for each in spectra.values() for name in each))
-    columns = min(4, len(spectra))
-    rows = -(-len(spectra) // columns)
-    note = "Small eigenvalues before a gap: so many groups stand apart [003 § 6.2]. Grey: the raw images, as a control."
-    figure, surface = chart(2.4 * columns + 0.6, 1.9 * rows + 0.4, title, subtitle, note)
-    panels = surface.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    pens = {name: REST if name == "images" else PENS[i % len(PENS)] for i, name in enumerate(names[1:], 0)}
-    pens |= {names[0]: REST} if names else {}
-    for axes, (label, each) in zip(panels, spectra.items(), strict=False):
-        for name, values in each.items():
-            shown = values[:EIGENVALUES]
-            axes.plot(range(1, len(shown) + 1), shown, "o-", ms=2.5, lw=1, color=pens[name])
-        tidy(axes, shorten(label, 24), grid="y", frame=["left", "bottom"], xlabel="eigenvalue")
-    for axes in panels[len(spectra) :]:
-        axes.axis("off")
-    add_key(surface, {name: Line2D([], [], color=pens[name], marker="o", ms=3, lw=1) for name in names},
-            "outside upper left", columns=len(names))  # fmt: skip
-    return figure
-
-
-BARS = 5  # eigenvalues of a class, as in the source
-
-
-def eigenvalue_figure(
-    spectra: Mapping[str, Mapping[str, NDArray[np.floating]]], title: str, subtitle: str = ""
-) -> Figure:
-    """Draw λ₁ to λ₅ of every class as bars: a panel for the images and for each model, the same colours [003 fig. 6.5].
-
-    Classes are in the order of λ₂ of the first model, or of the images where there is none.
-
-    Args:
-        spectra: by class and by what was clustered ("images" or a model), ascending eigenvalues.
-        title: says what was compared.
-        subtitle: data and method.
-    """
-    sources = list(dict.fromkeys(name for each in spectra.values() for name in each))
-    first = next((name for name in sources if name != "images"), sources[0])
-    order = sorted(spectra, key=lambda label: spectra[label][first][1] if first in spectra[label] else np.inf)
-    note = f"Classes by λ₂ of {first}; a small λ₂ means that groups stand apart."
-    width = max(6.5, 0.9 + 0.34 * len(order))
-    figure, surface = chart(width, 1.5 * len(sources) + 1.0, title, subtitle, note)
-    panels = surface.subplots(len(sources), 1, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes, source in zip(panels, sources, strict=True):
-        for place, label in enumerate(order):
-            values = spectra[label].get(source, np.empty(0))[:BARS]
-            at = place + 0.16 * (np.arange(len(values)) - (BARS - 1) / 2)
-            axes.bar(at, values, 0.14, color=PENS[: len(values)])
-        tidy(axes, shorten(source, 40), grid="y", frame=["bottom"])
-    panels[-1].set_xticks(range(len(order)), [shorten(label, 18) for label in order], rotation=45, ha="right",
-                          fontsize=7, rotation_mode="anchor", parse_math=False)  # fmt: skip
-    names = [f"λ{digit}" for digit in "₁₂₃₄₅"]
-    add_key(surface, {name: Line2D([], [], color=pen, lw=5) for name, pen in zip(names, PENS, strict=False)},
-            "outside upper left", columns=BARS)  # fmt: skip
-    return figure

@@ -3,6 +3,7 @@
 from unhans.report.tables.models.comparison_tables import (
     comparison_scalars,
     comparison_tables,
+    complexity_rows,
     effects_table,
     kinds_table,
     models_table,
@@ -32,15 +33,18 @@ from unhans.report.tables.models.influence_tables import (
     top_rows,
 )
 from unhans.report.tables.models.rashomon_table import STOPPED, rashomon_rows, rashomon_table
+from unhans.report.tables.models.spectra_table import Spectra, eigenvalue_rows, lambda_2_places
 from unhans.report.tables.models.swap_tables import swap_cells, swap_scalars, swap_table, swap_tables
 
 __all__ = [
     "READING",
     "STOPPED",
     "InfluenceGroup",
+    "Spectra",
     "alone_table",
     "comparison_scalars",
     "comparison_tables",
+    "complexity_rows",
     "coverage_headings",
     "coverage_printed",
     "coverage_rows",
@@ -50,6 +54,7 @@ __all__ = [
     "decoy_table",
     "decoy_tables",
     "effects_table",
+    "eigenvalue_rows",
     "gradient_rows",
     "gradient_table",
     "influence_cells",
@@ -57,6 +62,7 @@ __all__ = [
     "influence_headings",
     "influence_table",
     "kinds_table",
+    "lambda_2_places",
     "models_table",
     "pairs_table",
     "query_rows",

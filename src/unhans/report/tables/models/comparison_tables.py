@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from unhans.comparison import ModelComparison, PairDisagreement, Reasons, disagr
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
 from unhans.report.text import percent, range_written, signed
 from unhans.report.text.models import MEASURE_NAMES, REASONS_NAMES, is_twins
+from unhans.stats import Estimate, Rate
 
 EVERY = "all"  # in place of a class
 MOST_LISTED = 200  # images of each pair in the list of disagreements
@@ -271,3 +274,30 @@ def comparison_scalars(found: ModelComparison) -> dict[str, float]:
     for one in found.effects:
         numbers[f"compare/delta_p/{one.artifact}/{one.model}"] = one.probability
     return numbers
+
+
+def complexity_rows(measured: Mapping[tuple[str, str], tuple[Rate, Mapping[str, Estimate]]]) -> Rows:
+    """Return a row for every model and class: its accuracy, and how complex the maps are, with 95 % intervals.
+
+    Args:
+        measured: by model and class.
+    """
+    rows = [
+        (
+            model,
+            name,
+            rate.n,
+            rate.share,
+            *rate.interval,
+            *chain(*((one.mean, *one.interval) for one in means.values())),
+        )
+        for (model, name), (rate, means) in measured.items()
+    ]
+    measures = next(iter(measured.values()))[1] if measured else {}
+    ends = [f"{name}{end}" for name in ("accuracy", *measures) for end in ("", "_low", "_high")]
+    return Rows(("model", "class", "n", *ends), [tuple(map(_known, row)) for row in rows])
+
+
+def _known(value: float | str) -> float | str | None:
+    """The value, None in the place of one that is not finite."""
+    return value if isinstance(value, str) or math.isfinite(value) else None
