@@ -71,13 +71,16 @@ def test_numbers_pages_and_what_is_logged(tmp_path, subjects, capsys):
     assert float(first["minus_random_morf"]) == pytest.approx(np.mean(differences))
     assert float(first["gini"]) == pytest.approx(np.mean([float(row["gini"]) for row in rows]))
     assert float(first["ahead_of_it"]) == 0
-    assert len(table(tmp_path / "out" / "curves.csv")) == 2 * 2 * 6
+    curves = [row for row in table(tmp_path / "out" / "curves.csv") if row["order"] == "most relevant first"]
+    assert len(curves) == 2 * 6
+    changed = sum(float(row["first_changed"]) for row in curves[:6])
+    assert float(curves[5]["changed"]) <= changed + 1e-9 <= 1 + 1e-9
     assert {row["method"] for row in table(tmp_path / "out" / "sanity.csv")} == {first["method"], "saliency"}
     assert len(table(tmp_path / "out" / "classes.csv")) == 4
     assert {path.name[-4:] for path in (tmp_path / "out" / "figures").iterdir()} == {".png", ".jpg"}
     page = (tmp_path / "out" / "faithfulness.html").read_text()
     assert "AOPC minus random order, class by class" in page
-    assert page.count("data:image/jpeg") == 3
+    assert page.count("data:image/jpeg") == 4
     said = " ".join(capsys.readouterr().out.split())
     assert "4 images; 144 perturbed images pass the network, about" in said  # 4 × 6 × (2 orders × 2 methods + 2 random)
     assert "The logit of the predicted class of 4 images" in said

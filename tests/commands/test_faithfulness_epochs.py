@@ -31,11 +31,14 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch):
-    """Drawing takes longer than the rest, and the callbacks draw the same figures."""
+def pages(monkeypatch):
+    """What pages are made of. Drawing takes longer than the rest, and the callbacks draw the same figures."""
     for name in ("quality_figure", "regions_figure"):
         monkeypatch.setattr(quality_over_epochs, name, lambda *_: None)
     monkeypatch.setattr(quality_over_epochs, "write_figure", lambda *_, **__: None)
+    seen = []
+    monkeypatch.setattr(quality_over_epochs, "write_quality_page", lambda *given: seen.append(given))
+    return seen
 
 
 def table(path):
@@ -43,11 +46,30 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_a_folder_of_checkpoints_is_followed_and_gone_on_with(runs, capsys):
+def test_a_folder_of_checkpoints_is_followed_and_gone_on_with(runs, capsys, pages):
     assert command(runs, f"{FOLLOW} ckpts=run logger=csv") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "last.ckpt is left out: the same as epoch_001.ckpt." in said
-    assert "6 images, 2 checkpoints; 96 perturbed images pass the networks." in said  # 6 × 4 × 2 orders × 2
+    assert (
+        "6 images, 2 checkpoints, from epoch_000.ckpt after 1 epoch of training to epoch_001.ckpt after 2 epochs. "
+        "96 perturbed images pass the networks."  # 6 × 4 × 2 orders × 2
+    ) in said
+    path, sentences, points, by_class, files, regions, pictures, downloads = pages[-1]
+    assert (path.name, files) == ("faithfulness.html", {1: "epoch_000.ckpt", 2: "epoch_001.ckpt"})
+    assert [point.epoch for point in points] == [1, 2]
+    assert (list(by_class), regions, list(downloads)) == (
+        ["1", "3"],
+        ["border", "planted"],
+        ["quality.csv", "correlations.csv"],
+    )
+    assert list(pictures) == [
+        "Quality of heatmaps, beside accuracy", "Relevance in regions", "Relevance in regions, class 1",
+        "Relevance in regions, class 3",
+    ]  # fmt: skip
+    assert "AOPC minus random order: too few epochs to tell its course." in sentences
+    correlations = table(runs / "out" / "correlations.csv")
+    assert {(row["measure"], row["with"]) for row in correlations} >= {("minus_random", "accuracy"), ("gini", "epochs")}
+    assert {row["epochs"] for row in correlations} == {"2"}
     rows = table(runs / "out" / "quality.csv")
     assert {(row["epochs"], row["class"]) for row in rows} == {(e, c) for e in "12" for c in ("", "1", "3")}
     found = {(row["epochs"], row["class"], row["measure"]): row for row in rows}

@@ -37,7 +37,7 @@ def checked(monkeypatch):
     seen = []
     checking = faithfulness_command._label_checks
     monkeypatch.setattr(faithfulness_command, "_label_checks", lambda *given: seen.append(given) or checking(*given))
-    for name in ("perturbation_figure", "sanity_figure", "labels_figure"):
+    for name in ("perturbation_figure", "changes_figure", "sanity_figure", "labels_figure"):
         monkeypatch.setattr(faithfulness_results, name, lambda *_: None)
     monkeypatch.setattr(faithfulness_results, "write_figure", lambda *_, **__: None)
     monkeypatch.setattr(faithfulness_results, "write_faithfulness_page", lambda *_: None)

@@ -104,6 +104,9 @@ def test_aopc_is_its_formula_and_its_difference_is_paired():
         assert one.aopc[i] == pytest.approx(np.mean(by_repeat))
         assert one.aopc_by_steps[i, 1] == pytest.approx(np.mean([(s[0] - s[1]) / 2 for s in one.scores[i]]))
         assert one.changed_of_each[i] == one.changed[i, :, 3].mean()
+        for k in range(4):
+            first = [sum(c[r, k] and not c[r, :k].any() for r in range(2)) for c in one.changed]
+            assert one.first_changed_share[k] == pytest.approx(sum(first) / 12)
     difference = minus(one, other)
     np.testing.assert_allclose(difference.mean, np.mean(one.aopc_by_steps - other.aopc_by_steps, axis=0))
     assert difference.low[3] < difference.mean[3] < difference.high[3]

@@ -6,7 +6,8 @@ import numpy as np
 
 from unhans.faithfulness import RandomizedStep
 from unhans.report.tables.quality import label_rows, sanity_rows
-from unhans.report.text.quality import label_sentence, sanity_sentence
+from unhans.report.text.quality import class_sentence, label_sentence, sanity_sentence
+from unhans.stats import Estimate
 
 NAN = float("nan")
 
@@ -28,8 +29,19 @@ def test_maps_without_a_rank_correlation_are_counted():
     assert "for 1 of 2 images, which are left out" in sanity_sentence("LRP", steps(known, some))
     unknown = label_sentence("LRP", steps(none, known))
     assert "whether heatmaps depend on the labels that the network was trained on is not known" in unknown
-    assert "unknown (one of the two maps is constant for 2 of 2 images) with permuted ones, +0.80" in unknown
+    assert "(Spearman’s ρ of |R|: unknown with permuted ones, +0.80" in unknown
+    assert "n = 2; left out, as one of the two maps is constant: 2 and 0)." in unknown
     assert "nan" not in unknown
     assert "left out" not in label_sentence("LRP", steps(known, known))
     for rows in (sanity_rows, label_rows):
         assert [row[-2:] for row in rows({"LRP": steps(known, some, none)}).rows] == [(2, 2), (1, 2), (0, 2)]
+
+
+def test_classes_whose_heatmaps_are_better_or_worse_than_random_are_named():
+    ends = {"cat": (0.1, 0.3), "dog": (-0.3, -0.1), "cow": (-0.1, 0.1)} | {f"c{i}": (0.1, 0.2) for i in range(6)}
+    found = {name: Estimate(sum(each) / 2, each, "samples", 1, 4) for name, each in ends.items()}
+    assert class_sentence("LRP", found, "morf") == (
+        "LRP, 9 classes apart: better than random order in 7 (cat, c0, c1, c2, c3 and 2 more); worse than random order "
+        "in 1 (dog); not told from it in 1 (n = 4 each, or fewer)."
+    )
+    assert "better than random order in 1 (dog)" in class_sentence("LRP", found, "lerf")

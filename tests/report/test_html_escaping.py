@@ -14,6 +14,7 @@ from repair_outcomes import outcome_of, outcomes_of
 from test_repair_evolution import pair_of
 
 from unhans.faithfulness import ContextRatios, summarise_context
+from unhans.faithfulness.training import MAIN, MeasuredEpoch
 from unhans.influence import GradientClusters
 from unhans.repair import Decision
 from unhans.report import Ranking
@@ -26,12 +27,14 @@ from unhans.report.html import (
     render,
     write_context_page,
     write_influence_page,
+    write_quality_page,
     write_repair_report,
     write_report,
 )
 from unhans.report.tables import ClassState
 from unhans.report.tables.models import InfluenceGroup
 from unhans.report.text import Named
+from unhans.stats import Estimate
 
 NAME = "<b title=\"'\">&amp;</b></script><script>boom('&')</script></template></style>"
 NAMES = [f"{number} {NAME}" for number in range(3)]
@@ -87,7 +90,17 @@ def context_page(folder):
     write_context_page(folder / "page.html", [NAME, NAME], {NAME: one}, {NAME: {NAMES[1]: one}}, *files)
 
 
-@pytest.mark.parametrize("write", [audit_page, repair_page, influence_page, context_page, notebook])
+def quality_page(folder):
+    one = Estimate(0.5, (0.25, 0.75), "samples", 1, 9)
+    points = [MeasuredEpoch(epoch, {MAIN: one, f"share/{NAME}/net": one}) for epoch in (1, 2)]
+    Image.new("RGB", (9, 9)).save(folder / "picture.png")
+    (folder / "list.csv").write_text(NAME)
+    files = {NAME: folder / "picture.png"}, {NAME: folder / "list.csv"}
+    of_class = {NAMES[1]: points[-1]}
+    write_quality_page(folder / "page.html", [NAME, NAME], points, of_class, {1: NAME, 2: NAME}, [NAME], *files)
+
+
+@pytest.mark.parametrize("write", [audit_page, repair_page, influence_page, context_page, quality_page, notebook])
 def test_a_name_is_text_wherever_it_stands(write, tmp_path):
     write(tmp_path)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")

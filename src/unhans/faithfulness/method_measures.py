@@ -93,6 +93,7 @@ class MethodSummary:
         changed: by order, share of images and repeats whose predicted class has changed after all steps.
         curves: by order, AOPC minus random for every number of steps.
         changed_by_step: by order (steps + 1,).
+        first_changed: by order (steps + 1,), the share whose predicted class changes first at a step.
         ahead: AOPC of the first method minus this one's, most relevant first, of the same images.
         measures: by name in `MEASURES`.
     """
@@ -104,6 +105,7 @@ class MethodSummary:
     changed: Mapping[Order, Estimate]
     curves: Mapping[Order, MeanCurve]
     changed_by_step: Mapping[Order, NDArray[np.float64]]
+    first_changed: Mapping[Order, NDArray[np.float64]]
     ahead: Estimate
     measures: Mapping[str, Estimate]
 
@@ -136,6 +138,7 @@ def summarise(
         changed={order: estimate_mean(one.changed_of_each, seed, 1.0) for order, one in curves.items()},
         curves={order: minus(one, random, seed, possible) for order, one in curves.items()},
         changed_by_step={order: one.changed_share for order, one in curves.items()},
+        first_changed={order: one.first_changed_share for order, one in curves.items()},
         ahead=estimate_mean(against[0] - against[1], seed, possible),
         measures={key: estimate_mean(values, seed) for key, values in measured.values.items()},
     )

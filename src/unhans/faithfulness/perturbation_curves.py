@@ -55,6 +55,12 @@ class PerturbationCurves:
         return self.changed.mean((0, 1))
 
     @property
+    def first_changed_share(self) -> NDArray[np.float64]:
+        """For every step the share of images and repeats whose predicted class changes there first (steps + 1,)."""
+        known = np.maximum.accumulate(self.changed, axis=-1)
+        return np.diff(known.mean((0, 1)), prepend=0.0)
+
+    @property
     def changed_of_each(self) -> NDArray[np.float64]:
         """After all steps, the share of repeats with another predicted class (n,); V of [003 C.2] is its mean."""
         return self.changed[..., -1].mean(1)

@@ -19,6 +19,7 @@ from unhans.experiment.faithfulness.faithfulness_run import ClassImages, Faithfu
 from unhans.faithfulness import MethodMeasures, MethodSummary, RandomizedStep, estimate_mean, summarise
 from unhans.report.figures.quality import (
     PerturbedStrip,
+    changes_figure,
     labels_figure,
     perturbation_figure,
     sanity_figure,
@@ -42,6 +43,7 @@ from unhans.report.text.quality import (
     ORDER_NAMES,
     TARGETS,
     ahead_sentence,
+    class_sentence,
     label_sentence,
     method_sentence,
     permuted_sentence,
@@ -92,7 +94,7 @@ class FaithfulnessResults:
         """
         out, classes = self.run.subject.out, self.run.subject.data.classes
         random, methods, labels = self.measured
-        by_class = class_summaries(methods, random, labels, self.possible)
+        by_class = self.by_class
         tables = {
             "faithfulness.csv": method_rows(self.summaries),
             "curves.csv": curve_rows(self.summaries),
@@ -129,6 +131,12 @@ class FaithfulnessResults:
         given = (random.curves["random"], first, self.possible, self.run.subject.seed)
         return [summarise(name, one, *given) for name, one in methods.items()]
 
+    @cached_property
+    def by_class(self) -> dict[tuple[int, str], Estimate]:
+        """AOPC minus random by label and method."""
+        random, methods, labels = self.measured
+        return class_summaries(methods, random, labels, self.possible)
+
     @property
     def possible(self) -> float:
         """The largest size of a difference of scores."""
@@ -139,6 +147,9 @@ class FaithfulnessResults:
         regions = run.perturbation.grid(run.subject.size).count
         told = [method_sentence(one) for one in self.summaries]
         told += [ahead_sentence(first, others)] if others else []
+        names, order = run.subject.classes, next(iter(first.minus_random))
+        of_class = {names[label]: one for (label, name), one in self.by_class.items() if name == first.name}
+        told += [class_sentence(first.name, of_class, order)] if len(of_class) > 1 else []
         told += [sanity_sentence(name, steps) for name, steps in self.checks.items()]
         if self.labels:
             told += [permuted_sentence(self.labels.learned)]
@@ -160,6 +171,9 @@ class FaithfulnessResults:
         write_figure(
             files["Curves"], perturbation_figure(self.summaries, changed, run.perturbation.of, subtitle), dpi=150
         )
+        files["When predictions change"] = folder / "changes.png"
+        figure = changes_figure(self.summaries, random.curves["random"], run.orders[0], subtitle)
+        write_figure(files["When predictions change"], figure, dpi=150)
         if self.checks:
             files["Random layers"] = folder / "sanity.png"
             write_figure(files["Random layers"], sanity_figure(_estimated(self.checks)), dpi=150)

@@ -27,13 +27,21 @@ from unhans.faithfulness.training import ACCURACY, MAIN, MeasuredEpoch, estimate
 from unhans.harness import Regions, accuracy_of, pixel_range, predicted_classes, region_masks
 from unhans.report import Say, progress
 from unhans.report.figures.quality import quality_figure, regions_figure
+from unhans.report.html import write_quality_page
 from unhans.report.loggers import log_once, logger_keys
-from unhans.report.tables.quality import epoch_rows, epoch_table
-from unhans.report.text.quality import TARGETS, followed_sentence, quality_subtitle
+from unhans.report.tables.quality import correlation_rows, epoch_rows, epoch_table
+from unhans.report.text.quality import (
+    TARGETS,
+    checkpoints_sentence,
+    course_sentences,
+    epoch_count,
+    quality_subtitle,
+)
 from unhans.stats import Estimate, wilson
 from unhans.store import digest, file_stem, jsonable, replacing, write_csv, write_figure
 from unhans.terminal import CONSOLE
 
+PAGE = "faithfulness.html"
 ACCURATE = 1000  # images that accuracy is measured on, at most
 Values = dict[str, NDArray[np.float64]]
 
@@ -87,6 +95,17 @@ class QualityOverEpochs:
         return region_masks(self.subject.dataset, self.regions, self.index, self.subject.size)
 
     @property
+    def files(self) -> dict[int, str]:
+        """The name of the checkpoint of every epoch."""
+        return {one.epoch: Path(one.path).name for one in self.checkpoints}
+
+    @property
+    def said(self) -> str:
+        """What is measured."""
+        method = self.subject.attribution.description
+        return quality_subtitle(self.perturbation, self.target, len(self.index), method)
+
+    @property
     def passes(self) -> int:
         """How many perturbed images of a checkpoint pass the network."""
         drawn = sum(map(self.perturbation.draws, ("morf", "random")))
@@ -101,11 +120,11 @@ class QualityOverEpochs:
             key = self._key(network)
             values = _stored(path, key)
             if values is None:
-                values = self._of(network, lambda count, one=one: say(f"after epoch {one.epoch}", count))
+                values = self._of(network, lambda count, one=one: say(f"after {epoch_count(one.epoch)}", count))
                 with replacing(path) as part, part.open("wb") as file:
                     np.savez(file, key=key, **values)
             else:
-                say(f"after epoch {one.epoch}", self.passes)
+                say(f"after {epoch_count(one.epoch)}", self.passes)
             found.append(values)
         return found
 
@@ -155,14 +174,14 @@ def follow_checkpoints(run: QualityOverEpochs, logger: Logger | None) -> dict[st
     """Measure, print, write and log the quality of heatmaps after every epoch; return the rank correlations."""
     total = run.passes * len(run.checkpoints)
     CONSOLE.print(escape(
-        f"{len(run.index)} images, {len(run.checkpoints)} checkpoints; {total:,} perturbed images pass the networks."
+        f"{len(run.index)} images, {checkpoints_sentence(run.files)} {total:,} perturbed images pass the networks."
     ))  # fmt: skip
     with progress(total) as say:
         values = run.measured(say)
     points = _points(run, values, np.ones(len(run.index), bool))
     classes = {label: run.subject.data.classes[label] for label in np.unique(run.labels).tolist()}
-    by_class = {label: _points(run, values, run.labels == label) for label in classes}
-    return _concluded(run, points, {classes[label]: each for label, each in by_class.items()}, logger)
+    by_class = {classes[label]: _points(run, values, run.labels == label) for label in classes}
+    return _concluded(run, points, by_class, logger)
 
 
 def _points(run: QualityOverEpochs, values: Sequence[Values], rows: NDArray[np.bool_]) -> list[MeasuredEpoch]:
@@ -184,30 +203,48 @@ def _concluded(
     by_class: Mapping[str, Sequence[MeasuredEpoch]],
     logger: Logger | None,
 ) -> dict[str, float]:
-    out, subject = run.subject.out, run.subject
-    rows = epoch_rows({"": points} | dict(by_class))
-    write_csv(out / "quality.csv", *rows)
+    out = run.subject.out
+    tables = {"quality.csv": epoch_rows({"": points} | dict(by_class)), "correlations.csv": correlation_rows(points)}
+    for name, rows in tables.items():
+        write_csv(out / name, *rows)
+    said = course_sentences(points, list(run.masks))
     CONSOLE.print(epoch_table(points, list(run.masks)))
-    CONSOLE.print(
-        escape(f"AOPC minus random order: {followed_sentence(points) or 'too few epochs to tell its course'}.")
-    )
-    figures = {"quality/curve": out / "figures" / "quality.png"}
-    said = quality_subtitle(run.perturbation, run.target, len(run.index), subject.attribution.description)
-    write_figure(figures["quality/curve"], quality_figure(points, run.perturbation.of, said), dpi=150)
-    if run.masks:
-        keys = logger_keys({name: name for name in by_class})
-        explained = f"{subject.attribution.description}; {TARGETS[run.target]} of n = {len(run.index)} images"
-        figures["regions/curves"] = out / "figures" / "regions.png"
-        write_figure(
-            figures["regions/curves"], regions_figure(points, list(run.masks), "all classes", explained), dpi=150
-        )
-        for number, (name, each) in enumerate(by_class.items()):
-            path = figures[f"regions/class/{keys[name]}/curves"] = out / "figures" / f"{file_stem(number, name)}.png"
-            write_figure(path, regions_figure(each, list(run.masks), name, subject.attribution.description), dpi=150)
+    for sentence in said:
+        CONSOLE.print(escape(sentence))
+    figures = _drawn(run, points, by_class)
+    pictures = {_heading(key): path for key, path in figures.items()}
+    sentences = [run.said, checkpoints_sentence(run.files), *said]
+    last = {name: each[-1] for name, each in by_class.items()}
+    downloads = {name: out / name for name in tables}
+    write_quality_page(out / PAGE, sentences, points, last, run.files, list(run.masks), pictures, downloads)
+    CONSOLE.print(f"The page with all of it is [bold]{escape(str(out / PAGE))}[/]")
     correlations = {f"with_{other}": one.rho for other, one in followed(points, MAIN).items() if not np.isnan(one.rho)}
     numbers = correlations | {MAIN: points[-1].values[MAIN].mean}
     if logger:
-        log_once(
-            [logger], {f"quality/{key}": value for key, value in numbers.items()}, figures, {"quality/epochs": rows}
-        )
+        logged = {f"quality/{key}": value for key, value in numbers.items()}
+        log_once([logger], logged, figures, {"quality/epochs": tables["quality.csv"]})
     return numbers
+
+
+def _drawn(
+    run: QualityOverEpochs, points: Sequence[MeasuredEpoch], by_class: Mapping[str, Sequence[MeasuredEpoch]]
+) -> dict[str, Path]:
+    """Draw the curves of all images, and of regions those of every class; return the files by their logger's key."""
+    folder, names, method = run.subject.out / "figures", list(run.masks), run.subject.attribution.description
+    files = {"quality/curve": folder / "quality.png"}
+    write_figure(files["quality/curve"], quality_figure(points, run.perturbation.of, run.said), dpi=150)
+    if names:
+        files["regions/curves"] = folder / "regions.png"
+        explained = f"{method}; {TARGETS[run.target]} of n = {len(run.index)} images"
+        write_figure(files["regions/curves"], regions_figure(points, names, "all classes", explained), dpi=150)
+        keys = logger_keys({name: name for name in by_class})
+        for number, (name, each) in enumerate(by_class.items()):
+            path = files[f"regions/class/{keys[name]}/curves"] = folder / f"{file_stem(number, name)}.png"
+            write_figure(path, regions_figure(each, names, name, method), dpi=150)
+    return files
+
+
+def _heading(key: str) -> str:
+    if key == "quality/curve":
+        return "Quality of heatmaps, beside accuracy"
+    return f"Relevance in regions{key.removeprefix('regions').removesuffix('/curves').replace('/class/', ', class ')}"

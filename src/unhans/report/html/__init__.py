@@ -18,6 +18,7 @@ from unhans.report.html.context_page import (
 from unhans.report.html.decoy_page import write_decoy_report
 from unhans.report.html.faithfulness_page import (
     write_faithfulness_page,
+    write_quality_page,
 )
 from unhans.report.html.influence_page import write_influence_page
 from unhans.report.html.page import render
@@ -44,6 +45,7 @@ __all__ = [
     "write_influence_page",
     "write_pairs_page",
     "write_pictures",
+    "write_quality_page",
     "write_repair_report",
     "write_report",
     "write_swap_page",

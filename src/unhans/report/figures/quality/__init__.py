@@ -10,6 +10,7 @@ from unhans.report.figures.quality.context_figure import (
 )
 from unhans.report.figures.quality.faithfulness_figure import (
     PerturbedStrip,
+    changes_figure,
     labels_figure,
     perturbation_figure,
     sanity_figure,
@@ -27,6 +28,7 @@ __all__ = [
     "PerturbedStrip",
     "ShownPair",
     "ShownPicture",
+    "changes_figure",
     "co_occurrence_figure",
     "conservation_figure",
     "conservation_rows",

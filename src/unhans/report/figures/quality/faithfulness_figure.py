@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from unhans.attribution import RGB, colorize, scale
 from unhans.report.figures.canvas import (
@@ -30,19 +30,20 @@ from unhans.report.figures.canvas import (
     wrapped,
     write,
 )
-from unhans.report.text import shorten
-from unhans.report.text.quality import ORDER_NAMES, SANITY_READING
+from unhans.report.text import percent, shorten
+from unhans.report.text.quality import CHANGES_READING, ORDER_NAMES, SANITY_READING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from unhans.faithfulness import MethodSummary, RandomizedStep
+    from unhans.faithfulness import MethodSummary, Order, PerturbationCurves, RandomizedStep
     from unhans.stats import Estimate
 
 METHOD_PENS = (BLUE, ALARM, GREEN, AMBER, VIOLET, INK)  # in turn
 STYLES = ("-", (0, (4, 2)), (0, (1, 1.5)))  # of methods beyond those
+CHANGES_ACROSS = 4  # methods beside each other
 TILE, GAP, LINE = 1.15, 0.06, 0.14  # inches, tiles, tiles
 
 
@@ -72,6 +73,8 @@ def perturbation_figure(
         4.3 * (len(orders) + 1), 3.2, title, subtitle, "Bands: 95 % bootstrap intervals over images."
     )
     panels = surface.subplots(1, len(orders) + 1, squeeze=False)[0]
+    for axes in panels:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes, order in zip(panels, orders, strict=False):
         for number, one in enumerate(summaries):
             _band(axes, one.curves[order], _pen(number))
@@ -86,6 +89,41 @@ def perturbation_figure(
     heading = f"Predicted class has changed, {ORDER_NAMES[orders[0]]}"
     tidy(panels[-1], heading, grid="y", frame=["left", "bottom"], xlabel="steps")
     _key(surface, [one.name for one in summaries], **{"random order": Line2D([], [], lw=2, color=QUIET)})
+    return figure
+
+
+def changes_figure(
+    summaries: Sequence[MethodSummary], random: PerturbationCurves, order: Order, subtitle: str
+) -> Figure:
+    """Draw for every method the share of predictions that change first at each step ([003] fig. 4.3, in grey).
+
+    Args:
+        summaries: of the methods.
+        random: random order, drawn last.
+        order: of the others.
+        subtitle: what was measured.
+    """
+    shares = {one.name: (one.first_changed[order], one.changed_by_step[order][-1]) for one in summaries}
+    shares["random order"] = random.first_changed_share, random.changed_share[-1]
+    across = min(CHANGES_ACROSS, len(shares))
+    rows = -(-len(shares) // across)
+    figure, surface = chart(
+        max(6.5, 3.1 * across),
+        0.3 + 1.7 * rows,
+        f"When predictions change, {ORDER_NAMES[order]}",
+        subtitle,
+        CHANGES_READING,
+    )
+    panels = surface.subplots(rows, across, squeeze=False, sharey=True).ravel()
+    for axes, (name, (first, last)) in zip(panels, shares.items(), strict=False):
+        axes.bar(np.arange(len(first)), first, width=0.9, color=REST, lw=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
+        heading = f"{shorten(name, 26)}: {percent(first.sum(), 0)}, V {percent(last, 0)}"
+        tidy(axes, heading, grid="y", frame=["left", "bottom"], xlabel="step")
+    panels[0].set_ylim(0, max(0.02, 1.05 * max(first.max() for first, _ in shares.values())))
+    for axes in panels[len(shares) :]:
+        axes.set_visible(False)
     return figure
 
 

@@ -111,6 +111,7 @@ def regions_figure(points: Sequence[MeasuredEpoch], regions: Sequence[str], of: 
         tidy(axes, f"{shorten(region, 30)}  (n = {n})", grid="y", frame=("left", "bottom"), xlabel="epochs of training")
         name_epochs(axes, [point.epoch for point in points])
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
+        axes.tick_params(labelbottom=True)  # also above a place without a panel
     for axes in panels[len(regions) :]:
         axes.set_visible(False)
     marks = {"supports the class": Patch(color=BLUE, alpha=0.35), "contradicts it": Patch(color=ALARM, alpha=0.35)}

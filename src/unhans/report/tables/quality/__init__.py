@@ -13,7 +13,14 @@ from unhans.report.tables.quality.context_tables import (
     difference_rows,
     highest_first,
 )
-from unhans.report.tables.quality.epoch_tables import epoch_rows, epoch_table
+from unhans.report.tables.quality.epoch_tables import (
+    correlation_cells,
+    correlation_rows,
+    epoch_cells,
+    epoch_headings,
+    epoch_rows,
+    epoch_table,
+)
 from unhans.report.tables.quality.faithfulness_tables import (
     class_rows,
     class_summaries,
@@ -50,8 +57,12 @@ __all__ = [
     "context_image_rows",
     "context_rows",
     "context_table",
+    "correlation_cells",
+    "correlation_rows",
     "curve_rows",
     "difference_rows",
+    "epoch_cells",
+    "epoch_headings",
     "epoch_rows",
     "epoch_table",
     "faithfulness_cells",

@@ -83,10 +83,10 @@ def curve_rows(summaries: Sequence[MethodSummary]) -> Rows:
     """Return a row for every method, order and number of steps."""
     rows = [
         (one.name, ORDER_NAMES[order], step, *(float(each[step]) for each in (curve.mean, curve.low, curve.high)),
-         float(one.changed_by_step[order][step]))
+         float(one.changed_by_step[order][step]), float(one.first_changed[order][step]))
         for one in summaries for order, curve in one.curves.items() for step in range(len(curve.mean))
     ]  # fmt: skip
-    return Rows(("method", "order", "steps", "minus_random", "low", "high", "changed"), rows)
+    return Rows(("method", "order", "steps", "minus_random", "low", "high", "changed", "first_changed"), rows)
 
 
 def image_rows(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unhans.faithfulness import estimate_mean
-from unhans.report.text.number_format import percent, range_written, signed
+from unhans.report.text.number_format import percent, range_written, shorten, signed
 from unhans.stats import Estimate
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ FAITHFULNESS_READING = (
     "AOPC: mean fall of the score over all steps, larger is better where the most relevant regions go first and "
     "smaller where the least relevant do. Minus random: the same image’s AOPC in random order taken off. Ahead of it: "
     "AOPC of the first method minus this one’s. Changed: share of images whose predicted class is another after the "
-    "last step. Intervals are 95 % bootstrap intervals over images."
+    "last step (V). The area above the curve of the mean score is AOPC times the number of steps plus one. Intervals "
+    "are 95 % bootstrap intervals over images."
 )
 MEASURES_READING = (
     "Means over images with 95 % intervals. Entropy, Gini index, effective area (exp(entropy) / pixels) and the share "
@@ -53,12 +54,17 @@ MEASURES_READING = (
     "copies that are moved by a pixel, turned by a degree or get noisier. Cosine: with maps of other images of the "
     "class; the lower, the more specific. None of these says that a map is right."
 )
+CHANGES_READING = (
+    "Bars: share of images and repeats whose predicted class is another for the first time after this step; above each "
+    "their sum, and V, the share with another class after the last step. Predictions may turn back."
+)
 SANITY_READING = (
     "Spearman’s rank correlation of |R| with that of the trained network, mean over images with 95 % interval. A "
     "method whose maps stay alike shows what any network would see in the image, such as its edges."
 )
 PERMUTED, UNTRAINED = "trained on permuted labels", "not trained"  # networks that heatmaps are held against
 LEARNED = 0.9  # share of permuted labels from which a network has learned them
+NAMED = 5  # classes in a sentence
 ALIKE = 0.5  # Spearman's correlation from which maps of a random network count as alike
 
 
@@ -82,8 +88,12 @@ def faithfulness_cost(passes: int, seconds: float, images: int, done: int) -> st
     there = f" {done} of the measures of a method and class are there already." if done else ""
     if not passes:
         return f"Nothing is left to perturb of {images} images.{there}"
-    estimate = "" if math.isnan(seconds) else f", about {_duration(passes * seconds)} ({1 / seconds:.3g} a second)"
+    estimate = "" if math.isnan(seconds) else f", about {_duration(passes * seconds)} ({_rate(1 / seconds)} a second)"
     return f"{images} images; {passes:,} perturbed images pass the network{estimate}, and heatmaps besides.{there}"
+
+
+def _rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _duration(seconds: float) -> str:
@@ -125,6 +135,31 @@ def ahead_sentence(first: MethodSummary, others: Sequence[MethodSummary]) -> str
 
     parts = [(names(True), "ahead of"), (names(None), "not told from"), (names(False), "behind")]
     return f"{first.name} is " + "; ".join(f"{word} {them}" for them, word in parts if them) + "."
+
+
+def class_sentence(name: str, classes: Mapping[str, Estimate], order: str) -> str:
+    """Say for which classes a method's order is better than a random one.
+
+    Args:
+        name: of the method.
+        classes: AOPC minus random by class.
+        order: that it is of.
+    """
+    sign = 1 if order == "morf" else -1
+    ends = {each: sorted((sign * one.interval[0], sign * one.interval[1])) for each, one in classes.items()}
+    better = [each for each, (low, _) in ends.items() if low > 0]
+    worse = [each for each, (low, high) in ends.items() if high < 0 and not low > 0]
+    told = (("better than", better), ("worse than", worse))
+    parts = [f"{word} random order in {_several(each)}" for word, each in told if each]
+    rest = len(classes) - len(better) - len(worse)
+    parts += [f"not told from it in {rest}"] if rest else []
+    most = max(one.n for one in classes.values())
+    return f"{name}, {len(classes)} classes apart: {'; '.join(parts)} (n = {most} each, or fewer)."
+
+
+def _several(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{len(names)} ({', '.join(shorten(name, 30) for name in names[:NAMED])}{more})"
 
 
 def sanity_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
@@ -174,13 +209,13 @@ def label_sentence(name: str, steps: Sequence[RandomizedStep]) -> str:
 
     def written(step: RandomizedStep) -> str:
         found = estimate_mean(step.absolute, 0, 1.0)
-        if math.isnan(found.mean):
-            return f"unknown ({_constant(step.absolute)})"
-        return " ".join(estimate_said(found, 2)) + _left_out(step.absolute)
+        return "unknown" if math.isnan(found.mean) else " ".join(estimate_said(found, 2))
 
     permuted, untrained = steps
     depend = _depend(estimate_mean(permuted.absolute, 0, 1.0).mean, "the labels that the network was trained on")
+    missing = [int(np.isnan(step.absolute).sum()) for step in steps]
+    left_out = f"; left out, as one of the two maps is constant: {missing[0]} and {missing[1]}" if any(missing) else ""
     return (
         f"{name}: {depend} (Spearman’s ρ of |R|: {written(permuted)} with permuted ones, {written(untrained)} with an "
-        f"untrained network, n = {len(permuted.absolute)})."
+        f"untrained network, n = {len(permuted.absolute)}{left_out})."
     )
