@@ -29,6 +29,8 @@ def test_what_sees_the_shift_and_what_does_not(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "by mean 0 and std 0.229, 0.224, 0.225 (B)" in told
     assert "z^B is left out" not in told
+    assert "Measured on 3 images; pictures of 1 of them are in" in told
+    assert "analysis.examples=3 draws all." in " ".join(told.split())
 
 
 SENTENCES = {

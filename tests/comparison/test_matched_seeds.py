@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from unhans.comparison import ModelView, Reasons, common_share, judge_kinds
 from unhans.comparison.matched_seeds import chance_limit, kinds_of, matched_kinds
+from unhans.report.tables.models.comparison_tables import kind_rows
 
 LABELS = np.repeat([0, 1], 24)
 KINDS = {"a": ["a0", "a1", "a2", "a3"], "b": ["b0", "b1", "b2", "b3"]}
@@ -110,3 +113,10 @@ def test_models_are_matched_by_seed_and_the_others_in_their_order():
     assert matched_kinds([one, two], seeds) == [(["a1", "a2", "a0"], ["b2", "b1", "b0"])]
     assert matched_kinds([one, two], {}) == [(one, ["b0", "b1", "b2"])], "nobody knows the seeds"
     assert matched_kinds([["a0"], two], seeds) == []
+
+
+def test_below_four_twins_the_limit_is_an_empty_cell_with_its_reason():
+    found = judge_kinds({name: views()[name] for name in ("a0", "a1", "b0", "b1")}, LABELS, TWINS, SEEDS)
+    rows = kind_rows(SimpleNamespace(kinds=found, names=["x", "y"]))
+    places = [rows.columns.index(name) for name in ("chance_limit", "reasons")]
+    assert [tuple(row[i] for i in places) for row in rows.rows] == [(None, "no limit: fewer than four twins")] * 2

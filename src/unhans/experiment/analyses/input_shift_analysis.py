@@ -22,7 +22,7 @@ from unhans.report import progress
 from unhans.report.figures import Look, Method, panel_figure
 from unhans.report.figures.quality import input_shift_figure
 from unhans.report.tables.quality import input_shift_rows, input_shift_table
-from unhans.report.text.quality import SHIFT_PANELS, box_left_out, shift_sentence
+from unhans.report.text.quality import SHIFT_PANELS, box_left_out, drawn_said, shift_sentence
 from unhans.store import write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError
 
@@ -72,6 +72,7 @@ def measure_input_shift(
             say(name, 2 * len(index))
     _report(subject, found, shift_sentence(_listed(mean), _listed(std), scale.mean.tolist(), scale.std.tolist()), boxes)
     _draw_examples(subject, found, subject.dataset.scale.to_display(images.float()), index[:examples])
+    CONSOLE.print(escape(drawn_said(len(index), min(examples, len(index)), str(subject.out / "input_shift"))))
     return {f"difference/{one.name}": one.mean_difference for one in found}
 
 

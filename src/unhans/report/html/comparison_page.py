@@ -16,9 +16,9 @@ from unhans.report.pictures import Picture, page_picture
 from unhans.report.text import percent, range_written, signed
 from unhans.report.text.models import (
     MEASURE_NAMES,
-    REASONS_NAMES,
     comparison_headline,
     comparison_sentences,
+    kind_reasons,
     predictions_said,
 )
 
@@ -80,7 +80,7 @@ def comparison_view(found: ModelComparison) -> dict[str, Any]:
         "measures": [MEASURE_NAMES[measure] for measure in measures],
         "pairs": [_pair(found, pair, measures) for pair in found.predictions],
         "kinds": [
-            (", ".join(one.first), ", ".join(one.second), found.names[one.label], REASONS_NAMES[one.reasons],
+            (", ".join(one.first), ", ".join(one.second), found.names[one.label], kind_reasons(one),
              f"{one.common:.2f}", "[{:.2f}, {:.2f}]".format(*one.interval).replace("-", "−"),
              "–" if np.isnan(one.limit) else f"{one.limit:.2f}", one.n)
             for one in found.kinds

@@ -170,7 +170,10 @@ def _doing(control: Trial) -> str:
 
 
 NO_NUMBER = "No number of samples like these would tell: the effect lies too near to that bound."
-NO_MORE = "More samples like these would not help, as it does no more than that control."
+NO_MORE = (
+    "More samples would not decide this: on these, the artifact changes the probability no more, or hardly more, than "
+    "that control."
+)
 
 
 def _missing_among_tests(proof: Proof) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from unhans.comparison import ModelComparison, PairDisagreement, Reasons, disagreements, drop, quotient, resampled
 from unhans.report.tables.terminal_table import Row, Rows, terminal_table, two_lines
 from unhans.report.text import percent, range_written, signed
-from unhans.report.text.models import MEASURE_NAMES, REASONS_NAMES, is_twins
+from unhans.report.text.models import MEASURE_NAMES, REASONS_NAMES, is_twins, kind_reasons
 from unhans.stats import Estimate, Rate
 
 EVERY = "all"  # in place of a class
@@ -81,7 +81,7 @@ def kinds_table(found: ModelComparison) -> Table:
         table.add_row(
             "" if name == before else name,
             found.names[one.label],
-            REASONS_NAMES[one.reasons],
+            kind_reasons(one),
             common,
             limit,
             str(one.n),
@@ -90,11 +90,12 @@ def kinds_table(found: ModelComparison) -> Table:
     return table
 
 
-def _kinds(found: ModelComparison) -> Rows:
+def kind_rows(found: ModelComparison) -> Rows:
+    """Return the same with both ends of the intervals; the limit is empty where fewer than four twins leave none."""
     columns = ("first", "second", "seeds", "class", "n", "common", "low", "high", "chance_limit", "reasons")
     rows = [
         (" ".join(one.first), " ".join(one.second), len(one.first), found.names[one.label], one.n, one.common,
-         *one.interval, one.limit, REASONS_NAMES[one.reasons])
+         *one.interval, _number(one.limit), kind_reasons(one))
         for one in found.kinds
     ]  # fmt: skip
     return Rows(columns, rows)
@@ -120,7 +121,7 @@ def comparison_tables(found: ModelComparison) -> dict[str, Rows]:
     if found.effects:
         tables |= {"effects": _effects(found), "effect_differences": _differences(found)}
     if found.kinds:
-        tables["kinds"] = _kinds(found)
+        tables["kinds"] = kind_rows(found)
     if found.detection:
         tables["detection"] = _detection(found)
     if found.views[found.models[0]].through is not None:

@@ -7,6 +7,7 @@ from unhans.report.text.models.comparison_text import (
     comparison_sentences,
     furthest_group_sentence,
     is_twins,
+    kind_reasons,
     predictions_said,
     silent_group_sentence,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "group_name",
     "group_title",
     "is_twins",
+    "kind_reasons",
     "list_sentence",
     "measure_sentence",
     "predictions_said",

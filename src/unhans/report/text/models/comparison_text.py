@@ -9,6 +9,7 @@ import numpy as np
 
 from unhans.comparison import (
     Choice,
+    KindDifference,
     ModelComparison,
     PairDisagreement,
     Reasons,
@@ -35,6 +36,7 @@ REASONS_NAMES = {
     Reasons.UNSURE: "unsure among many",
     Reasons.TWINS_DISAGREE: "twins disagree as much",
 }
+FEW_TWINS = "no limit: fewer than four twins"  # of kinds of training, whose chance needs four seeds of one kind
 NO_TWINS = (
     "There are no seed twins (two trainings that differ in the seed only) among these models, so it cannot be said "
     "which disagreement is more than that of the same training repeated. Add the checkpoint of one more seed."
@@ -112,6 +114,11 @@ def _unclustered(found: ModelComparison) -> Iterator[str]:
             "model: more queries than spray.n_neighbors are needed, whose gradients are not all alike "
             f"({', '.join(missing[:8])}{' …' if len(missing) > 8 else ''})."
         )
+
+
+def kind_reasons(one: KindDifference) -> str:
+    """Name what two kinds of training look at in a class, or why there is no verdict."""
+    return FEW_TWINS if one.reasons is Reasons.NO_TWINS else REASONS_NAMES[one.reasons]
 
 
 def _kinds_said(found: ModelComparison) -> Iterator[str]:

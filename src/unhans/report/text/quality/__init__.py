@@ -44,6 +44,7 @@ from unhans.report.text.quality.heatmap_text import (
     SHIFT_READING,
     box_left_out,
     depth_said,
+    drawn_said,
     shift_sentence,
     tiles_said,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "course_sentences",
     "depth_said",
     "difference_sentence",
+    "drawn_said",
     "epoch_count",
     "epoch_heading",
     "estimate_said",

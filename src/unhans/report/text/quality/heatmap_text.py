@@ -39,6 +39,13 @@ def shift_sentence(mean: Sequence[float], std: Sequence[float], own: Sequence[fl
     return "Pixels in [0, 1] are normalised by mean {} and std {} (A), or by mean {} and std {} (B).".format(*parts)
 
 
+def drawn_said(measured: int, drawn: int, folder: str) -> str:
+    """Say of how many images the numbers are, and how many of them have a picture."""
+    pictures = "none of them is drawn" if not drawn else f"pictures of {drawn} of them are in {folder}"
+    more = "" if drawn == measured else f"; analysis.examples={measured} draws all"
+    return f"Measured on {measured} images; {pictures}{more}."
+
+
 def box_left_out() -> str:
     """Say why z^B is not among the rules."""
     return "z^B is left out: it needs boxes of inputs that hold 0, and one of the two does not."
