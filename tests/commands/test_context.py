@@ -245,6 +245,22 @@ def test_a_mask_that_is_no_picture_is_one_sentence_before_any_work(photos, capsy
     assert not list(folder.rglob("*.npz"))
 
 
+def test_a_mask_of_other_proportions_than_its_image_is_refused_and_a_smaller_one_is_scaled(photos, capsys):
+    folder, rows = photos
+    for path, *_ in rows:
+        (folder / "masks" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (24, 18), 255).save(folder / "masks" / path)
+    text = f"{ASK} {PHOTOS} data.masks=masks analysis.most=1"
+    assert command(folder, f"{text} out=scaled") == 0
+    last = max(path for path, *_ in rows if path.startswith("val"))
+    Image.new("L", (36, 36), 255).save(folder / "masks" / last)
+    assert command(folder, f"{text} out=other") == 1
+    said = capsys.readouterr().err
+    assert "expects masks with the proportions of their images" in said
+    assert "has 36×36 pixels and" in said
+    assert not (folder / "other").exists()
+
+
 def test_classes_that_are_shown_together(photos, capsys):
     """COCO's form; people beside two of three crosses."""
     folder, rows = photos

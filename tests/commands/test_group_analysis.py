@@ -42,6 +42,9 @@ def test_accuracy_and_effect_are_told_by_group(folder, capsys):
         assert float(row["accuracy"]) == int(row["correct"]) / int(row["n"])
         assert float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"])
     assert (folder / "out" / "groups.png").is_file()
+    page = (folder / "out" / "groups.html").read_text()
+    assert '<th scope="row">cat: north</th>' in page
+    assert "The artifact of cat on images of other classes" in page
     effects = rows(folder / "out" / "group_effects.csv")
     assert {row["group"]: int(row["n"]) for row in effects} == {"": 1, "north": 1, "south": 2}
     said = " ".join(capsys.readouterr().out.split())

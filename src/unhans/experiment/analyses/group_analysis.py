@@ -20,12 +20,31 @@ from unhans.harness import planted_in
 from unhans.repair import KnownArtifact
 from unhans.report import progress
 from unhans.report.figures.quality import group_figure
+from unhans.report.html import PageTable, write_table_page
 from unhans.report.loggers import log_once
-from unhans.report.tables.quality import group_effect_rows, group_effect_table, group_rows, group_table
-from unhans.report.text.quality import gap_sentences, unknown_groups_sentence
+from unhans.report.tables.quality import (
+    EFFECT_HEADINGS,
+    GROUP_HEADINGS,
+    group_cells,
+    group_effect_cells,
+    group_effect_rows,
+    group_effect_table,
+    group_rows,
+    group_table,
+)
+from unhans.report.text.quality import (
+    GROUP_EFFECT_READING,
+    GROUP_READING,
+    gap_sentences,
+    groups_headline,
+    unknown_groups_sentence,
+)
 from unhans.stats import GroupCount, group_counts, widest_gap
 from unhans.store import write_csv, write_figure
 from unhans.terminal import CONSOLE, ConfigurationError
+
+PAGE = "groups.html"
+MOST_ROWS = 200  # of a table of the page
 
 
 def measure_groups(
@@ -144,17 +163,27 @@ def _conclude(
     gap = widest_gap(overall, FEWEST)
     CONSOLE.print(group_table(counts, classes, known.table.column))
     unknown = sum(each.n for each in counts if not each.group and each.label is None)
-    for sentence in (*gap_sentences(told, classes), unknown_groups_sentence(unknown, known.empty, known.table.column)):
-        if sentence:
-            CONSOLE.print(escape(sentence))
+    said = (*gap_sentences(told, classes), unknown_groups_sentence(unknown, known.empty, known.table.column))
+    sentences = [sentence for sentence in said if sentence]
+    for sentence in sentences:
+        CONSOLE.print(escape(sentence))
     tables = {"groups/accuracy": group_rows(counts, classes)}
-    write_csv(out / "groups.csv", *tables["groups/accuracy"])
     picture = out / "groups.png"
     write_figure(picture, group_figure(counts, classes, known.table.column), dpi=150)
     if artifact is not None:
         CONSOLE.print(group_effect_table(effects, artifact.class_name, known.table.column))
         tables["groups/effects"] = group_effect_rows(effects, artifact.class_name)
-        write_csv(out / "group_effects.csv", *tables["groups/effects"])
+    files = {"groups/accuracy": out / "groups.csv", "groups/effects": out / "group_effects.csv"}
+    for name, rows in tables.items():
+        write_csv(files[name], *rows)
+    headline = groups_headline(sum(each.n for each in counts if each.label is None), known.table.column)
+    parts = _page_tables(counts, effects, classes, known.table.column, artifact)
+    downloads = {files[name].name: files[name] for name in tables}
+    write_table_page(
+        out / PAGE, "Is it as good for every group?", "accuracy in groups", [headline, *sentences], parts,
+        {"Accuracy": picture}, downloads,
+    )  # fmt: skip
+    CONSOLE.print(f"The page with all of it is [bold]{escape(str(out / PAGE))}[/]")
     numbers = {f"accuracy/{each.group}": each.accuracy for each in overall}
     if gap is not None:
         low, high = gap.interval
@@ -162,3 +191,24 @@ def _conclude(
     if logger:
         log_once([logger], numbers, {"groups/figure": picture}, tables)
     return numbers
+
+
+def _page_tables(
+    counts: Sequence[GroupCount],
+    effects: dict[str, Effect],
+    classes: Sequence[str],
+    column: str,
+    artifact: KnownArtifact | None,
+) -> list[PageTable]:
+    overall, of_classes = group_cells(counts, classes)
+    left = max(0, len(of_classes) - MOST_ROWS)
+    more = f" {left} more rows are in groups.csv." if left else ""
+    found = [
+        PageTable("All classes together", column, GROUP_HEADINGS, overall, GROUP_READING),
+        PageTable("Class by class", f"class: {column}", GROUP_HEADINGS, of_classes[:MOST_ROWS], GROUP_READING + more),
+    ]
+    if artifact is not None:
+        heading = f"The artifact of {artifact.class_name} on images of other classes"
+        rows = group_effect_cells(effects)
+        found.insert(1, PageTable(heading, column, EFFECT_HEADINGS, rows, GROUP_EFFECT_READING))
+    return found

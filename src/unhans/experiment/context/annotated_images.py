@@ -120,17 +120,20 @@ def _check_boxes(
 ) -> tuple[int, int]:
     """Count boxes of an image that reach beyond it, and 1 where they are scaled.
 
-    Raises ValueError where a box is outside, or a mask is no picture.
+    Raises ValueError where a box is outside, or a mask is no picture or has other proportions than its image.
     """
-    for one in objects:
-        if one.mask is not None:
-            size_of(one.mask)  # a file that is no picture is told before anything is explained
-    if not any(len(one.boxes) for one in objects):
-        return 0, 0
+    masks = {one.mask: size_of(one.mask) for one in objects if one.mask is not None}
     try:
         size = native_size(dataset, index)
     except UnreadableImageError:
         return 0, 0  # it is left out and told as everywhere
+    for mask, sides in masks.items():
+        if not _same_proportions(sides, size):
+            raise ValueError(
+                f"{file.option} expects masks with the proportions of their images, but {mask} has "
+                f"{sides[1]}×{sides[0]} pixels and {path} {size[1]}×{size[0]}: which "
+                "part of the image it shows is not known."
+            )
     for one in objects:
         outside = np.flatnonzero(one.outside(size))
         if len(outside):
@@ -141,6 +144,11 @@ def _check_boxes(
             )
     rescaled = any(one.size not in (None, size) for one in objects)
     return sum(int(one.beyond(size).sum()) for one in objects), int(rescaled)
+
+
+def _same_proportions(mask: tuple[int, int], picture: tuple[int, int]) -> bool:
+    """Whether a mask (H, W) covers a picture (H, W) when it is scaled, but for a pixel that was rounded."""
+    return abs(mask[1] * picture[0] - mask[0] * picture[1]) <= max(picture)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from unhans.report.html.faithfulness_page import (
     write_quality_page,
 )
 from unhans.report.html.influence_page import write_influence_page
-from unhans.report.html.page import render
+from unhans.report.html.page import PageTable, render, write_table_page
 from unhans.report.html.pair_page import write_pairs_page
 from unhans.report.html.repair_page import write_repair_report
 from unhans.report.html.swap_page import write_swap_page
@@ -31,6 +31,7 @@ __all__ = [
     "CaseSection",
     "ClassDecisions",
     "Correction",
+    "PageTable",
     "Thumbnails",
     "ToldGroup",
     "case_pictures",
@@ -49,4 +50,5 @@ __all__ = [
     "write_repair_report",
     "write_report",
     "write_swap_page",
+    "write_table_page",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from unhans.report.figures import probability_said
+from unhans.report.pictures import file_picture
 from unhans.report.tables import seconds_said
 from unhans.report.text import percent, range_written, short_number
 from unhans.stats import Interval
@@ -64,6 +65,51 @@ def write_page(path: str | os.PathLike[str], template: str, context: Mapping[str
 def read_texts(paths: Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
     """Return the text of files by the same names; line ends stay as they are."""
     return {name: Path(path).read_bytes().decode("utf-8") for name, path in paths.items()}
+
+
+class PageTable(NamedTuple):
+    """A table of a page.
+
+    Attributes:
+        heading: above it.
+        first: heading of the names of its rows.
+        headings: of the other columns.
+        rows: (name, [(value, interval), …]).
+        note: below it; "" is none.
+    """
+
+    heading: str
+    first: str
+    headings: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    note: str = ""
+
+
+def write_table_page(
+    path: str | os.PathLike[str],
+    title: str,
+    subject: str,
+    sentences: Sequence[str],
+    tables: Sequence[PageTable],
+    pictures: Mapping[str, str | os.PathLike[str]],
+    downloads: Mapping[str, str | os.PathLike[str]],
+) -> None:
+    """Write a page of sentences, figures and tables, whole or not at all.
+
+    Args:
+        title, subject: of the page, and what its footer says that it is about.
+        sentences: the first is the line under the title.
+        tables: in their order.
+        pictures: picture files by their heading.
+        downloads: text files that the page offers, by the name under which a browser saves them.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    context = {"title": title, "subject": subject, "subtitle": sentences[0], "sentences": sentences[1:]}
+    shown = [(heading, file_picture(file)) for heading, file in pictures.items()]
+    context |= {"tables": tables, "pictures": shown, "downloads": read_texts(downloads).items()}
+    write_page(path, "tables.html", context)
 
 
 class Place(NamedTuple):

@@ -35,6 +35,10 @@ from unhans.report.tables.quality.faithfulness_tables import (
     sanity_rows,
 )
 from unhans.report.tables.quality.group_tables import (
+    EFFECT_HEADINGS,
+    GROUP_HEADINGS,
+    group_cells,
+    group_effect_cells,
     group_effect_rows,
     group_effect_table,
     group_rows,
@@ -46,6 +50,8 @@ from unhans.report.tables.quality.stability_tables import fit_rows, holding_rows
 
 __all__ = [
     "CONTEXT_HEADINGS",
+    "EFFECT_HEADINGS",
+    "GROUP_HEADINGS",
     "PAIR_HEADINGS",
     "by_context",
     "class_rows",
@@ -69,6 +75,8 @@ __all__ = [
     "faithfulness_headings",
     "faithfulness_table",
     "fit_rows",
+    "group_cells",
+    "group_effect_cells",
     "group_effect_rows",
     "group_effect_table",
     "group_rows",

@@ -26,6 +26,9 @@ GROUP_COLUMNS = (
     "gap_high",
 )
 EFFECT_COLUMNS = ("class", "group", "n", *text.MEASURE_COLUMNS)
+GROUP_HEADINGS = ("images", "accuracy", "against the best group")
+EFFECT_HEADINGS = ("images", *(measure.heading for measure in text.MEASURES))
+PageRow = tuple[str, list[tuple[str, str]]]  # name and cells (value, interval) of a page
 SHOWN = 40  # lines of a terminal
 
 
@@ -52,6 +55,33 @@ def group_table(counts: Sequence[GroupCount], classes: Sequence[str], column: st
     if len(counts) > SHOWN:
         table.caption = f"{len(counts) - SHOWN} more rows are in groups.csv."
     return table
+
+
+def group_cells(counts: Sequence[GroupCount], classes: Sequence[str]) -> tuple[list[PageRow], list[PageRow]]:
+    """Return rows (name, [(value, interval), …]) under `GROUP_HEADINGS`: of all classes together, and of each."""
+    overall, of_classes = [], []
+    for label, own in _by_class(counts):
+        gap = widest_gap([each for each in own if each.group], FEWEST)
+        for each in own:
+            cells = [(str(each.n), ""), (text.percent(each.accuracy), text.range_written(each.interval)), ("", "")]
+            if gap is not None and gap.value and each is gap.worst:
+                cells[2] = text.points(-gap.value, (-gap.interval[1], -gap.interval[0])), ""
+            name = each.group or NOBODY
+            (overall if label is None else of_classes).append(
+                (name if label is None else f"{classes[label]}: {name}", cells)
+            )
+    return overall, of_classes
+
+
+def group_effect_cells(effects: Mapping[str, Effect]) -> list[PageRow]:
+    """Return rows (group, [(value, interval), …]) under `EFFECT_HEADINGS`."""
+    return [
+        (
+            group or NOBODY,
+            [(str(effect.n), ""), *((measure.said(effect), measure.range_said(effect)) for measure in text.MEASURES)],
+        )
+        for group, effect in effects.items()
+    ]
 
 
 def group_effect_rows(effects: Mapping[str, Effect], name: str) -> Rows:

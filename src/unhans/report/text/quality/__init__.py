@@ -37,7 +37,13 @@ from unhans.report.text.quality.faithfulness_text import (
     sanity_sentence,
     setting_sentence,
 )
-from unhans.report.text.quality.group_text import gap_sentences, unknown_groups_sentence
+from unhans.report.text.quality.group_text import (
+    GROUP_EFFECT_READING,
+    GROUP_READING,
+    gap_sentences,
+    groups_headline,
+    unknown_groups_sentence,
+)
 from unhans.report.text.quality.heatmap_text import (
     SHIFT_NOTE,
     SHIFT_PANELS,
@@ -86,6 +92,8 @@ __all__ = [
     "CONTEXT_READING",
     "EPOCHS_READING",
     "FAITHFULNESS_READING",
+    "GROUP_EFFECT_READING",
+    "GROUP_READING",
     "MEASURES_READING",
     "MEASURE_HEADINGS",
     "ORDERED_BY",
@@ -124,6 +132,7 @@ __all__ = [
     "faithfulness_cost",
     "followed_sentence",
     "gap_sentences",
+    "groups_headline",
     "holding_sentence",
     "label_sentence",
     "method_sentence",

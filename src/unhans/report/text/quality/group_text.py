@@ -9,6 +9,11 @@ from unhans.report.text.case_text import listed
 from unhans.report.text.number_format import percent, points, range_written
 from unhans.stats import GroupCount, widest_gap
 
+GROUP_READING = (
+    f"95 % intervals (Wilson). Against the best group: of the group with the lowest accuracy, where two groups have "
+    f"{FEWEST} images or more; the interval holds for all pairs of groups at once."
+)
+GROUP_EFFECT_READING = "Mean changes by the artifact with their 95 % intervals, on images of other classes."
 NAMED = 5  # empty groups
 
 
@@ -39,6 +44,11 @@ def gap_sentences(counts: Sequence[GroupCount], classes: Sequence[str]) -> list[
     if small:
         told.append(f"Too small to be the worst group (below {FEWEST} images): {len(small)} of class and group.")
     return told
+
+
+def groups_headline(images: int, column: str) -> str:
+    """Say what was counted."""
+    return f"Accuracy of {images} validation images by {column}."
 
 
 def unknown_groups_sentence(unknown: int, empty: Sequence[str], column: str) -> str:
