@@ -63,6 +63,8 @@ def workplace(tmp_path_factory):
     boxes = [f"{path},,2,1,6,7" for path in (*data.train_set.paths, *data.val_set.paths)]
     for name, level in (("plain", 0), ("grey", 90)):
         Image.new("L", (48, 48), level).save(folder / f"{name}.png")
+    others = [data.val_set.paths[i] for i in (data.val_set.labels != data.classes.index("3")).nonzero()[0][:12]]
+    (folder / "places.csv").write_text("image,x,y,angle\n" + "".join(f"{path},10,20,15\n" for path in others))
     (folder / "pairs.csv").write_text("before,after,class\nplain.png,grey.png,3\n")
     (folder / "boxes.csv").write_text("\n".join(["path,class,x0,y0,x1,y1", *boxes]))
     return folder

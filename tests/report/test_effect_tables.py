@@ -309,6 +309,10 @@ def test_what_is_missing_is_said():
     assert case_sentences(case_of(None, given=GivenPicture("mark.png", 0.3, "top_left")))[1] == (
         "The artifact was given: The picture mark.png at size 0.3, top left."
     )
+    assert case_sentences(case_of(None, given=GivenPicture("mark.png", None, "by_hand", 2)))[1] == (
+        "The artifact was given: The picture mark.png in its own pixels, at a place chosen by hand on each of 2 "
+        "images; its effect is known on these images and places alone."
+    )
     assert "does not stand out" in case_sentences(replace(case_of(), suspicion=suspicion_of(suspicious=False)))[0]
     said = case_sentences(case_of("global", None))
     assert said[2] == f"Its effect was not measured. {failures_sentence(case_of(None, None).failures)}"

@@ -21,6 +21,7 @@ from unhans.artifacts.artifact import (
     redrawn,
     transform_of,
 )
+from unhans.artifacts.hand_places import HandPlace, HandPlaced
 from unhans.artifacts.inpainting import PAINTERS, Material, Remove, check_fill, check_mask, dilated, margin, rim_of
 from unhans.artifacts.overlay import Paste, Placement, blend, check_layer, covered, on_canvas
 from unhans.artifacts.shapes import Border, Patch, RoundedCorners, Stripe, Watermark
@@ -51,6 +52,8 @@ __all__ = [
     "ChannelMap",
     "EdgePadding",
     "Field",
+    "HandPlace",
+    "HandPlaced",
     "Jpeg",
     "Layered",
     "Material",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from unhans.artifacts import Placement
@@ -92,11 +92,13 @@ class GivenPicture:
         file: its name.
         size: the largest share of the image's width or height it takes; None: its own pixels.
         placement: where it goes.
+        places: on how many images, where these were chosen by hand.
     """
 
     file: str
     size: float | None
-    placement: Placement
+    placement: Placement | Literal["by_hand"]
+    places: int = field(default=0, repr=False)  # what a case is known by holds the rest
 
 
 @dataclass(frozen=True)

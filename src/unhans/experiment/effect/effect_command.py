@@ -13,10 +13,16 @@ from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
-from unhans.artifacts import Placement
+from unhans.artifacts import Patch, Placement
 from unhans.effects import FIRST, Effect, Plan, decide
 from unhans.experiment.cases import TestedCase, save_verdict
-from unhans.experiment.effect.effect_options import check_options, read_artifact, read_mask, read_members
+from unhans.experiment.effect.effect_options import (
+    check_options,
+    read_artifact,
+    read_hand_placed,
+    read_mask,
+    read_members,
+)
 from unhans.experiment.effect.effect_test import EffectTest, read_groups
 from unhans.experiment.run import Subject
 from unhans.experiment.survey import (
@@ -60,6 +66,7 @@ def measure_effects(
     spray: SpRAy,
     classes: Sequence[str] | None = None,
     artifact: str | None = None,
+    places: str | None = None,
     placement: Placement = "top_left",
     size: float | None = None,
     mask: str | None = None,
@@ -86,6 +93,8 @@ def measure_effects(
         spray: how heatmaps are clustered.
         classes: names of the classes to look at; None is all.
         artifact: an RGBA picture to test on the one class that is named, in place of a survey and an isolated layer.
+        places: a table of the images that it goes on, where, how large and how turned, in place of `placement` and
+            `samples`; see `read_places`.
         placement, size: where that picture goes, and its share of the image; None keeps its own pixels.
         mask: a picture, white where the artifact of the one class that is named lies.
         members: a table such as suspects.csv: its samples of the one class that is named take the place of its groups.
@@ -101,22 +110,43 @@ def measure_effects(
         parallel: where classes are clustered.
         logger: gets the tables and figures.
     """
-    check_options(subject, classes, kind, fills, {"artifact": artifact, "mask": mask, "members": members})
+    check_options(
+        subject, classes, kind, fills, {"artifact": artifact, "places": places, "mask": mask, "members": members}
+    )
     side, seed = subject.data.image_size, subject.seed
-    given = None if artifact is None else read_artifact(artifact, str(classes[0]), placement, size, side, seed)
+    given, told = _given(subject, classes, artifact, places, placement, size)
     region = None if mask is None else read_mask(mask, side)
     listed = frozenset() if members is None else read_members(subject, members, classes)
     plan = Plan(candidates, tests, samples, tuple(fills), kind, region, seed)
     test = EffectTest(subject, plan, given, listed, elsewhere)
     with subject.closing(logger):
         if given is not None:
+            for sentence in told:
+                CONSOLE.print(escape(sentence))
             done, states = _of_given(test, classes)
         else:
             subject.hold()
             survey = survey_of(subject, spray, classes, control=control)
             done, states = _of_survey(test, most, survey, parallel or Parallel(), logger)
-        conclude(subject.out, done, states, samples, logger, subject.rows)
+        conclude(subject.out, done, states, test.most_samples, logger, subject.rows)
     return numbers_of(done)
+
+
+def _given(
+    subject: Subject,
+    classes: Sequence[str] | None,
+    artifact: str | None,
+    places: str | None,
+    placement: Placement,
+    size: float | None,
+) -> tuple[Patch | None, list[str]]:
+    """The picture to test, if one is given, and what has to be said of its places."""
+    if artifact is None:
+        return None, []
+    target = str((classes or ("",))[0])
+    if places is not None:
+        return read_hand_placed(artifact, places, subject, target, placement, size)
+    return read_artifact(artifact, target, placement, size, subject.data.image_size, subject.seed), []
 
 
 def _of_given(test: EffectTest, classes: Sequence[str]) -> tuple[list[TestedCase], list[ClassState]]:

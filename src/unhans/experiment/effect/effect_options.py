@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from unhans.artifacts import Patch, Placement, check_fill
+from unhans.artifacts import HandPlaced, Patch, Placement, check_fill
+from unhans.class_names import class_index
 from unhans.data import read_cleaning_list
+from unhans.experiment.effect.places_table import read_places
 from unhans.experiment.run import Subject
 from unhans.isolation import SearchKind
 from unhans.terminal import ConfigurationError
 
+LARGEST = 8  # sides of the image that a picture may have before it is cut
 HALF = 127  # of a mask's grey levels: brighter is inside
 
 
@@ -32,12 +35,14 @@ def check_options(
         classes: names of the classes to look at.
         kind: of artifact to look for.
         fills: how it is removed.
-        files: by option the files that the user may hand in: artifact, mask, members.
+        files: by option the files that the user may hand in: artifact, places, mask, members.
     """
     layer = getattr(subject.attribution, "layer", None)
     if layer is not None:
         raise ConfigurationError(f"analysis=effect needs heatmaps of the input; attribution.layer={layer!r}.")
-    given = [name for name, file in files.items() if file is not None]
+    given = [name for name, file in files.items() if file is not None and name != "places"]
+    if files.get("places") is not None:
+        _check_places(subject, given)
     if "artifact" in given and len(given) > 1:
         raise ConfigurationError(f"analysis.artifact is tested as it is; leave analysis.{given[1]} out.")
     for fill in fills:
@@ -52,6 +57,15 @@ def check_options(
             raise ConfigurationError(
                 f"analysis.{name} belongs to one class, named as analysis.classes=[…]; got {len(classes or ())} names."
             )
+
+
+def _check_places(subject: Subject, given: Sequence[str]) -> None:
+    if "artifact" not in given:
+        raise ConfigurationError(
+            "analysis.places tells where a picture lies; give analysis.artifact=layer.png as well."
+        )
+    if subject.data.several:
+        raise ConfigurationError("analysis.places needs images of one class each, and these may show several.")
 
 
 def read_artifact(file: str, target: str, placement: Placement, size: float | None, side: int, seed: int) -> Patch:
@@ -72,6 +86,45 @@ def read_artifact(file: str, target: str, placement: Placement, size: float | No
     patch = Patch(target, file, size=size, placement=placement, seed=seed)
     patch.layer(0, side)  # one that does not fit must stop the run now
     return patch
+
+
+def read_hand_placed(
+    file: str, table: str, subject: Subject, target: str, placement: Placement, size: float | None
+) -> tuple[HandPlaced, list[str]]:
+    """Return a picture at the places of a table, and what has to be said of these.
+
+    Args:
+        file, size: as of `read_artifact`.
+        table: see `read_places`.
+        subject: the data; its indices are those of training and validation images together.
+        target: the name of the artifact's class.
+        placement: must be as it is by default.
+
+    Raises:
+        ValueError, OSError: the picture or the table cannot be used, or the picture is not seen somewhere.
+    """
+    if placement != "top_left":
+        raise ConfigurationError(
+            f"analysis.places tells where the picture lies; leave analysis.placement={placement} out."
+        )
+    places, ignored = read_places(table, subject, class_index(target, subject.data.classes, "classes"))
+    patch = HandPlaced(target, file, places, size=size, seed=subject.seed)
+    own, side = max(patch.draw(*subject.size).size), subject.data.image_size
+    if (most := max(place.scale for place in places.values()) * own) > LARGEST * side:
+        raise ConfigurationError(
+            f"analysis.places expects pictures of at most {LARGEST} times the image, {LARGEST * side} pixels, got a "
+            f"scale that makes {most:.0f} of its {own}."
+        )
+    unseen = [index for index in places if not bool((patch.layer(index, subject.size)[3] > 0).any())]
+    if unseen:
+        raise ConfigurationError(
+            f"analysis.places expects the picture inside the image, but nothing of it is seen on {len(unseen)} images, "
+            f"such as {subject.both.paths[unseen[0]]}."
+        )
+    cut = sum(patch.reaches_beyond(index, subject.size) for index in places)
+    told = [f"Places that reach beyond the image, where the picture is cut: {cut} of {len(places)}."] * bool(cut)
+    told += [f"Columns of {table} that are not used: {', '.join(ignored)}."] * bool(ignored)
+    return patch, told
 
 
 def read_members(subject: Subject, file: str, classes: Sequence[str]) -> frozenset[tuple[str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unhans.artifacts import Patch
+from unhans.artifacts import HandPlaced, Patch
 from unhans.effects import (
     CHOSEN_ON,
     Bench,
@@ -120,14 +120,28 @@ class EffectTest:
     def picture(self) -> GivenPicture | None:
         """What the given artifact is."""
         given = self.given
+        if isinstance(given, HandPlaced):
+            return GivenPicture(given.file.name, given.size, "by_hand", len(given.places))
         return None if given is None else GivenPicture(given.file.name, given.size, given.placement)
+
+    @property
+    def placed(self) -> NDArray[np.int64] | None:
+        """The images on which a person placed the picture; None: it goes on any."""
+        return np.array(sorted(self.given.places)) if isinstance(self.given, HandPlaced) else None
+
+    @property
+    def most_samples(self) -> int:
+        """On how many images an artifact is put, at most."""
+        return self.plan.samples if self.placed is None else len(self.placed)
 
     def others(self, label: int) -> NDArray[np.int64]:
         """Return validation samples of other classes, and where they are too few training samples of them besides.
 
         Too few are fewer than were asked for and those that an artifact is chosen on. Samples that are known to carry a
-        planted artifact are left out.
+        planted artifact are left out. Of a picture that was placed by hand: the images that it was placed on.
         """
+        if self.placed is not None:
+            return self.placed
         both = self.subject.both
         clean = (both.labels != label) & (both.labels >= 0) & ~both.carriers
         val, train = (rows[clean[rows]] for rows in (self.subject.rows["val"], self.subject.rows["train"]))
@@ -160,7 +174,7 @@ class EffectTest:
         own = {name: getattr(self.plan, name) for name in ("kind", "samples", "candidates", "tests", "fills")}
         own["elsewhere"] = len(looked_at)
         own["mask"] = None if self.plan.mask is None else digest(self.plan.mask)
-        own["artifact"] = self.given and digest(str(self.picture), self.given.layer(0, self.subject.data.image_size))
+        own["artifact"] = self.given and digest(str(self.picture), *self._layers())
         own["members"] = digest(*map(str, sorted(self.listed))) if self.listed else None
         own |= {"seed": self.subject.seed, "images": self.subject.both.fingerprint(seen)}
         if self.given is not None:
@@ -208,10 +222,20 @@ class EffectTest:
         seconds = time.perf_counter() - began
         return save_case(files, case, None, self.subject.data.classes, None, key, seconds=seconds)
 
+    def _layers(self) -> list[Any]:
+        """What tells the given artifact from others: a layer, or its pixels and all its places."""
+        side, given = self.subject.data.image_size, self.given
+        assert given is not None
+        if isinstance(given, HandPlaced):
+            return [np.asarray(given.draw(side, side)), *(f"{index} {given.places[index]}" for index in self.placed)]
+        return [given.layer(0, side)]
+
     def _carriers(self, label: int) -> NDArray[np.bool_]:
         """Which samples (N,) carry the given artifact: the planted one's carriers if it is that one, else none."""
         subject, given = self.subject, self.given
         assert given is not None
+        if isinstance(given, HandPlaced):
+            return np.zeros(len(subject.both), dtype=bool)
         found = by_picture(given, label, subject.classes[label], given.file.name, subject.splits, subject.size)
         return np.concatenate([found.carriers[split] for split in subject.splits])
 
@@ -236,7 +260,7 @@ class EffectTest:
             affected=index[carries],
             unaffected=index[~carries],
             truth=self._truth(label),
-            samples=self.plan.samples,
+            samples=self.most_samples,
             fills=self.fills(label),
             others=self.others(label),
         )

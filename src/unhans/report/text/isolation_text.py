@@ -67,6 +67,11 @@ def artifact_said(case: Case) -> str:
 def given_sentence(given: GivenPicture) -> str:
     """Say what picture was given."""
     size = "in its own pixels" if given.size is None else f"at size {given.size:g}"
+    if given.places:
+        return (
+            f"The picture {given.file} {size}, at a place chosen by hand on each of {given.places} "
+            f"image{'s' * (given.places != 1)}; its effect is known on these images and places alone."
+        )
     return f"The picture {given.file} {size}, {given.placement.replace('_', ' ')}."
 
 
