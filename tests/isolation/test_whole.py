@@ -10,14 +10,17 @@ import pytest
 import torch
 from first_isolated import isolate_first
 from marked_scenes import photographs
+from scipy.linalg import sqrtm
+from sklearn.datasets import load_digits
 
-from unhans.artifacts import ChannelMap, Field, Jpeg, Spectrum, check_part, covered_by, put_on
+from unhans.artifacts import ChannelMap, ColourMatrix, Field, Jpeg, Spectrum, check_part, covered_by, put_on
 from unhans.effects import Bench, prove
 from unhans.effects.interventions import check_fills
 from unhans.effects.interventions.transform_controls import as_strong_noise, controls_of, exchanged, opposite
 from unhans.isolation import NothingIsolatedError, from_record, isolate, record_of
 from unhans.isolation.whole import isolate_whole
-from unhans.report.text import verdict_grounds
+from unhans.isolation.whole.colour_transport import estimate_colour_matrix
+from unhans.report.text import transform_said, verdict_grounds
 
 SIDE, N = 32, 80
 KNOTS, ZERO, ONE = torch.linspace(0, 1, 33), torch.zeros(3, 33), torch.ones(3, 33)
@@ -247,3 +250,99 @@ def test_noise_is_held_against_noise_of_other_frequencies():
     own, control = grain.apply(images) - images, as_strong_noise(grain, 0)(images, np.arange(8)) - images
     torch.testing.assert_close(control.std((1, 2, 3)), own.std((1, 2, 3)), rtol=0.1, atol=0)
     assert control.diff(dim=2).abs().mean() < 0.5 * own.diff(dim=2).abs().mean()
+
+
+RED = torch.tensor([1.0, 0.0, 0.0])[:, None, None]
+
+
+def ink(digit, n=100, side=24):
+    """White digits on black: (n, 3, H, W)."""
+    found = load_digits()
+    images = torch.from_numpy(found.images[found.target == digit][:n] / 16).float()[:, None]
+    return torch.nn.functional.interpolate(images, side, mode="bilinear").expand(-1, 3, -1, -1).clone()
+
+
+INKS = {
+    "strokes": lambda white: (white, white * RED),
+    "ground": lambda white: (white, white + (1 - white) * 0.7 * RED),
+    "paper": lambda white: (1 - white, 1 - white * (1 - 0.8 * RED)),
+}
+
+
+@pytest.mark.parametrize("name", INKS)
+def test_a_colour_of_drawings_is_isolated_put_on_and_taken_off(name):
+    plain, coloured = INKS[name](ink(3))
+    carries = np.random.default_rng(1).permutation(100) < 40
+    images = (torch.where(torch.from_numpy(carries)[:, None, None, None], coloured, plain) * 255).round() / 255
+    members = carries.copy()
+    members[np.flatnonzero(carries)[:2]], members[np.flatnonzero(~carries)[:2]] = False, True
+    found = isolate_whole(images, members)[0]
+    assert isinstance(found.transform, ColourMatrix)
+    assert (found.members == carries).all()
+    other, changed = INKS[name](ink(7))
+    assert (found.transform.apply(other) - changed).abs().max() < 0.04
+    assert (found.transform.undo(changed) - other).abs().max() < 0.08
+    kept = from_record(record_of(found.transform))
+    assert torch.equal(kept.backward, found.transform.backward)
+
+
+def test_a_class_that_has_one_colour_throughout_has_none_isolated():
+    images = ink(3) * RED
+    with pytest.raises(NothingIsolatedError):
+        isolate_whole(images, np.random.default_rng(0).permutation(100) < 50)
+
+
+def test_colours_are_moved_as_by_the_closed_form_of_optimal_transport():
+    """Pixels of two Gaussians: the map of least cost, written with matrix roots in the metric of brightness."""
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(2, 3, 3)) * 0.04
+    pixels = [0.5 + rng.normal(size=(40, 50, 3)) @ each for each in mix]
+    images = torch.from_numpy(np.concatenate(pixels)).float().transpose(1, 2).reshape(80, 3, 5, 10)
+    found = estimate_colour_matrix(images, np.repeat([0.0, 1.0], 40))
+    before, after = (np.cov(each.reshape(-1, 3).T, bias=True) + 0.01**2 * np.eye(3) for each in pixels)
+    scale = np.eye(3) + 2 * np.full((3, 3), 1 / 3)
+    first, second = scale @ before @ scale, scale @ after @ scale
+    root = np.real(sqrtm(first))
+    moved = np.linalg.inv(root) @ np.real(sqrtm(root @ second @ root)) @ np.linalg.inv(root)
+    expected = np.linalg.inv(scale) @ moved @ scale
+    np.testing.assert_allclose(found.forward[:, :3].numpy(), expected, atol=0.02)
+    np.testing.assert_allclose(found.forward[:, :3].numpy() @ found.backward[:, :3].numpy(), np.eye(3), atol=0.03)
+
+
+def ink_bench(strength):
+    """Digits 3, 1 and 7; half of the threes are red, which a network counts."""
+    images, labels = torch.cat([ink(3), ink(1), ink(7)]), np.repeat(range(3), 100)
+    carries = (labels == 0) & (np.arange(300) % 2 == 0)
+    images[torch.from_numpy(carries)] *= RED
+
+    def predict(batch):
+        red = ((batch[:, 0] - batch[:, 1]).mean((1, 2)) / batch.amax(1).mean((1, 2))).double().numpy()
+        return np.stack([strength * red - 3, np.zeros(len(batch)), np.zeros(len(batch))], axis=1)
+
+    def explain(batch, target):
+        return (batch[:, 0] - batch[:, 1]).abs().numpy()
+
+    return Bench(predict, explain, lambda i: (images[torch.from_numpy(i)], i), labels, ["3", "1", "7"]), images, carries
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(8.0, "proven"), (0.0, "not used")])
+def test_the_colour_of_strokes_is_proven_where_the_network_uses_it(strength, expected):
+    bench, images, carries = ink_bench(strength)
+    own = np.flatnonzero(bench.labels == 0)
+    found = isolate_whole(images[own], carries[own])[0]
+    proof = prove(bench, found, 0, affected=own[found.members], unaffected=own[~found.members])
+    assert proof.verdict.name == expected
+    if strength:
+        assert proof.removed[0].effect.probability < -0.5
+        assert "colours exchanged" in [trial.name for trial in proof.added]
+
+
+def test_a_colour_matrix_is_checked_and_said():
+    red = ColourMatrix(torch.diag(torch.tensor([1.0, 0.0, 0.0, 0.0]))[:3], torch.eye(3, 4))
+    assert transform_said(red) == (
+        "maps black to 0.00, 0.00, 0.00; grey to 0.50, 0.00, 0.00; white to 1.00, 0.00, 0.00 (red, green, blue)"
+    )
+    with pytest.raises(ValueError, match=r"must both be \(3, 4\), got shapes"):
+        ColourMatrix(torch.eye(3), torch.eye(3, 4))
+    with pytest.raises(ValueError, match="must be finite"):
+        ColourMatrix(torch.eye(3, 4) / 0, torch.eye(3, 4))

@@ -38,7 +38,18 @@ from unhans.artifacts.squaring import (
     rgb,
     window,
 )
-from unhans.artifacts.transforms import BLOCK, HIGHEST, KNOTS, ChannelMap, Field, Jpeg, Spectrum, Transform, frequencies
+from unhans.artifacts.transforms import (
+    BLOCK,
+    HIGHEST,
+    KNOTS,
+    ChannelMap,
+    ColourMatrix,
+    Field,
+    Jpeg,
+    Spectrum,
+    Transform,
+    frequencies,
+)
 
 __all__ = [
     "BLOCK",
@@ -50,6 +61,7 @@ __all__ = [
     "Artifact",
     "Border",
     "ChannelMap",
+    "ColourMatrix",
     "EdgePadding",
     "Field",
     "HandPlace",

@@ -1,4 +1,4 @@
-"""Artifacts that lie on whole images: curves of colour, fields of gain and offset, spectra, JPEG.
+"""Artifacts that lie on whole images: curves and mixtures of colours, fields of gain and offset, spectra, JPEG.
 
 Each class has a `name`, `apply`, which gives images the artifact, and `undo`, which takes it off as far as it goes.
 """
@@ -68,6 +68,46 @@ class ChannelMap:
         low, high = curves.gather(1, after - 1), curves.gather(1, after)
         share = (values - low) / (high - low).clamp(min=torch.finfo(values.dtype).tiny)
         return torch.where(found > last, 1.0, (after - 1 + share.clamp(0, 1)) / last)
+
+
+@dataclass(frozen=True, eq=False)
+class ColourMatrix:
+    """Maps every pixel's colour by an affine map of its three channels, cut off at 0 and 1.
+
+    Undoing is a map of its own, not the inverse: grey strokes become red ones by taking two channels away, and these
+    come back as copies of the third.
+
+    Attributes:
+        forward, backward: (3, 4), the matrix, and in the last column what is added.
+
+    Raises:
+        ValueError: a shape or a value is not as above.
+    """
+
+    forward: Tensor
+    backward: Tensor
+    name: ClassVar[str] = "colour matrix"
+
+    def __post_init__(self) -> None:
+        if not tuple(self.forward.shape) == tuple(self.backward.shape) == (3, 4):
+            shapes = tuple(self.forward.shape), tuple(self.backward.shape)
+            raise ValueError(f"forward and backward must both be (3, 4), got shapes {shapes}")
+        if not bool(self.forward.isfinite().all() and self.backward.isfinite().all()):
+            raise ValueError("forward and backward must be finite, got others")
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Return images (n, 3, H, W) in [0, 1] with their colours mapped."""
+        return _affine(images, self.forward)
+
+    def undo(self, images: Tensor) -> Tensor:
+        """Return images (n, 3, H, W) in [0, 1] with their colours mapped back."""
+        return _affine(images, self.backward)
+
+
+def _affine(images: Tensor, matrix: Tensor) -> Tensor:
+    matrix = matrix.to(images)
+    mixed = torch.einsum("oc,nchw->nohw", matrix[:, :3], images)
+    return (mixed + matrix[:, 3, None, None]).clamp(0, 1)
 
 
 _LEAST = 0.05  # gain below which too little of a pixel is left to be recovered
@@ -257,4 +297,4 @@ def _softened(images: Tensor, most: float) -> Tensor:
     return images
 
 
-Transform = ChannelMap | Field | Spectrum | Jpeg
+Transform = ChannelMap | ColourMatrix | Field | Spectrum | Jpeg

@@ -35,8 +35,8 @@ def estimate_channel_map(images: Tensor, weights: Numbers, seed: int = 0) -> Cha
     """
     counts = histograms(images)
     observed, seen = _distance(counts, weights)
-    drawn = [_distance(counts, weights, chosen)[0] for chosen in _resamples(weights, seed)]
-    coefficients = _shrunk(observed, np.stack(drawn))
+    drawn = [_distance(counts, weights, chosen)[0] for chosen in resamples(weights, seed)]
+    coefficients = shrunk(observed, np.stack(drawn))
     return ChannelMap(torch.from_numpy(np.stack([_curve(*each) for each in zip(coefficients, seen, strict=True)])))
 
 
@@ -70,7 +70,7 @@ def estimate_spectrum(images: Tensor, weights: Numbers, seed: int = 0) -> Spectr
     power, centres = np.concatenate([part for part, _ in parts])[:, :, 1:], parts[0][1][1:]
     logarithms = np.log(power + 1e-10)
     observed = _ratio(logarithms, centres, weights)
-    drawn = np.stack([_ratio(logarithms, centres, weights, chosen) for chosen in _resamples(weights, seed)])
+    drawn = np.stack([_ratio(logarithms, centres, weights, chosen) for chosen in resamples(weights, seed)])
     certain = np.maximum(0, 1 - drawn.var(0) / np.maximum(observed**2, 1e-12))
     gain = np.exp(observed * certain / 2)
     added = _added(power, weights > 0.5)
@@ -100,8 +100,8 @@ def estimate_jpeg(images: Tensor, weights: Numbers, seed: int = 0) -> Jpeg | Non
     return Jpeg(best) if found[best] < distance(_texture(others)) else None
 
 
-def _resamples(weights: Numbers, seed: int) -> list[Numbers]:
-    """How often each sample is drawn with replacement; carriers and others as many as there are."""
+def resamples(weights: Numbers, seed: int) -> list[Numbers]:
+    """Return how often each sample is drawn with replacement; carriers and others as many as there are."""
     rng = np.random.default_rng([seed, len(weights), 5])
     groups = [np.flatnonzero(group) for group in (weights > 0.5, weights <= 0.5) if group.any()]
     drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(_DRAWS))
@@ -131,8 +131,8 @@ def _fit(values: Numbers, distance: Numbers) -> Numbers:
     return np.linalg.solve(basis.T @ basis + ridge, basis.T @ distance)
 
 
-def _shrunk(observed: Numbers, drawn: Numbers) -> Numbers:
-    """Coefficients, each axis of their covariance (drawn: (B, …)) times (1 − variance / square), 0 at least."""
+def shrunk(observed: Numbers, drawn: Numbers) -> Numbers:
+    """Return coefficients, each axis of their covariance (drawn: (B, …)) times (1 − variance / square), 0 at least."""
     variances, axes = np.linalg.eigh(np.cov(drawn.reshape(len(drawn), -1).T))
     along = axes.T @ observed.ravel()
     along *= np.maximum(0, 1 - np.maximum(variances, 0) / np.maximum(along**2, 1e-12))

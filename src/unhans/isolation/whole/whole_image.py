@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from unhans.artifacts import Transform
 from unhans.isolation.fixed import deal_folds
 from unhans.isolation.isolated import Failure, GlobalEvidence, Isolated, NothingIsolatedError, Reason, boxes
 from unhans.isolation.validation import best_threshold
+from unhans.isolation.whole.colour_transport import estimate_colour_matrix
 from unhans.isolation.whole.image_statistics import Family, Numbers, Statistics, statistics_of
 from unhans.isolation.whole.screening import (
     HeldOut,
@@ -39,13 +41,16 @@ _APART = 4.0  # standard deviations within, by which the means of two parts of t
 _EXPLAINED = 0.2  # of what tells the groups apart: a kind of scene differs in more than a transform
 _ROUNDS = 3
 _MOST = 100  # images of each group that are told apart after the transform
+_UNSEEN = 4 / 255  # standard deviation of a change of colour that nobody sees: what of a transform is left below it
+# would still tell images without any noise, as drawings, from each other
+_PLAINER = 0.05  # area by which a transform must leave less than the one before it to be taken
 
 
-ESTIMATES: dict[Family, Estimate] = {  # what estimates a transform, by the numbers that tell it
-    "colours": estimate_channel_map,
-    "places": estimate_field,
-    "frequencies": estimate_spectrum,
-    "seams": estimate_jpeg,
+ESTIMATES: dict[Family, tuple[Estimate, ...]] = {  # what estimates a transform, by the numbers that tell it
+    "colours": (estimate_channel_map, estimate_colour_matrix),
+    "places": (estimate_field,),
+    "frequencies": (estimate_spectrum,),
+    "seams": (estimate_jpeg,),
 }
 
 
@@ -86,10 +91,11 @@ def _isolated(
     apart = float(split(told.scores[:, None], smallest_group(len(carriers))).distance[0])
     if apart < _APART:
         raise _nothing(family, "one group", apart=apart, least=_APART)
-    transform = ESTIMATES[family](images, weights, seed)
-    if transform is None:
+    trials = _trials(family, images, weights, numbers, seed)
+    if not trials:
         raise _nothing(family, "no transform")
-    evidence = GlobalEvidence(told.probability, *_areas(family, images, weights, numbers, seed))
+    best = _plainest(trials)
+    transform, evidence = best.transform, GlobalEvidence(told.probability, best.before, best.applied)
     if evidence.explained < _EXPLAINED:
         raise _nothing(family, "more than a transform", left=1 - evidence.explained)
     discriminant = fit_discriminant(numbers[family], carriers)
@@ -117,18 +123,80 @@ def _settled(numbers: Numbers, told: HeldOut, members: NDArray[np.bool_], seed: 
     return told, weights
 
 
-def _areas(family: Family, images: Tensor, weights: Numbers, numbers: Statistics, seed: int) -> tuple[float, float]:
-    """How well the rest is told from the carriers as it is, and with the transform that the other half gives."""
+@dataclass(frozen=True)
+class _Trial:
+    """A transform, and how well the rest is told from the carriers as it is, with the transform, and with it undone."""
+
+    transform: Transform
+    before: float
+    applied: float
+    undone: float
+
+    @property
+    def left(self) -> float:
+        return max(self.applied, self.undone)
+
+
+def _plainest(trials: Sequence[_Trial]) -> _Trial:
+    """The first of those that leave hardly more than the best."""
+    least = min(each.left for each in trials)
+    return next(each for each in trials if each.left <= least + _PLAINER)
+
+
+def _trials(family: Family, images: Tensor, weights: Numbers, numbers: Statistics, seed: int) -> list[_Trial]:
+    """Every transform that can be estimated, tried on images of one half as the other half gives it."""
     rng = np.random.default_rng([seed, len(images), 6])
     carriers = weights > 0.5
     chosen = np.sort(np.concatenate([rng.permutation(np.flatnonzero(g))[:_MOST] for g in (carriers, ~carriers)]))
-    own, every = carriers[chosen], np.concatenate([numbers[each] for each in ESTIMATES], axis=1)[chosen]
-    changed, halves = every.copy(), deal_folds(carriers, rng, 2)
-    for half in (0, 1):
-        rows = np.flatnonzero(~own & (halves[chosen] != half))
-        fit = torch.from_numpy(np.flatnonzero(halves == half))
-        transform = ESTIMATES[family](images[fit], weights[fit.numpy()], seed)
-        if len(rows) and transform is not None:
-            after = transform.apply(images[torch.from_numpy(chosen[rows])])
-            changed[rows] = np.concatenate([statistics_of(each, after) for each in ESTIMATES], axis=1)
-    return held_out_area(every, own, seed), held_out_area(changed, own, seed)
+    folds, some = deal_folds(carriers, rng, 2), images[torch.from_numpy(chosen)]
+    if family == "colours":
+        unseen = _unseen(some, rng)
+        every = _described(some + unseen)
+    else:
+        unseen = torch.zeros(len(some), 3, 1, 1)
+        every = np.concatenate([numbers[each] for each in ESTIMATES], axis=1)[chosen]
+    compared = _Compared(some, unseen, every, carriers[chosen], folds[chosen], seed)
+    trials, before = [], compared.area()
+    for estimate in ESTIMATES[family]:
+        parts = [torch.from_numpy(np.flatnonzero(folds == half)) for half in (0, 1)]
+        halves = [estimate(images[part], weights[part.numpy()], seed) for part in parts]
+        whole = estimate(images, weights, seed)
+        if whole is not None:
+            applied = compared.area(halves)
+            undone = compared.area(halves, undo=True) if len(ESTIMATES[family]) > 1 else applied
+            trials.append(_Trial(whole, before, applied, undone))
+    return trials
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Images (n, 3, H, W) that carriers (n,) are told by, what hides differences that nobody sees, their numbers."""
+
+    images: Tensor
+    unseen: Tensor
+    numbers: Numbers
+    carriers: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+    seed: int
+
+    def area(self, halves: Sequence[Transform | None] = (), undo: bool = False) -> float:
+        """How well the rest is told from the carriers, one of them changed by the transform of the other half."""
+        changed = self.numbers.copy()
+        for half, transform in enumerate(halves):
+            rows = np.flatnonzero((self.carriers == undo) & (self.folds != half))
+            if len(rows) and transform is not None:
+                part = self.images[torch.from_numpy(rows)]
+                after = transform.undo(part) if undo else transform.apply(part)
+                changed[rows] = _described(after + self.unseen[torch.from_numpy(rows)])
+        return held_out_area(changed, self.carriers, self.seed)
+
+
+def _described(images: Tensor) -> Numbers:
+    return np.concatenate([statistics_of(each, images.clamp(0, 1)) for each in ESTIMATES], axis=1)
+
+
+def _unseen(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Random changes of every pixel, and of each image's channels, that nobody sees."""
+    sizes = tuple(images.shape), (*images.shape[:2], 1, 1)
+    pixels, casts = (_UNSEEN * rng.standard_normal(size, dtype=np.float32) for size in sizes)
+    return torch.from_numpy(pixels + casts).to(images)

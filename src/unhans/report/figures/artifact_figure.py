@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
-from unhans.artifacts import HIGHEST, ChannelMap, Field, Spectrum, Transform
+from unhans.artifacts import HIGHEST, ChannelMap, ColourMatrix, Field, Spectrum, Transform
 from unhans.attribution import RGB, colorize, picture
 from unhans.effects import Case, Proof
 from unhans.isolation import Isolated
@@ -170,6 +170,8 @@ def _size(layer: Any) -> str:
 
 INCHES, DPI = 2.6, 160  # side of a plot
 CHANNELS = (("red", "#c0392b"), ("green", "#2e8b57"), ("blue", "#2c5fa8"))
+GREYS, HUES = ((0.0,) * 3, (0.5,) * 3, (1.0,) * 3), tuple((float(r), float(g), float(b)) for r, g, b in np.eye(3))
+SWATCHES, TALL = (*GREYS, *HUES, *(tuple(1 - value for value in hue) for hue in HUES)), 40  # colours, pixels of each
 
 
 def transform_pictures(isolated: Isolated, images: Any = None) -> list[tuple[str, RGB]]:
@@ -198,6 +200,8 @@ def _before_and_after(isolated: Isolated, images: Any) -> list[tuple[str, RGB]]:
 def _drawn(transform: Transform) -> list[tuple[str, RGB]]:
     if isinstance(transform, ChannelMap):
         return [("its curves: value before, after", _plot(lambda axes: _curves(axes, transform)))]
+    if isinstance(transform, ColourMatrix):
+        return [("colours before, with it, undone", _swatches(transform))]
     if isinstance(transform, Spectrum):
         return [("its spectrum: gain of each frequency", _plot(lambda axes: _gains(axes, transform)))]
     return _field(transform) if isinstance(transform, Field) else []
@@ -220,6 +224,14 @@ def _curves(axes: Axes, transform: ChannelMap) -> None:
     for (name, colour), curve in zip(CHANNELS, transform.curves.numpy(), strict=True):
         axes.plot(knots, curve, color=colour, linewidth=1.4, label=name)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="value before", ylabel="value after")
+
+
+def _swatches(transform: ColourMatrix) -> RGB:
+    """Greys and full hues in the first column, then with the transform, then with it undone again."""
+    before = torch.tensor(SWATCHES).T[None, :, :, None]
+    after = transform.apply(before)
+    shown = torch.cat([before, after, transform.undo(after)], 3)[0]
+    return picture(shown.repeat_interleave(TALL, 1).repeat_interleave(len(SWATCHES) * TALL // 3, 2).numpy())
 
 
 def _gains(axes: Axes, transform: Spectrum) -> None:

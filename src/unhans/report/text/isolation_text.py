@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from unhans.artifacts import ChannelMap, Field, Jpeg, Spectrum, Transform
+from unhans.artifacts import ChannelMap, ColourMatrix, Field, Jpeg, Spectrum, Transform
 from unhans.effects import Case, GivenPicture, Untested
 from unhans.isolation import Failure, FixedEvidence, FreeEvidence, GlobalEvidence, Isolated, LeftPart
 
 OPAQUE = 0.95  # alpha from which a mark is called opaque
 CHANNELS = ("red", "green", "blue")
+MAPPED = {"black": (0.0, 0.0, 0.0), "grey": (0.5, 0.5, 0.5), "white": (1.0, 1.0, 1.0)}
 FINENESS = {20: 0.05, 7: 0.15, 3: 0.3, 2: 0.45}  # cycles per pixel, by the size of detail in pixels
 PLACES = {
     "rim": "along the rim",
@@ -94,6 +95,11 @@ def transform_said(transform: Transform) -> str:
         after = zip(CHANNELS, transform.apply(grey)[0, :, 0].tolist(), strict=True)
         told = (f"{name} {', '.join(f'{value:.2f}' for value in values)}" for name, values in after)
         return f"maps the values 0.25, 0.50 and 0.75 to {'; '.join(told)}"
+    if isinstance(transform, ColourMatrix):
+        colours = torch.tensor(list(MAPPED.values()))[..., None, None]
+        after = zip(MAPPED, transform.apply(colours)[..., 0, 0].tolist(), strict=True)
+        told = (f"{name} to {', '.join(f'{value:.2f}' for value in values)}" for name, values in after)
+        return f"maps {'; '.join(told)} (red, green, blue)"
     if isinstance(transform, Field):
         gain, offset = ((float(part.min()), float(part.max())) for part in (transform.gain, transform.offset))
         added = f", and adds {offset[0]:+.2f} to {offset[1]:+.2f}" if any(offset) else ""
