@@ -54,12 +54,22 @@ def test_all_is_written_and_agrees(runs, capsys):
         assert len(own) == int(row["n"]) == 8
         assert float(row["accuracy"]) == np.mean([one["class"] == one["predicted"] for one in own])
         assert float(row["one_off"]) == 1  # of two classes
+        taken = table(runs / "out" / "confusion.csv")
+        taken = [one for one in taken if (one["networks"], one["tested_on"]) == (row["networks"], row["tested_on"])]
+        right = sum(int(one["n"]) for one in taken if one["class"] == one["predicted"])
+        assert right == int(row["n"]) * float(row["accuracy"])
+        assert sum(int(one["n"]) for one in taken) == int(row["n"])
+    labels = {(one["images"], one["class"]): int(one["n"]) for one in table(runs / "out" / "labels.csv")}
+    assert labels == {("tested on: " + ", ".join(names), "cat"): 4, ("tested on: " + ", ".join(names), "dog"): 4,
+                      ("trained on: plain, worse", "cat"): 14, ("trained on: plain, worse", "dog"): 14}  # fmt: skip
     cost = float(rows[0]["accuracy"]) - float(rows[1]["accuracy"])
     assert float(rows[1]["cost"]) == pytest.approx(cost)
     assert not rows[0]["cost"]
     assert {path.suffix for path in (runs / "out" / "figures").iterdir()} == {".png", ".jpg"}
     assert "Trained on × tested on" in (runs / "out" / "swap.html").read_text()
-    assert "2 networks, 2 variants, 8 val images each." in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 networks × 2 variants: 32 images pass a network, about " in said
+    assert "2 networks, 2 variants, 8 val images each." in said
     assert "swap/worse/" in next((runs / "out").rglob("metrics.csv")).read_text()
 
 

@@ -86,3 +86,11 @@ def test_images_that_nobody_can_read_are_refused():
     nothing = PREDICTED | {"b": np.full(200, UNREAD)}
     with pytest.raises(ValueError, match="none of the images of 'b' could be read"):
         study_swap([SwapRow("one", "a", ["one"], [nothing])], IMAGES, NAMES)
+
+
+def test_confusions_by_a_loop(study):
+    expected = [[0] * 5 for _ in NAMES]
+    for label, predicted in zip(LABELS.tolist(), PREDICTED["b"].tolist(), strict=True):
+        if predicted != UNREAD:
+            expected[label][4 if predicted == OTHER else predicted] += 1
+    assert study.confusion(study.cell("one", "b")).tolist() == expected

@@ -118,6 +118,18 @@ class SwapStudy:
         """Return a cell by the names of its row and its variant."""
         return next(each for each in self.cells if (each.row.name, each.tested) == (row, tested))
 
+    def confusion(self, cell: SwapCell) -> NDArray[np.int64]:
+        """Return how often images of each class are taken for each (C, C + 1), the last column for another class.
+
+        Counts of several networks are added up; images that could not be read are left out.
+        """
+        labels, found = self.images[cell.tested].labels, np.zeros((len(self.classes), len(self.classes) + 1), np.int64)
+        for predictions in cell.row.predictions:
+            predicted = predictions[cell.tested]
+            read = predicted > UNREAD
+            np.add.at(found, (labels[read], predicted[read]), 1)  # OTHER, −1, is the last column
+        return found
+
     @property
     def swaps(self) -> list[SwapCell]:
         """The cells off the variant of the training."""

@@ -15,6 +15,7 @@ from unhans.experiment.swap.swap_results import SwapResults
 from unhans.experiment.swap.swap_run import SwapRun
 from unhans.experiment.swap.swap_variants import SwapData, SwapNetwork, draw_sample, variants_of
 from unhans.report import progress
+from unhans.report.text.models import swap_cost
 from unhans.store import sweep
 from unhans.terminal import CONSOLE, ConfigurationError
 
@@ -60,7 +61,9 @@ def swap_preprocessing(
     with subject.closing(logger):
         subject.begin()
         sweep(subject.out)
-        CONSOLE.print(escape(f"{len(tested)} networks × {len(swap.variants)} variants: {run.images} images pass."))
+        missing = run.missing
+        seconds = run.seconds_per_image() if missing else 0.0
+        CONSOLE.print(escape(swap_cost(len(tested), len(swap.variants), run.images, missing, seconds)))
         with progress(run.images) as say:
             answers = run.answers(say)
         return SwapResults(run, answers, own, order).conclude(examples, logger)

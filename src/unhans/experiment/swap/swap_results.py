@@ -17,11 +17,18 @@ from unhans.comparison import OTHER, UNREAD, SwapImages, SwapRow, SwapStudy, stu
 from unhans.data import display_images, read_samples
 from unhans.experiment.compare import twins_of
 from unhans.experiment.swap.swap_run import SwapAnswers, SwapRun
-from unhans.report.figures.models import SwapExample, swap_figure, swap_sheet
+from unhans.report.figures.models import (
+    SwapExample,
+    swap_bars,
+    swap_confusions,
+    swap_figure,
+    swap_labels,
+    swap_sheet,
+)
 from unhans.report.html import write_swap_page
 from unhans.report.loggers import log_once
 from unhans.report.tables import Rows
-from unhans.report.tables.models import swap_scalars, swap_table, swap_tables
+from unhans.report.tables.models import ANOTHER, swap_scalars, swap_table, swap_tables
 from unhans.report.text import shorten
 from unhans.report.text.models import swap_sentences, swap_setting
 from unhans.store import file_stem, write_csv, write_figure
@@ -56,7 +63,7 @@ class SwapResults:
     def conclude(self, examples: int, logger: Logger | None) -> dict[str, float]:
         """Print and write everything; return the numbers that a sweep may optimise."""
         out, swap, sample = self.run.swap.subject.out, self.run.swap, self.run.sample
-        tables = swap_tables(self.study) | {"images": self._image_rows()}
+        tables = swap_tables(self.study) | {"labels": self._label_rows(), "images": self._image_rows()}
         for name, rows in tables.items():
             write_csv(out / f"{name}.csv", *rows)
         n = {name: len(index) for name, index in sample.index.items()}
@@ -67,6 +74,7 @@ class SwapResults:
             CONSOLE.print(escape(sentence))
         pictures = {"Accuracy": out / "figures" / "swap.png"}
         write_figure(pictures["Accuracy"], swap_figure(self.study, setting), dpi=150)
+        pictures |= self._charts(setting)
         pictures |= self._sheets(examples)
         downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
         write_swap_page(out / PAGE, self.study, sentences, pictures, downloads)
@@ -76,6 +84,40 @@ class SwapResults:
             told = {f"swap/{name}": rows for name, rows in tables.items() if name != "images"}
             log_once([logger], numbers, {f"swap/{heading}": path for heading, path in pictures.items()}, told)
         return numbers
+
+    def _charts(self, setting: str) -> dict[str, Path]:
+        """Draw what is said of all rows; return the files by their heading."""
+        folder = self.run.swap.subject.out / "figures"
+        figures = {
+            "Accuracy as bars": ("bars.png", swap_bars(self.study, setting)),
+            "Confusions": ("confusion.png", swap_confusions(self.study, setting)),
+            "Labels": ("labels.png", swap_labels(self._label_counts(), self.run.swap.names, setting)),
+        }
+        found = {heading: (folder / name, figure) for heading, (name, figure) in figures.items() if figure is not None}
+        for path, figure in found.values():
+            write_figure(path, figure, dpi=150)
+        return {heading: path for heading, (path, _) in found.items()}
+
+    def _label_counts(self) -> dict[str, list[int]]:
+        """How many images each class has: of the variants, and of the networks' trainings; equal ones are one."""
+        swap, sets = self.run.swap, {}
+        for variant in swap.variants:
+            counts = np.bincount(self.run.sample.labels[variant], minlength=len(swap.names))
+            sets.setdefault(("tested", *counts.tolist()), []).append(variant)
+        for one in swap.networks:
+            labels = one.data.train_set.labels
+            counts = np.bincount(labels[labels >= 0], minlength=len(one.data.classes))
+            own = [int(counts[list(one.data.classes).index(name)]) for name in swap.names]
+            sets.setdefault(("trained", *own), []).append(one.name)
+        return {f"{kind} on: {', '.join(names)}": counts for (kind, *counts), names in sets.items()}
+
+    def _label_rows(self) -> Rows:
+        rows = [
+            (name, each, count)
+            for name, counts in self._label_counts().items()
+            for each, count in zip(self.run.swap.names, counts, strict=True)
+        ]
+        return Rows(["images", "class", "n"], rows)
 
     def _rows(self) -> list[SwapRow]:
         """Every network, then the mean over those that differ in the seed only."""
@@ -98,7 +140,7 @@ class SwapResults:
         return SwapRow(name, self.trained[group[0]], names, predictions)
 
     def _image_rows(self) -> Rows:
-        sample, names = self.run.sample, {OTHER: "another class", UNREAD: None} | dict(enumerate(self.run.swap.names))
+        sample, names = self.run.sample, {OTHER: ANOTHER, UNREAD: None} | dict(enumerate(self.run.swap.names))
         rows = []
         for network, answers in zip(self.run.swap.networks, self.answers, strict=True):
             for variant, each in answers.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -14,7 +15,7 @@ from torchvision.transforms.v2.functional import ten_crop
 
 from unhans.attribution import run_with_hooks
 from unhans.comparison import OTHER, UNREAD
-from unhans.data import read_batches
+from unhans.data import read_batches, read_samples
 from unhans.experiment.survey import weights_of
 from unhans.experiment.swap.swap_variants import SwapData, SwapNetwork, SwapSample
 from unhans.lrp.tracing import logits_of
@@ -68,6 +69,29 @@ class SwapRun:
     def images(self) -> int:
         """How many images are asked about in all, each as often as it passes a network."""
         return sum(map(len, self.sample.index.values())) * len(self.swap.networks) * self.swap.crops
+
+    @property
+    def missing(self) -> int:
+        """How many of these are not in the folder yet."""
+        return sum(
+            len(self.sample.index[variant]) * self.swap.crops
+            for number, network in enumerate(self.swap.networks)
+            for variant in self.swap.variants
+            if _stored(self._file(number, network, variant), self._key(network, variant)) is None
+        )
+
+    def seconds_per_image(self) -> float:
+        """Return how long an image takes to be read and to pass the first network, by one batch; NaN where unknown."""
+        network, variant = self.swap.networks[0], self.swap.first
+        index = self.sample.index[variant][: self.swap.subject.batch_size]
+        size = self.swap.data(network, variant, crops=1).image_size
+        for _ in range(2):  # the first is not counted
+            began = time.perf_counter()
+            images, kept = read_samples(self.swap.images(network, variant), index)
+            if not len(kept):
+                return float("nan")
+            self._probabilities(network, images.to(self.swap.subject.device), size).cpu()
+        return (time.perf_counter() - began) / (len(kept) * self.swap.crops)
 
     def answers(self, say: Say) -> list[dict[str, SwapAnswers]]:
         """Return by network what it says about every variant."""

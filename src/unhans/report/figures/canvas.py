@@ -29,6 +29,7 @@ BLUE = "#2a5b8c"
 AMBER = "#d99a2b"
 GREEN = "#2e8b6f"
 VIOLET = "#7a4fa3"
+MODEL_PENS = (BLUE, ALARM, GREEN, AMBER, VIOLET, INK)  # of models, in turn
 
 TEXT = {"fontsize": 8, "color": INK, "parse_math": False}  # a class name may hold a dollar sign
 QUIET_TEXT = TEXT | {"color": QUIET}

@@ -132,3 +132,19 @@ def short_number(value: float) -> str:
 def samples_said(n: int) -> str:
     """Write a number of samples: "1 sample", "2 samples"."""
     return f"{n} sample{'s' * (n != 1)}"
+
+
+def duration(seconds: float) -> str:
+    """Write how long something takes, such as "40 s", "12 min" or "1.5 h"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def cost_estimate(passes: int, seconds: float) -> str:
+    """Write how long passes of so many seconds take, such as ", about 40 s (12 a second)"; "" where it is not known."""
+    return "" if math.isnan(seconds) else f", about {duration(passes * seconds)} ({_rate(1 / seconds)} a second)"
+
+
+def _rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"

@@ -11,6 +11,7 @@ from unhans.report.figures.models.spectra_figure import (
     eigenvalue_figure,
     spectra_figure,
 )
+from unhans.report.figures.models.swap_class_figure import swap_bars, swap_confusions, swap_labels
 from unhans.report.figures.models.swap_figure import SwapExample, swap_figure, swap_sheet
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "eigenvalue_figure",
     "matrix_figure",
     "spectra_figure",
+    "swap_bars",
+    "swap_confusions",
     "swap_figure",
+    "swap_labels",
     "swap_sheet",
 ]

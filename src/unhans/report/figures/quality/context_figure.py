@@ -12,16 +12,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from unhans.attribution import RGB, colorize, scale
 from unhans.report.figures.canvas import (
     ALARM,
-    AMBER,
-    BLUE,
     DASHED,
-    GREEN,
     INK,
+    MODEL_PENS,
     QUIET,
     QUIET_TEXT,
     REST,
     TEXT,
-    VIOLET,
     add_key,
     blank,
     chart,
@@ -45,7 +42,6 @@ if TYPE_CHECKING:
 
     from unhans.faithfulness import AccuracyRelation, ContextSummary, CoOccurrence
 
-MODEL_PENS = (BLUE, ALARM, GREEN, AMBER, VIOLET, INK)  # in turn
 MOST_ROWS, MOST_NAMED, MOST_TOGETHER = 40, 30, 30  # classes
 SIDE, GAP, LINE = 1.15, 0.06, 0.14  # inches of a tile; tiles, tiles
 STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of ticks between powers of ten

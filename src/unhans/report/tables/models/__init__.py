@@ -34,9 +34,10 @@ from unhans.report.tables.models.influence_tables import (
 )
 from unhans.report.tables.models.rashomon_table import STOPPED, rashomon_rows, rashomon_table
 from unhans.report.tables.models.spectra_table import Spectra, eigenvalue_rows, lambda_2_places
-from unhans.report.tables.models.swap_tables import swap_cells, swap_scalars, swap_table, swap_tables
+from unhans.report.tables.models.swap_tables import ANOTHER, swap_cells, swap_scalars, swap_table, swap_tables
 
 __all__ = [
+    "ANOTHER",
     "READING",
     "STOPPED",
     "InfluenceGroup",

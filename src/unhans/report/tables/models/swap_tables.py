@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Column, Table
 
@@ -13,6 +15,7 @@ from unhans.report.text import percent, range_written
 from unhans.report.text.models import ONE_OFF, SWAP_READING, cost_said, share_and_interval
 from unhans.stats import Estimate
 
+ANOTHER = "another class"  # that is not asked about
 COST = ("cost", "cost_low", "cost_high", "p")
 
 
@@ -47,7 +50,10 @@ def swap_tables(study: SwapStudy) -> dict[str, Rows]:
     off = ["one_off", "one_off_low", "one_off_high"] if study.order is not None else []
     off_cost = [f"one_off_{name}" for name in COST] if off else []
     columns = [*head, "n", *ends, *COST, "only_own", "only_other", *off, *off_cost]
+    counts = [(cell, study.confusion(cell)) for cell in study.cells]
+    taken = ["class", "predicted", "n", "share"]
     return {
+        "confusion": Rows([*head, *taken], [row for each in counts for row in _taken(study, *each)]),
         "swap": Rows(columns, [_row(study, cell) for cell in study.cells]),
         "classes": Rows([*head, "class", "n", *ends], [row for cell in study.cells for row in _classes(study, cell)]),
     }
@@ -76,6 +82,14 @@ def _cost(cost: SwapCost | None) -> Row:
 def _classes(study: SwapStudy, cell: SwapCell) -> Iterator[Row]:
     for name, one in cell.by_class.items():
         yield (*_head(study, cell), name, one.n, *_ends(one))
+
+
+def _taken(study: SwapStudy, cell: SwapCell, counts: NDArray[np.int64]) -> Iterator[Row]:
+    """A row for every class and what its images are taken for, where that happens."""
+    names = [*study.classes, ANOTHER]
+    for label, predicted in np.argwhere(counts):
+        n = int(counts[label, predicted])
+        yield (*_head(study, cell), names[label], names[predicted], n, n / counts[label].sum())
 
 
 def swap_scalars(study: SwapStudy) -> dict[str, float]:

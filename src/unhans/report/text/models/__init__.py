@@ -31,9 +31,12 @@ from unhans.report.text.models.influence_text import (
     measure_sentence,
 )
 from unhans.report.text.models.swap_text import (
+    CONFUSION_READING,
+    LABELS_READING,
     ONE_OFF,
     SWAP_READING,
     cost_said,
+    swap_cost,
     swap_headline,
     swap_sentence,
     swap_sentences,
@@ -42,7 +45,9 @@ from unhans.report.text.models.swap_text import (
 
 __all__ = [
     "ALONE_READING",
+    "CONFUSION_READING",
     "KNOWN_FROM",
+    "LABELS_READING",
     "MEASURE_NAMES",
     "ONE_OFF",
     "READING_DECOYS",
@@ -67,6 +72,7 @@ __all__ = [
     "predictions_said",
     "share_and_interval",
     "silent_group_sentence",
+    "swap_cost",
     "swap_headline",
     "swap_sentence",
     "swap_sentences",

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from unhans.comparison import SwapCell, SwapCost, SwapStudy
-from unhans.report.text.number_format import percent, points, shorten
+from unhans.report.text.number_format import cost_estimate, percent, points, shorten
 
 SWAP_READING = (
     "Accuracy with its 95 % interval (Wilson's; of several seeds also what other seeds would change). Change: accuracy "
     "here minus that on the variant of the training, paired where the images are the same (Newcombe 1998)."
 )
+CONFUSION_READING = (
+    "Rows: labels; columns: predictions, in percent of the images of the label (unwritten: below 0.5). Framed: the "
+    "variant of the training."
+)
+LABELS_READING = "Images that were asked about, and those that the networks were trained on."
 ONE_OFF = "one off at most"
 
 
@@ -44,6 +49,22 @@ def swap_setting(networks: int, images: Mapping[str, int], split: str, crops: in
     if absent:
         text += f" {absent} more are left out, as not every variant has them."
     return text
+
+
+def swap_cost(networks: int, variants: int, images: int, missing: int, seconds: float) -> str:
+    """Say how many images pass a network, and how long that takes.
+
+    Args:
+        networks, variants: how many.
+        images: that pass in all, each as often as it passes a network, its crops one by one.
+        missing: of these, what is not in the folder yet.
+        seconds: that one takes.
+    """
+    text = f"{networks} network{'s' * (networks != 1)} × {variants} variants: {images:,} images pass a network"
+    if not missing:
+        return f"{text}; the answers to all of them are there already."
+    left = "" if missing == images else f", {images - missing:,} answers are there already"
+    return f"{text}{left}{cost_estimate(missing, seconds)}."
 
 
 def swap_sentences(study: SwapStudy) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unhans.faithfulness import estimate_mean
-from unhans.report.text.number_format import percent, range_written, shorten, signed
+from unhans.report.text.number_format import cost_estimate, duration, percent, range_written, shorten, signed
 from unhans.stats import Estimate
 
 if TYPE_CHECKING:
@@ -88,18 +88,8 @@ def faithfulness_cost(passes: int, seconds: float, images: int, done: int) -> st
     there = f" {done} of the measures of a method and class are there already." if done else ""
     if not passes:
         return f"Nothing is left to perturb of {images} images.{there}"
-    estimate = "" if math.isnan(seconds) else f", about {_duration(passes * seconds)} ({_rate(1 / seconds)} a second)"
+    estimate = cost_estimate(passes, seconds)
     return f"{images} images; {passes:,} perturbed images pass the network{estimate}, and heatmaps besides.{there}"
-
-
-def _rate(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def estimate_said(one: Estimate, digits: int = 3) -> tuple[str, str]:
@@ -190,7 +180,7 @@ def _left_out(correlations: NDArray[np.floating]) -> str:
 
 def permuted_cost(images: int, seconds: float) -> str:
     """Say what training on permuted labels takes; a step forward and back as three passes forward."""
-    estimate = "" if math.isnan(seconds) else f", about {_duration(3 * images * seconds)}"
+    estimate = "" if math.isnan(seconds) else f", about {duration(3 * images * seconds)}"
     return f"Before that a network is trained on permuted labels: {images:,} images pass it forward and back{estimate}."
 
 
