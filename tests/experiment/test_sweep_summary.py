@@ -190,3 +190,18 @@ def test_a_single_run_has_no_group(tmp_path):
     logger = sweep_logger(save_dir=str(tmp_path))
     assert logger._wandb_init["group"] is None
     assert "config" not in logger._wandb_init
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["analysis=faithfulness", "ckpt=a,b"], True),
+        (["analysis=faithfulness", "ckpt=a", "seed=0,1"], False),
+        (["analysis=effect", "ckpt=a,b"], False),
+    ],
+)
+def test_a_sweep_over_checkpoints_of_faithfulness_is_told_what_follows_them(words, told, tmp_path, capsys):
+    hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": words}, "sweeper": {}}
+    SweepSummary().on_multirun_start(OmegaConf.create({"hydra": hydra}))
+    end_sweeps()
+    assert ("by ckpts=… without -m: a folder or a list." in " ".join(capsys.readouterr().out.split())) is told

@@ -15,7 +15,7 @@ from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
-from unhans.terminal import ConfigurationError, near, sentence
+from unhans.terminal import CONSOLE, ConfigurationError, near, sentence
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger, WandbLogger
@@ -81,10 +81,12 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse an optimisation of nothing, and forget the notes of an earlier sweep in the same folder."""
-        from unhans.experiment.sweep.sweep_summary import forget_notes
+        from unhans.experiment.sweep.sweep_summary import forget_notes, together_said
 
         if "optuna" in str(OmegaConf.select(config, "hydra.sweeper._target_")) and _objective(config) is None:
             _refuse("hydra/sweeper=optuna needs the number that it optimises; give it as objective=val/accuracy.")
+        if said := together_said(config.hydra.overrides.task):
+            CONSOLE.print(said)
         folder = Path(config.hydra.sweep.dir).absolute()
         forget_notes(folder)
         _open[:] = [folder]

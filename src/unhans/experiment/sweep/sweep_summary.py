@@ -68,6 +68,21 @@ def typed_values(words: Iterable[str]) -> dict[str, Any]:
     return {one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(list(words))}
 
 
+def together_said(words: Iterable[str]) -> str:
+    """Say of a sweep over the checkpoints of one training that one job follows them; nothing of other sweeps.
+
+    Args:
+        words: the sweep's command line, such as "ckpt=a,b".
+    """
+    values = dict(word.lstrip("+").partition("=")[::2] for word in words)
+    if values.get("analysis") != "faithfulness" or "," not in values.get("ckpt", ""):
+        return ""
+    return (
+        "Each checkpoint is a job of its own here. Those of one training are followed on the same images, with curves "
+        "over epochs beside accuracy and their rank correlations, by ckpts=… without -m: a folder or a list."
+    )
+
+
 def forget_notes(folder: Path) -> None:
     """Remove the notes of an earlier sweep."""
     for path in (folder / _FOLDER).glob("*.json"):
