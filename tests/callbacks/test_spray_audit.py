@@ -35,7 +35,10 @@ def test_everything_is_on_disk_and_in_the_ranking(tmp_path, capsys):
     assert sorted(found.name for found in audit.ranking) == ["0", "1"]
     assert all(found.control_lambda_2 is not None for found in audit.ranking)
     files = {path.name for path in (tmp_path / "audit" / "epoch_001").iterdir()}
-    assert files == {"0000-0.h5", "0000-0.jpg", "0001-1.h5", "0001-1.jpg", "ranking.csv", "ranking.png", "suspects.csv"}
+    assert files == {
+        "0000-0.h5", "0000-0.jpg", "0001-1.h5", "0001-1.jpg", "ranking.csv", "ranking.png", "separability.csv",
+        "separability.png", "suspects.csv",
+    }  # fmt: skip
     saved = load_audit(tmp_path / "audit" / "epoch_001" / "0001-1.h5")
     assert saved.index.tolist() == list(range(1, 32, 2))
     assert saved.description == Relevance().description

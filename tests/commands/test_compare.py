@@ -57,7 +57,7 @@ def test_everything_is_written(compared):
     assert names >= {
         "report.html", "config.yaml", "models.csv", "predictions.csv", "agreement.csv", "disagreements.csv",
         "effects.csv", "effect_differences.csv", "detection.csv", "matrices.png", "classes.png", "spectra.png",
-        "eigenvalues.png",
+        "eigenvalues.png", "eigenvalues.csv", "complexity.csv",
         "mean_maps.jpg", "models/0000.npz", "models/0003.npz",
     }  # fmt: skip
     assert len([name for name in names if name.startswith("heatmaps/")]) == 3

@@ -98,8 +98,8 @@ def written(found, models, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison_files, "panel_figure", panel_figure)
         patch.setattr(comparison_files, "write_figure", lambda path, figure, **how: Image.new("RGB", (4, 4)).save(path))
-        for folder in ("heatmaps", "clusters"):
-            (out / folder).mkdir()
+        patch.setattr(comparison_files, "CLUSTERED", 0)
+        (out / "heatmaps").mkdir()
         write_comparison(found, "toy", out, SpRAy(n_neighbors=4), partial(displayed, models[0]), [], 2, formats=formats)
     return out, formats, drawn
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from unhans.class_names import Names
 from unhans.effects import MINIMUM, Case
 from unhans.repair import Act, ProvenArtifact
-from unhans.report.figures import class_figure, monitor_figure, ranking_figure
+from unhans.report.figures import class_figure, monitor_figure, ranking_figure, separability_figure
 from unhans.report.files.case_files import write_case, write_cases
 from unhans.report.loggers import logger_keys
 from unhans.report.tables import (
@@ -23,6 +23,7 @@ from unhans.report.tables import (
     case_rows,
     effect_rows,
     ranking_rows,
+    separability_rows,
     striking_rows,
     suspect_rows,
 )
@@ -122,7 +123,7 @@ class AuditPages:
             self.tables["audit/cases"] = case_rows(cases)
 
     def finish(self, ranking: Sequence[Suspicion], epochs: Mapping[int, int] | None = None) -> None:
-        """Write the ranking over all classes and the list of suspicious samples.
+        """Write the ranking over all classes, how separable they are, and the list of suspicious samples.
 
         Args:
             ranking: the classes, the one that stands out most first.
@@ -131,8 +132,10 @@ class AuditPages:
         write_csv(self.folder / "ranking.csv", *ranking_rows(ranking, epochs))
         suspects = (row for entry in ranking for row in suspect_rows(self.suspects.get(entry.label, []), entry))
         write_csv(self.folder / "suspects.csv", SUSPECT_COLUMNS, suspects)
-        write_figure(self.folder / "ranking.png", ranking_figure(ranking, self.subtitle))
-        self.figures["audit/ranking"] = self.folder / "ranking.png"
+        write_csv(self.folder / "separability.csv", *separability_rows(ranking))
+        for name, draw in {"ranking": ranking_figure, "separability": separability_figure}.items():
+            self.figures[f"audit/{name}"] = self.folder / f"{name}.png"
+            write_figure(self.figures[f"audit/{name}"], draw(ranking, self.subtitle))
         self.tables["audit/ranking_table"] = ranking_rows(ranking, epochs)
 
 
