@@ -76,7 +76,11 @@ def test_numbers_pages_and_what_is_logged(tmp_path, subjects, capsys):
     changed = sum(float(row["first_changed"]) for row in curves[:6])
     assert float(curves[5]["changed"]) <= changed + 1e-9 <= 1 + 1e-9
     assert {row["method"] for row in table(tmp_path / "out" / "sanity.csv")} == {first["method"], "saliency"}
-    assert len(table(tmp_path / "out" / "classes.csv")) == 4
+    rows, every = table(tmp_path / "out" / "classes.csv"), table(tmp_path / "out" / "images.csv")
+    assert len(rows) == 4
+    for row in rows:
+        own = [float(one["gini"]) for one in every if (one["class"], one["method"]) == (row["class"], row["method"])]
+        assert float(row["gini"]) == pytest.approx(np.mean(own))
     assert {path.name[-4:] for path in (tmp_path / "out" / "figures").iterdir()} == {".png", ".jpg"}
     page = (tmp_path / "out" / "faithfulness.html").read_text()
     assert "AOPC minus random order, class by class" in page
@@ -137,6 +141,8 @@ SENTENCES = {
     "analysis.region=16 analysis.steps=null analysis.replace=inpaint": "are one region of 16×16; make region smaller.",
     "analysis.steps=17": "steps expects at most 16 for 16 regions of 4×4 pixels, 1 a step, got 17.",
     "analysis.methods=[salience]": "got 'salience'; did you mean saliency?",
+    "analysis.methods=[{saliency:{norm:l3}}]": "analysis.methods: saliency does not take {'norm': 'l3'}: norm",
+    "analysis.methods=[{epsilon:{epsilonn:1}}]": "analysis.methods: epsilon does not take {'epsilonn': 1}: ",
     "analysis.methods=[epsilon_gamma_box]": "composite 'epsilon_gamma_box': missing",
     "analysis.orders=[]": "analysis.orders expects morf, lerf or both, got an empty list.",
     "analysis.orders=[random]": "analysis.orders=['random']: input should be 'morf' or 'lerf'",
@@ -180,6 +186,10 @@ def test_names_of_methods_tell_settings_and_none_is_there_twice():
     found = compared_methods(chosen, ["saliency", "lrp", "epsilon_plus_flat", "epsilon", "random"])
     assert list(found) == ["saliency, norm linf", "saliency", "LRP epsilon_plus_flat", "LRP epsilon", "random"]
     assert found["LRP epsilon"] == Relevance("epsilon")
+    given = [{"epsilon": {"epsilon": 100}}, {"saliency": {"norm": "linf"}}, {"lrp": {"composite": "epsilon_plus"}}]
+    assert list(compared_methods(METHODS["saliency"](), given).values()) == [
+        METHODS["saliency"](), Relevance("epsilon", {"epsilon": 100}), chosen, Relevance("epsilon_plus"),
+    ]  # fmt: skip
     assert list(compared_methods(Relevance(parameters={"epsilon": 0.1}), [])) == [
         "LRP epsilon_plus_flat, parameters {'epsilon': 0.1}"
     ]

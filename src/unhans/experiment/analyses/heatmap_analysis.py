@@ -24,7 +24,7 @@ from unhans.attribution import (
 )
 from unhans.class_names import labels_named
 from unhans.data import read_batches, read_samples
-from unhans.experiment.faithfulness import compared_methods
+from unhans.experiment.faithfulness import Named, compared_methods
 from unhans.experiment.run import Subject
 from unhans.lrp import COMPOSITES, Conservation, deepest_within
 from unhans.lrp.tracing import logits_of
@@ -47,7 +47,7 @@ def draw_heatmaps(
     classes: Sequence[str] | None = None,
     per_class: PositiveInt | None = 6,
     rule_sets: Sequence[str] = (),
-    methods: Sequence[str] = (),
+    methods: Sequence[Named] = (),
     depths: Sequence[PositiveInt] = (),
     target: Literal["label", "predicted"] = "label",
     outputs: NonNegativeInt = 0,
@@ -180,7 +180,7 @@ def _top_and(logits: Tensor, count: int, label: int) -> list[int]:
 
 
 def _attributions(
-    subject: Subject, rule_sets: Sequence[str], methods: Sequence[str], depths: Sequence[int], tile: int | None
+    subject: Subject, rule_sets: Sequence[str], methods: Sequence[Named], depths: Sequence[int], tile: int | None
 ) -> dict[str, Attribution]:
     """The chosen attribution, LRP by each rule set, other methods, and LRP by depth, by what is said of them."""
     unknown = [name for name in rule_sets if name not in COMPOSITES]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unhans.attribution import Attribution, Relevance, explain_all
 from unhans.data import PixelScale, read_samples
-from unhans.experiment.faithfulness import compared_methods
+from unhans.experiment.faithfulness import Named, compared_methods
 from unhans.experiment.run import Subject
 from unhans.faithfulness import InputShift, ShiftedMaps, shifted_network
 from unhans.lrp import Match, composite_by_name
@@ -33,7 +33,7 @@ def measure_input_shift(
     subject: Subject,
     mean: float | Sequence[float] = 1.0,
     std: float | Sequence[float] = 1.0,
-    methods: Sequence[str] = ("input_x_gradient", "saliency"),
+    methods: Sequence[Named] = ("input_x_gradient", "saliency"),
     samples: PositiveInt = 12,
     examples: NonNegativeInt = 3,
 ) -> dict[str, float]:
@@ -96,7 +96,7 @@ def _shift(scale: PixelScale, mean: float | Sequence[float], std: float | Sequen
     return InputShift((parts[0] - own_mean) / own_std, parts[1] / own_std)
 
 
-def _attributions(chosen: Attribution, methods: Sequence[str]) -> dict[str, Attribution]:
+def _attributions(chosen: Attribution, methods: Sequence[Named]) -> dict[str, Attribution]:
     """The chosen attribution, LRP with each rule at the first layer, and other methods, by name."""
     found = compared_methods(chosen, ())
     found |= {f"LRP, first layer {rule}": _with_first(rule) for rule in FIRST_RULES}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 from unhans.attribution import (
     Attribution,
@@ -40,30 +41,47 @@ METHODS: dict[str, type] = {
 }
 
 
-def compared_methods(chosen: Attribution, names: Sequence[str]) -> dict[str, Attribution]:
+Named = str | Mapping[str, Mapping[str, Any]]  # a method by its name, or {name: its settings}
+
+
+def compared_methods(chosen: Attribution, names: Sequence[Named]) -> dict[str, Attribution]:
     """Return the chosen attribution and those that are named, by name, none of them twice.
 
     Args:
         chosen: comes first.
-        names: choices of `attribution=` as they are by default, or LRP's rule sets.
+        names: choices of `attribution=` or LRP's rule sets, as they are by default or with settings, such as
+            {"saliency": {"norm": "linf"}}; of a rule set its parameters: {"epsilon": {"epsilon": 100}}.
 
     Raises:
-        ConfigurationError: a name is unknown.
+        ConfigurationError: a name or a setting is unknown.
     """
     found = {method_name(chosen): chosen}
-    for name in names:
-        if name in METHODS:
-            method = METHODS[name]()
-        elif name in COMPOSITES or name == "lrp":
-            method = Relevance() if name == "lrp" else Relevance(name)
-        else:
-            known = (*METHODS, "lrp", *COMPOSITES)
-            raise ConfigurationError(
-                f"analysis.methods expects names of attributions and of LRP's rule sets, got {name!r}"
-                + near(name, known, f"; it takes {', '.join(known)}.")
-            )
+    for one in names:
+        if isinstance(one, Mapping) and len(one) != 1:
+            raise ConfigurationError(f"analysis.methods expects a name or {{name: its settings}}, got {dict(one)}.")
+        name, settings = (one, {}) if isinstance(one, str) else next(iter(one.items()))
+        try:
+            method = _method(name, dict(settings))
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ConfigurationError) or not settings:
+                raise
+            raise ConfigurationError(f"analysis.methods: {name} does not take {dict(settings)}: {error}") from error
         found.setdefault(method_name(method), method)
     return found
+
+
+def _method(name: str, settings: Mapping[str, Any]) -> Attribution:
+    if name in METHODS:
+        return METHODS[name](**settings)
+    if name == "lrp":
+        return Relevance(**settings)
+    if name in COMPOSITES:
+        return Relevance(name, settings)
+    known = (*METHODS, "lrp", *COMPOSITES)
+    raise ConfigurationError(
+        f"analysis.methods expects names of attributions and of LRP's rule sets, got {name!r}"
+        + near(name, known, f"; it takes {', '.join(known)}.")
+    )
 
 
 def method_name(method: Attribution) -> str:

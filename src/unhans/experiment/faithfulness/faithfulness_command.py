@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.experiment.faithfulness.checkpoint_epochs import EpochCheckpoint
-from unhans.experiment.faithfulness.compared_methods import compared_methods
+from unhans.experiment.faithfulness.compared_methods import Named, compared_methods
 from unhans.experiment.faithfulness.faithfulness_results import FaithfulnessResults, LabelChecks
 from unhans.experiment.faithfulness.faithfulness_run import FaithfulnessRun
 from unhans.experiment.faithfulness.permuted_labels import PermutedLabels
@@ -26,7 +26,7 @@ from unhans.terminal import CONSOLE, ConfigurationError
 
 def measure_faithfulness(
     subject: Subject,
-    methods: Sequence[str] = ("input_x_gradient", "saliency"),
+    methods: Sequence[Named] = ("input_x_gradient", "saliency"),
     classes: Sequence[str] | None = None,
     per_class: PositiveInt = 6,
     region: PositiveInt | None = None,

@@ -98,7 +98,7 @@ class FaithfulnessResults:
         tables = {
             "faithfulness.csv": method_rows(self.summaries),
             "curves.csv": curve_rows(self.summaries),
-            "classes.csv": class_rows(by_class, classes),
+            "classes.csv": class_rows(by_class, classes, methods, labels),
             "images.csv": image_rows(methods, random, labels, classes, paths_of(self.run.subject.dataset)),
         }
         tables |= {"sanity.csv": sanity_rows(self.checks)} if self.checks else {}

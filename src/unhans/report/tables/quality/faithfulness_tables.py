@@ -129,10 +129,26 @@ def class_summaries(
     return found
 
 
-def class_rows(found: Mapping[tuple[int, str], Estimate], classes: Sequence[str]) -> Rows:
-    """Return a row for every class and method."""
-    rows = [(classes[label], name, one.n, *_ends(one)) for (label, name), one in found.items()]
-    return Rows(("class", "method", "n", "minus_random", "low", "high"), rows)
+def class_rows(
+    found: Mapping[tuple[int, str], Estimate],
+    classes: Sequence[str],
+    methods: Mapping[str, MethodMeasures],
+    labels: NDArray[np.int64],
+) -> Rows:
+    """Return a row for every class and method: AOPC minus random, and the means of what was measured of its maps.
+
+    Args:
+        found: as `class_summaries` returns it.
+        classes: the name of every class.
+        methods: by name, of the same images.
+        labels: of the images (n,).
+    """
+    rows = []
+    for (label, name), one in found.items():
+        own = [estimate_mean(methods[name].values[key][labels == label]) for key in MEASURES]
+        rows.append((classes[label], name, one.n, *_ends(one), *(end for each in own for end in _ends(each))))
+    measures = [f"{key}{end}" for key in MEASURES for end in ("", "_low", "_high")]
+    return Rows(("class", "method", "n", "minus_random", "low", "high", *measures), rows)
 
 
 def sanity_rows(checks: Mapping[str, Sequence[RandomizedStep]]) -> Rows:
