@@ -14,6 +14,7 @@ from unhans.attribution import (
     overlay,
     picture,
     scale,
+    seen_through,
     sum_channels,
     with_difference,
 )
@@ -202,6 +203,12 @@ def test_alpha_is_the_most_that_is_covered():
 @pytest.mark.parametrize("cmap", sorted(COLOUR_MAPS))
 def test_without_relevance_only_the_image_is_seen(cmap):
     np.testing.assert_array_equal(overlay(GREY, np.zeros((1, 3)), cmap), GREY)
+
+
+def test_positive_relevance_is_the_images_alpha():
+    image = np.array([[[100, 0, 200]] * 4], np.uint8)
+    seen = seen_through(image, np.array([[1, 0.5, 0, -1]]))
+    assert seen[0].tolist() == [[100, 0, 200], [178, 128, 228], [255] * 3, [255] * 3]
 
 
 def test_a_difference_is_signed_and_stands_beside_both():

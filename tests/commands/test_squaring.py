@@ -15,6 +15,7 @@ from unhans.artifacts import EdgePadding
 from unhans.attribution import InputXGradient
 from unhans.data.sources import ImageFolder
 from unhans.experiment.analyses import compare_squarings
+from unhans.experiment.analyses.squaring_analysis import chosen_color
 from unhans.experiment.run import Subject
 
 SIDE = 24
@@ -127,6 +128,18 @@ def test_a_planted_padding_is_left_out_of_the_images(squares, tmp_path):
     assert rows_of(tmp_path / "clean") == rows_of(tmp_path / "planted")
 
 
+def test_the_chosen_colour_can_be_that_of_the_borders_of_a_class_or_a_picture(squares, tmp_path):
+    subject = subject_of(squares, tmp_path / "out")
+    label = subject.data.classes.index("cat")
+    own = [subject.dataset.clean(int(i)) for i in np.flatnonzero(subject.dataset.labels == label)]
+    rims = np.concatenate([[*one[:, 0].T, *one[:, -1].T, *one[:, 1:-1, 0].T, *one[:, 1:-1, -1].T] for one in own])
+    median = np.sort(rims, axis=0)[(len(rims) - 1) // 2]
+    np.testing.assert_allclose(chosen_color(subject, "red", "cat", 1000), median)
+    Image.new("RGB", (5, 4), (255, 0, 51)).save(tmp_path / "sky.png")
+    assert chosen_color(subject, "red", str(tmp_path / "sky.png"), 10) == pytest.approx((1, 0, 0.2))
+    assert chosen_color(subject, "red", None, 10) == (1, 0, 0)
+
+
 def test_what_cannot_be_read_is_left_out_and_said(tmp_path, caplog):
     root = oblong_photographs(tmp_path / "photos", [(SIDE, SIDE)] * 5)
     broken = root / "train" / "cat" / "2.png"
@@ -153,6 +166,7 @@ SENTENCES = {
     "analysis.aspect=1": "must lie above 1, got 1",
     "analysis.aspect=0.5": "must lie above 1, got 0.5",
     "analysis.aspect=null": "none of the 28 drawn images is oblong",
+    "analysis.color_from=dogg": "analysis.color_from expects a class or a picture file, got 'dogg'; did you mean dog?",
     "analysis.color=skyblu": "color must be a name or code that PIL knows",
     "analysis.samples=0": "analysis.samples=0: input should be greater than 0",
     "analysis.examples=-1": "analysis.examples=-1: input should be greater than or equal to 0",

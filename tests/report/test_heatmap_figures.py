@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from unhans.attribution import class_means, colorize, overlay, picture, scale
+from unhans.attribution import class_means, colorize, overlay, picture, scale, seen_through
 from unhans.report.figures import BLUE, Look, Method, heatmap_figure, legible, output_notes, panel_figure
 from unhans.report.figures.canvas import ALARM
 from unhans.report.files import HeatmapPages, Looked
@@ -61,6 +61,16 @@ def assert_whole(figure, path):
     for i, one in enumerate(boxes):
         assert not any(min(one.x1, other.x1) - max(one.x0, other.x0) > 1
                        and min(one.y1, other.y1) - max(one.y0, other.y0) > 1 for other in boxes[:i])  # fmt: skip
+
+
+def test_the_image_is_seen_through_relevance_where_that_is_asked_for():
+    photos, given = images(1), maps(1)
+    drawn = [
+        tiles(heatmap_figure(photos, [Method("LRP", given)], ["a"], "t", look=Look(alpha=on)))[-1] for on in (0, 1)
+    ]
+    scaled = scale(given)[0]
+    np.testing.assert_array_equal(drawn[0], overlay(picture(photos[0]), scaled))
+    np.testing.assert_array_equal(drawn[1], seen_through(picture(photos[0]), scaled))
 
 
 @pytest.mark.parametrize("joint", [False, True])

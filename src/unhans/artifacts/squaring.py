@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, get_args
 
@@ -94,6 +94,19 @@ def rgb(color: str) -> Rgb:
             f"color must be a name or code that PIL knows, such as skyblue or #87ceeb, got {color!r}"
         ) from error
     return red / 255, green / 255, blue / 255
+
+
+def border_color(images: Iterable[Tensor]) -> Rgb:
+    """Return the median red, green and blue of the pixels along the borders of images (3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: there is no image.
+    """
+    rims = [torch.cat([one[:, [0, -1]].flatten(1), one[:, 1:-1][:, :, [0, -1]].flatten(1)], 1) for one in images]
+    if not rims:
+        raise ValueError("the colour of borders needs an image")
+    red, green, blue = torch.cat(rims, 1).median(1).values.tolist()
+    return red, green, blue
 
 
 def _sources(side: int, size: int, way: Way) -> Tensor:

@@ -24,6 +24,7 @@ from unhans.attribution.heatmaps import (
     overlay,
     picture,
     scale,
+    seen_through,
     sum_channels,
     with_difference,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "picture",
     "run_with_hooks",
     "scale",
+    "seen_through",
     "sum_channels",
     "tile_starts",
     "tile_windows",

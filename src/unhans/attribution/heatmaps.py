@@ -162,5 +162,14 @@ def overlay(image: RGB, scaled: NDArray[np.floating], cmap: str = "hot-cold", al
     return np.rint((1 - cover) * (image @ np.array(LUMA))[..., None] + cover * colours).astype(np.uint8)
 
 
+def seen_through(image: RGB, scaled: NDArray[np.floating]) -> RGB:
+    """Show an RGB image (H, W, 3) only where relevance (h, w) in [-1, 1] supports: it is its alpha, over white.
+
+    [003 fig. D.1]. Raises ValueError as `enlarge` does.
+    """
+    alpha = np.clip(enlarge(scaled, image.shape[:2]), 0, 1)[..., None]
+    return np.rint(alpha * image + (1 - alpha) * 255).astype(np.uint8)
+
+
 def _array(values: Any) -> NDArray[Any]:
     return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)

@@ -16,6 +16,7 @@ from unhans.data.image_io import (
     check_degradation,
     degrade,
     native_mask,
+    read_rgb,
     size_of,
     to_tensor,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "read_cleaning_list",
     "read_groups_table",
     "read_masks",
+    "read_rgb",
     "read_samples",
     "read_table",
     "rows_of",

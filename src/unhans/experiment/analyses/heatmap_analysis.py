@@ -56,6 +56,7 @@ def draw_heatmaps(
     stride: PositiveInt | None = None,
     joint: bool = False,
     cmap: str = "hot-cold",
+    alpha: bool = False,
 ) -> dict[str, float]:
     """Write heatmaps as PNG: pages per class, the mean maps, and for each sample its outputs.
 
@@ -77,6 +78,7 @@ def draw_heatmaps(
         stride: pixels from one tile to the next; None is a third of the tile.
         joint: scale heatmaps jointly over a page, each method by itself.
         cmap: a colour map of `unhans.attribution.colorize`.
+        alpha: show the image through positive relevance beside each heatmap, in place of relevance over the image.
     """
     _check(samples, classes)
     check_colour_map(cmap)
@@ -92,7 +94,7 @@ def draw_heatmaps(
         subject.data.classes,
         TARGETS[target],
         subject.split,
-        Look(joint, cmap, signed),
+        Look(joint, cmap, signed, alpha),
         "" if tiles is None else tiles_said(*tiles),
     )
     try:

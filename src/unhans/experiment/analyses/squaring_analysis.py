@@ -16,9 +16,20 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 from torch import Tensor
 
-from unhans.artifacts import ORIENTATIONS, WAYS, Orientation, Rgb, Squaring, check_aspect, orientation, rgb, window
+from unhans.artifacts import (
+    ORIENTATIONS,
+    WAYS,
+    Orientation,
+    Rgb,
+    Squaring,
+    border_color,
+    check_aspect,
+    orientation,
+    rgb,
+    window,
+)
 from unhans.class_names import labels_named
-from unhans.data import ImageDataset, TrainValUnion, UnreadableImageError, draw_per_class, to_tensor
+from unhans.data import ImageDataset, TrainValUnion, UnreadableImageError, draw_per_class, read_rgb, to_tensor
 from unhans.effects import Bench, softmax
 from unhans.effects.interventions import GROUPS, NATURAL, Group, SquaredLogits, SquaringEffect, squaring_effect
 from unhans.experiment.run import Subject
@@ -28,7 +39,7 @@ from unhans.report.loggers import log_once, logger_keys
 from unhans.report.tables import squaring_rows, squaring_table
 from unhans.report.text import squaring_sentence
 from unhans.store import file_stem, write_csv, write_figure
-from unhans.terminal import CONSOLE
+from unhans.terminal import CONSOLE, ConfigurationError, near
 
 FINEST = 2  # times the network's image size: of a larger file pixels are averaged first
 PRINTED = 5  # classes with a table of their own in the terminal
@@ -185,6 +196,7 @@ def compare_squarings(
     aspect: float | None = None,
     samples: PositiveInt = 100,
     color: str = "skyblue",
+    color_from: str | None = None,
     examples: NonNegativeInt = 2,
     logger: Logger | None = None,
 ) -> dict[str, float]:
@@ -199,13 +211,14 @@ def compare_squarings(
         aspect: longer side over shorter one of the windows cut from square images; None takes files as they are.
         samples: at most so many images of each class, and as many of other classes.
         color: the chosen colour, by a name or code that PIL knows.
+        color_from: a class, or a picture file, whose borders give the chosen colour; see `border_color`.
         examples: images of the class, and of others, on each sheet; 0 draws no sheet.
         logger: gets the numbers and the pictures.
     """
     if aspect is not None:
         check_aspect(aspect)
     drawn = _drawn(subject, classes, samples)
-    images = SquaredImages(subject, aspect, rgb(color))
+    images = SquaredImages(subject, aspect, chosen_color(subject, color, color_from, samples))
     images.bench.explain(torch.full((1, 3, *subject.size), 0.5), 0)  # a network that cannot be explained is refused now
     subject.begin()
     with subject.closing(logger):
@@ -215,6 +228,38 @@ def compare_squarings(
         if logger:
             _log(logger, effects, subject.out)
     return {"expected": float(sum(bool(effect.expected) for effect in effects)), "rise": effects[0].rise}
+
+
+def chosen_color(subject: Subject, color: str, color_from: str | None, samples: int) -> Rgb:
+    """Return the chosen colour: named, or that of the borders of a picture, or of a class's images.
+
+    Raises:
+        ValueError: the colour, or the picture or class, is unknown, or no image can be read.
+    """
+    if color_from is None:
+        return rgb(color)
+    found = border_color(_bordered(subject, color_from, samples))
+    code = "#" + "".join(f"{round(255 * each):02x}" for each in found)
+    CONSOLE.print(escape(f"The chosen colour is {code}, the median along the borders of {color_from}."))
+    return found
+
+
+def _bordered(subject: Subject, color_from: str, samples: int) -> Iterator[Tensor]:
+    """A picture (3, H, W), or the images of a class that can be read."""
+    if Path(color_from).is_file():
+        yield to_tensor(read_rgb(color_from))
+        return
+    if color_from not in subject.classes.values():
+        raise ConfigurationError(
+            f"analysis.color_from expects a class or a picture file, got {color_from!r}"
+            + near(color_from, list(subject.classes.values()), ".")
+        )
+    (label,) = labels_named([color_from], subject.classes, "analysis.color_from")
+    for index in draw_per_class(subject.dataset.labels, samples, subject.seed).get(label, ()):
+        try:
+            yield subject.dataset.clean(int(index))
+        except UnreadableImageError:
+            continue
 
 
 def _drawn(subject: Subject, classes: Sequence[str] | None, samples: int) -> dict[int, NDArray[np.int64]]:

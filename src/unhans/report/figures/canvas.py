@@ -200,11 +200,12 @@ class Method(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How heatmaps are coloured: scaled jointly or each by itself, and the name of a colour map."""
+    """How heatmaps are coloured: scaled jointly or each by itself, the name of a colour map, and what lies beside."""
 
     joint: bool = False
     cmap: str = "hot-cold"
     signed: bool = True  # whether values below zero mean something
+    alpha: bool = False  # beside them the image is seen where relevance supports, in place of relevance over the image
 
     @property
     def scaling(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unhans.attribution import colorize, overlay, picture
+from unhans.attribution import colorize, overlay, picture, seen_through
 from unhans.report.figures import canvas
 from unhans.report.figures.canvas import Look, Method
 from unhans.report.text import shorten
@@ -71,7 +71,8 @@ def heatmap_figure(
         for image, scaled, top in zip(pictures, maps, tops, strict=True):
             canvas.place(axes, colorize(scaled, look.cmap), left, top)
             if overlays:
-                canvas.place(axes, overlay(image, scaled, look.cmap), left + 1 + GAP, top)
+                laid = seen_through(image, scaled) if look.alpha else overlay(image, scaled, look.cmap)
+                canvas.place(axes, laid, left + 1 + GAP, top)
     return figure
 
 
