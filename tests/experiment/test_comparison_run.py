@@ -18,6 +18,7 @@ from unhans.artifacts import Patch
 from unhans.attribution import ExtremalPerturbation, InputXGradient
 from unhans.comparison import Choice, ImageMasks, Reasons
 from unhans.experiment.compare.compared_model import Asked, ComparedModel, SampleSet, Viewing, see_through
+from unhans.experiment.compare.comparison_files import _write_before_after
 from unhans.experiment.compare.comparison_run import check_twins, compare_views, differing, sample_set, twins_of
 from unhans.experiment.compare.model_loading import check_squaring, folder_names, renamed, training_settings
 from unhans.influence import last_stages, two_clusters
@@ -197,6 +198,20 @@ def test_an_artifact_is_held_against_the_same_images_in_every_model(tmp_path):
     assert difference.difference == pytest.approx(np.mean(one.changes - two.changes))
     assert difference.interval[0] > 0
     assert found.recommendation.choice in (Choice.LEAST_EFFECT, Choice.NOTHING_PROVEN)
+    apart = dict(zip(one.index.tolist(), np.abs(one.changes - two.changes), strict=True))
+    shown = [example.index for example in one.examples]
+    assert shown == [example.index for example in two.examples]
+    assert min(apart[i] for i in shown) >= sorted(apart.values())[-3]
+    for example, same in zip(one.examples, two.examples, strict=True):
+        torch.testing.assert_close(example.images, same.images)
+        assert example.images[1, :, 0, 0].tolist() == [1, 1, 1] != example.images[0, :, 0, 0].tolist()
+        assert np.diff(example.probabilities)[0] - np.diff(same.probabilities)[0] == pytest.approx(
+            (one.changes - two.changes)[one.index.tolist().index(example.index)], abs=1e-5
+        )
+    (path,) = _write_before_after(found, "toy", tmp_path)
+    assert path.name == "0000-mark.jpg"
+    with Image.open(path) as drawn:
+        assert drawn.width > 800
 
 
 def test_images_that_a_model_was_trained_on_are_left_out():

@@ -14,6 +14,7 @@ from unhans.comparison.model_pairs import Accuracy, Pair, PairDisagreement
 from unhans.comparison.model_view import Views
 from unhans.comparison.predictions import PredictionAgreement
 from unhans.comparison.recommendation import Recommendation
+from unhans.effects.interventions import Example
 from unhans.stats import Area, Interval
 
 
@@ -32,6 +33,7 @@ class ModelEffect:
         q_value: of "not proven"; None where nothing was compared.
         changes: (n,) of single images.
         index: (n,) of the images in the data set.
+        examples: some of them before and after, the same in every model: those on which the models differ most.
     """
 
     model: str
@@ -44,6 +46,7 @@ class ModelEffect:
     q_value: float | None
     changes: NDArray[np.float64]
     index: NDArray[np.int64]
+    examples: Sequence[Example] = ()
 
 
 @dataclass(frozen=True)

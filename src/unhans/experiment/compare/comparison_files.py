@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unhans.artifacts import ORIENTATIONS
 from unhans.attribution import with_difference
-from unhans.comparison import ModelComparison, disagreements, sum_onto
+from unhans.comparison import ModelComparison, ModelEffect, disagreements, sum_onto
 from unhans.experiment.compare.difference_groups import (
     DifferenceGroup,
     groups_table,
@@ -21,7 +21,7 @@ from unhans.experiment.compare.difference_groups import (
 )
 from unhans.experiment.compare.model_spectra import clusters_of, spectra_of
 from unhans.faithfulness import complexity, estimate_mean
-from unhans.report.figures import Method, panel_figure
+from unhans.report.figures import Look, Method, panel_figure
 from unhans.report.figures.models import (
     class_disagreement_figure,
     cluster_figure,
@@ -101,13 +101,12 @@ def write_comparison(
         write_csv(out / f"{name}.csv", *rows)
     clustered = _write_clusters(found, [label for label in striking if found.names[label] in spectra][:CLUSTERED],
                                 pixels, spray, images, subtitle, out)  # fmt: skip
-    pages = list(_write_pages(found, subtitle, out, images, examples, formats))
+    pages = [*_write_before_after(found, subtitle, out), *clustered]
+    pages += _write_pages(found, subtitle, out, images, examples, formats)
     downloads = {f"{name}.csv": out / f"{name}.csv" for name in tables}
     told = told_groups(found, groups)
-    write_comparison_report(
-        out / "report.html", found, subtitle, [*overview, *isolated], [*clustered, *pages], told, downloads
-    )
-    return ComparisonFiles([*overview, *isolated, *clustered, *pages])
+    write_comparison_report(out / "report.html", found, subtitle, [*overview, *isolated], pages, told, downloads)
+    return ComparisonFiles([*overview, *isolated, *pages])
 
 
 def _write_clusters(
@@ -135,6 +134,29 @@ def _complexities(found: ModelComparison) -> dict[tuple[str, str], tuple[Rate, d
             means = {key: estimate_mean(each[own]) for key, each in measured.items()}
             told[name, found.names[label]] = Rate(int(right[own].sum()), int(own.sum())), means
     return told
+
+
+def _write_before_after(found: ModelComparison, subtitle: str, out: Path) -> list[Path]:
+    """Draw for each artifact the same images with and without it, and every model's heatmaps for its class."""
+    of_artifacts: dict[tuple[str, int], list[ModelEffect]] = {}
+    for one in found.effects:
+        if one.examples:
+            of_artifacts.setdefault((one.artifact, one.label), []).append(one)
+    written = []
+    for number, ((artifact, label), effects) in enumerate(of_artifacts.items()):
+        name = found.names[label]
+        models = [Method(one.model, np.concatenate([each.heatmaps for each in one.examples])) for one in effects]
+        odds = [np.concatenate([each.probabilities for each in one.examples]) for one in effects]
+        notes = ["\n".join(f"{shorten(one.model, 12)}: p = {p[i]:.2f}" for one, p in zip(effects, odds, strict=True))
+                 for i in range(len(odds[0]))]  # fmt: skip
+        images = np.concatenate([each.images.numpy() for each in effects[0].examples])
+        title = f"{artifact}: the same images without and with it, in every model"
+        said = f"relevance for and probability of {name}; images on which the models’ Δp differ most; {subtitle}"
+        written.append(out / "before_after" / f"{file_stem(number, artifact)}.jpg")
+        figure = panel_figure(models, ["without", "with it"] * (len(images) // 2), notes, title, subtitle=said,
+                              look=Look(joint=True), images=images, heading="Image")  # fmt: skip
+        write_figure(written[-1], figure, dpi=150)
+    return written
 
 
 def _striking_classes(found: ModelComparison) -> list[int]:

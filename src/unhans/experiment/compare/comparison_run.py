@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import combinations
 from typing import Any
 
@@ -31,7 +32,8 @@ from unhans.comparison import (
     recommend,
 )
 from unhans.data import carriers_of, draw_per_class, labels_of, names_of, paths_of
-from unhans.effects import LENDERS, Case, decide, draw_evenly, prove
+from unhans.effects import LENDERS, Case, Trial, decide, draw_evenly, prove
+from unhans.effects.interventions import examples_of, pasted
 from unhans.experiment.compare.compared_artifacts import ComparedArtifact
 from unhans.experiment.compare.compared_model import (
     Asked,
@@ -46,6 +48,7 @@ from unhans.experiment.compare.compared_model import (
 from unhans.harness import planted_in
 from unhans.stats import Area, Interval, mean_difference
 
+SHOWN = 3  # images before and after an artifact is put on them
 SEED_KEYS = ("seed", "data.seed")  # settings that twins may differ in, besides the seeds of audits
 
 
@@ -368,7 +371,7 @@ def _effects(
 ) -> list[ModelEffect]:
     """Paste every artifact on the same clean images of other classes, in every model; one family of tests."""
     names = list(asked[0].samples.names)
-    tried, cases = [], []
+    tried, cases, shown = [], [], []
     for artifact, (layers, class_name, measured) in artifacts.items():
         label = names.index(class_name) if class_name in names[: asked[0].samples.common] else None
         usable = clean if measured is None else clean & np.isin(index, measured)
@@ -378,20 +381,31 @@ def _effects(
         others = index[draw_evenly(labels, pool, most, asked[0].how.seed)]
         own = index[(labels == label) & clean]
         own = own if len(own) >= LENDERS else own[:0]
-        for one in asked:
+        outputs = [one.output(label) for one in asked]
+        for one, output in zip(asked, outputs, strict=True):
             one.how.say(f"{one.model.name}: effect of {artifact}", 0)
-            output = one.output(label)
-            proof = prove(one.bench(), layers, output, affected=index[:0], unaffected=own, samples=most, others=others)
+            given = {"affected": index[:0], "unaffected": own, "samples": most, "others": others}
+            proof = prove(one.bench(), layers, output, **given)
             tried.append((one.model.name, artifact, label))
             cases.append(Case(output, class_name, proof=proof))
+        chosen = _differ_most([case.proof.added[0] for case in cases[-len(asked) :]])
+        for one, output in zip(asked, outputs, strict=True):
+            shown.append(examples_of(one.bench(), output, [(i, "largest") for i in chosen], pasted(layers)))
     return [
         ModelEffect(
             model, artifact, label, trial.effect.probability, trial.effect.probability_interval, trial.effect.n,
-            case.proof.verdict.name, case.proof.verdict.q_value, trial.differences, trial.indices,
+            case.proof.verdict.name, case.proof.verdict.q_value, trial.differences, trial.indices, examples,
         )
-        for (model, artifact, label), case in zip(tried, decide(cases), strict=True)
+        for (model, artifact, label), case, examples in zip(tried, decide(cases), shown, strict=True)
         for trial in case.proof.added[:1]
     ]  # fmt: skip
+
+
+def _differ_most(trials: Sequence[Trial]) -> list[int]:
+    """The images that all models measured, those first on which their Δp differ most."""
+    common = reduce(np.intersect1d, [one.indices for one in trials])
+    changes = [one.differences[np.intersect1d(one.indices, common, return_indices=True)[1]] for one in trials]
+    return common[np.argsort(-np.ptp(changes, axis=0), kind="stable")[:SHOWN]].tolist()
 
 
 def _differences(effects: Sequence[ModelEffect], seed: int) -> list[EffectDifference]:
