@@ -53,7 +53,9 @@ def test_the_graph_is_that_of_a_double_loop(options, combine, weigh):
     np.testing.assert_array_equal(found, found.T)
 
 
-@pytest.mark.parametrize("name", ["euclidean", "cosine", "wasserstein", "gromov_wasserstein", "precomputed"])
+@pytest.mark.parametrize(
+    "name", ["euclidean", "cosine", "wasserstein", "sliced_wasserstein", "gromov_wasserstein", "precomputed"]
+)
 def test_edges_are_as_long_as_the_distances_of_their_ends(name):
     metric, given = METRICS[name](), maps(12)
     given = euclidean_distances(given) if name == "precomputed" else given

@@ -94,7 +94,16 @@ def test_every_name_is_a_metric():
 
 
 @pytest.mark.parametrize(
-    "metric", ["euclidean", "cosine", "wasserstein", "gromov_wasserstein", Manhattan(), Manhattan().distances]
+    "metric",
+    [
+        "euclidean",
+        "cosine",
+        "wasserstein",
+        "sliced_wasserstein",
+        "gromov_wasserstein",
+        Manhattan(),
+        Manhattan().distances,
+    ],
 )
 def test_maps_that_are_all_the_same_are_refused(metric):
     maps = np.ones((30, 3, 3))

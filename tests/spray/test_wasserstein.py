@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from unhans.spray.euclidean import euclidean_distances
-from unhans.spray.metrics import Wasserstein
+from unhans.spray.metrics import SlicedWasserstein, Wasserstein
 from unhans.spray.metrics.wasserstein import projections
 from unhans.spray.spectral import neighbours_in
 
@@ -85,7 +85,54 @@ def test_projections_are_close_lower_bounds():
     assert np.corrcoef(bounds.ravel(), distances.ravel())[0, 1] > 0.95
 
 
+def literal_sliced(first, second, directions=16):
+    """√(2 · mean of W²) along directions; in each the mass is moved in order, the lowest first."""
+    places, squares = np.argwhere(np.ones_like(first)).astype(float), []
+    for angle in np.arange(directions) * np.pi / directions:
+        along = places @ (np.cos(angle), np.sin(angle))
+        order, cost = np.argsort(along), 0.0
+        left = [(one.ravel() / one.sum())[order] for one in (first, second)]
+        at = [0, 0]
+        while min(len(along) - at[0], len(along) - at[1]) > 0:
+            moved = min(left[0][at[0]], left[1][at[1]])
+            cost += moved * (along[order[at[0]]] - along[order[at[1]]]) ** 2
+            for side in (0, 1):
+                left[side][at[side]] -= moved
+                at[side] += left[side][at[side]] <= 1e-15
+        squares.append(cost)
+    return np.sqrt(2 * np.mean(squares))
+
+
+def test_sliced_against_a_loop_and_pot():
+    ot = pytest.importorskip("ot")
+    maps = np.maximum(blobs(4, side=20), 0)
+    found = SlicedWasserstein(grid=20).distances(maps)
+    places = np.argwhere(np.ones((20, 20))).astype(float)
+    angles = np.arange(16) * np.pi / 16
+    axes = np.stack([np.cos(angles), np.sin(angles)])
+    for i in range(4):
+        for j in range(i):
+            assert found[i, j] == pytest.approx(literal_sliced(maps[i], maps[j]), rel=0.01)  # of 100 levels
+            masses = [maps[k].ravel() / maps[k].sum() for k in (i, j)]
+            theirs = ot.sliced_wasserstein_distance(places, places, *masses, projections=axes)
+            assert found[i, j] == pytest.approx(np.sqrt(2) * theirs, rel=0.01)
+            assert found[i, j] <= Wasserstein(grid=20).distances(maps[[i, j]])[0, 1] + 1e-6
+
+
+def test_sliced_is_as_far_as_a_shift_is_long_and_takes_fine_grids():
+    maps = np.zeros((3, 64, 64))
+    maps[0, 2:5, 3:6] = maps[1, 5:8, 7:10] = maps[2, 2:5, 4:7] = np.random.default_rng(1).random((3, 3))
+    found = SlicedWasserstein(grid=64).distances(maps)
+    assert found[0, 1] == pytest.approx(5)
+    assert found[0, 2] == pytest.approx(1)
+    assert SlicedWasserstein(grid=64).identical(np.stack([maps[0], 3 * maps[0]]))
+    assert not SlicedWasserstein(grid=64).identical(maps)
+    np.testing.assert_array_equal(SlicedWasserstein(grid=64).neighbours(maps, 1)[0], [2])
+
+
 def test_bad_input_is_one_sentence():
+    with pytest.raises(ValueError, match="grid must be 1 cell or more, got 0"):
+        SlicedWasserstein(grid=0)
     with pytest.raises(ValueError, match="grid must lie between 1 and 28 cells, got 29"):
         Wasserstein(grid=29)
     with pytest.raises(ValueError, match=r"needs heatmaps of shape \(n, H, W\), got \(3, 16\)"):

@@ -53,8 +53,9 @@ class SpRAy(BaseEstimator):
     """Cluster the heatmaps of one class by spectral analysis of their nearest-neighbour graph ([000] Algorithm 1).
 
     Args:
-        metric: "euclidean", "cosine", "wasserstein" or "gromov_wasserstein"; "precomputed" (fit takes a distance matrix
-            (n, n)); a callable that turns the prepared heatmaps into one; or a `unhans.spray.Metric`.
+        metric: "euclidean", "cosine", "wasserstein", "sliced_wasserstein" or "gromov_wasserstein"; "precomputed" (fit
+            takes a distance matrix (n, n)); a callable that turns the prepared heatmaps into one; or a
+            `unhans.spray.Metric`.
         n_neighbors: neighbours of each sample in the graph, smaller than n; or "log", ⌈ln n⌉ [003 § 6.2].
         symmetrisation: of the graph, "mean" [000] or "max" [003]: see `unhans.spray.spectral.knn_affinity`.
         edges: "binary", or "distance": they weigh the distance of their ends [003 § 6.2].

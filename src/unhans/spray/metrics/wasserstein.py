@@ -75,12 +75,21 @@ class Wasserstein:
 
     def clouds(self, maps: NDArray[np.floating]) -> list[Cloud]:
         """Return the cells that hold positive relevance of each of heatmaps (n, H, W)."""
-        if maps.ndim != 3:
-            raise ValueError(f"Wasserstein needs heatmaps of shape (n, H, W), got {maps.shape}")
-        cells = [_middles(side, min(side, self.grid)) for side in maps.shape[1:]]
-        points = np.stack(np.meshgrid(*cells, indexing="ij"), axis=-1).reshape(-1, 2)
-        middle = (np.array(maps.shape[1:]) - 1) / 2
-        return [_cloud(each.ravel(), points, middle) for each in sum_pool(np.maximum(maps, 0), self.grid)]
+        return cell_clouds(maps, self.grid)
+
+
+def cell_clouds(maps: NDArray[np.floating], grid: int) -> list[Cloud]:
+    """Return the cells, `grid` a side at most, that hold positive relevance of each of heatmaps (n, H, W).
+
+    Raises:
+        ValueError: the heatmaps have another shape.
+    """
+    if maps.ndim != 3:
+        raise ValueError(f"Wasserstein needs heatmaps of shape (n, H, W), got {maps.shape}")
+    cells = [_middles(side, min(side, grid)) for side in maps.shape[1:]]
+    points = np.stack(np.meshgrid(*cells, indexing="ij"), axis=-1).reshape(-1, 2)
+    middle = (np.array(maps.shape[1:]) - 1) / 2
+    return [_cloud(each.ravel(), points, middle) for each in sum_pool(np.maximum(maps, 0), grid)]
 
 
 def wasserstein(first: Cloud, second: Cloud) -> float:
@@ -89,15 +98,15 @@ def wasserstein(first: Cloud, second: Cloud) -> float:
     return float(np.sqrt((cost * transport(first.weights, second.weights, cost)).sum()))
 
 
-def projections(clouds: list[Cloud]) -> NDArray[np.float64]:
-    """Return points (n, 800) whose euclidean distances are at most the Wasserstein distances of the clouds.
+def projections(clouds: list[Cloud], turns: NDArray[np.float64] = TURNS) -> NDArray[np.float64]:
+    """Return points (n, 200 · turns) whose euclidean distances are at most the Wasserstein distances of the clouds.
 
     The squared distance is the sum over two axes of the squared differences; along each axis alone, mass moves no
-    further than the best it could do there. Averaged over four turns of the axes.
+    further than the best it could do there. Averaged over the turns of the axes, angles (turns,).
     """
-    axes = np.concatenate([np.cos([TURNS, TURNS - np.pi / 2]), np.sin([TURNS, TURNS - np.pi / 2])]).reshape(2, -1)
+    axes = np.concatenate([np.cos([turns, turns - np.pi / 2]), np.sin([turns, turns - np.pi / 2])]).reshape(2, -1)
     found = [[levels(line, each.weights) for line in (each.points @ axes).T] for each in clouds]
-    return np.reshape(found, (len(clouds), -1)) / np.sqrt(LEVELS * len(TURNS))
+    return np.reshape(found, (len(clouds), -1)) / np.sqrt(LEVELS * len(turns))
 
 
 def _cloud(relevance: NDArray[np.floating], points: NDArray[np.float64], middle: NDArray[np.float64]) -> Cloud:
