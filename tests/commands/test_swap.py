@@ -122,6 +122,25 @@ def test_images_that_a_network_was_trained_on_are_left_out(runs, capsys):
     assert [row["networks"] for row in table(runs / "left" / "swap.csv")][-1] == "mean of mixed0, mixed1"
 
 
+def test_folds_are_asked_about_their_own_images_and_pooled(runs, capsys):
+    for name in ("cat", "dog"):
+        shutil.copytree(runs / "photos" / "train" / name, runs / "folded" / name)
+    text = f"{TRAIN.replace('root=photos', 'root=folded')} data.val_share=0.5"
+    for fold in (0, 1):
+        assert command(runs, f"{text} data.fold={fold} out=fold{fold}") == 0
+    ckpts = "ckpts=[fold0/checkpoints/last.ckpt,fold1/checkpoints/last.ckpt]"
+    options = "analysis.variants={plain:{},dark:{brightness:0.5}} analysis.examples=1 device=cpu out=pooled"
+    assert command(runs, f"analyze.py analysis=swap {ckpts} {options}") == 0
+    assert "images of its own fold alone, of 2 folds" in " ".join(capsys.readouterr().out.split())
+    rows = {(row["networks"], row["tested_on"]): row for row in table(runs / "pooled" / "swap.csv")}
+    folds = [rows[f"fold{fold}", "dark"] for fold in (0, 1)]
+    pooled = rows["2 folds: fold0, fold1", "dark"]
+    assert [int(row["n"]) for row in (*folds, pooled)] == [14, 14, 28]
+    assert float(pooled["accuracy"]) == pytest.approx(np.mean([float(row["accuracy"]) for row in folds]))
+    paths = [row["path"] for row in table(runs / "pooled" / "images.csv") if row["tested_on"] == "plain"]
+    assert len(paths) == len(set(paths)) == 28
+
+
 class Brightest(nn.Module):
     def forward(self, images):
         bright = images.amax((1, 2, 3))

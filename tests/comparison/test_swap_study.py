@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, false_discovery_control
+from scipy.stats import binomtest, false_discovery_control, t
 
-from unhans.comparison import OTHER, UNREAD, SwapImages, SwapRow, is_one_off, study_swap
+from unhans.comparison import OTHER, UNASKED, UNREAD, SwapImages, SwapRow, is_one_off, study_swap
 from unhans.stats import wilson
 
 RANDOM = np.random.default_rng(0)
@@ -86,6 +86,30 @@ def test_images_that_nobody_can_read_are_refused():
     nothing = PREDICTED | {"b": np.full(200, UNREAD)}
     with pytest.raises(ValueError, match="none of the images of 'b' could be read"):
         study_swap([SwapRow("one", "a", ["one"], [nothing])], IMAGES, NAMES)
+
+
+def test_folds_are_pooled_and_their_interval_holds_what_they_differ_by():
+    fold, names = np.arange(200) % 4, "ab"
+    each = [{name: np.where(fold == k, PREDICTED[name], UNASKED) for name in names} for k in range(4)]
+    row = SwapRow("folds", "a", list("wxyz"), each, fold_ratio=1 / 3)
+    study = study_swap([row], IMAGES, NAMES)
+    right = {name: np.array(PREDICTED[name] == LABELS) for name in names}
+    read = PREDICTED["b"] != UNREAD
+    found = study.cell("folds", "b")
+    assert (found.accuracy.mean, found.accuracy.n) == (pytest.approx(right["b"][read].mean()), 198)
+    values = [right["b"][read & (fold == k)].mean() for k in range(4)]
+    half = t.ppf(0.975, 3) * np.sqrt((1 / 4 + 1 / 3) * np.var(values, ddof=1))
+    pooled, mean = wilson(int(right["b"][read].sum()), 198), right["b"][read].mean()
+    assert found.accuracy.interval == pytest.approx((min(mean - half, pooled[0]), max(mean + half, pooled[1])))
+    lost = [(right["a"] ^ False)[read & (fold == k)].mean() - values[k] for k in range(4)]
+    half = t.ppf(0.975, 3) * np.sqrt((1 / 4 + 1 / 3) * np.var(lost, ddof=1))
+    one = study_swap([SwapRow("one", "a", ["one"], [PREDICTED])], IMAGES, NAMES).cell("one", "b").cost.difference
+    cost = found.cost.difference
+    assert cost.mean == pytest.approx(one.mean)
+    ends = min(one.mean - half, one.interval[0]), max(one.mean + half, one.interval[1])
+    assert cost.interval == pytest.approx(ends)
+    assert (cost.seeds, cost.of, found.cost.p) == (4, "folds and samples", None)
+    assert study.unread == {"a": 0, "b": 2}
 
 
 def test_confusions_by_a_loop(study):

@@ -63,3 +63,11 @@ def test_unknown_or_repeated_class(collection):
         collection.of_classes(["a", "d"])
     with pytest.raises(ValueError, match="each class once, got a, b, a"):
         collection.of_classes(["a", "b", "a"])
+
+
+def test_folds_share_no_image_and_hold_all(collection):
+    parts = [collection.split(0.2, 3, fold) for fold in range(5)]
+    assert sorted(path for _, val in parts for path in val.images.paths) == sorted(collection.images.paths)
+    for train, val in parts:
+        assert sorted([*train.images.paths, *val.images.paths]) == sorted(collection.images.paths)
+    assert list(parts[0][1].images.paths) == list(collection.split(0.2, 3)[1].images.paths)

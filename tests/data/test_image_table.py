@@ -46,6 +46,16 @@ def test_another_split_can_be_the_one_for_validation_and_none_is_split_off(folde
     assert (len(every.labels), nothing) == (5, None)
 
 
+def test_a_column_of_folds_gives_one_for_validation_and_the_others_for_training(folder):
+    text = (folder / "labels.csv").read_text()
+    (folder / "folds.csv").write_text(text.replace("id,split", "id,part,split").replace(",train,", ",1,train,")
+                                      .replace(",val,", ",2,val,").replace(",test,", ",3,test,"))  # fmt: skip
+    train, val = ImageTable(folder, table="folds.csv", **LAYOUT | {"split": "part", "validation": 2}).load()
+    assert [[path.rpartition("/")[2] for path in part.images.paths] for part in (train, val)] == [
+        ["a.png", "b.png", "e.png"], ["d.png", "g.png"],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -116,12 +116,12 @@ class Collection:
         """Return at most n samples of each class, drawn at random, in their old order; None keeps all."""
         return self if n is None else self._of_members([members[:n] for members in self._shuffled(seed)])
 
-    def split(self, share: float, seed: int) -> tuple[Collection, Collection]:
-        """Return a training part and a validation part with round(share · n) samples of each class."""
-        shuffled = self._shuffled(seed)
-        cuts = [round(share * len(members)) for members in shuffled]
-        train = [members[cut:] for members, cut in zip(shuffled, cuts, strict=True)]
-        val = [members[:cut] for members, cut in zip(shuffled, cuts, strict=True)]
+    def split(self, share: float, seed: int, fold: int = 0) -> tuple[Collection, Collection]:
+        """Return a training part and a validation part with about share · n samples of each class.
+
+        Folds 0, 1, … are one part after the other of the same random order.
+        """
+        train, val = zip(*(_parted(members, share, fold) for members in self._shuffled(seed)), strict=True)
         return self._of_members(train), self._of_members(val)
 
     def counts(self) -> NDArray[np.int64]:
@@ -177,12 +177,10 @@ class SeveralLabels(Collection):
         """Return the images that are among n drawn of some class, or of those without any; with all their classes."""
         return self if n is None else self._of_images(np.concatenate([each[:n] for each in self._shuffled(seed)]))
 
-    def split(self, share: float, seed: int) -> tuple[SeveralLabels, SeveralLabels]:
+    def split(self, share: float, seed: int, fold: int = 0) -> tuple[SeveralLabels, SeveralLabels]:
         """Return a training and a validation part without a common image; an image counts for its rarest class."""
         shuffled = [np.array(each, dtype=np.int64) for each in self._shuffled(seed, rarest=True)]
-        cuts = [round(share * len(each)) for each in shuffled]
-        parts = [np.concatenate(each) for each in zip(
-            *((own[cut:], own[:cut]) for own, cut in zip(shuffled, cuts, strict=True)), strict=True)]  # fmt: skip
+        parts = [np.concatenate(each) for each in zip(*(_parted(own, share, fold) for own in shuffled), strict=True)]
         return self._of_images(parts[0]), self._of_images(parts[1])
 
     def counts(self) -> NDArray[np.int64]:
@@ -204,3 +202,9 @@ class SeveralLabels(Collection):
 
     def _of_images(self, images: NDArray[np.int64]) -> SeveralLabels:
         return self.take(np.flatnonzero(np.isin(self.rows, images)))
+
+
+def _parted(members: NDArray[np.int64], share: float, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Members without a fold, and the fold: a share of them, after those of the folds before it."""
+    first, last = (round(number * share * len(members)) for number in (fold, fold + 1))
+    return np.concatenate([members[:first], members[last:]]), members[first:last]

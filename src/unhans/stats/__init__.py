@@ -26,10 +26,12 @@ from unhans.stats.regression import Line, least_squares
 from unhans.stats.seeds import (
     Estimate,
     Rate,
+    difference_over_folds,
     difference_over_seeds,
     estimate,
     mean_of_shares,
     mean_over_seeds,
+    share_over_folds,
     share_over_seeds,
 )
 
@@ -48,6 +50,7 @@ __all__ = [
     "area_of",
     "bootstrap",
     "bootstrap_columns",
+    "difference_over_folds",
     "difference_over_seeds",
     "estimate",
     "group_counts",
@@ -61,6 +64,7 @@ __all__ = [
     "samples_below",
     "samples_to_show",
     "share_difference",
+    "share_over_folds",
     "share_over_seeds",
     "widest_gap",
     "wilson",

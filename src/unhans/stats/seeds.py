@@ -33,7 +33,7 @@ def mean_over_seeds(values: Sequence[float], bounds: Interval = (-np.inf, np.inf
     return mean, (max(low, mean - half), min(high, mean + half))
 
 
-Spread = Literal["samples", "seeds and samples"]
+Spread = Literal["samples", "seeds and samples", "folds and samples"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Estimate:
         mean: over the seeds.
         interval: of the mean.
         of: what the interval holds: "samples" of one seed, which does not tell how much another training would differ,
-            or "seeds and samples".
-        seeds: how many.
+            or "seeds and samples"; of cross-validation "folds and samples".
+        seeds: how many, or how many folds.
         n: samples that each seed was measured on.
     """
 
@@ -107,6 +107,41 @@ def estimate(values: Sequence[float], intervals: Sequence[Interval], n: int, bou
 def share_over_seeds(rates: Sequence[Rate]) -> Estimate:
     """Return a share over seeds; Wilson's intervals tell what other samples would change."""
     return estimate([one.share for one in rates], [one.interval for one in rates], min(one.n for one in rates), (0, 1))
+
+
+def over_folds(
+    values: Sequence[float], pooled: float, interval: Interval, n: int, ratio: float, bounds: Interval
+) -> Estimate:
+    """Return a number of all folds of a cross-validation, with an interval that holds what the folds differ by.
+
+    It is the wider, on each side, of Student's interval over the folds and that of the pooled samples. As the folds'
+    training sets share samples, the variance is that of Nadeau and Bengio (2003): (1/k + ratio) times that of the k
+    values in place of 1/k; nothing estimates it without bias [Bengio & Grandvalet 2004].
+
+    Args:
+        values: of every fold.
+        pooled, interval: of all samples together, each tested once.
+        n: samples of all folds.
+        ratio: samples that a fold tests, for each that it is trained on.
+        bounds: what is possible.
+    """
+    k = len(values)
+    spread = float(np.std(values, ddof=1)) * float(np.sqrt(1 / k + ratio)) if k > 1 else 0.0
+    half = float(stdtrit(k - 1, 1 - TAIL)) * spread if k > 1 else 0.0
+    ends = max(bounds[0], min(interval[0], pooled - half)), min(bounds[1], max(interval[1], pooled + half))
+    return Estimate(pooled, ends, "folds and samples", k, n)
+
+
+def share_over_folds(rates: Sequence[Rate], pooled: Rate, ratio: float) -> Estimate:
+    """Return a share of all folds; see `over_folds`."""
+    return over_folds([one.share for one in rates], pooled.share, pooled.interval, pooled.n, ratio, (0, 1))
+
+
+def difference_over_folds(pairs: Sequence[tuple[Rate, Rate]], pooled: tuple[Rate, Rate], ratio: float) -> Estimate:
+    """Return first − second of two shares of all folds; see `over_folds`, and `newcombe` of the pooled samples."""
+    values, (first, second) = [one.share - other.share for one, other in pairs], pooled
+    value, n = first.share - second.share, min(first.n, second.n)
+    return over_folds(values, value, newcombe(first, second), n, ratio, (-1, 1))
 
 
 def mean_of_shares(rates: Sequence[Rate]) -> tuple[float, Interval]:

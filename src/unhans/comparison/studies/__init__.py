@@ -14,6 +14,7 @@ from unhans.comparison.studies.decoy_study import (
     study_decoys,
 )
 from unhans.comparison.studies.swap_study import (
+    UNASKED,
     SwapCell,
     SwapCost,
     SwapImages,
@@ -29,6 +30,7 @@ __all__ = [
     "ELSEWHERE",
     "EVERYWHERE",
     "OTHER",
+    "UNASKED",
     "UNREAD",
     "DecoyAnswers",
     "DecoyGroup",

@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, false_discovery_control
 
 from unhans.comparison.studies.decoy_study import UNREAD
-from unhans.stats import Estimate, Rate, difference_over_seeds, share_over_seeds
+from unhans.stats import (
+    Estimate,
+    Rate,
+    difference_over_folds,
+    difference_over_seeds,
+    share_over_folds,
+    share_over_seeds,
+)
 
+UNASKED = -3  # in place of a prediction: an image of another fold than the network's
 PROVEN = 0.05  # share of false alarms among the swaps that are told to cost something
 Predictions = Mapping[str, NDArray[np.int64]]  # by variant (n,): places among the classes, `OTHER` or `UNREAD`
 
@@ -31,19 +39,22 @@ class SwapImages:
 
 @dataclass(frozen=True)
 class SwapRow:
-    """A network, or several that differ in the seed only, of which the mean is told.
+    """A network, or several of which one number is told: they differ in the seed only, or are folds.
 
     Attributes:
         name: unlike those of other rows.
         trained: the variant that they were trained on; None where it is none of them.
         models: names of the networks.
         predictions: of each network.
+        fold_ratio: images that a fold tests, for each that it is trained on, where these are the folds of one
+            cross-validation: each has predictions of images of its own, and `UNASKED` for those of others.
     """
 
     name: str
     trained: str | None
     models: Sequence[str]
     predictions: Sequence[Predictions]
+    fold_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,22 +193,30 @@ def _cell(
     row: SwapRow, tested: str, images: Mapping[str, SwapImages], classes: Sequence[str], order: Sequence[int] | None
 ) -> SwapCell:
     labels = images[tested].labels
-    read = [each[tested] != UNREAD for each in row.predictions]
+    read = [each[tested] > UNREAD for each in row.predictions]
     if not np.all([each.any() for each in read]):
         raise ValueError(f"none of the images of {tested!r} could be read; their paths are above.")
     right = [is_right(each[tested], labels) for each in row.predictions]
     by_class = {
-        name: share_over_seeds([_rate(hits, seen & (labels == label)) for hits, seen in zip(right, read, strict=True)])
+        name: _share(row, right, [seen & (labels == label) for seen in read])
         for label, name in enumerate(classes)
         if all((seen & (labels == label)).any() for seen in read)
     }
-    accuracy = share_over_seeds([_rate(*each) for each in zip(right, read, strict=True)])
+    accuracy = _share(row, right, read)
     near = None if order is None else [is_one_off(each[tested], labels, order) for each in row.predictions]
-    one_off = None if near is None else share_over_seeds([_rate(*each) for each in zip(near, read, strict=True)])
+    one_off = None if near is None else _share(row, near, read)
     if row.trained is None or row.trained == tested:
         return SwapCell(row, tested, accuracy, one_off, by_class)
     costs = [_cost(row, tested, images, None), None if order is None else _cost(row, tested, images, order)]
     return SwapCell(row, tested, accuracy, one_off, by_class, *costs)
+
+
+def _share(row: SwapRow, right: Sequence[NDArray[np.bool_]], counted: Sequence[NDArray[np.bool_]]) -> Estimate:
+    """The share over seeds or folds; right and counted are of each network."""
+    rates = [_rate(*each) for each in zip(right, counted, strict=True)]
+    if row.fold_ratio is None:
+        return share_over_seeds(rates)
+    return share_over_folds(rates, Rate(sum(one.correct for one in rates), sum(one.n for one in rates)), row.fold_ratio)
 
 
 def _rate(right: NDArray[np.bool_], counted: NDArray[np.bool_]) -> Rate:
@@ -209,23 +228,41 @@ def _cost(row: SwapRow, tested: str, images: Mapping[str, SwapImages], order: Se
     """What a row loses; McNemar's p is not adjusted yet."""
     names = row.trained, tested
     same = images[row.trained].paired and images[tested].paired
-    pairs = []
+    counted = _paired if same else _apart
+    rights, reads = [], []
     for each in row.predictions:
-        right = [
-            is_right(each[name], images[name].labels)
-            if order is None
-            else is_one_off(each[name], images[name].labels, order)
-            for name in names
-        ]
-        read = [each[name] != UNREAD for name in names]
-        pairs.append(_paired(right, read) if same else _apart(right, read))
-    difference = difference_over_seeds(*zip(*pairs, strict=True))
+        rights.append(
+            [
+                is_right(each[name], images[name].labels)
+                if order is None
+                else is_one_off(each[name], images[name].labels, order)
+                for name in names
+            ]
+        )
+        reads.append([each[name] > UNREAD for name in names])
+    pairs = [counted(*each) for each in zip(rights, reads, strict=True)]
+    if row.fold_ratio is None:
+        difference = difference_over_seeds(*zip(*pairs, strict=True))
+    else:
+        difference = difference_over_folds(pairs, counted(*_pooled(rights, reads)), row.fold_ratio)
     if not same or len(row.predictions) > 1:
         return SwapCost(difference)
     own, other = (int(one.hits, 16) for one in pairs[0])
     only_own, only_other = (own & ~other).bit_count(), (other & ~own).bit_count()
     p = binomtest(only_own, only_own + only_other).pvalue if only_own + only_other else 1.0
     return SwapCost(difference, only_own, only_other, float(p))
+
+
+def _pooled(
+    rights: Sequence[Sequence[NDArray[np.bool_]]], reads: Sequence[Sequence[NDArray[np.bool_]]]
+) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]:
+    """Which images any fold got right, and which it was asked about, for both variants; each has one fold that was."""
+    read = [np.any(each, axis=0) for each in zip(*reads, strict=True)]
+    right = [
+        np.any([one & seen for one, seen in zip(own, asked, strict=True)], axis=0)
+        for own, asked in zip(zip(*rights, strict=True), zip(*reads, strict=True), strict=True)
+    ]
+    return right, read
 
 
 def _paired(right: Sequence[NDArray[np.bool_]], read: Sequence[NDArray[np.bool_]]) -> tuple[Rate, Rate]:

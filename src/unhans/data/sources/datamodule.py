@@ -43,6 +43,7 @@ class ImageData(pl.LightningDataModule, ABC):
         image_size: pixels of the square a network sees; None is that of the network's weights, or 224.
         batch_size, num_workers: images at once, processes that read them.
         val_share: share of each class for validation where the data has no validation part.
+        fold: which part is for validation, from 0; of val_share 0.2 the five parts share no image and hold all.
         seed: decides split, limits, order and flips.
         classes: names of those to use, in this order; "4 random" among them draws four of the others; None is all.
         max_per_class, max_per_class_val: at most so many images per class.
@@ -78,6 +79,7 @@ class ImageData(pl.LightningDataModule, ABC):
         batch_size: int = 32,
         num_workers: int = 0,
         val_share: float = 0.2,
+        fold: int = 0,
         seed: int = 0,
         classes: Sequence[str] | None = None,
         max_per_class: int | None = None,
@@ -98,7 +100,7 @@ class ImageData(pl.LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         self.batch_size, self.num_workers = batch_size, num_workers
-        self.val_share, self.seed = val_share, seed
+        self.val_share, self.fold, self.seed = val_share, fold, seed
         self.chosen = None if classes is None else [str(name) for name in classes]
         self.max_per_class, self.max_per_class_val = max_per_class, max_per_class_val
         self.flip, self.on_corrupt, self.degrade = flip, on_corrupt, dict(degrade or {})
@@ -132,7 +134,9 @@ class ImageData(pl.LightningDataModule, ABC):
         listed = None if self.exclude is None else read_cleaning_list(self.exclude, "data.exclude")
         train, val = self.load()
         if val is None:
-            train, val = train.split(self.val_share, self.seed)
+            train, val = train.split(self.val_share, self.seed, self.fold)
+        elif self.fold:
+            raise ValueError(f"data.fold={self.fold} chooses what is split off, but these data have validation images")
         names = drawn_classes(self.chosen or train.classes, train.classes, self.seed)
         self._prepare_for(self.preprocessing(len(names)))
         train = self._readable(train.of_classes(names).at_most(self.max_per_class, self.seed))
@@ -275,6 +279,9 @@ def _check(data: ImageData) -> None:
         )
     if not 0 < data.val_share < 1:
         raise ValueError(f"data.val_share must lie between 0 and 1, got {data.val_share}")
+    folds = int(1 / data.val_share + 1e-9)
+    if not 0 <= data.fold < folds:
+        raise ValueError(f"data.fold must be 0 to {folds - 1} for data.val_share={data.val_share}, got {data.fold}")
     if len(data.mean) != 3 or len(data.std) != 3 or min(data.std) <= 0:
         raise ValueError(
             f"data.mean and data.std must be three numbers each, std above 0, got {data.mean} and {data.std}"

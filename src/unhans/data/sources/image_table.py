@@ -26,7 +26,8 @@ class ImageTable(ImageData):
 
     Rows without a label and images without a file are left out and counted in the log. Where a column tells the split,
     rows of the first that occurs of val, valid, validation, test and testing, or of `validation`, are for validation,
-    and other rows that are not for training are left out.
+    and other rows that are not for training are left out. Where none is for training, as in a column of folds, those
+    that are not of `validation` are.
 
     Args:
         root: the folder in which the files lie.
@@ -56,7 +57,8 @@ class ImageTable(ImageData):
     ) -> None:
         super().__init__(**options)
         self.root = Path(str(root)).expanduser().absolute()
-        self.table, self.file, self.label, self.split, self.validation = table, file, label, split, validation
+        self.table, self.file, self.label, self.split = table, file, label, split
+        self.validation = None if validation is None else str(validation)  # a number on the command line
         self.names = {str(code): name for code, name in (names or {}).items()}
 
     def load(self) -> tuple[Collection, Collection | None]:
@@ -73,6 +75,8 @@ class ImageTable(ImageData):
         found = Counter(row[self.split] for row in rows)
         validation = self.validation or next((name for name in _VALIDATION if found[name]), None)
         train = [row for row in rows if row[self.split] in _TRAINING]
+        if not train and self.validation is not None:  # a column of folds
+            train = [row for row in rows if row[self.split] != self.validation]
         val = [row for row in rows if row[self.split] == validation]
         if not train:
             raise ValueError(

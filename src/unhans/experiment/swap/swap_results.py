@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,11 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.attribution import picture
-from unhans.comparison import OTHER, UNREAD, SwapImages, SwapRow, SwapStudy, study_swap
+from unhans.comparison import OTHER, UNASKED, UNREAD, SwapImages, SwapRow, SwapStudy, study_swap
 from unhans.data import display_images, read_samples
 from unhans.experiment.compare import twins_of
 from unhans.experiment.swap.swap_run import SwapAnswers, SwapRun
+from unhans.experiment.swap.swap_variants import FOLD, SwapNetwork
 from unhans.report.figures.models import (
     SwapExample,
     swap_bars,
@@ -30,7 +31,7 @@ from unhans.report.loggers import log_once
 from unhans.report.tables import Rows
 from unhans.report.tables.models import ANOTHER, swap_scalars, swap_table, swap_tables
 from unhans.report.text import shorten
-from unhans.report.text.models import swap_sentences, swap_setting
+from unhans.report.text.models import rows_name, swap_sentences, swap_setting
 from unhans.store import file_stem, write_csv, write_figure
 from unhans.terminal import CONSOLE
 
@@ -67,7 +68,8 @@ class SwapResults:
         for name, rows in tables.items():
             write_csv(out / f"{name}.csv", *rows)
         n = {name: len(index) for name, index in sample.index.items()}
-        setting = swap_setting(len(swap.networks), n, swap.subject.split, swap.crops, sample.seen, sample.absent)
+        left = sample.seen, sample.absent
+        setting = swap_setting(len(swap.networks), n, swap.subject.split, swap.crops, *left, len(swap.folds))
         sentences = [setting, *swap_sentences(self.study)]
         CONSOLE.print(swap_table(self.study))
         for sentence in sentences:
@@ -120,24 +122,35 @@ class SwapResults:
         return Rows(["images", "class", "n"], rows)
 
     def _rows(self) -> list[SwapRow]:
-        """Every network, then the mean over those that differ in the seed only."""
+        """Every network, then the mean over those that differ in the seed only, and over the folds of one kind."""
         networks = self.run.swap.networks
         twins = {frozenset(pair) for pair in twins_of({one.name: one.settings for one in networks})}
-        groups: list[list[int]] = []
+        seeds = self._alike(lambda one, other: frozenset((one.name, other.name)) in twins)
+        folds = self._alike(_are_folds)
+        rows = [self._row([number]) for number in range(len(networks))] + [self._row(group) for group in seeds]
+        return rows + [self._row(group, self._fold_ratio(group)) for group in folds]
+
+    def _alike(self, test: Callable[[SwapNetwork, SwapNetwork], bool]) -> list[list[int]]:
+        """Networks by number that a test calls alike, and that were trained on one variant; at least two."""
+        networks, groups = self.run.swap.networks, []
         for number, one in enumerate(networks):
-            group = next((each for each in groups if frozenset((networks[each[0]].name, one.name)) in twins), None)
+            group = next((each for each in groups if test(networks[each[0]], one)), None)
             if group is None or self.trained[group[0]] != self.trained[number]:
                 groups.append([number])
             else:
                 group.append(number)
-        joined = [group for group in groups if len(group) > 1]
-        return [self._row(group) for group in [*([number] for number in range(len(networks))), *joined]]
+        return [group for group in groups if len(group) > 1]
 
-    def _row(self, group: Sequence[int]) -> SwapRow:
+    def _fold_ratio(self, group: Sequence[int]) -> float:
+        """Validation images for each training image, on average over the folds."""
+        parts = [self.run.swap.networks[number].data for number in group]
+        return float(np.mean([len(one.val_set) / len(one.train_set) for one in parts]))
+
+    def _row(self, group: Sequence[int], fold_ratio: float | None = None) -> SwapRow:
         names = [self.run.swap.networks[number].name for number in group]
-        name = names[0] if len(names) == 1 else f"mean of {', '.join(names)}"
+        name = names[0] if len(names) == 1 else rows_name(names, fold_ratio is not None)
         predictions = [{key: each.predicted for key, each in self.answers[number].items()} for number in group]
-        return SwapRow(name, self.trained[group[0]], names, predictions)
+        return SwapRow(name, self.trained[group[0]], names, predictions, fold_ratio)
 
     def _image_rows(self) -> Rows:
         sample, names = self.run.sample, {OTHER: ANOTHER, UNREAD: None} | dict(enumerate(self.run.swap.names))
@@ -146,6 +159,8 @@ class SwapResults:
             for variant, each in answers.items():
                 given = (sample.paths[variant], sample.labels[variant], each.predicted, each.probability)
                 for path, label, predicted, p in zip(*given, strict=True):
+                    if predicted == UNASKED:
+                        continue
                     said = names[int(label)], names[int(predicted)], None if np.isnan(p) else float(p)
                     rows.append((network.name, variant, path, *said))
         return Rows(["model", "tested_on", "path", "class", "predicted", "probability"], rows)
@@ -186,6 +201,8 @@ class SwapResults:
         variants = [name for name in swap.variants if self.run.sample.paired[name]]
         images, maps, said = {}, {}, {}
         for number, network in enumerate(swap.networks):
+            if self.answers[number][variants[0]].predicted[place] == UNASKED:
+                continue
             maps[network.name], said[network.name] = {}, {}
             for variant, image in self._read(number, place, variants):
                 if not len(image):
@@ -209,3 +226,14 @@ class SwapResults:
         at = int(answers.predicted[place])
         name = "another class" if at < 0 else self.run.swap.names[at]
         return f"→ {shorten(name, 14)}; label {100 * answers.probability[place]:.0f} %"
+
+
+def _are_folds(one: SwapNetwork, other: SwapNetwork) -> bool:
+    """Whether two networks were trained alike, and validated on other images."""
+    if not (one.settings and other.settings) or one.fold == other.fold:
+        return False
+    kinds = []
+    for each in (one, other):
+        data = {key: value for key, value in (each.settings.get("data") or {}).items() if key not in FOLD}
+        kinds.append(dict(each.settings) | {"data": data})
+    return kinds[0] == kinds[1]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import ten_crop
 
 from unhans.attribution import run_with_hooks
-from unhans.comparison import OTHER, UNREAD
+from unhans.comparison import OTHER, UNASKED, UNREAD
 from unhans.data import read_batches, read_samples
 from unhans.experiment.survey import weights_of
 from unhans.experiment.swap.swap_variants import SwapData, SwapNetwork, SwapSample
@@ -31,8 +31,8 @@ class SwapAnswers:
     """What a network says about the images of a variant.
 
     Attributes:
-        predicted: (n,) places among the classes, `OTHER` or `UNREAD`.
-        probability: (n,) of the label; not a number where an image could not be read.
+        predicted: (n,) places among the classes, `OTHER`, `UNREAD`, or `UNASKED` of images of other folds.
+        probability: (n,) of the label; not a number where an image was not asked about or could not be read.
     """
 
     predicted: NDArray[np.int64]
@@ -68,13 +68,19 @@ class SwapRun:
     @property
     def images(self) -> int:
         """How many images are asked about in all, each as often as it passes a network."""
-        return sum(map(len, self.sample.index.values())) * len(self.swap.networks) * self.swap.crops
+        asked = [self.rows(network, variant) for network in self.swap.networks for variant in self.swap.variants]
+        return sum(map(len, asked)) * self.swap.crops
+
+    def rows(self, network: SwapNetwork, variant: str) -> NDArray[np.int64]:
+        """Return which of the sample's images a network is asked about: those of its fold."""
+        number = next(i for i, each in enumerate(self.swap.folds) if any(one is network for one in each))
+        return np.flatnonzero(self.sample.folds[variant] == number)
 
     @property
     def missing(self) -> int:
         """How many of these are not in the folder yet."""
         return sum(
-            len(self.sample.index[variant]) * self.swap.crops
+            len(self.rows(network, variant)) * self.swap.crops
             for number, network in enumerate(self.swap.networks)
             for variant in self.swap.variants
             if _stored(self._file(number, network, variant), self._key(network, variant)) is None
@@ -83,7 +89,7 @@ class SwapRun:
     def seconds_per_image(self) -> float:
         """Return how long an image takes to be read and to pass the first network, by one batch; NaN where unknown."""
         network, variant = self.swap.networks[0], self.swap.first
-        index = self.sample.index[variant][: self.swap.subject.batch_size]
+        index = self.sample.index[variant][self.rows(network, variant)][: self.swap.subject.batch_size]
         size = self.swap.data(network, variant, crops=1).image_size
         for _ in range(2):  # the first is not counted
             began = time.perf_counter()
@@ -102,18 +108,24 @@ class SwapRun:
 
     def _answers(self, number: int, network: SwapNetwork, variant: str, say: Say) -> SwapAnswers:
         path, key = self._file(number, network, variant), self._key(network, variant)
-        index = self.sample.index[variant]
-        stored = _stored(path, key)
-        if stored is not None:
-            say(network.name, len(index) * self.swap.crops)
-            return stored
-        found = self._asked(network, variant, say)
-        with replacing(path) as part, part.open("wb") as file:
-            np.savez(file, key=key, predicted=found.predicted, probability=found.probability)
-        return found
+        rows = self.rows(network, variant)
+        found = _stored(path, key)
+        if found is not None:
+            say(network.name, len(rows) * self.swap.crops)
+        else:
+            found = self._asked(network, variant, say)
+            with replacing(path) as part, part.open("wb") as file:
+                np.savez(file, key=key, predicted=found.predicted, probability=found.probability)
+        predicted, probability = (
+            np.full(len(self.sample.index[variant]), UNASKED),
+            np.full(len(self.sample.index[variant]), np.nan),
+        )
+        predicted[rows], probability[rows] = found.predicted, found.probability
+        return SwapAnswers(predicted, probability)
 
     def _asked(self, network: SwapNetwork, variant: str, say: Say) -> SwapAnswers:
-        index, labels = self.sample.index[variant], self.sample.labels[variant]
+        asked = self.rows(network, variant)
+        index, labels = self.sample.index[variant][asked], self.sample.labels[variant][asked]
         predicted, probability = np.full(len(index), UNREAD), np.full(len(index), np.nan)
         outputs = list(network.data.classes)
         place = np.array([self.swap.names.index(name) if name in self.swap.names else OTHER for name in outputs])
@@ -139,7 +151,7 @@ class SwapRun:
 
     def _key(self, network: SwapNetwork, variant: str) -> str:
         """A digest of all that the answers depend on."""
-        index = self.sample.index[variant]
+        index = self.sample.index[variant][self.rows(network, variant)]
         images = self.swap.images(network, variant).fingerprint(index)
         names = list(network.data.classes), self.swap.names
         return digest(FORMAT, repr(network.network), weights_of(network.network), images, index, names, self.swap.crops)

@@ -27,6 +27,7 @@ from unhans.experiment.run import Subject
 from unhans.terminal import ConfigurationError, near
 
 SOURCES = ("root", "path")  # options of data that say where images are
+FOLD = ("fold", "validation")  # options that say which images are for validation
 LARGER = 8 / 7  # side of the image, in sides of the crop, that ten crops are cut from: 256 for 224
 
 Options = Mapping[str, Any]
@@ -50,6 +51,11 @@ class SwapNetwork:
     network: nn.Module
     data: ImageData
     settings: Mapping[str, Any]
+
+    @property
+    def fold(self) -> dict[str, Any]:
+        """The options of its data that say which of their images are for validation."""
+        return {key: getattr(self.data, key) for key in FOLD if hasattr(self.data, key)}
 
 
 def swap_networks(cfgs: Sequence[DictConfig], subject: Subject) -> list[SwapNetwork]:
@@ -180,7 +186,7 @@ class SwapData:
         own, given = preprocessing_said(network.data), self.variants[variant]
         if given.get("resize", own["resize"]) != own["resize"] or "image_size" in given:
             own["crop_from"] = None  # of the network's own way to make images square
-        return own | given
+        return own | network.fold | given
 
     def _build(self, variant: str, options: Options) -> ImageData:
         try:
@@ -210,6 +216,14 @@ class SwapData:
         return chosen
 
     @property
+    def folds(self) -> list[list[SwapNetwork]]:
+        """The networks by the images that they were validated on, in their order."""
+        found: dict[str, list[SwapNetwork]] = {}
+        for one in self.networks:
+            found.setdefault(repr(one.fold), []).append(one)
+        return list(found.values())
+
+    @property
     def first(self) -> str:
         """The name of the first variant."""
         return next(iter(self.variants))
@@ -220,18 +234,20 @@ class SwapSample:
     """The images that are asked about.
 
     Attributes:
-        index: by variant (n,) in the images of that variant, the same for every network.
+        index: by variant (n,) in the images of that variant and fold, the same for every network of the fold.
         labels: by variant (n,) places among the classes.
         paths: by variant.
         paired: by variant, whether they are the images of the first variant in the same order.
         seen: images that are left out, as a network was trained on them.
         absent: images that are left out, as another variant has most of the others but not these.
+        folds: by variant (n,) the place among `SwapData.folds` of the networks that are asked.
     """
 
     index: Mapping[str, NDArray[np.int64]]
     labels: Mapping[str, NDArray[np.int64]]
     paths: Mapping[str, Sequence[str]]
     paired: Mapping[str, bool]
+    folds: Mapping[str, NDArray[np.int64]]
     seen: int = 0
     absent: int = 0
 
@@ -239,11 +255,26 @@ class SwapSample:
 def draw_sample(swap: SwapData) -> SwapSample:
     """Choose the images: the same ones of all variants that have them, of other folders others of the same classes.
 
+    Networks that are folds of a cross-validation are asked about the images of their own fold.
+
     Raises:
         ValueError: a variant has no images.
     """
-    known = {variant: _known(swap, variant) for variant in swap.variants}
-    trained = _trained(swap)
+    parts = [_fold_sample(swap, networks, number) for number, networks in enumerate(swap.folds)]
+    joined = {
+        name: {variant: np.concatenate([getattr(one, name)[variant] for one in parts]) for variant in swap.variants}
+        for name in ("index", "labels", "folds")
+    }
+    paths = {variant: [path for one in parts for path in one.paths[variant]] for variant in swap.variants}
+    paired = {variant: all(one.paired[variant] for one in parts) for variant in swap.variants}
+    counts = {name: sum(getattr(one, name) for one in parts) for name in ("seen", "absent")}
+    return SwapSample(paths=paths, paired=paired, **joined, **counts)
+
+
+def _fold_sample(swap: SwapData, networks: Sequence[SwapNetwork], number: int) -> SwapSample:
+    """The images of one fold, that of the networks."""
+    known = {variant: _known(swap, networks[0], variant) for variant in swap.variants}
+    trained = _trained(swap, networks)
     unseen = {variant: {key: at for key, at in each.items() if key not in trained} for variant, each in known.items()}
     first = unseen[swap.first]
     paired = {variant: bool(first.keys() & each.keys()) for variant, each in unseen.items()}
@@ -259,26 +290,27 @@ def draw_sample(swap: SwapData) -> SwapSample:
                 f"the variant {variant!r} has no {swap.subject.split} images that no network was trained on."
             )
         index[variant], labels[variant] = np.array([each[kept[row]] for row in rows]), places[rows]
-    images = {variant: swap.images(swap.networks[0], variant) for variant in swap.variants}
+    images = {variant: swap.images(networks[0], variant) for variant in swap.variants}
     paths = {variant: [images[variant].paths[row] for row in rows] for variant, rows in index.items()}
     seen = len(known[swap.first]) - len(first)
-    return SwapSample(index, labels, paths, paired, seen, len(first) - len(common))
+    folds = {variant: np.full(len(rows), number) for variant, rows in index.items()}
+    return SwapSample(index, labels, paths, paired, folds, seen, len(first) - len(common))
 
 
-def _known(swap: SwapData, variant: str) -> dict[tuple[str, str], int]:
+def _known(swap: SwapData, network: SwapNetwork, variant: str) -> dict[tuple[str, str], int]:
     """Where images of the asked classes are, by their name below the folder and their class."""
-    data, images = swap.data(swap.networks[0], variant), swap.images(swap.networks[0], variant)
+    data, images = swap.data(network, variant), swap.images(network, variant)
     names = [data.classes[label] for label in images.labels]
     below = _below(data, images.paths)
     return {(path, name): at for at, (path, name) in enumerate(zip(below, names, strict=True)) if name in swap.names}
 
 
-def _trained(swap: SwapData) -> set[tuple[str, str]]:
+def _trained(swap: SwapData, networks: Sequence[SwapNetwork]) -> set[tuple[str, str]]:
     """Images that a network was trained on; none are left out where training images are asked about."""
     if swap.subject.split != "val":
         return set()
     found: set[tuple[str, str]] = set()
-    for one in swap.networks:
+    for one in networks:
         names = [one.data.classes[label] for label in one.data.train_set.labels]
         found.update(zip(_below(one.data, one.data.train_set.paths), names, strict=True))
     return found

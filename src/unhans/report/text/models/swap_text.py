@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from unhans.comparison import SwapCell, SwapCost, SwapStudy
 from unhans.report.text.number_format import cost_estimate, percent, points, shorten
@@ -10,6 +10,11 @@ from unhans.report.text.number_format import cost_estimate, percent, points, sho
 SWAP_READING = (
     "Accuracy with its 95 % interval (Wilson's; of several seeds also what other seeds would change). Change: accuracy "
     "here minus that on the variant of the training, paired where the images are the same (Newcombe 1998)."
+)
+FOLDS_READING = (
+    "Folds: shares of all images, each tested by the network that was not trained on it. Their interval holds what the "
+    "folds differ by (Student's t with the variance of Nadeau & Bengio 2003, as their training sets share images), "
+    "and is nowhere narrower than that of as many images."
 )
 CONFUSION_READING = (
     "Rows: labels; columns: predictions, in percent of the images of the label (unwritten: below 0.5). Framed: the "
@@ -29,7 +34,14 @@ def swap_headline(study: SwapStudy) -> str:
     return f"{proven} of {len(swaps)} swaps of the preprocessing {verb} accuracy beyond chance"
 
 
-def swap_setting(networks: int, images: Mapping[str, int], split: str, crops: int, seen: int, absent: int) -> str:
+def rows_name(names: Sequence[str], folds: bool) -> str:
+    """Name a row of several networks."""
+    return f"{len(names)} folds: {', '.join(names)}" if folds else f"mean of {', '.join(names)}"
+
+
+def swap_setting(
+    networks: int, images: Mapping[str, int], split: str, crops: int, seen: int, absent: int, folds: int = 1
+) -> str:
     """Say what was asked, and which images were left out.
 
     Args:
@@ -37,11 +49,14 @@ def swap_setting(networks: int, images: Mapping[str, int], split: str, crops: in
         images: of every variant.
         split: of which they are.
         crops: of an image.
+        folds: of a cross-validation.
         seen, absent: images that were left out, as a network was trained on them, or as a variant lacks them.
     """
     counts = sorted(set(images.values()))
     each = f"{' or '.join(map(str, counts))} {split} images each"
     text = f"{networks} network{'s' * (networks != 1)}, {len(images)} variants, {each}."
+    if folds > 1:
+        text += f" Each network is asked about the images of its own fold alone, of {folds} folds."
     if crops > 1:
         text += f" Probabilities are means over {crops} crops."
     if seen:
@@ -83,6 +98,8 @@ def swap_sentences(study: SwapStudy) -> Iterator[str]:
     unread = {name: n for name, n in study.unread.items() if n}
     if unread:
         yield "Could not be read: " + ", ".join(f"{n} images of {name}" for name, n in unread.items()) + "."
+    if any(row.fold_ratio is not None for row in study.rows):
+        yield FOLDS_READING
     if study.single:
         yield (
             "Intervals of a single network tell what other images would change, not what another seed would. "
