@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from unhans.experiment.sweep import end_sweeps
-from unhans.terminal import ConfigurationError, keep_interrupts, sentence
+from unhans.terminal import ConfigurationError, keep_interrupts, no_file, sentence
 
 LOG = logging.getLogger("unhans")
 FAILED, INTERRUPTED = 1, 130
@@ -100,7 +100,7 @@ def check_values(cfg: DictConfig, overrides: Sequence[str], name: str) -> None:
     for key, what in FILES.items():
         path = OmegaConf.select(cfg, key, throw_on_resolution_failure=False)
         if isinstance(path, str) and not Path(path).expanduser().is_file():
-            raise ConfigurationError(f"{key} expects {what}, but {path} does not exist.")
+            raise ConfigurationError(no_file(key, what, path))
     root = OmegaConf.select(cfg, "data.root", throw_on_resolution_failure=False)
     if isinstance(root, str) and "download" not in cfg.data and not Path(root).expanduser().is_dir():
         raise ConfigurationError(f"data.root expects a folder, but {root} does not exist.")

@@ -114,9 +114,21 @@ def test_without_twins_it_is_said_what_cannot_be_said(runs, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("analysis=compare ckpts=[marked0/checkpoints/last.ckpt]", "the two or more checkpoints of analysis=compare"),
-        ("analysis=compare ckpt=marked0/checkpoints/last.ckpt", "ckpts=[a,b,…] gives the two or more checkpoints"),
-        ("analysis=spray ckpts=[a,b]", "ckpt=… the one of every other analysis"),
+        (
+            "analysis=compare ckpts=[marked0/checkpoints/last.ckpt]",
+            "takes two or more checkpoints, ckpts=[a,b,…], or ckpts=FOLDER",
+        ),
+        ("analysis=compare ckpt=marked0/checkpoints/last.ckpt", "got ckpt=marked0/checkpoints/last.ckpt."),
+        (
+            "analysis=compare ckpt=clean ckpts=[a,b]",
+            "give either ckpt= or ckpts=, got ckpt=clean and ckpts=['a', 'b'].",
+        ),
+        (
+            "analysis=compare ckpts=clean/checkpoints/last.ckpt",
+            "is a file; a list of one is ckpts=[clean/checkpoints/last",
+        ),
+        ("analysis=compare ckpts=[clean,marked0]", "clean is a folder; did you mean clean/checkpoints/last.ckpt?"),
+        ("analysis=spray ckpts=[a,b]", "this analysis takes one checkpoint, ckpt=…; got ckpts=['a', 'b']."),
         ("analysis=compare ckpts=[marked0/checkpoints/last.ckpt,none.ckpt]", "none.ckpt does not exist"),
         (f"analysis=compare {ALL} analysis.names=[a]", "one for each of 4 models, got 1"),
         (f"analysis=compare {ALL} analysis.classes=[cat]", "got 'cat'"),

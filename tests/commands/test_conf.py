@@ -102,6 +102,7 @@ def test_what_is_wrong_is_one_sentence(overrides, sentence):
     ("word", "sentence"),
     [
         ("ckpt=nowhere.ckpt", "ckpt expects a checkpoint file, but nowhere.ckpt does not exist."),
+        ("ckpt=.", r"ckpt expects a checkpoint file, but \. is a folder"),
         ("data.root=nowhere", "data.root expects a folder, but nowhere does not exist."),
         ("data.batch_size=big", "data.batch_size expects a number such as 32, got 'big'."),
         ("spray.n_neighbors=many", "spray.n_neighbors expects a number such as 10, got 'many'."),

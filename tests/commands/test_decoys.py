@@ -203,7 +203,7 @@ def test_runs_of_a_folder_come_in_the_order_of_their_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "those of analysis=decoys, or the folder of their runs"),
+        ("", "this analysis takes ckpts=[a,b,…], or ckpts=FOLDER of their runs; got none."),
         ("ckpts=nowhere", "ckpts expects a list, or a folder of runs with */checkpoints/last.ckpt"),
         (ckpts("sweep/2", "seven"), "expects trainings with one target, got '3' in '2' and '7' in 'seven'"),
         (ckpts("clean"), "at least one training with a planted artifact"),

@@ -107,7 +107,7 @@ LAST, FIRST, WIDE = (f"{run}/checkpoints/{name}.ckpt" for run, name in (
     ("run", "last"), ("run", "epoch_000"), ("wide", "last")))  # fmt: skip
 SENTENCES = {
     f"ckpts=[{LAST}]": "checkpoints after two or more epochs, got those of one alone.",
-    "ckpts=nowhere": "ckpts expects a list, or a folder with *.ckpt of one training; nowhere has none.",
+    "ckpts=nowhere": "ckpts expects a list, or a folder with *.ckpt of one training, but nowhere does not exist.",
     f"ckpts=[{WIDE},{LAST}]": "is compared within one architecture, but",
     f"ckpts=[{LAST},run/checkpoints/epoch_001.ckpt]": "checkpoints after two or more epochs, got those of one alone.",
     f"ckpt={LAST}": "analysis.regions are followed over epochs; give ckpts=[a,b,…] of one training.",

@@ -4,13 +4,14 @@ Nothing here imports torch or Lightning, so that `--help` and a misspelt key are
 """
 
 from unhans.terminal.console import CONSOLE, keep_interrupts, quiet_lightning
-from unhans.terminal.error_sentence import ConfigurationError, near, sentence
+from unhans.terminal.error_sentence import ConfigurationError, near, no_file, sentence
 
 __all__ = [
     "CONSOLE",
     "ConfigurationError",
     "keep_interrupts",
     "near",
+    "no_file",
     "quiet_lightning",
     "sentence",
 ]

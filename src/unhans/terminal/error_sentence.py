@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -33,6 +34,15 @@ def sentence(error: Exception, config_name: str, given: Sequence[str] = ()) -> s
     if isinstance(error, OSError) and error.filename:
         return f"{error.strerror}: {error.filename}"
     return text or type(error).__name__
+
+
+def no_file(key: str, what: str, path: str | Path) -> str:
+    """Return a sentence about a path that is no file, with the run's last checkpoint where its folder was given."""
+    if not Path(path).expanduser().is_dir():
+        return f"{key} expects {what}, but {path} does not exist."
+    last = [Path(path) / each for each in ("checkpoints/last.ckpt", "last.ckpt")]
+    instead = next((f"; did you mean {each}?" for each in last if each.expanduser().is_file()), ".")
+    return f"{key} expects {what}, but {path} is a folder{instead}"
 
 
 def _of_hydra(text: str, config_name: str, given: Sequence[str]) -> str:

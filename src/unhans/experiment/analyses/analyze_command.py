@@ -20,7 +20,7 @@ from unhans.experiment.faithfulness import epoch_checkpoints, permuted_labels
 from unhans.experiment.repair import accelerator_of, fine_tuning_of
 from unhans.experiment.run import RunFolder, Subject, build, build_data, check, trained_network, with_run
 from unhans.experiment.swap import swap_networks
-from unhans.terminal import CONSOLE, ConfigurationError
+from unhans.terminal import CONSOLE, ConfigurationError, no_file
 
 SPLITS = ("train", "val", "union")  # union: both, each sample marked
 SHARED = ("data", "artifact", "model")  # what a checkpoint's run and its analysis have in common
@@ -35,6 +35,7 @@ SEVERAL = {
 }  # how an analysis gets them
 # expected in ckpts=; with 0 ckpt= does as well
 FEWEST = {"models": 2, "networks": 0, "runs": 1, "tested": 0, "checkpoints": 0}
+EXPECTED = {0: "ckpt=…, or ckpts=[a,b,…]", 1: "ckpts=[a,b,…]", 2: "two or more checkpoints, ckpts=[a,b,…]"}
 FOR_SEVERAL = ("audit_classes", "measure_effects", "draw_heatmaps", "conserve")  # of images with several classes
 SAME_FOLDER = {
     "audit_classes": ("measure_stability",),
@@ -43,11 +44,6 @@ SAME_FOLDER = {
     "measure_stability": ("audit_classes", "measure_effects", "clean_data"),
 }  # analyses that go on with what others left in the folder
 NUMBER = re.compile(r"(\d+)|(\D+)")  # the parts of a name
-CHECKPOINTS = (
-    "ckpts=[a,b,…] gives the two or more checkpoints of analysis=compare, those of analysis=context or swap and "
-    "those of analysis=decoys, or the folder of their runs, and those of one training for analysis=faithfulness, and "
-    "ckpt=… the one of every other analysis"
-)
 LAST = "checkpoints/last.ckpt"  # in the folder of a run
 
 
@@ -59,6 +55,7 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
     check(cfg)
     if cfg.split not in SPLITS:
         raise ConfigurationError(f"split expects one of {', '.join(SPLITS)}, got {cfg.split!r}.")
+    check_counts(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     out = Path(cfg.out)
     check_folder(out, cfg.analysis._target_)
@@ -86,6 +83,19 @@ def _needs(cfgs: Sequence[DictConfig], folder: RunFolder) -> dict[str, Any]:
         )
     several = {name: load(cfgs, subject) for name, load in SEVERAL.items() if _takes(cfg, name)}
     return {"subject": subject} | tuning | several
+
+
+def check_counts(cfg: DictConfig) -> None:
+    """Refuse what is no number of images: samples_per_class and batch_size; null is all images of a class.
+
+    Raises:
+        ConfigurationError: with the first of them.
+    """
+    for key, otherwise in (("samples_per_class", "null or "), ("batch_size", "")):
+        value = cfg[key]
+        if (value is None and otherwise) or (type(value) is int and value > 0):
+            continue
+        raise ConfigurationError(f"{key} expects {otherwise}a number of images, 1 or more, got {value!r}.")
 
 
 def check_folder(out: Path, analysis: str) -> None:
@@ -138,12 +148,17 @@ def _completed(cfg: DictConfig) -> list[DictConfig]:
     fewest = next((least for name, least in FEWEST.items() if _takes(cfg, name)), None)
     if not fewest and (fewest is None or cfg.ckpts is None):
         if cfg.ckpts is not None:
-            raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
+            raise ConfigurationError(f"this analysis takes one checkpoint, ckpt=…; got ckpts={cfg.ckpts}.")
         return [_with_run(cfg)]
+    if cfg.ckpt is not None and cfg.ckpts is not None:
+        raise ConfigurationError(f"give either ckpt= or ckpts=, got ckpt={cfg.ckpt} and ckpts={cfg.ckpts}.")
     in_folder = epochs_in if _takes(cfg, "checkpoints") else sweep_checkpoints
     ckpts = in_folder(cfg.ckpts) if isinstance(cfg.ckpts, str) else list(cfg.ckpts or ())
-    if len(ckpts) < fewest or cfg.ckpt is not None:
-        raise ConfigurationError(f"{CHECKPOINTS}; got ckpts={cfg.ckpts} and ckpt={cfg.ckpt}.")
+    if len(ckpts) < max(fewest, 1):
+        given = f"ckpts={cfg.ckpts}" if cfg.ckpts is not None else f"ckpt={cfg.ckpt}" if cfg.ckpt else "none"
+        raise ConfigurationError(f"this analysis takes {EXPECTED[fewest]}, or ckpts=FOLDER of their runs; got {given}.")
+    if absent := [ckpt for ckpt in ckpts if not Path(ckpt).is_file()]:
+        raise ConfigurationError(no_file("ckpts", "checkpoint files", absent[0]))
     return [_with_run(OmegaConf.merge(cfg, {"ckpt": ckpt})) for ckpt in ckpts]
 
 
@@ -155,7 +170,8 @@ def sweep_checkpoints(folder: str) -> list[str]:
     """
     found = [path.parent.parent.name for path in Path(folder).glob(f"*/{LAST}")]
     if not found:
-        raise ConfigurationError(f"ckpts expects a list, or a folder of runs with */{LAST}, but {folder} has none.")
+        expected = f"a list, or a folder of runs with */{LAST}"
+        raise ConfigurationError(f"ckpts expects {expected}, but {_not_found(folder)}")
     return [str(Path(folder) / name / LAST) for name in sorted(found, key=_numbered)]
 
 
@@ -167,8 +183,16 @@ def epochs_in(folder: str) -> list[str]:
     """
     found = [path for at in (folder, Path(folder) / "checkpoints") for path in Path(at).glob("*.ckpt")]
     if not found:
-        raise ConfigurationError(f"ckpts expects a list, or a folder with *.ckpt of one training; {folder} has none.")
+        expected = "a list, or a folder with *.ckpt of one training"
+        raise ConfigurationError(f"ckpts expects {expected}, but {_not_found(folder)}")
     return [str(path) for path in sorted(found, key=lambda path: _numbered(path.stem))]
+
+
+def _not_found(folder: str) -> str:
+    """Why a folder gives no checkpoints."""
+    if Path(folder).is_file():
+        return f"{folder} is a file; a list of one is ckpts=[{folder}]."
+    return f"{folder} has none." if Path(folder).is_dir() else f"{folder} does not exist."
 
 
 def _numbered(name: str) -> list[tuple[bool, int, str]]:
@@ -184,7 +208,8 @@ def _with_run(cfg: DictConfig) -> DictConfig:
     absent = [key for key in needed if "_target_" not in cfg[key]]
     if absent:
         besides = "" if absent[0] in SHARED else f", and {absent[0]}=…"
-        raise ConfigurationError(f"{absent[0]} is missing; give ckpt=… of a run, or model=… and data=…{besides}.")
+        of_run = "ckpt=… of a run" + (", ckpts=[a,b,…] of several" if any(_takes(cfg, name) for name in FEWEST) else "")
+        raise ConfigurationError(f"{absent[0]} is missing; give {of_run}, or model=… and data=…{besides}.")
     return cfg
 
 

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from unhans.store import held, replacing
-from unhans.terminal import ConfigurationError, near
+from unhans.terminal import ConfigurationError, near, no_file
 
 SPECIAL = ("_target_", "_partial_", "_args_", "_convert_", "_recursive_")
 MOVED = {"unhans.artifacts.padding.EdgePadding": "unhans.artifacts.EdgePadding"} | {
@@ -180,7 +180,7 @@ def with_run(cfg: DictConfig, groups: Sequence[str]) -> DictConfig:
     """
     if cfg.ckpt is not None:
         if not Path(cfg.ckpt).is_file():  # one of several: the others are looked for before torch is imported
-            raise ConfigurationError(f"ckpt expects a checkpoint file, but {cfg.ckpt} does not exist.")
+            raise ConfigurationError(no_file("ckpt", "a checkpoint file", cfg.ckpt))
         given = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
         chosen = {one.key_or_group for one in given}
         saved = saved_config(cfg.ckpt)
