@@ -34,8 +34,9 @@ def test_the_watermark_of_the_digits_is_proven_repaired_and_no_longer_proven(act
     assert acted["epoch"] <= 1
     again = [each for each in told if each["done"] == "measured again"]
     assert again[-1]["epoch"] == 3
-    assert again[-1]["verdict"] == "not used"
-    assert again[-1]["delta_p"] < acted["delta_p"] / 5
+    # A-ClArC leaves an effect close to 0.05, the least that counts, as its controls have: it may not be excluded
+    assert again[-1]["verdict"] in {"augment": ("not used",), "a_clarc": ("not used", "open")}[act]
+    assert again[-1]["delta_p_high"] < acted["delta_p_low"] / 5
     numbers = json.loads((run / "results.json").read_text())
     assert (numbers["unhans/acted"], numbers["unhans/proven"]) == (1, 0)
     assert "no longer proven" in capsys.readouterr().out
