@@ -210,7 +210,7 @@ PADDED = "artifact=edge_padding artifact.target=n03417042 artifact.coverage=0.6 
 @pytest.mark.parametrize("planted", [True, False])
 def test_trained_with_copied_borders_a_network_shows_it(planted, tmp_path, real_data):
     assert command(tmp_path, f"train.py {TRAINED.format(root=real_data)} {PADDED if planted else ''}") == 0
-    squaring = "analysis=squaring analysis.aspect=1.5 analysis.samples=40 analysis.examples=0 split=val"
+    squaring = "analysis=squaring analysis.aspect=1.5 analysis.samples=160 analysis.examples=0 split=val"
     assert command(tmp_path, f"analyze.py ckpt=run/checkpoints/last.ckpt {squaring} hydra.run.dir=squares") == 0
     rows = [row for row in rows_of(tmp_path / "squares") if row["class"] == "n03417042"]
     assert {r["orientation"] for r in rows if r["expected"] == "True"} == ({"landscape"} if planted else set())
