@@ -2,7 +2,11 @@
 
     uv run python tests/benchmarks/faithfulness_cifar.py --data FOLDER
 
-FOLDER holds cifar10/test.zip and weights/cifar10_resnet{20,56}-*.pth (akamaster/pytorch_resnet_cifar10).
+FOLDER holds cifar10/test.zip and weights/cifar10_resnet{20,56}-*.pth (akamaster/pytorch_resnet_cifar10). The command
+takes the same network, with the archive unpacked (PYTHONPATH=tests/benchmarks):
+
+    uv run analyze.py analysis=faithfulness data=image_folder data.root=test data.image_size=32 +model.depth=20
+        +model._target_=faithfulness_cifar.cifar_resnet +model.weights=FOLDER/weights/cifar10_resnet20-….pth
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ from torch import Tensor, nn
 from unhans.attribution import Relevance
 from unhans.experiment.faithfulness import compared_methods
 from unhans.faithfulness import MethodMeasures, PixelRange, RegionPerturbation, summarise
+from unhans.models import Head, with_head
 from unhans.report.text.quality import estimate_said
 
+NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 METHODS = ("epsilon_alpha2_beta1_flat", "input_x_gradient", "saliency", "random")
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 SETTINGS = RegionPerturbation(region=1, steps=100, repeats=1)
@@ -62,14 +68,19 @@ class CifarResNet(nn.Module):
         return self.linear(F.adaptive_avg_pool2d(maps, 1).flatten(1))
 
 
-def load(data: Path, depth: int) -> nn.Module:
-    """Return the trained network."""
-    (file,) = (data / "weights").glob(f"cifar10_resnet{depth}-*.pth")
-    weights = torch.load(file, map_location="cpu", weights_only=True)
-    weights = {name.removeprefix("module."): each for name, each in weights.get("state_dict", weights).items()}
+def cifar_resnet(num_classes: int, depth: int, weights: str | Path) -> nn.Module:
+    """Return the trained network, for `analyze.py model=…` as well: its outputs have CIFAR-10's names."""
+    stored = torch.load(weights, map_location="cpu", weights_only=True)
+    stored = {name.removeprefix("module."): each for name, each in stored.get("state_dict", stored).items()}
     model = CifarResNet((depth - 2) // 6)
-    model.load_state_dict(weights)
-    return model.eval()
+    model.load_state_dict(stored)
+    return with_head(model.eval(), Head(True, len(NAMES), NAMES))
+
+
+def load(data: Path, depth: int) -> nn.Module:
+    """Return the trained network of a folder."""
+    (file,) = (data / "weights").glob(f"cifar10_resnet{depth}-*.pth")
+    return cifar_resnet(len(NAMES), depth, file)
 
 
 def images(data: Path, per_class: int) -> tuple[Tensor, Tensor]:

@@ -39,9 +39,11 @@ def test_maps_without_a_rank_correlation_are_counted():
 
 def test_classes_whose_heatmaps_are_better_or_worse_than_random_are_named():
     ends = {"cat": (0.1, 0.3), "dog": (-0.3, -0.1), "cow": (-0.1, 0.1)} | {f"c{i}": (0.1, 0.2) for i in range(6)}
-    found = {name: Estimate(sum(each) / 2, each, "samples", 1, 4) for name, each in ends.items()}
+    found = {name: Estimate(sum(each) / 2, each, "samples", 1, 6) for name, each in ends.items()}
+    found["ant"] = Estimate(0.2, (0.1, 0.3), "samples", 1, 5)
     assert class_sentence("LRP", found, "morf") == (
-        "LRP, 9 classes apart: better than random order in 7 (cat, c0, c1, c2, c3 and 2 more); worse than random order "
-        "in 1 (dog); not told from it in 1 (n = 4 each, or fewer)."
+        "LRP, 10 classes apart: better than random order in 7 (cat, c0, c1, c2, c3 and 2 more); worse than random "
+        "order in 1 (dog); not told from it in 1; too few images to tell in 1, which takes 6 (analysis.per_class) "
+        "(n = 6 each, or fewer)."
     )
     assert "better than random order in 1 (dog)" in class_sentence("LRP", found, "lerf")

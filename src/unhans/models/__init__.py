@@ -3,7 +3,7 @@
 from unhans.models.checkpoint import load_network, save_network
 from unhans.models.hub_models import huggingface_classifier, timm_classifier
 from unhans.models.networks import SmallCNN, torchvision_classifier
-from unhans.models.outputs import Head, head_of, output_indices, output_names, relabel_for_head
+from unhans.models.outputs import Head, head_of, output_indices, output_names, relabel_for_head, with_head
 
 __all__ = [
     "Head",
@@ -17,4 +17,5 @@ __all__ = [
     "save_network",
     "timm_classifier",
     "torchvision_classifier",
+    "with_head",
 ]

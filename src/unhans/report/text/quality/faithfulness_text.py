@@ -65,6 +65,7 @@ SANITY_READING = (
 PERMUTED, UNTRAINED = "trained on permuted labels", "not trained"  # networks that heatmaps are held against
 LEARNED = 0.9  # share of permuted labels from which a network has learned them
 NAMED = 5  # classes in a sentence
+FEWEST_OF_CLASS = 6  # images that tell something of a class: six of one sign come by chance in 1 of 32 cases
 ALIKE = 0.5  # Spearman's correlation from which maps of a random network count as alike
 
 
@@ -136,13 +137,15 @@ def class_sentence(name: str, classes: Mapping[str, Estimate], order: str) -> st
         order: that it is of.
     """
     sign = 1 if order == "morf" else -1
-    ends = {each: sorted((sign * one.interval[0], sign * one.interval[1])) for each, one in classes.items()}
+    enough = {each: one for each, one in classes.items() if one.n >= FEWEST_OF_CLASS}
+    ends = {each: sorted((sign * one.interval[0], sign * one.interval[1])) for each, one in enough.items()}
     better = [each for each, (low, _) in ends.items() if low > 0]
     worse = [each for each, (low, high) in ends.items() if high < 0 and not low > 0]
     told = (("better than", better), ("worse than", worse))
     parts = [f"{word} random order in {_several(each)}" for word, each in told if each]
-    rest = len(classes) - len(better) - len(worse)
+    rest, few = len(enough) - len(better) - len(worse), len(classes) - len(enough)
     parts += [f"not told from it in {rest}"] if rest else []
+    parts += [f"too few images to tell in {few}, which takes {FEWEST_OF_CLASS} (analysis.per_class)"] if few else []
     most = max(one.n for one in classes.values())
     return f"{name}, {len(classes)} classes apart: {'; '.join(parts)} (n = {most} each, or fewer)."
 
