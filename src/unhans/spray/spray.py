@@ -58,7 +58,9 @@ class SpRAy(BaseEstimator):
             `unhans.spray.Metric`.
         n_neighbors: neighbours of each sample in the graph, smaller than n; or "log", ⌈ln n⌉ [003 § 6.2].
         symmetrisation: of the graph, "mean" [000] or "max" [003]: see `unhans.spray.spectral.knn_affinity`.
-        edges: "binary", or "distance": they weigh the distance of their ends [003 § 6.2].
+        edges: "binary", or "distance": they weigh the distance of their ends [003 § 6.2]. Neither this nor
+            symmetrisation changes the groups that are proposed for tests (`unhans.spray.groups`): they come from the
+            mean of binary edges, for which it was measured what is usual in clean classes.
         n_eigenvalues: q, size of the embedding; at most n are used.
         n_clusters: every k to cluster with.
         clusterings: further clusterings of Φ, of "agglomerative", "dbscan" and "hdbscan".
