@@ -26,7 +26,8 @@ SHIFT_READING = (
     "differ by a factor, as gradients do with the scale of the inputs.\n"
     "ΣR: what reaches the pixels, of Σ |logits|; the rest is on biases, where B holds the shift. A convolution that\n"
     "pads with zeros pads the other inputs with zeros as well; its bias then depends on the place.\n"
-    "Where pixels of one colour tie in max pooling, rounding may choose another winner in B: flat maps then differ by a few percent."
+    "Where pixels of one colour tie in max pooling, rounding may choose another winner in\n"
+    "B: flat maps then differ by a few percent."
 )
 SHIFT_NOTE = (
     "A: the network; B: the same function, its first layer set for the other inputs. Bars: means over images; dots: "
