@@ -56,6 +56,7 @@ def test_a_network_is_trained_on_permuted_labels_from_the_same_start(run, checke
     assert f"a network is trained on permuted labels: {2 * count:,} images pass it forward and back, about" in said
     assert "of n =" in said
     assert "with permuted ones" in said
+    assert "whose heatmaps are alike for two networks trained on the true labels" in said
     measures, _, relabelled = checked[0]
     trained = dict(measures.subject.network.named_parameters())
     assert all(torch.equal(value, trained[name]) for name, value in relabelled.start().named_parameters())

@@ -40,6 +40,7 @@ from unhans.report.tables.quality import (
 )
 from unhans.report.text import shorten
 from unhans.report.text.quality import (
+    LABELS_READING,
     ORDER_NAMES,
     TARGETS,
     ahead_sentence,
@@ -153,7 +154,7 @@ class FaithfulnessResults:
         told += [sanity_sentence(name, steps) for name, steps in self.checks.items()]
         if self.labels:
             told += [permuted_sentence(self.labels.learned)]
-            told += [label_sentence(name, steps) for name, steps in self.labels.steps.items()]
+            told += [*(label_sentence(name, steps) for name, steps in self.labels.steps.items()), LABELS_READING]
         return [setting_sentence(run.perturbation, regions, run.target, first.n), *told]
 
     def _tell(self, sentences: Sequence[str]) -> None:

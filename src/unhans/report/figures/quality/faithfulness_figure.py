@@ -31,7 +31,7 @@ from unhans.report.figures.canvas import (
     write,
 )
 from unhans.report.text import percent, shorten
-from unhans.report.text.quality import CHANGES_READING, ORDER_NAMES, SANITY_READING
+from unhans.report.text.quality import CHANGES_READING, LABELS_READING, ORDER_NAMES, SANITY_READING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,7 +191,8 @@ def labels_figure(checks: Mapping[str, Sequence[tuple[RandomizedStep, Estimate]]
         checks: by method both with the mean of their correlations of |R|.
     """
     title = "Do heatmaps change when the network is trained on permuted labels?"
-    return _similarity_figure(checks, title, SANITY_READING, "held against a network that was", 0)
+    note = f"{SANITY_READING} {LABELS_READING}"
+    return _similarity_figure(checks, title, note, "held against a network that was", 0)
 
 
 def _similarity_figure(

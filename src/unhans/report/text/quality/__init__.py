@@ -19,6 +19,7 @@ from unhans.report.text.quality.context_text import (
 from unhans.report.text.quality.faithfulness_text import (
     CHANGES_READING,
     FAITHFULNESS_READING,
+    LABELS_READING,
     MEASURE_HEADINGS,
     MEASURES_READING,
     ORDER_NAMES,
@@ -94,6 +95,7 @@ __all__ = [
     "FAITHFULNESS_READING",
     "GROUP_EFFECT_READING",
     "GROUP_READING",
+    "LABELS_READING",
     "MEASURES_READING",
     "MEASURE_HEADINGS",
     "ORDERED_BY",

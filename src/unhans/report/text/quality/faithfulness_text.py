@@ -62,6 +62,10 @@ SANITY_READING = (
     "Spearman’s rank correlation of |R| with that of the trained network, mean over images with 95 % interval. A "
     "method whose maps stay alike shows what any network would see in the image, such as its edges."
 )
+LABELS_READING = (
+    "A low correlation tells something only of a method whose heatmaps are alike for two networks trained on the true "
+    "labels: analysis.permuted with the checkpoint of such a one, from another start, shows it."
+)
 PERMUTED, UNTRAINED = "trained on permuted labels", "not trained"  # networks that heatmaps are held against
 LEARNED = 0.9  # share of permuted labels from which a network has learned them
 NAMED = 5  # classes in a sentence
