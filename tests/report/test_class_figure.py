@@ -1,5 +1,6 @@
 """The page of one class shows what was found, and the samples it says it shows."""
 
+import copy
 import dataclasses
 import threading
 
@@ -134,6 +135,46 @@ def test_training_and_validation_samples_are_told_apart(audit, images, tmp_path)
     captions = [text.get_text() for text in gallery.texts if " · " in text.get_text()]
     assert [text.rpartition(" · ")[2] for text in captions[:20]] == [("train", "validation")[split[i]] for i in order]
     assert captions[20].endswith("(1 = first) · split")
+
+
+def grouped(audit, *parts):
+    """The audit with these groups as candidates, the most striking first."""
+    one = dataclasses.replace(audit.cluster, strength=1.0)
+    clusters = [dataclasses.replace(one, members=np.isin(np.arange(40), each)) for each in parts]
+    return dataclasses.replace(audit, clusters=tuple(clusters))
+
+
+def test_so_many_striking_groups_stand_side_by_side(audit, images, tmp_path):
+    parts = [np.arange(25, 40), np.arange(0, 10), np.arange(10, 16)]
+    audit = grouped(audit, *parts)
+    count = len(parts)
+    figure = class_figure(audit, images, CLASSES, groups=6)
+    write_figure(tmp_path / "a.png", figure)
+    pictures = [picture(image) for image in images]
+    gallery, means = figure.axes[3], figure.axes[2]
+    order = [next(i for i in range(40) if np.array_equal(pictures[i], image)) for image in shown(gallery)[::2]]
+    for row, one in enumerate(audit.candidates):
+        assert set(order[4 * row : 4 * row + 4]) <= set(np.flatnonzero(one.members))
+    headings = [text.get_text() for text in gallery.texts if " samples by " in text.get_text()]
+    assert headings == [
+        f"Group {i}: {one.members.sum()} samples by input relevance" for i, one in enumerate(audit.candidates, 1)
+    ]
+    assert len(means.lines) == count  # a ring each
+    assert "Samples of none of these groups (which may share samples)" in texts(figure)
+    alone = class_figure(audit, images, CLASSES, groups=1)
+    assert [text.get_text() for text in alone.axes[3].texts].count("Samples of none of these groups") == 1
+    assert len(shown(alone.axes[3])) == 2 * 20
+
+
+def test_more_groups_than_there_is_room_for_are_refused(audit, images):
+    with pytest.raises(ValueError, match="room for 1 to 6 groups; got 7"):
+        class_figure(audit, images, CLASSES, groups=7)
+
+
+def test_several_directions_of_tau_are_told(audit, images):
+    several = dataclasses.replace(audit, spray=copy.copy(audit.spray).set_params(tau_directions=3))
+    for one, words in ((audit, "over k ≤ 2)"), (several, "over k ≤ 2, 3 directions)")):
+        assert class_figure(one, images, CLASSES).axes[0].get_title(loc="left").endswith(words)
 
 
 def test_a_long_title_fits_on_the_page(audit, images, suspicion):

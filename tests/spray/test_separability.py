@@ -5,8 +5,8 @@ from scipy.linalg import eigh
 from unhans.spray.embedding import FLOOR, fisher_separability
 
 
-def literal(x, labels):
-    """Eq. 6, 7 and 8 with loops."""
+def literal(x, labels, directions=1):
+    """Eq. 6, 7 and 8 with loops; of several leading directions their sum (eq. 4)."""
     mean, d = x.mean(0), x.shape[1]
     within, between = np.zeros((d, d)), np.zeros((d, d))
     for k in set(labels.tolist()):
@@ -15,7 +15,7 @@ def literal(x, labels):
         for member in members:
             within += np.outer(member - centre, member - centre)
         between += np.outer(centre - mean, centre - mean)
-    return eigh(between, within, eigvals_only=True)[-1]
+    return eigh(between, within, eigvals_only=True)[-directions:].sum()
 
 
 @pytest.mark.parametrize("k", [2, 5, 30])
@@ -23,6 +23,13 @@ def test_equals_the_literal_definition(k):
     rng = np.random.default_rng(k)
     x, labels = rng.normal(size=(150, 32)), rng.integers(k, size=150)
     assert fisher_separability(x, labels) == pytest.approx(literal(x, labels), rel=1e-9)
+
+
+@pytest.mark.parametrize("directions", [2, 4, 9])
+def test_several_leading_directions_add_up(directions):
+    rng = np.random.default_rng(directions)
+    x, labels = rng.normal(size=(150, 12)), rng.integers(6, size=150)
+    assert fisher_separability(x, labels, directions) == pytest.approx(literal(x, labels, directions), rel=1e-9)
 
 
 def test_two_points_on_a_line_each():

@@ -96,16 +96,21 @@ class Ranking(Sequence["Suspicion"]):
         """
         return open_maps(self._files(name))
 
-    def plot(self, name: str | None = None) -> Figure:
+    def plot(self, name: str | None = None, groups: int | None = None) -> Figure:
         """Draw the ranking, or the page of one class.
 
+        Args:
+            name: of the class; None draws the ranking.
+            groups: striking groups with samples of their own on its page, 1 to 6; None: the most striking one.
+
         Raises:
-            ValueError: the class was not ranked.
+            ValueError: the class was not ranked, or so many groups have no room.
         """
         if name is None:
             return ranking_figure(self.entries, self.subtitle)
         images = self.maps(name).images
-        return class_figure(self.audit(name), images, self.classes, suspicion=self._entry(name), subtitle=self.subtitle)
+        options = {"suspicion": self._entry(name), "subtitle": self.subtitle, "groups": groups}
+        return class_figure(self.audit(name), images, self.classes, **options)
 
     def save(self, folder: str | Path) -> Path:
         """Copy all files to a folder, made if missing; return it.

@@ -50,6 +50,7 @@ class Survey:
         seed: draws the images of all classes that those of one are compared with.
         begin: called before the first file is written.
         temporary: the folder is not gone on with, so what its images look like is not kept.
+        groups: striking groups with samples of their own on the page of a class; None: the most striking one.
     """
 
     network: nn.Module
@@ -69,6 +70,7 @@ class Survey:
     seed: int = 0
     begin: Callable[[], None] = lambda: None
     temporary: bool = False
+    groups: int | None = None
 
     @property
     def meaning(self) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
@@ -23,6 +25,7 @@ from unhans.experiment.survey.survey import ClassResult, Step, Survey, Target, p
 from unhans.experiment.survey.worker import ClassJob, Failure, cluster_class, work_done
 from unhans.lrp import UnsupportedModelError
 from unhans.report import Stages, stages
+from unhans.report.figures import MOST_GROUPS
 from unhans.report.html import Thumbnails, thumbnails_for
 from unhans.report.tables import ranking_table
 from unhans.spray import SpRAy, Suspicion
@@ -139,6 +142,7 @@ def audit_classes(
     control: bool = True,
     classes: Sequence[str] | None = None,
     target: Target = "label",
+    groups: Annotated[int, Field(ge=1, le=MOST_GROUPS)] | None = None,
     parallel: Parallel | None = None,
     logger: Logger | None = None,
 ) -> dict[str, float]:
@@ -152,10 +156,12 @@ def audit_classes(
         control: run the same analysis on the raw images.
         classes: names of the classes to audit; None is all.
         target: explain the label of each sample, or the class predicted for it.
+        groups: striking groups with samples of their own on the page of a class; None: the most striking one. Pages of
+            finished classes stay as they are.
         parallel: where classes are clustered; None is in as many processes as there are cores.
         logger: gets the ranking, the striking clusters and the pages of suspicious classes.
     """
-    survey = survey_of(subject, spray, classes, target, control)
+    survey = survey_of(subject, spray, classes, target, control, groups)
     with subject.closing(logger):
         subject.hold()
         ranking = audit_survey(survey, parallel or Parallel(), logger)
@@ -171,6 +177,7 @@ def survey_of(
     classes: Sequence[str] | None = None,
     target: Target = "label",
     control: bool = True,
+    groups: int | None = None,
 ) -> Survey:
     """Return the survey of a subject's classes, all or those that are named; see `audit_classes`."""
     return Survey(
@@ -190,6 +197,7 @@ def survey_of(
         seed=subject.seed,
         labels=subject.dataset.labels,
         begin=subject.begin,
+        groups=groups,
     )
 
 

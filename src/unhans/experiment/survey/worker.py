@@ -173,7 +173,7 @@ def _write(job: ClassJob, stored: StoredMaps, audit: ClassAudit, suspicion: Susp
     save_analysis(job.files, audit, suspicion, job.key)
     with replacing(job.files.folder / STRIP) as path:
         cluster_strip(audit, stored.images).save(path, "JPEG", quality=85)
-    figure = class_figure(audit, stored.images, names, subtitle=job.survey.subtitle)
+    figure = class_figure(audit, stored.images, names, subtitle=job.survey.subtitle, groups=job.survey.groups)
     write_figure(job.files.page, figure)
     part = class_part(audit, stored.images, names, stored.paths, job.thumbnails)
     with replacing(job.files.report) as path:

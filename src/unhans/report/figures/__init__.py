@@ -38,7 +38,7 @@ from unhans.report.figures.canvas import (
     wrapped,
     write,
 )
-from unhans.report.figures.class_page import class_figure, cluster_strip, map_points, typical_first
+from unhans.report.figures.class_page import MOST_GROUPS, class_figure, cluster_strip, map_points, typical_first
 from unhans.report.figures.effect_figure import effect_figure, monitor_figure
 from unhans.report.figures.evolution_figure import (
     INSIDE,
@@ -71,6 +71,7 @@ __all__ = [
     "JOINTLY",
     "MODEL_PENS",
     "MOST_EPOCHS",
+    "MOST_GROUPS",
     "PENS",
     "QUIET",
     "REST",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,7 +28,8 @@ PAIR = 2.2  # an image, a heatmap and the gap after them, in tiles
 ROW = 1.3  # a tile and its caption
 ABOVE = 0.3  # tiles: the heading of a block
 SPACE = 0.14  # tiles between the two blocks
-MEANS = 3  # groups whose mean heatmap is drawn, at most
+MEANS = 3  # groups whose mean heatmap is drawn, at most, where nobody asks for more
+MOST_GROUPS = 6
 STEP = 1.45  # tiles from one mean heatmap to the next
 REST, OTHERS, WHOLE = "mean heatmap, rest", "rest", "mean heatmap"
 NAME = 24  # characters of a class name in a caption; a split takes ten of them
@@ -43,6 +44,7 @@ def class_figure(
     suspicion: Suspicion | None = None,
     subtitle: str = "",
     cmap: str = "hot-cold",
+    groups: int | None = None,
 ) -> Figure:
     """Draw spectrum, map and mean heatmaps of a class beside samples of its striking cluster and of the rest.
 
@@ -55,23 +57,28 @@ def class_figure(
         suspicion: the class's place in the ranking; gives the verdict in the title.
         subtitle: a line under the title, such as the epoch and the rule set.
         cmap: a colour map of `colorize`.
+        groups: how many striking groups have samples of their own and a mean heatmap, 1 to 6; None: samples of the most
+            striking one, and up to three mean heatmaps.
 
     Raises:
-        ValueError: there is not one image per sample, or an image lies outside of [0, 1].
+        ValueError: there is not one image per sample, so many groups have no room, or an image lies outside of [0, 1].
     """
     if len(images) != len(audit.index):
         raise ValueError(f"There must be one image per audited sample ({len(audit.index)}); got {len(images)}.")
+    if groups is not None and not 1 <= groups <= MOST_GROUPS:
+        raise ValueError(f"The page of a class has room for 1 to {MOST_GROUPS} groups; got {groups}.")
     members = np.zeros(len(audit.index), bool) if audit.cluster is None else audit.cluster.members
     colour = canvas.ALARM if suspicion is not None and suspicion.suspicious else canvas.INK
     figure, share = canvas.headed(WIDTH, HEIGHT, class_sentence(audit, suspicion), subtitle, colour)
     _draw_spectrum(figure.add_axes((0.045, 0.7 * share, 0.285, 0.25 * share)), audit, colour)
     _draw_map(figure.add_axes((0.045, 0.285 * share, 0.285, 0.315 * share)), audit, members)
-    _draw_means(figure.add_axes((0.045, 0.005, 0.285, 0.205 * share)), audit, members, cmap)
+    _draw_means(figure.add_axes((0.045, 0.005, 0.285, 0.205 * share)), audit, members, cmap, groups or MEANS)
     heading = (
         "Striking cluster" if suspicion is None or suspicion.suspicious else "Most striking cluster (not set apart)"
     )
     gallery = figure.add_axes((0.365, 0.005, 0.63, 0.98 * share))
-    _draw_gallery(gallery, audit, images, classes, members, heading, cmap)
+    blocks = _blocks(audit, members, heading) if groups is None else _group_blocks(audit, members, groups)
+    _draw_gallery(gallery, audit, images, classes, blocks, cmap)
     return figure
 
 
@@ -88,7 +95,13 @@ def _draw_spectrum(axes: Axes, audit: ClassAudit, accent: str) -> None:
     axes.set_ylim(bottom=-0.04 * values.max())
     axes.set_xticks([1, *range(5, len(values) + 1, 5)])
     over = f"τ = {audit.spray.separability_:.2f} over k ≤ {max(audit.spray.n_clusters_)}"
-    canvas.tidy(axes, f"Eigenvalues of the graph ({over})", frame=("left", "bottom"))
+    several = audit.spray.tau_directions > 1  # a longer title has no room
+    title = (
+        f"Eigenvalues ({over}, {audit.spray.tau_directions} directions)"
+        if several
+        else f"Eigenvalues of the graph ({over})"
+    )
+    canvas.tidy(axes, title, frame=("left", "bottom"))
     axes.legend(fontsize=7, loc="lower right", frameon=False, handlelength=1.2)
 
 
@@ -125,12 +138,12 @@ def _cluster_note(audit: ClassAudit, members: NDArray[np.bool_]) -> str:
     return f"{note}\n{(audit.split[members] == 1).sum()} of the cluster's {members.sum()} are validation images"
 
 
-def _draw_means(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_], cmap: str) -> None:
+def _draw_means(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_], cmap: str, most: int) -> None:
     """Draw the mean heatmap of each group and that of the others, each map scaled to its own maximum first.
 
     A ring marks where the relevance that a group has in common is largest.
     """
-    groups = _mean_groups(audit, members)
+    groups = _mean_groups(audit, members, most)
     canvas.blank(axes, max(2.9, STEP * len(groups)), 1.3)
     found = _mean_maps(audit, np.array([chosen for _, chosen in groups]))
     for column, ((caption, _), mean) in enumerate(zip(groups, found, strict=True)):
@@ -140,12 +153,13 @@ def _draw_means(axes: Axes, audit: ClassAudit, members: NDArray[np.bool_], cmap:
             axes.plot(*_largest(mean, STEP * column, 0.22), "o", ms=9, mfc="none", mec="white", mew=1.2)
 
 
-def _mean_groups(audit: ClassAudit, members: NDArray[np.bool_]) -> list[tuple[str, NDArray[np.bool_]]]:
+def _mean_groups(audit: ClassAudit, members: NDArray[np.bool_], most: int) -> list[tuple[str, NDArray[np.bool_]]]:
     """The groups whose mean is drawn, with their captions: the striking ones, and the rest of the class."""
     if not members.any():
         return [(WHOLE, ~members)]
-    striking = [cluster.members for cluster in audit.candidates[:MEANS]]
-    named = [(f"group {i}: {each.sum()}", each) for i, each in enumerate(striking, 1)]
+    striking = [cluster.members for cluster in audit.candidates[:most]]
+    word = "group " * (len(striking) <= MEANS)  # more have no room for it
+    named = [(f"{word}{i}: {each.sum()}", each) for i, each in enumerate(striking, 1)]
     named = named if len(named) > 1 else [("mean heatmap, cluster", members)]
     rest = ~np.any([each for _, each in named], axis=0)
     return [*named, (REST if len(named) == 1 else OTHERS, rest)] if rest.any() else named
@@ -166,22 +180,50 @@ def _mean_maps(audit: ClassAudit, groups: NDArray[np.bool_]) -> NDArray[np.float
     return total / groups.sum(axis=1)[:, None, None]
 
 
+class Block(NamedTuple):
+    """Samples under a heading, in so many rows."""
+
+    heading: str
+    samples: NDArray[np.int64]
+    rows: int
+
+
+def _blocks(audit: ClassAudit, members: NDArray[np.bool_], heading: str) -> list[Block]:
+    """The cluster, from typical to marginal, and other samples of the class."""
+    others = np.flatnonzero(~members)
+    if not members.any():
+        return [Block("Samples of the class (no cluster stands apart)", others, MEMBER_ROWS + OTHER_ROWS)]
+    typical = Block(f"{heading}, from typical to marginal", typical_first(audit, members), MEMBER_ROWS)
+    return [typical, Block("Other samples of the class", others, OTHER_ROWS)]
+
+
+def _group_blocks(audit: ClassAudit, members: NDArray[np.bool_], most: int) -> list[Block]:
+    """A row for each of the most striking groups, from typical to marginal, and samples of none of them."""
+    striking = audit.candidates[:most]
+    if not striking:
+        return _blocks(audit, members, "")
+    found = []
+    for i, each in enumerate(striking, 1):
+        heading = f"Group {i}: {each.members.sum()} samples by {shorten(each.view, NAME)}"
+        found.append(Block(heading, typical_first(audit, each.members), 1))
+    rest = np.flatnonzero(~np.any([each.members for each in striking], axis=0))
+    rows = max(1, MEMBER_ROWS + OTHER_ROWS - len(found))
+    alone = "Samples of none of these groups" + " (which may share samples)" * (len(found) > 1)
+    return [*found, *([Block(alone, rest, rows)] if len(rest) else [])]
+
+
 def _draw_gallery(
     axes: Axes,
     audit: ClassAudit,
     images: Sequence[Any] | NDArray[Any],
     classes: Sequence[str],
-    members: NDArray[np.bool_],
-    heading: str,
+    blocks: Sequence[Block],
     cmap: str,
 ) -> None:
-    """Draw members of the cluster, from typical to marginal, under a heading, and other samples of the class."""
-    others, right = np.flatnonzero(~members), COLUMNS * PAIR - 0.2
-    blocks = [("Samples of the class (no cluster stands apart)", others, MEMBER_ROWS + OTHER_ROWS)]
-    if members.any():
-        typical = f"{heading}, from typical to marginal", typical_first(audit, members), MEMBER_ROWS
-        blocks = [typical, ("Other samples of the class", others, OTHER_ROWS)]
-    canvas.blank(axes, right, 2 * ABOVE + SPACE + (MEMBER_ROWS + OTHER_ROWS) * ROW)
+    """Draw blocks of samples with their heatmaps, each under its heading."""
+    right, count = COLUMNS * PAIR - 0.2, max(2, len(blocks))
+    height = count * ABOVE + (count - 1) * SPACE + sum(block.rows for block in blocks) * ROW
+    canvas.blank(axes, right, height)
     above = 0.0
     for words, samples, rows in blocks:
         canvas.write(axes, 0, above + 0.16, words, fontsize=10, weight="bold")
