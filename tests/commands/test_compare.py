@@ -120,8 +120,8 @@ def test_without_twins_it_is_said_what_cannot_be_said(runs, capsys):
         ),
         ("analysis=compare ckpt=marked0/checkpoints/last.ckpt", "got ckpt=marked0/checkpoints/last.ckpt."),
         (
-            "analysis=compare ckpt=clean ckpts=[a,b]",
-            "give either ckpt= or ckpts=, got ckpt=clean and ckpts=['a', 'b'].",
+            "analysis=compare ckpt=clean/checkpoints/last.ckpt ckpts=[a,b]",
+            "give either ckpt= or ckpts=, got ckpt=clean",
         ),
         (
             "analysis=compare ckpts=clean/checkpoints/last.ckpt",
