@@ -25,10 +25,10 @@ TILE, GAP = 1.5, 0.08  # inches, tiles
 
 
 def swap_figure(study: SwapStudy, subtitle: str) -> Figure:
-    """Draw accuracies with their intervals, the variant of the training framed, proven costs red."""
+    """Draw accuracies with their intervals, the variant of the training framed, costs beyond chance red."""
     rows, variants = study.rows, list(study.images)
     width, height = WIDE * len(variants) + 3.2, HIGH * len(rows) + 0.9
-    note = f"Rows: trained on; columns: tested on; framed: the variant of the training. Red: proven. {SWAP_READING}"
+    note = f"Rows: trained on; columns: tested on; framed: the training’s variant; red: beyond chance. {SWAP_READING}"
     figure, surface = chart(max(7.0, width), height, swap_headline(study), subtitle, note)
     axes = surface.subplots()
     values = np.array([[study.cell(row.name, name).accuracy.mean for name in variants] for row in rows])

@@ -46,6 +46,7 @@ MOST_ROWS, MOST_NAMED, MOST_TOGETHER = 40, 30, 30  # classes
 SIDE, GAP, LINE = 1.15, 0.06, 0.14  # inches of a tile; tiles, tiles
 STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of ticks between powers of ten
 FEWEST_TICKS, MOST_TICKS = 4, 7
+TOGETHER = np.array([0.04, 0.02])  # of the ranges of ln μ and accuracy: dots that are named together
 REACH = 1e4  # times: of μ beyond which an axis does not go
 
 
@@ -127,12 +128,16 @@ def context_accuracy_figure(
     panels = surface.subplots(down, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for number, (axes, (name, found)) in enumerate(zip(panels, models.items(), strict=False)):
         _draw_relation(axes, found, names, MODEL_PENS[number % len(MODEL_PENS)])
-        tidy(axes, shorten(name, 50) if len(models) > 1 else "", grid="both", frame=["left", "bottom"], xlabel="μ")
+        tidy(
+            axes, shorten(name, 50) if len(models) > 1 else "", grid="both", frame=["left", "bottom"], xlabel="median μ"
+        )
         axes.set_ylabel("accuracy", **QUIET_TEXT)
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
     values = np.concatenate([each.accuracy for each in models.values()])
     low, high = values.min(), values.max()
-    panels[0].set_ylim(low - 0.1 * (high - low) - 0.01, high + 0.1 * (high - low) + 0.01)
+    limits = low - 0.1 * (high - low) - 0.01, high + 0.1 * (high - low) + 0.01
+    panels[0].set_yticks([tick for tick in MaxNLocator(6).tick_values(*limits) if limits[0] <= tick <= 1])
+    panels[0].set_ylim(limits)
     for axes in panels[: len(models)]:
         _ratio_axis(axes)
     for axes in panels[len(models) :]:
@@ -140,12 +145,23 @@ def context_accuracy_figure(
     return figure
 
 
+def _named_dots(found: AccuracyRelation) -> list[tuple[float, float, list[int]]]:
+    """Where names are written (ln μ, accuracy), and whose: dots that lie on each other share a place."""
+    near = TOGETHER * (np.ptp(found.log_mu), np.ptp(found.accuracy))
+    dots: list[tuple[float, float, list[int]]] = []
+    for at in np.lexsort((found.log_mu, found.accuracy)):
+        x, y, label = float(found.log_mu[at]), float(found.accuracy[at]), int(found.labels[at])
+        beside = dots and np.all(np.abs(np.subtract((x, y), dots[-1][:2])) <= near)
+        dots = [*dots[:-1], (x, y, [*dots[-1][2], label])] if beside else [*dots, (x, y, [label])]
+    return dots
+
+
 def _draw_relation(axes: Axes, found: AccuracyRelation, names: Sequence[str], colour: str) -> None:
     axes.plot(found.log_mu, found.accuracy, "o", ms=4.5, color=colour, clip_on=False)
     if len(found.labels) <= MOST_NAMED:
-        for label, x, y in zip(found.labels.tolist(), found.log_mu, found.accuracy, strict=True):
-            style = TEXT | {"fontsize": 7, "xytext": (4, 3), "textcoords": "offset points"}
-            axes.annotate(shorten(names[label], 22), (x, y), **style)
+        style = TEXT | {"fontsize": 7, "xytext": (4, 3), "textcoords": "offset points"}
+        for x, y, together in _named_dots(found):
+            axes.annotate(", ".join(shorten(names[label], 22) for label in together), (x, y), **style)
     axes.margins(x=0.18)
     if found.line is not None:
         x = np.linspace(found.log_mu.min(), found.log_mu.max(), 50)
