@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from running import command
+from running import RANDOM, command
 from sklearn.metrics import average_precision_score
 from torch import nn
 
@@ -20,6 +21,8 @@ from unhans.experiment.run import Classifier
 from unhans.experiment.run.classifier import loss_of
 from unhans.experiment.train.train_command import Corrections
 from unhans.faithfulness import co_occurrence
+from unhans.report.figures import Look
+from unhans.report.files import HeatmapPages, Looked
 from unhans.report.tables.quality import co_occurrence_table
 
 NAMES = ["ring", "bar", "dot"]
@@ -208,6 +211,36 @@ def test_a_training_and_audits_by_class(folder, capsys):
     assert command(folder, f"{text} parallel.n_jobs=1") == 0
     with (folder / "audit" / "ranking.csv").open() as file:
         assert set(NAMES) <= {value for row in csv.DictReader(file) for value in row.values()}
+
+
+def test_heatmaps_and_conservation_leave_out_images_of_no_class(folder, tmp_path, capsys):
+    text = f"analyze.py data=label_table data.table=shapes/labels.csv data.image_size=16 {RANDOM} device=cpu split=val"
+    assert command(folder, f"{text} analysis=conservation analysis.samples=400 out={tmp_path / 'books'}") == 0
+    with (folder / "shapes" / "labels.csv").open() as file:
+        rows = [[int(row[name]) for name in NAMES] for row in csv.DictReader(file) if row["split"] == "val"]
+    assert f"{np.sum(rows)} val images" in " ".join(capsys.readouterr().out.split())  # once for each class it shows
+    asked = "analysis=heatmaps analysis.per_class=1 analysis.outputs=2"
+    assert command(folder, f"{text} {asked} out={tmp_path / 'maps'}") == 0
+    assert {path.name for path in (tmp_path / "maps" / "heatmaps").glob("0*.png")} == {
+        "0000-ring.png", "0001-bar.png", "0002-dot.png"
+    }  # fmt: skip
+    data = LabelTable(folder / "shapes" / "labels.csv", image_size=16)
+    data.setup()
+    empty = int(np.flatnonzero(data.val_set.labels < 0)[0])
+    assert command(folder, f"{text} analysis=heatmaps analysis.samples=[{empty}] out={tmp_path / 'none'}") == 1
+    assert (
+        f"samples expects images that show a class, whose heatmaps are drawn; {empty} shows" in capsys.readouterr().err
+    )
+
+
+def test_each_class_has_a_probability_of_its_own(tmp_path):
+    pages = HeatmapPages(tmp_path, NAMES, "the label", "val", Look(), several=True)
+    logits = torch.tensor([[1.0, 2.0, -3.0]])
+    looked = Looked(0, torch.zeros(1, 3, 4, 4), np.array([7]), logits, [])
+    assert pages._caption(looked, 0) == "sample 7 · p = 0.73, rank 2 · 2 classes predicted"
+    assert [pages._is_wrong(replace(looked, label=label), 0) for label in range(3)] == [False, False, True]
+    odds = pages._odds_of(pages._odds(logits[0]), [[0], [0, 1]])
+    assert odds == pytest.approx([1 / (1 + np.exp(-1)), np.nan], nan_ok=True)
 
 
 DIGITS = "train.py data.max_per_class=5 artifact=none callbacks=none logger=none"

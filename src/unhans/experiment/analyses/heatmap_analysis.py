@@ -96,6 +96,7 @@ def draw_heatmaps(
         subject.split,
         Look(joint, cmap, signed, alpha),
         "" if tiles is None else tiles_said(*tiles),
+        subject.data.several,
     )
     try:
         with progress(sum(map(len, chosen.values()))) as say:
@@ -255,6 +256,9 @@ def _chosen(
             f"samples expects indices from 0 to {len(labels) - 1} of the {subject.split} images, got {outside[0]}."
         )
     given = np.array(list(dict.fromkeys(samples)), dtype=np.int64)
+    none = given[labels[given] < 0]
+    if len(none):
+        raise ValueError(f"samples expects images that show a class, whose heatmaps are drawn; {none[0]} shows none.")
     return {int(label): given[labels[given] == label] for label in np.unique(labels[given])}
 
 
@@ -292,7 +296,7 @@ def conserve(subject: Subject, samples: PositiveInt = 32) -> dict[str, float]:
 def _report(subject: Subject, attribution: Relevance, samples: int) -> Conservation:
     """The books of all drawn samples, batch by batch."""
     dataset = subject.dataset
-    drawn = np.random.default_rng(subject.seed).permutation(len(dataset))[:samples]
+    drawn = np.random.default_rng(subject.seed).permutation(np.flatnonzero(dataset.labels >= 0))[:samples]
     lrp = attribution.lrp(subject.network)
     parts: list[Conservation] = []
     with progress(len(drawn)) as say:

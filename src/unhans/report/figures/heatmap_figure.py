@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,8 +86,9 @@ LONGEST = 19  # characters above a panel
 
 
 def output_notes(logits: Sequence[float], probabilities: Sequence[float]) -> list[str]:
-    """Write what stands under the panels of k outputs: the logit and the probability of each."""
-    return [f"logit {logit:.3g}\np = {p:.3f}" for logit, p in zip(logits, probabilities, strict=True)]
+    """Write what stands under the panels of k outputs: the logit and the probability of each that has one, not NaN."""
+    pairs = zip(logits, probabilities, strict=True)
+    return [f"logit {logit:.3g}" + ("" if math.isnan(p) else f"\np = {p:.3f}") for logit, p in pairs]
 
 
 def panel_figure(

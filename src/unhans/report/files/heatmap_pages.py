@@ -67,15 +67,24 @@ class HeatmapPages:
         split: the data's name, such as "train".
         look: scaling and colour map.
         note: ends the subtitle of every page.
+        several: an image may show several classes, each output by itself: a class is predicted where its logit is above
+            0, and its probability is the sigmoid.
 
     Attributes:
         files: what was written.
     """
 
     def __init__(
-        self, folder: Path, classes: Sequence[str], target: str, split: str, look: Look, note: str = ""
+        self,
+        folder: Path,
+        classes: Sequence[str],
+        target: str,
+        split: str,
+        look: Look,
+        note: str = "",
+        several: bool = False,
     ) -> None:
-        self.folder, self.classes, self.look, self.note = folder, classes, look, note
+        self.folder, self.classes, self.look, self.note, self.several = folder, classes, look, note, several
         self.target, self.split = target, split
         self.files: list[Path] = []
         self._kept: list[_Kept] = []
@@ -91,8 +100,9 @@ class HeatmapPages:
                 [self._caption(looked, i) for i in part],
                 f"Heatmaps of class '{name}'{_page(number, pages)}",
                 subtitle=f"Relevance for {self.target}, {self.look.scaling}; {self.split} images. "
-                f"Red: the predicted class is not the label. {self.note}",
-                wrong=[int(looked.logits[i].argmax()) != looked.label for i in part],
+                f"Red: {'the class is not predicted' if self.several else 'the predicted class is not the label'}. "
+                f"{self.note}",
+                wrong=[self._is_wrong(looked, i) for i in part],
                 look=self.look,
                 overlays=len(looked.methods) <= OVERLAID,
             )
@@ -118,18 +128,20 @@ class HeatmapPages:
             sums: s of them; what is below their panels are sums of logits and of probabilities.
         """
         parts = [*([output] for output in outputs), *(one.outputs for one in sums)]
-        logits, odds = looked.logits[i], looked.logits[i].softmax(0)
+        logits, odds = looked.logits[i], self._odds(looked.logits[i])
         of_sums = f", and for {len(sums)} sum{'s' * (len(sums) > 1)} of logits" if sums else ""
-        said = "; that of a sum begins at all of its logits, and its probability is the sum" if sums else ""
+        said = "; that of a sum begins at all of its logits" + ", and its probability is the sum" * (not self.several)
+        said = said if sums else ""
+        among = "probability, each class by itself" if self.several else f"probability among {len(logits)} classes"
         figure = panel_figure(
             methods,
             [self.classes[output] for output in outputs]
             + [one.name or f"sum of {len(one.outputs)} outputs" for one in sums],
-            output_notes([float(logits[part].sum()) for part in parts], [float(odds[part].sum()) for part in parts]),
+            output_notes([float(logits[part].sum()) for part in parts], self._odds_of(odds, parts)),
             f"Sample {looked.index[i]} of class '{self.classes[looked.label]}', explained for {len(outputs)} "
             f"output{'s' * (len(outputs) > 1)}{of_sums}",
             subtitle=f"Relevance for the class above each column (blue: the label), {self.look.scaling}{said}; below, "
-            f"logit and probability among {len(logits)} classes; {self.split} image. {self.note}",
+            f"logit and {among}; {self.split} image. {self.note}",
             look=self.look,
             image=looked.images[i],
             marked=list(outputs).index(looked.label) if looked.label in outputs else None,
@@ -166,7 +178,22 @@ class HeatmapPages:
         logits = looked.logits[i]
         top, rank = int(logits.argmax()), 1 + int((logits > logits[looked.label]).sum())
         name = shorten(self.classes[top], LONGEST)
+        if self.several:
+            own = self._odds(logits)
+            count = int((logits > 0).sum())
+            return f"sample {looked.index[i]} · p = {own[looked.label]:.2f}, rank {rank} · {count} classes predicted"
         return f"sample {looked.index[i]} · predicted {name}, p = {logits.softmax(0)[top]:.2f} · label's rank {rank}"
+
+    def _is_wrong(self, looked: Looked, i: int) -> bool:
+        logits = looked.logits[i]
+        return bool(logits[looked.label] <= 0) if self.several else int(logits.argmax()) != looked.label
+
+    def _odds(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid() if self.several else logits.softmax(0)
+
+    def _odds_of(self, odds: Tensor, parts: Sequence[Sequence[int]]) -> list[float]:
+        """The probability of each output or sum; of several classes of an image a sum has none."""
+        return [float("nan") if self.several and len(part) > 1 else float(odds[part].sum()) for part in parts]
 
     def _write(self, name: str, figure: Figure) -> None:
         path = self.folder / f"{name}.png"
