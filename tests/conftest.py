@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LONGEST = ("commands", "callbacks")  # folders
+LONGEST = ("test_readme.py", "commands", "callbacks")  # a file and folders
 COMPILED = {"test_spray_estimator.py"}  # UMAP
 RAY = {"test_parallel.py", "test_readme.py"}
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET_WANDB = {"WANDB_X_SAVE_REQUIREMENTS": "false", "WANDB_X_DISABLE_STATS": "true"}  # what no test reads
 OFFLINE = ["--no-sandbox", "--use-gl=swiftshader", "--disable-background-networking", "--disable-component-update"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled modules for the session where nothing keeps them: many tests start processes that import torch."""
+    for name, value in QUIET_WANDB.items():
+        os.environ.setdefault(name, value)
     if getattr(config.option, "numprocesses", None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores
     if not sys.dont_write_bytecode:
@@ -36,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run first what takes longest: at the end one worker would be left with it."""
     items.sort(key=lambda item: (*(name not in item.path.parts for name in LONGEST), item.path.name not in COMPILED))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import without searching for garbage, and leave what is imported out of every later search."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
