@@ -38,7 +38,7 @@ def rows(path):
 def finished(tmp_path_factory):
     """A finished small run of the default experiment."""
     folder = tmp_path_factory.mktemp("finished")
-    assert command(folder, f"train.py {FAST} logger=csv") == 0
+    assert command(folder, f"train.py {FAST} data.image_size=32 logger=csv") == 0
     return only_run(folder)
 
 
@@ -152,7 +152,7 @@ def test_every_choice_runs(choice, tmp_path):
     Image.new("RGBA", (20, 20), (255, 0, 0, 200)).save(tmp_path / "patch.png")
     few = "data.classes=[1,2,3] callbacks.heatmap_evolution.every_n_epochs=2"
     options = FAST if "watermark" in choice else UNTESTED
-    assert command(tmp_path, f"train.py {options} {few} {choice}") == 0
+    assert command(tmp_path, f"train.py {options} {few} {choice} logger=none") == 0
     assert only_run(tmp_path).joinpath("results.json").is_file()
 
 
@@ -165,7 +165,7 @@ def test_a_class_without_validation_images_is_a_warning(tmp_path, capsys):
     photographs(tmp_path / "photos", ("cat", "dog"))
     for path in (tmp_path / "photos" / "val" / "cat").iterdir():
         path.unlink()
-    text = f"train.py data=image_folder data.root=photos data.image_size=32 {FAST}"
+    text = f"train.py data=image_folder data.root=photos data.image_size=32 {FAST} logger=none"
     assert command(tmp_path, text) == 0
     printed = capsys.readouterr()
     assert "class 'cat' has no validation images" in printed.out + printed.err
@@ -187,7 +187,7 @@ def test_a_full_disk_in_an_audit_is_counted_and_training_goes_on(tmp_path, capsy
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr("unhans.report.files.audit_files.save_audit", full)
-    assert command(tmp_path, f"train.py {UNTESTED} callbacks.spray_audit.pages=1") == 0
+    assert command(tmp_path, f"train.py {UNTESTED} callbacks.spray_audit.pages=1 data.classes=[1,3] logger=none") == 0
     assert "audits failed" in capsys.readouterr().out
 
 
@@ -197,7 +197,7 @@ def test_a_wandb_run_is_closed_with_the_exit_code(tmp_path, monkeypatch):
     codes = []
     finish = wandb.finish
     monkeypatch.setattr(wandb, "finish", lambda exit_code=None: (codes.append(exit_code), finish(exit_code=exit_code)))
-    assert command(tmp_path, f"train.py {UNTESTED} logger=wandb") == 0
+    assert command(tmp_path, f"train.py {UNTESTED} data.classes=[1,3] logger=wandb") == 0
     assert command(tmp_path, f"train.py {FAST} logger=wandb callbacks.spray_audit.classes=[eleven]") == 1
     assert codes == [0, 1]
     assert wandb.run is None
@@ -252,7 +252,7 @@ def test_npz(tmp_path):
     arrays = {f"x_{split}": random.integers(0, 255, (40, 28, 28), dtype=np.uint8) for split in ("train", "test")}
     labels = {f"y_{split}": np.arange(40) % 2 for split in ("train", "test")}
     np.savez(tmp_path / "digits.npz", **arrays, **labels)
-    assert command(tmp_path, f"train.py data=npz data.path=digits.npz data.image_size=32 {UNTESTED}") == 0
+    assert command(tmp_path, f"train.py data=npz data.path=digits.npz data.image_size=32 {UNTESTED} logger=none") == 0
 
 
 def test_a_network_with_a_random_head_is_not_analysed(tmp_path, capsys):
