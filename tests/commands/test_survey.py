@@ -173,6 +173,7 @@ def test_a_run_that_ends_at_any_write_goes_on_to_the_same_files(writes, whole, t
     assert results(out) == results(whole)
 
 
+@pytest.mark.slow  # a process of its own; the same in this process above, a killed process in store/test_replacing
 def test_a_killed_run_goes_on_to_the_same_files(whole, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
