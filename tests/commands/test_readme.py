@@ -31,6 +31,8 @@ LINES = [PREFIX.sub("", line.split("&& ")[-1]).replace("'", "") for block in BLO
 COMMANDS = [line for line in LINES if line.startswith(("train.py", "analyze.py"))]
 UNTESTED = " callbacks.spray_audit.verify=false callbacks.spray_audit.pages=0"
 CLASSES = "[1,2,3,7,8]"  # of the finished run
+SIDE = 32  # of its images
+BY_CLASS = ("squaring", "influence", "faithfulness", "compare", "stability", "context")
 HERE, QUICK = Parallel(n_jobs=1), SpRAy(pooling=28, projection=None)
 GARBAGE_TRUCK = ("n01440764", "n02979186", "n03028079", "n03417042", "n03425413")
 
@@ -42,14 +44,14 @@ def workplace(tmp_path_factory):
     photographs(folder / "photos")
     photographs(folder / "imagenette", GARBAGE_TRUCK)
     Image.new("RGBA", (20, 10), (255, 230, 0, 200)).save(folder / "layer.png")
-    mask = Image.new("L", (48, 48))
-    mask.paste(255, (9, 36, 48, 48))
+    mask = Image.new("L", (SIDE, SIDE))
+    mask.paste(255, (SIDE // 5, 3 * SIDE // 4, SIDE, SIDE))
     mask.save(folder / "mask.png")
     torch.save(squeezenet(), folder / "squeezenet1_1.pth")
     torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), folder / "mobilenetv3.pth")
     transformer(folder / "vit")
-    small = f"debug=fast trainer.max_epochs=1 spray.projection=null data.classes={CLASSES}"
-    assert command(folder, f"train.py {small}{UNTESTED}") == 0
+    small = f"debug=fast trainer.max_epochs=1 spray.projection=null data.classes={CLASSES} data.image_size={SIDE}"
+    assert command(folder, f"train.py {small}{UNTESTED} logger=none") == 0
     shutil.move(only_run(folder), folder / "outputs" / "run")
     for several in ("multirun/decoys/0", "multirun/decoys/1", "outputs/set/models/0", "outputs/set/models/1"):
         shutil.copytree(folder / "outputs" / "run", folder / several)
@@ -100,6 +102,7 @@ def test_the_readme_names_both_commands():
     assert any("uv run pytest" in block for block in BLOCKS)
 
 
+LOGGED = ("train.py", "train.py debug=fast")  # by default: with W&B
 OWN_TESTS = (  # of these commands as they stand: test_what_it_shows, test_closed_loop, test_effect
     "train.py", "train.py experiment=closed_loop", "analyze.py ckpt=outputs/run/checkpoints/last.ckpt analysis=effect",
 )  # fmt: skip
@@ -129,26 +132,32 @@ def small(text):
         here = "" if "parallel" in text or "compare" in text else " parallel.n_jobs=1"
         surveys = "analysis=effect" in text or "analysis=" not in text or "imagenette" in text
         some = "n01440764,n03417042" if "imagenette" in text else "cat,dog" if "photos" in text else "1,3"
-        surveys = surveys or any(f"analysis={name}" in text for name in ("squaring", "influence", "faithfulness"))
+        surveys = surveys or any(f"analysis={name}" in text for name in BY_CLASS)
         few = f" analysis.classes=[{some}]" if surveys and "classes=" not in text else ""
         few += (
             " analysis.classes=[1,3] analysis.per_class=2 analysis.sanity=1" if "analysis=faithfulness" in text else ""
         )
         few += " analysis.mask.steps=20" if "masks=" in text else ""
+        few += " analysis.size=3" if "barycenters" in text else ""
         few += " analysis.samples=40" if "analysis=effect" in text and "samples=" not in text else ""
         size = " data.image_size=64" if "imagenette" in text else ""
         return " samples_per_class=14 spray.projection=null" + size + here + few + repair(text, "analysis")
-    size = " data.image_size=48" if "data.root" in text else ""
-    if "experiment=decoys" in text:
-        return " debug=fast trainer.max_epochs=1 hydra.sweep.dir=multirun/tried"
+    size = f" data.image_size={48 if 'data.root' in text else SIDE}"
+    if text == "train.py":
+        size = ""
+    size += "" if text in LOGGED or "logger=" in text else " logger=none"
     if "experiment=rashomon" in text:
-        return " debug=fast trainer.max_epochs=1 spray.projection=null data.classes=[1,3] out=outputs/tried"
+        return f" debug=fast trainer.max_epochs=1 spray.projection=null data.classes=[1,3] out=outputs/tried{size}"
+    if text.startswith("train.py -m"):
+        elsewhere = " hydra.sweep.dir=multirun/tried" if "sweep.dir" in text else ""
+        one = "debug=fast trainer.max_epochs=1 callbacks=none logger=none"
+        return f" {one} data.classes=[1,3] data.image_size=16{elsewhere}"
     epochs = 3 if "ckpt=" in text else 1
     tests = "" if text == "train.py" or "closed_loop" in text else UNTESTED
-    repairs = "experiment=" in text and "ckpt=" in text
-    digits = not any(part in text for part in ("data", "target=7")) and not repairs and text != "train.py"
-    classes = CLASSES if any(part in text for part in ("ckpt=", "outputs/")) else "[1,3]"
-    tests += f" data.classes={classes}" if digits else ""
+    several = any(part in text for part in ("ckpt=", "outputs/"))
+    classes = CLASSES if several else "[1,3]"
+    all_of_them = text == "train.py" or "data.root" in text or "target=7" in text
+    tests += "" if all_of_them else f" data.classes={classes}"
     return f" debug=fast spray.projection=null trainer.max_epochs={epochs}{tests}{size}{repair(text, 'repair')}"
 
 
