@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from rich.console import Console
 from running import RANDOM, command
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from unhans.data import Arrays, LabelVectors, SeveralLabels, TrainValUnion, has_several, rows_of, without_class
+from unhans.data import (
+    Arrays,
+    ImageDataset,
+    LabelVectors,
+    SeveralLabels,
+    TrainValUnion,
+    has_several,
+    once,
+    rows_of,
+    without_class,
+)
 from unhans.data.sources import LabelTable
 from unhans.experiment.run import Classifier
 from unhans.experiment.run.classifier import loss_of
@@ -94,6 +106,15 @@ def test_choosing_classes_and_limits_keeps_images_whole():
     kept = set(few.images.paths)
     assert [p for p in whole.images.paths if p in kept] == few.images.paths
     assert (few.counts() >= 1).all()
+
+
+def test_an_image_with_several_labels_counts_once_and_not_among_the_others():
+    held = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 0], [1, 0, 1]], bool)
+    whole = SeveralLabels.of(Arrays(np.zeros((4, 2, 2), np.uint8), list("abcd")), held, NAMES)
+    part = ImageDataset(whole, image_size=2, mean=[0.5] * 3, std=[0.5] * 3)
+    others = once(part, np.flatnonzero(without_class(part, part.labels, 0)))
+    assert [part.paths[i] for i in others] == ["b", "c"]
+    assert once(part, np.arange(len(part))).tolist() == [0, 2, 4, 5]
 
 
 def test_losses_in_closed_form():
@@ -241,6 +262,63 @@ def test_each_class_has_a_probability_of_its_own(tmp_path):
     assert [pages._is_wrong(replace(looked, label=label), 0) for label in range(3)] == [False, False, True]
     odds = pages._odds_of(pages._odds(logits[0]), [[0], [0, 1]])
     assert odds == pytest.approx([1 / (1 + np.exp(-1)), np.nan], nan_ok=True)
+
+
+OBJECTS = {"ring": (0, 0, 6, 6), "bar": (0, 0, 7, 1), "dot": (0, 0, 2, 2)}
+
+
+def write_objects(folder, n=330, side=24):
+    """Noisy images with a faint ring, bar and dot, each by chance and anywhere, and the table of what they show."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    lines = ["path,split,ring,bar,dot"]
+    for i, row in enumerate(random.random((n, 3)) < 0.45):
+        picture = Image.new("L", (side, side))
+        draw = ImageDraw.Draw(picture)
+        for name, shown in zip(OBJECTS, row, strict=True):
+            box = np.array(OBJECTS[name]) + np.tile(random.integers(1, side - 9, 2), 2)
+            if shown:
+                draw.ellipse(box.tolist(), outline=60) if name == "ring" else draw.rectangle(box.tolist(), fill=60)
+        pixels = random.integers(20, 110, (side, side, 3)) + np.asarray(picture)[..., None]
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.png")
+        lines.append(f"{i}.png,{['train', 'val'][i % 3 == 0]},{','.join(map(str, row.astype(int)))}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+
+
+FOUND = (
+    f"{TRAIN} {AUDIT} data.image_size=24 trainer.max_epochs=6 optimizer.lr=0.01 callbacks.spray_audit.every_n_epochs=6 "
+    "callbacks.spray_audit.verify=true callbacks.spray_audit.classes=[ring] "
+)
+EFFECT = "analyze.py device=cpu analysis=effect analysis.classes=[ring] parallel.n_jobs=1 spray.n_neighbors=4 "
+
+
+TRUTH = r"was found in (\d+) samples, (\d+) of the (\d+) with the artifact among them, .* IoU of (\d\.\d+)"
+
+
+def only_case(folder):
+    (path,) = folder.rglob("cases.json") if (folder / "audit").is_dir() else [folder / "effects.json"]
+    found = json.loads(path.read_text())
+    (case,) = [each for each in (found if isinstance(found, list) else found["cases"]) if each["class"] == "ring"]
+    return case
+
+
+def test_a_watermark_on_one_of_several_labels_is_isolated_and_proven_by_both_commands(tmp_path, capsys):
+    write_objects(tmp_path / "shapes")
+    assert command(tmp_path, f"{FOUND} artifact=watermark artifact.target=ring artifact.coverage=0.7 out=run") == 0
+    said = [" ".join(capsys.readouterr().out.split())]
+    assert command(tmp_path, f"{EFFECT} ckpt=run/checkpoints/last.ckpt spray.projection=null out=effect") == 0
+    said.append(" ".join(capsys.readouterr().out.split()))
+    for folder, text in zip(("run", "effect"), said, strict=True):
+        assert only_case(tmp_path / folder)["verdict"] == "proven", text
+        found, right, carriers, iou = re.search(TRUTH, text).groups()
+        assert int(right) >= 0.9 * max(int(carriers), int(found))
+        assert float(iou) > 0.7
+
+
+def test_without_a_watermark_nothing_is_proven(tmp_path, capsys):
+    write_objects(tmp_path / "shapes")
+    assert command(tmp_path, f"{FOUND} artifact=none out=run") == 0
+    assert only_case(tmp_path / "run")["verdict"] != "proven", capsys.readouterr().out
 
 
 DIGITS = "train.py data.max_per_class=5 artifact=none callbacks=none logger=none"

@@ -50,6 +50,11 @@ def without_class(dataset: Dataset, labels: NDArray[np.int64], label: int) -> ND
     return others if held is None or not hasattr(dataset, "rows") else others & ~held[dataset.rows[base], label]
 
 
+def once(dataset: Dataset, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one entry of every sample among some (n,), also of one with several classes: the first."""
+    return entries[np.sort(np.unique(rows_of(dataset)[entries], return_index=True)[1])]
+
+
 def names_of(dataset: Dataset, labels: NDArray[np.int64]) -> dict[int, str]:
     """Return the name of every class that occurs, in the order of the labels; the number where there is no name."""
     classes = class_names_of(dataset)

@@ -18,6 +18,7 @@ from unhans.data import (
     PixelScale,
     carriers_of,
     entries_at,
+    once,
     paste_artifact,
     pixel_scale,
     read_batches,
@@ -143,7 +144,7 @@ def concept_features(
     """
     if artifact is None:
         groups = _groups(dataset, labels, affected, unaffected)
-        with_it, without = (drawn(_once(dataset, group), samples, seed) for group in groups)
+        with_it, without = (drawn(once(dataset, group), samples, seed) for group in groups)
     else:
         pool = np.flatnonzero((labels >= 0) & ~carriers_of(dataset))
         if not len(pool):
@@ -159,11 +160,6 @@ def concept_features(
     if all(which) or not any(which):
         raise ValueError("a concept needs samples with and without the artifact; none of one group can be read.")
     return torch.cat(found), np.array(which, dtype=bool)
-
-
-def _once(dataset: Dataset, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One entry of every sample, also of one with several classes."""
-    return entries[np.sort(np.unique(rows_of(dataset)[entries], return_index=True)[1])]
 
 
 def _groups(

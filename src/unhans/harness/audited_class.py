@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unhans.class_names import labels_named
-from unhans.data import carriers_of, draw_per_class, has_several, without_class
+from unhans.data import carriers_of, draw_per_class, has_several, once, without_class
 from unhans.effects import Bench, Candidate, Case, Plan, Sample, examine_class
 from unhans.isolation.whole import Family, Numbers, Statistics
 from unhans.spray import ClassAudit, SpRAy, Suspicion, neighbour_count
@@ -135,7 +135,7 @@ def find_cases(audited: AuditedClass, images: Tensor, bench: Bench, dataset: Dat
     sample = Sample(images, found.index, found.heatmaps, found.label, found.name, audited.suspicion, statistics)
     groups = [Candidate(each.view, each.members) for each in found.candidates]
     own = bench.against_rest(found.label) if has_several(dataset) else bench
-    others = np.flatnonzero(without_class(dataset, bench.labels, found.label) & ~carriers_of(dataset))
+    others = once(dataset, np.flatnonzero(without_class(dataset, bench.labels, found.label) & ~carriers_of(dataset)))
     return examine_class(remember_images(own, images, found.index), sample, groups, plan, others)
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from unhans.artifacts import HandPlaced, Patch
+from unhans.data import entries_at, has_several, once, without_class
 from unhans.effects import (
     CHOSEN_ON,
     Bench,
@@ -60,7 +61,10 @@ def read_groups(
     stored = open_maps(files)
     both, names = subject.both, tuple(subject.splits)
     split = np.ones(len(stored), dtype=np.int64) if survey.split == "val" else stored.split.astype(np.int64)
-    index = stored.index + split * len(both.parts[0])
+    own = stored.index
+    if survey.split != "union" and has_several(both):  # then they are numbers of images, which have several entries
+        own = entries_at(subject.splits[survey.split], own, entry.label)
+    index = own + split * len(both.parts[0])
     found = [Candidate(each.view, each.members) for each in audit.candidates[:most]]
     if listed:
         found = [Candidate(LISTED, np.array([(both.paths[i], names[both.split[i]]) in listed for i in index]))]
@@ -111,6 +115,10 @@ class EffectTest:
         """The network, on training and validation images together; every index counts there."""
         return self.subject.bench()
 
+    def bench_of(self, label: int) -> Bench:
+        """Return the bench of one class: where images may show several, it asks for that class alone."""
+        return self.bench.against_rest(label) if has_several(self.subject.both) else self.bench
+
     @cached_property
     def planted(self) -> Planted | None:
         """The artifact that the data set plants, if it does."""
@@ -143,8 +151,8 @@ class EffectTest:
         if self.placed is not None:
             return self.placed
         both = self.subject.both
-        clean = (both.labels != label) & (both.labels >= 0) & ~both.carriers
-        val, train = (rows[clean[rows]] for rows in (self.subject.rows["val"], self.subject.rows["train"]))
+        clean = self._without(label) & ~both.carriers
+        val, train = (once(both, rows[clean[rows]]) for rows in (self.subject.rows["val"], self.subject.rows["train"]))
         missing = min(self.plan.samples + CHOSEN_ON - len(val), len(train))
         if missing <= 0:
             return val
@@ -158,8 +166,13 @@ class EffectTest:
         if not self.looked_at or self.given is not None:
             return None
         labels = self.subject.both.labels
-        pool = np.flatnonzero((labels != label) & (labels >= 0))
+        pool = np.flatnonzero(self._without(label) & (labels >= 0))
         return draw_evenly(labels, pool, self.looked_at, self.subject.seed + ELSEWHERE)
+
+    def _without(self, label: int) -> NDArray[np.bool_]:
+        """Which samples (N,) are of other classes and do not show this one as well."""
+        both = self.subject.both
+        return without_class(both, both.labels, label)
 
     def fills(self, label: int) -> tuple[str, ...]:
         """Return how the artifact is removed; a planted one truly, besides."""
@@ -198,7 +211,7 @@ class EffectTest:
         for rank in reversed(range(len(cases))):
             files = case_files(self.subject.out, sample.label, sample.name, rank)
             planted = self.planted
-            truth = planted and compare_with_planted(self.bench, cases[rank], planted, sample.index)
+            truth = planted and compare_with_planted(self.bench_of(sample.label), cases[rank], planted, sample.index)
             seconds = time.perf_counter() - began
             save_case(files, cases[rank], truth, self.subject.data.classes, sample, key, len(cases), seconds)
         return self.finished(sample.label, key)
@@ -209,7 +222,7 @@ class EffectTest:
         others, truth = self.others(sample.label), self._truth(sample.label)
         planted = self.planted.carriers if truth is not None and self.planted is not None else None
         options = {"truth": truth, "elsewhere": self.elsewhere(sample.label), "planted": planted}
-        return examine_class(self.bench, sample, groups, plan, others, self.subject.rows, **options)
+        return examine_class(self.bench_of(sample.label), sample, groups, plan, others, self.subject.rows, **options)
 
     def test_given(self, label: int, key: Mapping[str, Any]) -> TestedCase:
         """Test the given artifact on a class and write its case; a finished one is read."""
@@ -254,7 +267,7 @@ class EffectTest:
         assert self.given is not None
         carries = self._carriers(label)[index]
         proof = prove(
-            self.bench,
+            self.bench_of(label),
             self.given,
             label,
             affected=index[carries],

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from unhans.artifacts import EdgePadding
 from unhans.attribution import Relevance
 from unhans.callbacks import SpRAyAudit, UnHans
-from unhans.data import ImageDataset, carriers_of, display_images, read_samples, without_class
+from unhans.data import ImageDataset, carriers_of, display_images, entries_at, once, read_samples, without_class
 from unhans.data.sources import ImageData
 from unhans.effects import Case, Known, draw_evenly
 from unhans.experiment.run import Classifier
@@ -74,7 +74,7 @@ def planted_effect(classifier: Classifier, data: ImageData) -> dict[str, float]:
         return {}
     target = data.artifact.target_index(data.classes)
     usable = ~data.val_set.carriers & ~data.val_set.unreadable.numpy()
-    others = np.flatnonzero(usable & without_class(data.val_set, data.val_set.labels, target))
+    others = once(data.val_set, np.flatnonzero(usable & without_class(data.val_set, data.val_set.labels, target)))
     if not len(others):
         return {}
     chosen = draw_evenly(data.val_set.labels, others, MOST, SEED)
@@ -163,8 +163,9 @@ def write_run_report(
         for part, entry in zip(parts, ranking, strict=True):  # the heatmaps of one class in memory
             audit = newest_audit(audits, entry.label, entry.name)
             meaning = audit.description
-            paths = [dataset.paths[index] for index in audit.index]
-            part.write_bytes(class_part(audit, Pictures(dataset, audit.index), dataset.classes, paths, thumbnails))
+            own = entries_at(dataset, audit.index, entry.label)
+            paths = [dataset.paths[index] for index in own]
+            part.write_bytes(class_part(audit, Pictures(dataset, own), dataset.classes, paths, thumbnails))
         write_report(
             path,
             parts=parts,
@@ -249,9 +250,11 @@ def write_verdicts(
 def _truth(audit: SpRAyAudit, network: nn.Module, case: Case, found: ClassAudit) -> Known | None:
     """Compare a case with the planted artifact, if its class carries one."""
     planted = planted_in(audit.dataset)
-    return None if planted is None else compare_with_planted(audit.bench(network), case, planted, found.index)
+    if planted is None:
+        return None
+    return compare_with_planted(audit.bench(network), case, planted, entries_at(audit.dataset, found.index, case.label))
 
 
 def _pictures(audit: SpRAyAudit, case: Case, found: ClassAudit, data: ImageData) -> CasePictures:
-    images, _ = read_samples(audit.dataset, found.index)
+    images, _ = read_samples(audit.dataset, entries_at(audit.dataset, found.index, case.label))
     return case_pictures(case, data.classes, display_images(audit.dataset, images).numpy(), found.heatmaps)
