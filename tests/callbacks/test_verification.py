@@ -140,7 +140,7 @@ def test_failing_to_isolate_is_no_failure_of_the_audit(tmp_path, examined, capsy
     train(TheirModule(), [audit], tmp_path, max_epochs=1)
     assert audit.failures == 0
     assert [case.failures for case in audit.cases.values()] == [FAILURES] * 2
-    assert "2 not tested: nothing isolated 2 (" in capsys.readouterr().out
+    assert "open, nothing isolated: " in capsys.readouterr().out
 
 
 def test_an_exception_is_a_failure_and_the_others_go_on(tmp_path, examined, caplog):
@@ -222,10 +222,10 @@ def test_the_line_says_what_is_proven_and_why_others_are_not():
     assert findings(ranking, cases, why={5: "no time"}) == (
         "proven: c3 (Δp +0.620 [+0.570, +0.660]); "
         "open: c4 (multiplicity: Δp +0.620 [+0.570, +0.660]); "
-        "not used: c2; 3 not tested: nothing isolated 1 (c1), no time left 1 (c5), not their turn 1 (c6)"
+        "not used: c2; open, nothing isolated: c1; not tested, no time left: c5; not tested, not their turn: c6"
     )
     assert findings(ranking[:1], cases) == "proven: c3 (Δp +0.620 [+0.570, +0.660])"
-    assert findings(ranking[5:], {}) == "proven: none; 1 not tested: not their turn 1 (c6)"
+    assert findings(ranking[5:], {}) == "proven: none; not tested, not their turn: c6"
     assert findings(ranking, {}, verified=False).startswith("standing out: c3, c1, c2, c4, c5 (")
     assert len(outcome(Case(1, "c", failures=FAILURES))) < 130
     assert numbers(cases[1]) == {"proven": 0.0}

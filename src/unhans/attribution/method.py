@@ -19,7 +19,16 @@ from unhans.attribution.heatmaps import sum_channels
 from unhans.attribution.places import layout_at
 from unhans.attribution.side_effects import frozen_view, without_side_effects
 from unhans.attribution.summed_outputs import summed_outputs
-from unhans.lrp import LRP, Composite, check_weights, composite_by_name, is_weighted, resolve, target_classes
+from unhans.lrp import (
+    LRP,
+    Composite,
+    check_weights,
+    composite_by_name,
+    deepest_within,
+    is_weighted,
+    resolve,
+    target_classes,
+)
 from unhans.lrp.tracing import Layout, computing_dtype
 
 
@@ -80,6 +89,7 @@ POSITIVE = setting("a positive integer", lambda v: isinstance(v, int) and not is
 NOT_NEGATIVE = setting("a number from 0 on", lambda v: isinstance(v, int | float) and 0 <= v < inf)
 FINITE = setting("a finite number", lambda v: isinstance(v, int | float) and isfinite(v))
 SEED = setting("an integer from 0 to 2³² - 1", lambda v: isinstance(v, int) and 0 <= v < 2**32)
+FLAT_WITHIN = "flat_within"  # the parameter of `Relevance` that is a field in pixels, not a layer
 CHANNEL_AXIS = setting("1 for (n, C, H, W) or 3 for (n, H, W, C)", lambda v: v in (1, 3))
 
 
@@ -98,7 +108,9 @@ class Relevance:
 
     Args:
         composite: a name in `unhans.lrp.COMPOSITES`, or a list of (what matches, rule); see `unhans.lrp.Match`.
-        parameters: what a named composite takes, such as epsilon, or low and high of `epsilon_gamma_box`.
+        parameters: what a named composite takes, such as epsilon, or low and high of `epsilon_gamma_box`. In place of
+            flat_through, flat_within: pixels; flat then reaches up to the last layer of each network whose receptive
+            field has at most so many, so that maps of several networks have one scale.
         layer: path of the module whose output's relevance is shown, summed over its channels: feature maps
             (n, C, h, w) or (n, h, w, C), or tokens (n, N, C), of which those of the grid of patches are shown and a
             class token is left out.
@@ -112,6 +124,11 @@ class Relevance:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        pixels = self.parameters.get(FLAT_WITHIN, 1)
+        if not isinstance(pixels, int) or pixels < 1:
+            raise ValueError(f"{FLAT_WITHIN} expects a whole number of pixels, 1 or more, got {pixels!r}.")
+        if {FLAT_WITHIN, "flat_through"} <= set(self.parameters):
+            raise ValueError("give flat_through, a layer, or flat_within, pixels, not both.")
         self._rules()
 
     @property
@@ -121,16 +138,29 @@ class Relevance:
         place = "the input" if self.layer is None else f"layer {self.layer}"
         return f"LRP {self._name()}{f' ({given})' if given else ''} of the logit, at {place}"
 
-    def lrp(self, model: nn.Module) -> LRP:
-        """Return LRP with these rules."""
-        return LRP(model, self._rules())
+    def lrp(self, model: nn.Module, images: Tensor | None = None) -> LRP:
+        """Return LRP with these rules; images (n, C, H, W) are needed by flat_within alone, for their size.
+
+        Raises:
+            ValueError: the field of the first layer is larger than flat_within, or there are no images.
+        """
+        if FLAT_WITHIN not in self.parameters:
+            return LRP(model, self._rules())
+        if images is None:
+            raise ValueError(f"{FLAT_WITHIN} needs the size of images; give flat_through, a layer, in its place.")
+        layer, _ = deepest_within(model, images[:1], int(self.parameters[FLAT_WITHIN]))
+        return LRP(model, composite_by_name(str(self.composite), **self._named(), flat_through=layer))
 
     def of(self, model: nn.Module) -> Explain:
         """Return LRP on the model; a call raises UnsupportedModelError naming what has no rule."""
-        lrp = self.lrp(model)
+        by_size: dict[torch.Size, LRP] = {}  # of an image; one where no layer is to be found for it
+        fixed = None if FLAT_WITHIN in self.parameters else self.lrp(model)
         layouts: dict[torch.Size, Layout] = {}  # by the shape of an image
 
         def explain(images: Tensor, target: int | Tensor) -> Heatmaps:
+            if fixed is None and images.shape[1:] not in by_size:
+                by_size[images.shape[1:]] = self.lrp(model, images)
+            lrp = fixed or by_size[images.shape[1:]]
             relevance, logits = lrp.explain(images, target, layer=self.layer)
             if self.layer is None:
                 return Heatmaps(sum_channels(relevance), logits)
@@ -143,10 +173,15 @@ class Relevance:
 
     def _rules(self) -> Composite:
         if isinstance(self.composite, str):
-            return composite_by_name(self.composite, **self.parameters)
+            options = {"flat_through": ""} if FLAT_WITHIN in self.parameters else {}
+            return composite_by_name(self.composite, **self._named(), **options)
         if self.parameters:
             raise ValueError("parameters belong to a composite given by name; in a list they stand with the rules.")
         return resolve(self.composite)
+
+    def _named(self) -> dict[str, Any]:
+        """The parameters that the composite takes by these names."""
+        return {name: value for name, value in self.parameters.items() if name != FLAT_WITHIN}
 
     def _name(self) -> str:
         """The composite's name, or its entries."""

@@ -200,7 +200,8 @@ def _depths(subject: Subject, depths: Sequence[int], tile: int | None) -> dict[s
         return {}
     chosen = subject.attribution
     parts = (chosen.composite, chosen.parameters) if isinstance(chosen, Relevance) else ("", {})
-    composite, parameters = parts if parts[0] in DEEP else (DEEP[0], {})
+    composite, given = parts if parts[0] in DEEP else (DEEP[0], {})
+    parameters = {name: value for name, value in given.items() if name not in ("flat_through", "flat_within")}
     side = tile or subject.data.image_size
     image = torch.zeros(1, subject.dataset.scale.channels, side, side, device=subject.device)
     asked: dict[tuple[str, int], list[int]] = {}
@@ -297,7 +298,9 @@ def _report(subject: Subject, attribution: Relevance, samples: int) -> Conservat
     """The books of all drawn samples, batch by batch."""
     dataset = subject.dataset
     drawn = np.random.default_rng(subject.seed).permutation(np.flatnonzero(dataset.labels >= 0))[:samples]
-    lrp = attribution.lrp(subject.network)
+    side = subject.data.image_size
+    blank = torch.zeros(1, dataset.scale.channels, side, side, device=subject.device)
+    lrp = attribution.lrp(subject.network, blank)
     parts: list[Conservation] = []
     with progress(len(drawn)) as say:
         for images, index, asked in read_batches(dataset, drawn, subject.batch_size):

@@ -221,7 +221,7 @@ def _differences(models: Sequence[Method]) -> list[Method]:
     first, *others = [Method(model.name, scaled_maps(model.maps)) for model in models]
     maps = ((other.name, with_difference(first.maps, other.maps)[2]) for other in others[:MOST_DIFFERENCES])
     return [
-        Method(f"{first.name} − {name}, each map divided by the sum of its absolute values", change)
+        Method(f"{first.name} − {name}, each map divided by the sum of its absolute values; own scale", change)
         for name, change in maps
     ]
 

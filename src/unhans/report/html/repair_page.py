@@ -18,6 +18,8 @@ from unhans.stats import Estimate
 MARKS = {"o": "●", "s": "■", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✕"}  # as figures draw them
 TILE = 160  # pixels of a heatmap of a pair
 
+LAST_MINUS_FIRST = "Last − first: warm where relevance grew, cold where it shrank."
+
 
 def write_repair_report(
     path: str | os.PathLike[str],
@@ -74,7 +76,7 @@ def repair_view(outcomes: Sequence[Outcome], named: Named = text.UNNAMED, pairs:
         "words": text.repair_words(found, named).items(),
         "charts": _charts(outcomes, found),
         "pairs": [_pair(pair) for pair in pairs],
-        "pairs_basis": f"{figures.JOINTLY} {figures.INSIDE}",
+        "pairs_basis": f"{figures.JOINTLY} {figures.INSIDE} {LAST_MINUS_FIRST}",
     }
 
 

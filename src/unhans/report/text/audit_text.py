@@ -21,7 +21,7 @@ NAMED = 10  # classes of one state that the terminal's line names
 def findings(
     ranking: Sequence[Suspicion], cases: Mapping[int, Case], verified: bool = True, why: Mapping[int, str] | None = None
 ) -> str:
-    """Say what is known of every class: proven, open, not used, or not tested and why; or which ones stand out.
+    """Say what is known of every class: proven, open, not used, or not tested, and why; or which ones stand out.
 
     Args:
         ranking: the classes, the one that stands out most first.
@@ -37,17 +37,15 @@ def findings(
     for entry in ranking:
         case = cases.get(entry.label)
         if case is None:
-            reasons[UNTESTED[(why or {}).get(entry.label, "not due")]].append(entry.name)
+            reasons[f"not tested, {UNTESTED[(why or {}).get(entry.label, 'not due')]}"].append(entry.name)
         elif case.proof is None and reason_of(case) != "features only":
             few = any(failure.reason == "too few images" for failure in case.failures)
-            reasons["too few images" if few else "nothing isolated"].append(entry.name)
+            reasons[f"{state_of(case)}, {'too few images' if few else 'nothing isolated'}"].append(entry.name)
         else:
             state = state_of(case)
             states[state].append(entry.name if state == "not used" else f"{entry.name} ({outcome(case)})")
     parts = [f"{state}: {listed(names, NAMED)}" for state, names in states.items() if names]
-    if reasons:
-        told = ", ".join(f"{reason} {len(names)} ({listed(names, NAMED)})" for reason, names in reasons.items())
-        parts.append(f"{sum(map(len, reasons.values()))} not tested: {told}")
+    parts += [f"{reason}: {listed(names, NAMED)}" for reason, names in reasons.items()]
     return "; ".join(parts if states["proven"] else ["proven: none", *parts])
 
 

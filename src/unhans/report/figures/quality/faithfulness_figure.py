@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 METHOD_PENS = (BLUE, ALARM, GREEN, AMBER, VIOLET, INK)  # in turn
 STYLES = ("-", (0, (4, 2)), (0, (1, 1.5)))  # of methods beyond those
 CHANGES_ACROSS = 4  # methods beside each other
+BARS = 25  # of a method, at most
 TILE, GAP, LINE = 1.15, 0.06, 0.14  # inches, tiles, tiles
 
 
@@ -51,8 +52,16 @@ def _pen(number: int) -> dict:
     return {"color": METHOD_PENS[number % len(METHOD_PENS)], "ls": STYLES[number // len(METHOD_PENS) % len(STYLES)]}
 
 
-def _key(surface: object, names: Sequence[str], **besides: Line2D) -> None:
-    marks = {shorten(name, 60): Line2D([], [], lw=2, **_pen(number)) for number, name in enumerate(names)}
+def _dot(number: int) -> dict:
+    """A dot of a method: filled, and beyond the first pens open."""
+    return {"marker": "o"} | ({"mfc": "white"} if number >= len(METHOD_PENS) else {})
+
+
+def _key(surface: object, names: Sequence[str], dots: bool = False, **besides: Line2D) -> None:
+    marks = {
+        shorten(name, 60): Line2D([], [], lw=2, **_pen(number), **(_dot(number) if dots else {}))
+        for number, name in enumerate(names)
+    }
     add_key(surface, marks | besides, "outside upper left", columns=min(4, len(marks) + len(besides)))
 
 
@@ -104,6 +113,7 @@ def changes_figure(
         subtitle: what was measured.
     """
     shares = {one.name: (one.first_changed[order], one.changed_by_step[order][-1]) for one in summaries}
+    wide = -(-(len(random.changed_share) - 1) // BARS)  # steps of a bar
     shares["random order"] = random.first_changed_share, random.changed_share[-1]
     across = min(CHANGES_ACROSS, len(shares))
     rows = -(-len(shares) // across)
@@ -116,12 +126,15 @@ def changes_figure(
     )
     panels = surface.subplots(rows, across, squeeze=False, sharey=True).ravel()
     for axes, (name, (first, last)) in zip(panels, shares.items(), strict=False):
-        axes.bar(np.arange(len(first)), first, width=0.9, color=REST, lw=0)
+        starts = np.arange(1, len(first), wide)
+        axes.bar(starts + (wide - 1) / 2, np.add.reduceat(first, starts), width=0.9 * wide, color=REST, lw=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-        heading = f"{shorten(name, 26)}: {percent(first.sum(), 0)}, V {percent(last, 0)}"
-        tidy(axes, heading, grid="y", frame=["left", "bottom"], xlabel="step")
-    panels[0].set_ylim(0, max(0.02, 1.05 * max(first.max() for first, _ in shares.values())))
+        heading = f"{shorten(name, 24)}: {percent(first.sum(), 0)}; V {percent(last, 0)}"
+        tidy(
+            axes, heading, grid="y", frame=["left", "bottom"], xlabel="step" if wide == 1 else f"step; {wide} to a bar"
+        )
+    panels[0].set_ylim(bottom=0)
     for axes in panels[len(shares) :]:
         axes.set_visible(False)
     return figure
@@ -202,8 +215,9 @@ def _similarity_figure(
     figure, surface = chart(max(8.5, 0.5 * len(first) + 2.5), 3.4, title, "", note)
     axes = surface.subplots()
     for number, steps in enumerate(checks.values()):
-        at = np.arange(len(steps)) + 0.12 * (number - (len(checks) - 1) / 2)
-        axes.plot(at, [one.mean for _, one in steps], lw=1.2 if turned else 0, marker="o", ms=4, **_pen(number))
+        at = np.arange(len(steps)) + min(0.12, 0.8 / len(checks)) * (number - (len(checks) - 1) / 2)
+        means = [one.mean for _, one in steps]
+        axes.plot(at, means, lw=1.2 if turned else 0, ms=4, zorder=3, **_pen(number), **_dot(number))
         ends = np.array([one.interval for _, one in steps])
         axes.vlines(at, *np.clip(ends, -1, 1).T, color=_pen(number)["color"], lw=2)
     axes.axhline(0, color=REST, lw=0.8)
@@ -211,5 +225,5 @@ def _similarity_figure(
     names = [shorten(step.layer, 24 if turned else 40) for step, _ in first]
     axes.set_xticks(range(len(first)), names, rotation=turned, ha="right" if turned else "center")
     tidy(axes, "", grid="y", frame=["left", "bottom"], xlabel=xlabel)
-    _key(surface, list(checks))
+    _key(surface, list(checks), dots=True)
     return figure

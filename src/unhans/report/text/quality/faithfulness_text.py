@@ -55,7 +55,7 @@ MEASURES_READING = (
     "class; the lower, the more specific. None of these says that a map is right."
 )
 CHANGES_READING = (
-    "Bars: share of images and repeats whose predicted class is another for the first time after this step; above each "
+    "Bars: share of images and repeats whose predicted class is another for the first time after these steps; above "
     "their sum, and V, the share with another class after the last step. Predictions may turn back."
 )
 SANITY_READING = (
