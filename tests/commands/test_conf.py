@@ -75,6 +75,7 @@ def test_every_option_of_the_analysis_composes(option):
         (["trainer.max_epochs=many"], "trainer.max_epochs='many': input should be a valid integer"),
         (["data.batch_size=big"], "data.batch_size='big': input should be a valid integer"),
         (["artifact.coverage=half"], "artifact.coverage='half': input should be a valid number"),
+        (["data.classes=3"], "data.classes=3: input should be a list such as [a,b]."),
         (["data.resize=stretch"], "data.resize='stretch': input should be 'squash', 'crop', 'pad' or 'mirror'"),
         (["+data.sise=3"], "data.sise is not an option of unhans.data.sources.Digits; did you mean resize?"),
         (

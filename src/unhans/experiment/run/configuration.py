@@ -119,6 +119,7 @@ def _check_value(path: str, value: Any, hint: Any) -> None:
         adapter.validate_python(plain)
     except ValidationError as error:
         reason = error.errors()[0]["msg"][0].lower() + error.errors()[0]["msg"][1:]
+        reason = reason.replace("an instance of Sequence", "a list such as [a,b]")
         raise ConfigurationError(f"{path}={plain!r}: {reason}.") from error
 
 

@@ -28,7 +28,7 @@ EFFECT_READING = (
     "its probability, Δlogit of its logit; flipped: samples newly predicted as it or, after a removal, no longer."
 )
 CONTROLS = (
-    "Controls, on the same samples: the artifact's area in one colour; the pixels under it averaged; a patch of the "
+    "Controls, on the same samples: the artifact's area in one colour; averaging the pixels under it; a patch of the "
     "class in its area; the artifact's effect on the class that gains most besides. Of an artifact of whole images: "
     "the opposite change; the same with colour channels exchanged; noise as strong; that class."
 )

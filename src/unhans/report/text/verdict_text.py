@@ -30,7 +30,7 @@ TRIALS = {
     "artifact": "the artifact",
     "mean colour": "its area in its mean colour",
     "random colour": "its area in a random colour",
-    "area averaged": "the pixels under it averaged",
+    "area averaged": "averaging the pixels under it",
     "patch of the class": "a patch of the class in its area",
     "opposite change": "as large an opposite change",
     "colours exchanged": "its colour channels exchanged",
