@@ -58,8 +58,8 @@ def test_without_an_artifact_nothing_is_proven(tmp_path):
     assert command(tmp_path, f"train.py artifact=none {SMALL}") == 0
     numbers, ranking = results(tmp_path)
     assert numbers["audit/proven"] == 0
-    suspected = {row["name"] for row in ranking if row["suspicious"] == "True"}
-    assert suspected <= {"1"}  # the raw images of the ones fall apart into two ways of writing them
+    for row in (row for row in ranking if row["suspicious"] == "True"):  # ones and nines are written in two ways
+        assert float(row["control_lambda_2"]) < float(row["lambda_2"])  # so their raw images fall apart even more
 
 
 @pytest.mark.slow
