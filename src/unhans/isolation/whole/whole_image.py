@@ -43,7 +43,7 @@ _ROUNDS = 3
 _MOST = 100  # images of each group that are told apart after the transform
 _UNSEEN = 4 / 255  # standard deviation of a change of colour that nobody sees: what of a transform is left below it
 # would still tell images without any noise, as drawings, from each other
-_PLAINER = 0.05  # area by which a transform must leave less than the one before it to be taken
+_PLAINER = 0.1  # area by which a transform must leave less than the one before it to be taken
 
 
 ESTIMATES: dict[Family, tuple[Estimate, ...]] = {  # what estimates a transform, by the numbers that tell it
@@ -134,7 +134,7 @@ class _Trial:
 
     @property
     def left(self) -> float:
-        return max(self.applied, self.undone)
+        return max(self.applied, self.undone, 0.5)  # below one half it is chance
 
 
 def _plainest(trials: Sequence[_Trial]) -> _Trial:
