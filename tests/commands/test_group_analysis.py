@@ -50,6 +50,7 @@ def test_accuracy_and_effect_are_told_by_group(folder, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "2 validation images have no 'hospital' in the table" in said
     assert "Groups without validation images: 'west'" in said
+    assert said.endswith("begin with groups.html")
     assert "fewer than two have 10 validation images" in said
 
 

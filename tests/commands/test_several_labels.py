@@ -239,7 +239,10 @@ def test_heatmaps_and_conservation_leave_out_images_of_no_class(folder, tmp_path
     assert command(folder, f"{text} analysis=conservation analysis.samples=400 out={tmp_path / 'books'}") == 0
     with (folder / "shapes" / "labels.csv").open() as file:
         rows = [[int(row[name]) for name in NAMES] for row in csv.DictReader(file) if row["split"] == "val"]
-    assert f"{np.sum(rows)} val images" in " ".join(capsys.readouterr().out.split())  # once for each class it shows
+    said, unshown = " ".join(capsys.readouterr().out.split()), sum(not any(row) for row in rows)
+    assert f"{np.sum(rows)} val images" in said  # once for each class it shows
+    assert f"{unshown} of {np.sum(rows) + unshown} images have no class and are left out" in said
+    assert unshown
     asked = "analysis=heatmaps analysis.per_class=1 analysis.outputs=2"
     assert command(folder, f"{text} {asked} out={tmp_path / 'maps'}") == 0
     assert {path.name for path in (tmp_path / "maps" / "heatmaps").glob("0*.png")} == {

@@ -62,8 +62,9 @@ def analyze(cfg: DictConfig) -> dict[str, float]:
     run = build(cfg.analysis)
     with RunFolder(cfg, out) as folder:
         numbers = run(**_needs(cfgs, folder))
-    page = "; begin with report.html" if (out / "report.html").is_file() else ""
-    CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]{page}")
+    page = next(iter([*out.glob("report.html"), *sorted(out.glob("*.html"))]), None)
+    hint = f"; begin with {page.name}" if page else ""
+    CONSOLE.print(f"Done in {time.perf_counter() - began:.0f} s. Pages and tables are in [bold]{out}[/]{hint}")
     return numbers
 
 

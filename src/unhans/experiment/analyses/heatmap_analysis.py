@@ -297,6 +297,8 @@ def conserve(subject: Subject, samples: PositiveInt = 32) -> dict[str, float]:
 def _report(subject: Subject, attribution: Relevance, samples: int) -> Conservation:
     """The books of all drawn samples, batch by batch."""
     dataset = subject.dataset
+    if unlabelled := int((dataset.labels < 0).sum()):
+        CONSOLE.print(f"{unlabelled} of {len(dataset.labels)} images have no class and are left out.")
     drawn = np.random.default_rng(subject.seed).permutation(np.flatnonzero(dataset.labels >= 0))[:samples]
     side = subject.data.image_size
     blank = torch.zeros(1, dataset.scale.channels, side, side, device=subject.device)

@@ -17,6 +17,7 @@ from unhans.report.tables.quality import (
     measure_cells,
 )
 from unhans.report.text.quality import (
+    AHEAD_READING,
     EPOCHS_READING,
     FAITHFULNESS_READING,
     MEASURE_HEADINGS,
@@ -63,7 +64,7 @@ def write_faithfulness_page(
         "sentences": sentences[1:],
         "headings": faithfulness_headings(summaries[0]),
         "rows": [(one.name, faithfulness_cells(one, one is summaries[0])) for one in summaries],
-        "reading": FAITHFULNESS_READING,
+        "reading": f"{FAITHFULNESS_READING} {AHEAD_READING}",
         "measure_headings": list(MEASURE_HEADINGS.values()),
         "measures": [(one.name, measure_cells(one)) for one in summaries],
         "measures_reading": MEASURES_READING,

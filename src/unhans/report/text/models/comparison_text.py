@@ -91,7 +91,7 @@ def comparison_sentences(found: ModelComparison) -> Iterator[str]:
     unjudged = [one for one in _of_classes(found, "cosine") if one.found.reasons not in JUDGED]
     if found.twins and unjudged:
         reasons = sorted({REASONS_NAMES[one.found.reasons] for one in unjudged})
-        yield f"{len(unjudged)} classes of pairs could not be judged: {', '.join(reasons)}."
+        yield f"{len(unjudged)} comparisons of a class between two models could not be judged: {', '.join(reasons)}."
     yield from _unclustered(found)
     yield from _kinds_said(found)
     if not found.twins:

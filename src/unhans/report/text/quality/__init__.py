@@ -17,6 +17,7 @@ from unhans.report.text.quality.context_text import (
     together_sentence,
 )
 from unhans.report.text.quality.faithfulness_text import (
+    AHEAD_READING,
     CHANGES_READING,
     FAITHFULNESS_READING,
     LABELS_READING,
@@ -88,6 +89,7 @@ from unhans.report.text.quality.training_text import (
 
 __all__ = [
     "ACCURACY_READING",
+    "AHEAD_READING",
     "CHANGES_READING",
     "CONTEXT_LIMITS",
     "CONTEXT_READING",

@@ -43,11 +43,11 @@ MEASURE_HEADINGS = {
 }
 FAITHFULNESS_READING = (
     "AOPC: mean fall of the score over all steps, larger is better where the most relevant regions go first and "
-    "smaller where the least relevant do. Minus random: the same image’s AOPC in random order taken off. Ahead of it: "
-    "AOPC of the first method minus this one’s. Changed: share of images whose predicted class is another after the "
-    "last step (V). The area above the curve of the mean score is AOPC times the number of steps plus one. Intervals "
-    "are 95 % bootstrap intervals over images."
+    "smaller where the least relevant do. Minus random: the same image’s AOPC in random order taken off. Changed: "
+    "share of images whose predicted class is another after the last step (V). The area above the curve of the mean "
+    "score is AOPC times the number of steps plus one. Intervals are 95 % bootstrap intervals over images."
 )
+AHEAD_READING = "Ahead of it: AOPC of the first method minus this one’s."
 MEASURES_READING = (
     "Means over images with 95 % intervals. Entropy, Gini index, effective area (exp(entropy) / pixels) and the share "
     "in the top 5 % of the pixels are of |R| / Σ |R|. Change: relative change of the map over that of the image, along "
