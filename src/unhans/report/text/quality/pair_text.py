@@ -43,7 +43,8 @@ def pairs_heading(start: int, end: int, shown: int, pairs: int) -> str:
     """Name a figure with the pairs start … end of those that are shown, large changes first, then typical ones."""
     if shown == pairs:
         return f"Pairs {start + 1} to {end} of {pairs}, by the size of the change"
-    return f"{start + 1} to {end} of {shown} pairs out of {pairs}: the largest changes, then typical ones"
+    part = "" if (start, end) == (0, shown) else f", {start + 1} to {end}"
+    return f"{shown} of {pairs} pairs: the largest changes, then typical ones{part}"
 
 
 def pairs_headline(effects: Sequence[PairEffect]) -> str:
