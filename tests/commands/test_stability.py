@@ -9,7 +9,7 @@ from running import RANDOM, command
 
 from unhans.experiment.stability import stability_run
 from unhans.experiment.survey import explanation
-from unhans.spray import SpRAy, agreement, fit_class
+from unhans.spray import LAYOUTS, SpRAy, agreement, fit_class
 from unhans.store.virelay import class_files, open_maps
 
 DIGITS = f"data=digits artifact=none {RANDOM} data.classes=[1,2,3] data.image_size=16 samples_per_class=24"
@@ -42,13 +42,20 @@ def work(monkeypatch):
     return seen
 
 
-def test_numbers_files_and_going_on(tmp_path, work, capsys):
-    assert command(tmp_path, f"{SMALL} logger=csv") == 0
+def test_numbers_files_and_going_on(tmp_path, work, capsys, monkeypatch):
+    monkeypatch.setattr("unhans.spray.projection.umap_points", lambda embedding, seed, **settings: embedding[:, 1:3])
+    assert command(tmp_path, f"{SMALL} logger=csv analysis.maps=1") == 0
     said, out = " ".join(capsys.readouterr().out.split()), tmp_path / "out"
     assert work[:3] == ["heatmaps 0", "heatmaps 1", "heatmaps 2"]
     assert sorted(work[3:]) == sorted(f"{label} {name}" for label in range(3) for name in KEPT)
     assert "pooling=20 is left out: for these classes and heatmaps it is the same as reference." in said
     assert "3 classes with 5 settings: 15 clusterings; heatmaps are made once." in said
+
+    maps = table(out / "stability_map_quality.csv")
+    assert [(row["projection"], row["projection_of"]) for row in maps] == [*LAYOUTS]
+    assert len({row["class"] for row in maps}) == 1
+    assert all(0 <= float(row["overlap"]) <= 1 for row in maps)
+    assert (out / "stability_maps.png").is_file()
 
     rows = {(row["class"], row["setting"]): row for row in table(out / "stability_classes.csv")}
     stored = open_maps(class_files(out, 1, "2")).maps

@@ -11,22 +11,27 @@ from unhans.spray.cluster_ranking import rank_clusters
 from unhans.spray.groups import raw_pixels
 from unhans.spray.metrics import Cosine, Euclidean, Metric
 from unhans.spray.pooling import slices, sum_pool
+from unhans.spray.projection import MapQuality, map_quality
 from unhans.spray.results import ClassAudit, Cluster
 from unhans.spray.spectral import neighbour_count
 from unhans.spray.spray import SpRAy
 from unhans.spray.stability import (
+    LAYOUTS,
     MEASURES,
     REFERENCE,
     SAME,
     Agreement,
     ClassFit,
+    ClassMaps,
     Holding,
+    Layout,
     Measure,
     SettingAgreement,
     agreement,
     compare_settings,
     fit_class,
     holding,
+    map_class,
     order_agreement,
     places,
     spectral_labels,
@@ -36,6 +41,7 @@ from unhans.spray.suspicion import Suspicion, rank_classes, suspicion_of
 from unhans.spray.umap_process import UmapProcess
 
 __all__ = [
+    "LAYOUTS",
     "MEASURES",
     "REFERENCE",
     "SAME",
@@ -43,10 +49,13 @@ __all__ = [
     "Auditor",
     "ClassAudit",
     "ClassFit",
+    "ClassMaps",
     "Cluster",
     "Cosine",
     "Euclidean",
     "Holding",
+    "Layout",
+    "MapQuality",
     "Measure",
     "Metric",
     "SettingAgreement",
@@ -58,6 +67,8 @@ __all__ = [
     "control_of",
     "fit_class",
     "holding",
+    "map_class",
+    "map_quality",
     "neighbour_count",
     "order_agreement",
     "places",

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import NearestNeighbors
 
 from unhans.spray.umap_process import UmapProcess, umap_points
 
 METHODS = ("umap", "tsne")
 SOURCES = ("spectrum", "graph")
 UNCONNECTED = 1e-3  # ε of 1 / (A + ε): samples without an edge are a thousand times as far as mutual neighbours
+NEAR = 10  # points of a map whose clusters are compared
 START = 1e-4  # deviation of the points from which t-SNE starts, as in scikit-learn
 
 Points = NDArray[np.float64]
@@ -102,6 +105,41 @@ class Projection:
         graph = csr_array((distances.ravel(), found.ravel(), pointers), shape=(n, n))
         reducer = TSNE(**options, metric="precomputed", init=start, random_state=seed)
         return np.asarray(reducer.fit_transform(graph), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class MapQuality:
+    """How clusters of samples lie in a map of these [000 § 2.4].
+
+    Attributes:
+        overlap: share of the 10 nearest points of a point that belong to another cluster, mean over the points.
+        scatter: share of the points' variance that lies within the clusters; the rest lies between their means.
+        silhouette: mean silhouette coefficient (Rousseeuw 1987), from −1 to 1.
+    """
+
+    overlap: float
+    scatter: float
+    silhouette: float
+
+
+def map_quality(points: Points, labels: NDArray[np.integer]) -> MapQuality:
+    """Measure how far clusters overlap and scatter in a map.
+
+    Args:
+        points: (n, 2), not all at one place.
+        labels: (n,) clusters, from two to n − 1.
+
+    Raises:
+        ValueError: the number of clusters is another.
+    """
+    near = NearestNeighbors(n_neighbors=min(NEAR, len(points) - 1)).fit(points).kneighbors(return_distance=False)
+    means = np.stack([points[labels == label].mean(axis=0) for label in np.unique(labels)])
+    own = means[np.unique(labels, return_inverse=True)[1]]
+    return MapQuality(
+        overlap=float((labels[near] != labels[:, None]).mean()),
+        scatter=float(np.square(points - own).sum() / np.square(points - points.mean(axis=0)).sum()),
+        silhouette=float(silhouette_score(points, labels)),
+    )
 
 
 def graph_neighbours(affinity: csr_array, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from unhans.spray.groups import jaccard, smallest_group
 from unhans.spray.metrics import Advance
+from unhans.spray.projection import MapQuality, map_quality
 from unhans.spray.spectral import sweep_cut
 from unhans.spray.spray import DECIMALS, RESTARTS, SpRAy
 
@@ -28,6 +29,8 @@ NUMBERS = range(2, 9)  # clusters whose labels are compared: the reference's eig
 VECTORS = 8  # eigenvectors along which the graph is cut
 FEWEST = 3  # classes whose orders are compared
 REFERENCE = "reference"
+Layout = tuple[str, str]  # method and what is laid out, as in `projection` and `projection_of`
+LAYOUTS: tuple[Layout, ...] = tuple((method, of) for method in ("tsne", "umap") for of in ("graph", "spectrum"))
 SAME = 0.8  # Jaccard index from which the group of a class counts as the same
 Measure = Literal["lambda_2", "tau", "cut"]
 MEASURES: tuple[Measure, ...] = ("lambda_2", "tau", "cut")
@@ -92,6 +95,43 @@ def fit_class(spray: SpRAy, heatmaps: ArrayLike, advance: Advance | None = None)
         group=side if 2 * side.sum() <= len(side) else ~side,
         labels=_labels(fitted, seed),
     )
+
+
+@dataclass(frozen=True)
+class ClassMaps:
+    """The samples of a class in the plane, by both methods, of the graph and of its spectral embedding.
+
+    Attributes:
+        labels: (n,) clusters of k-means on the first k columns of D^-½Φ, k of the eigengap within 2 … 8.
+        points: by method and what is laid out (n, 2) each.
+    """
+
+    labels: NDArray[np.integer]
+    points: Mapping[Layout, NDArray[np.float64]]
+
+    @property
+    def quality(self) -> dict[Layout, MapQuality]:
+        """How the clusters lie in each map; they come from Φ, so that maps of Φ have an advantage."""
+        return {layout: map_quality(points, self.labels) for layout, points in self.points.items()}
+
+
+def map_class(spray: SpRAy, heatmaps: ArrayLike) -> ClassMaps:
+    """Lay out the heatmaps (n, H, W) of a class by t-SNE and UMAP, of A and of Φ, with the settings of the estimator.
+
+    Raises:
+        ValueError: they cannot be clustered with it, or fall into no clusters.
+    """
+    fitted = clone(spray).set_params(projection=None, clusterings=()).fit(heatmaps)
+    k = int(np.clip(fitted.eigengap_, NUMBERS[0], NUMBERS[-1]))
+    seed = spray.random_state if isinstance(spray.random_state, int) else 0
+    labels = spectral_labels(fitted, k, seed)
+    if labels is None:
+        raise ValueError(f"maps are compared by their clusters, but Φ has no {k} clusters")
+    points = {}
+    for method, of in LAYOUTS:
+        fitted.set_params(projection_of=of).add_projection(method)
+        points[method, of] = fitted.projection_
+    return ClassMaps(labels, points)
 
 
 def _labels(fitted: SpRAy, seed: int) -> NDArray[np.int8]:

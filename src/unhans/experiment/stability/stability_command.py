@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
@@ -29,6 +29,7 @@ def measure_stability(
     target: Target = "label",
     by: Measure = "lambda_2",
     first: PositiveInt = 3,
+    maps: NonNegativeInt = 0,
     parallel: Parallel | None = None,
     logger: Logger | None = None,
 ) -> dict[str, float]:
@@ -44,6 +45,7 @@ def measure_stability(
         target: explain the label of each sample, or the class predicted for it.
         by: what orders the classes: lambda_2, tau, or cut, the smallest normalised cut.
         first: how many classes count as the first.
+        maps: how many of these are laid out by t-SNE and by UMAP, of A and of Φ, and the overlap of clusters measured.
         parallel: where classes are clustered; None is in as many processes as there are cores.
         logger: gets the numbers, the tables and the pictures.
     """
@@ -68,7 +70,7 @@ def measure_stability(
         CONSOLE.print(escape(stability_cost(len(run.found), len(run.settings), len(run.missing))))
         with progress(len(run.missing)) as say:
             run.compute(parallel or Parallel(), say)
-        return StabilityResults(run, by, first).conclude(logger)
+        return StabilityResults(run, by, first, maps).conclude(logger)
 
 
 def _listed(values: Any) -> Sequence[Any]:

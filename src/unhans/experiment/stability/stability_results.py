@@ -10,13 +10,25 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.experiment.stability.stability_run import StabilityRun
-from unhans.report.figures.quality import places_figure, stability_figure
+from unhans.report.figures.quality import class_maps_figure, places_figure, stability_figure
 from unhans.report.loggers import log_once
 from unhans.report.tables import Rows
-from unhans.report.tables.quality import fit_rows, holding_rows, setting_rows, stability_table
+from unhans.report.tables.quality import fit_rows, holding_rows, map_rows, setting_rows, stability_table
 from unhans.report.text.quality import holding_sentence, order_sentence, refused_sentence
-from unhans.spray import REFERENCE, ClassFit, Holding, Measure, SettingAgreement, compare_settings, holding, places
+from unhans.spray import (
+    REFERENCE,
+    ClassFit,
+    ClassMaps,
+    Holding,
+    Measure,
+    SettingAgreement,
+    compare_settings,
+    holding,
+    map_class,
+    places,
+)
 from unhans.store import write_csv, write_figure
+from unhans.store.virelay import open_maps
 from unhans.terminal import CONSOLE
 
 
@@ -28,11 +40,13 @@ class StabilityResults:
         run: with every fit.
         by: what orders the classes.
         first: how many count as the first.
+        mapped: how many of these are laid out by several methods.
     """
 
     run: StabilityRun
     by: Measure
     first: int
+    mapped: int = 0
 
     def conclude(self, logger: Logger | None) -> dict[str, float]:
         """Print and write everything; return the numbers that a sweep may optimise.
@@ -81,6 +95,18 @@ class StabilityResults:
         """Class names of the surveyed classes, by label."""
         return {label: self.run.survey.classes[label] for label in self.run.found}
 
+    @cached_property
+    def maps(self) -> dict[str, ClassMaps]:
+        """The first classes by name, laid out; those without clusters are told and left out."""
+        found = {}
+        for one in self.followed[: self.mapped]:
+            name = self.names[one.label]
+            try:
+                found[name] = map_class(self.run.settings[REFERENCE], open_maps(self.run.survey.files(one.label)).maps)
+            except ValueError as error:
+                CONSOLE.print(f"[yellow]{escape(f'class {name} has no maps: {error}.')}[/]")
+        return found
+
     def _sentence(self, one: Holding) -> str:
         return holding_sentence(one, self.names[one.label], self.fits, REFERENCE, self.by, self.first)
 
@@ -89,14 +115,14 @@ class StabilityResults:
             "stability_settings.csv": setting_rows(self.found),
             "stability_classes.csv": fit_rows(self.fits, self.run.refused(), self.names),
             "stability_findings.csv": holding_rows(self.followed, self.names, sentences),
-        }
+        } | ({"stability_map_quality.csv": map_rows(self.maps)} if self.maps else {})
 
     def _pictures(self) -> list[Path]:
         out, subtitle = self.run.survey.out, self.run.survey.subtitle
         drawn = {
             out / "stability.png": stability_figure(self.found, subtitle),
             out / "stability_places.png": places_figure(self.fits, self.names, self.by, subtitle),
-        }
+        } | ({out / "stability_maps.png": class_maps_figure(self.maps, subtitle)} if self.maps else {})
         for path, figure in drawn.items():
             write_figure(path, figure, dpi=150)
         return list(drawn)

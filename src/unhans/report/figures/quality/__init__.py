@@ -1,5 +1,6 @@
 """Figures about the quality of heatmaps."""
 
+from unhans.report.figures.quality.class_maps_figure import class_maps_figure
 from unhans.report.figures.quality.conservation_figure import conservation_figure, conservation_rows, conservation_table
 from unhans.report.figures.quality.context_figure import (
     ContextExample,
@@ -29,6 +30,7 @@ __all__ = [
     "ShownPair",
     "ShownPicture",
     "changes_figure",
+    "class_maps_figure",
     "co_occurrence_figure",
     "conservation_figure",
     "conservation_rows",

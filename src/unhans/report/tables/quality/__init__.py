@@ -46,7 +46,13 @@ from unhans.report.tables.quality.group_tables import (
 )
 from unhans.report.tables.quality.input_shift_table import input_shift_rows, input_shift_table
 from unhans.report.tables.quality.pair_tables import PAIR_HEADINGS, pair_cells, pair_effect_rows, pair_table
-from unhans.report.tables.quality.stability_tables import fit_rows, holding_rows, setting_rows, stability_table
+from unhans.report.tables.quality.stability_tables import (
+    fit_rows,
+    holding_rows,
+    map_rows,
+    setting_rows,
+    stability_table,
+)
 
 __all__ = [
     "CONTEXT_HEADINGS",
@@ -87,6 +93,7 @@ __all__ = [
     "input_shift_rows",
     "input_shift_table",
     "label_rows",
+    "map_rows",
     "measure_cells",
     "method_rows",
     "pair_cells",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import numpy as np
 from rich.markup import escape
@@ -13,9 +13,22 @@ from rich.table import Column, Table
 from unhans.report.tables.terminal_table import Rows, terminal_table
 from unhans.report.text import UNKNOWN
 from unhans.report.text.quality import STABILITY_READING
-from unhans.spray import MEASURES, REFERENCE, SAME, Agreement, ClassFit, Holding, SettingAgreement, agreement, places
+from unhans.spray import (
+    MEASURES,
+    REFERENCE,
+    SAME,
+    Agreement,
+    ClassFit,
+    ClassMaps,
+    Holding,
+    MapQuality,
+    SettingAgreement,
+    agreement,
+    places,
+)
 
 Fits = Mapping[str, Mapping[int, ClassFit]]
+MAP_MEASURES = tuple(each.name for each in fields(MapQuality))
 FIT_COLUMNS = (
     "class", "setting", "lambda_2", "tau", "tau_clusters", "eigengap", "cut", "group_size", "n",
     *(f"place_by_{measure}" for measure in MEASURES), "clusters", "ari", "jaccard", "refused",
@@ -112,3 +125,13 @@ def _plain(value: float) -> float | None:
 
 def _number(value: float) -> str:
     return UNKNOWN if math.isnan(value) else f"{value:.2f}".replace("-", "−")
+
+
+def map_rows(maps: Mapping[str, ClassMaps]) -> Rows:
+    """Return a row for every class, by name, and map."""
+    rows = [
+        (name, *layout, len(one.labels), len(np.unique(one.labels)), *asdict(quality).values())
+        for name, one in maps.items()
+        for layout, quality in one.quality.items()
+    ]
+    return Rows(("class", "projection", "projection_of", "n", "clusters", *MAP_MEASURES), rows)

@@ -66,6 +66,8 @@ from unhans.report.text.quality.pair_text import (
     pairs_setting,
 )
 from unhans.report.text.quality.stability_text import (
+    LAYOUT_NAMES,
+    MAPS_READING,
     ORDERED_BY,
     STABILITY_READING,
     holding_sentence,
@@ -98,6 +100,8 @@ __all__ = [
     "GROUP_EFFECT_READING",
     "GROUP_READING",
     "LABELS_READING",
+    "LAYOUT_NAMES",
+    "MAPS_READING",
     "MEASURES_READING",
     "MEASURE_HEADINGS",
     "ORDERED_BY",

@@ -20,6 +20,18 @@ STABILITY_READING = (
     "smallest cut, has a Jaccard index of at least 0.8 with the reference’s."
 )
 
+LAYOUT_NAMES = {
+    ("tsne", "graph"): "t-SNE of A",
+    ("tsne", "spectrum"): "t-SNE of Φ",
+    ("umap", "graph"): "UMAP of A",
+    ("umap", "spectrum"): "UMAP of Φ",
+}
+MAPS_READING = (
+    "Colours: k-means clusters of the reference. Overlap: share of the 10 nearest points that belong to another "
+    "cluster. Scatter: share of the variance of the points that lies within the clusters; the rest lies between their "
+    "means. The clusters come from Φ, so that maps of Φ have an advantage."
+)
+
 
 def stability_cost(classes: int, settings: int, missing: int) -> str:
     """Say how much there is to do."""
