@@ -145,7 +145,7 @@ def test_transforms_stay_in_the_range_and_come_back_from_a_file(transform, tmp_p
         (lambda: Spectrum(torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 5)), r"must all be \(3, K\)"),
         (lambda: Spectrum(*[-torch.ones(3, 5)] * 3), "finite and 0 or more"),
         (lambda: Jpeg(0), "quality of a JPEG must be 1 … 95, got 0"),
-        (lambda: record_of(object()), "must be one of .*ChannelMap, Field, Spectrum, Jpeg, got object"),
+        (lambda: record_of(object()), "must be one of .*ChannelMap, ColourMatrix, Field, Spectrum, Jpeg, got object"),
     ],
 )
 def test_what_is_no_transform_is_refused(make, message):

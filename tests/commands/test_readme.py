@@ -1,4 +1,4 @@
-"""Every command of the README runs as it stands there, made small by `debug=fast`."""
+"""Every command of the README runs as it stands there, made small by `debug=fast`; variants do with `-m slow`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 import transformers
+from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from PIL import Image
 from pytorch_lightning import Trainer
@@ -57,8 +58,10 @@ def workplace(tmp_path_factory):
         shutil.copytree(folder / "outputs" / "run", folder / several)
     data = build_data(OmegaConf.load(folder / "outputs" / "run" / "config.yaml"))
     threes = [data.train_set.paths[i] for i in (data.train_set.labels == data.classes.index("3")).nonzero()[0]]
-    for name in ("twin", "clean"):
+    for name in ("twin", "clean", "blurred"):
         shutil.copytree(folder / "outputs" / "run", folder / "outputs" / name)
+    config = folder / "outputs" / "blurred" / "config.yaml"
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(config), {"data": {"degrade": {"blur": 3}}}), config)
     for number in (0, 1):
         save_as_of_epoch(number, folder / "outputs" / "run", folder / "outputs" / "long")
     (folder / "suspects.csv").write_text("path\n" + "\n".join(threes[::2]))
@@ -108,9 +111,34 @@ OWN_TESTS = (  # of these commands as they stand: test_what_it_shows, test_close
 )  # fmt: skip
 
 
+KINDS = ("analysis", "experiment", "data", "model")  # groups whose first command is run by every `pytest`
+
+
+def kind(text):
+    """What the first command of a kind shows, of which the others are variants; runs that others take are none."""
+    words = text.split()
+    options = KINDS + (("out",) if words[0] == "train.py" else ())
+    chosen = [next((word for word in words if word.startswith(f"{option}=")), "") for option in options]
+    return words[0], *chosen, *(part in text for part in ("-m ", "--help", "--cfg", "ckpts="))
+
+
+FIRST = {kind(text): text for text in reversed(COMMANDS)}
+VARIANTS = [text for text in dict.fromkeys(COMMANDS) if FIRST[kind(text)] != text]
+
+
 def marked(text):
-    """A command, slow where another test runs it as it stands."""
-    return pytest.param(text, id=text, marks=[pytest.mark.slow] if text in OWN_TESTS else [])
+    """A command, slow where another test runs it as it stands, and where it is a variant of an earlier one."""
+    slow = text in OWN_TESTS or text in VARIANTS
+    return pytest.param(text, id=text, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("text", VARIANTS)
+def test_variants_are_made_of_what_the_configuration_has(text):
+    program, *words = text.split()
+    with initialize_config_module("unhans.conf", version_base="1.3"):
+        cfg = compose(program.removesuffix(".py"), overrides=words)
+    assert program in ("train.py", "analyze.py")
+    assert OmegaConf.to_container(cfg, resolve=False)
 
 
 @pytest.mark.parametrize("text", [marked(text) for text in dict.fromkeys(COMMANDS)])

@@ -88,6 +88,7 @@ def test_among_duplicates_ties_go_to_the_lower_index():
     assert found[5].tolist() == [6, 7, 8, 9]
 
 
+@pytest.mark.slow  # processes take longer to begin than such few clouds
 def test_several_processes_find_the_same():
     maps = turned_digits(16)
     metric = GromovWasserstein(max_points=30)

@@ -247,6 +247,7 @@ def test_tsne_of_few_samples_or_a_graph_in_pieces_says_nothing(n, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow  # the imports of a process of its own
 def test_umap_of_few_samples_or_a_graph_in_pieces_says_nothing():
     """In a process of its own without numba's compiler, which takes longer than so few samples."""
     code = (
