@@ -137,7 +137,7 @@ class InConfigure(InSetup):
         self.net = TheirModule().net
 
 
-@pytest.mark.parametrize("module", [InSetup, InConfigure])
+@pytest.mark.parametrize("module", [pytest.param(InSetup, marks=pytest.mark.slow), InConfigure])
 def test_networks_may_be_made_late(module, tmp_path):
     callbacks = every_callback(tmp_path)
     train(module(), callbacks, tmp_path, max_epochs=1, data=Named())

@@ -77,6 +77,7 @@ def test_its_trainer_trains_with_audits_and_its_loggers_get_all(tmp_path, wandb_
     assert again[0].epochs == again[2].epochs == [0, 1]
 
 
+@pytest.mark.slow  # imports both packages in a process of its own
 def test_where_it_is_imported_callbacks_are_its_own_as_well(tmp_path):
     """A single callback, and one named for its command line, is taken by its class."""
     script = tmp_path / "both.py"

@@ -438,7 +438,7 @@ def test_repairs_of_a_model_of_hugging_face(tmp_path):
     assert concept.concept_.n_affected == 8
 
 
-@pytest.mark.parametrize("layer", ["auto", "body.0"])
+@pytest.mark.parametrize("layer", ["auto", pytest.param("body.0", marks=pytest.mark.slow)])
 def test_what_is_proven_is_acted_on_where_images_and_logits_are_elsewhere(tmp_path, monkeypatch, layer):
     """In the layers of the network that trains, whose paths are not those of the one that is audited."""
     monkeypatch.setattr("unhans.harness.audit_records.rank_classes", suspect_all)
