@@ -19,8 +19,9 @@ from unhans.attribution import ExtremalPerturbation, InputXGradient
 from unhans.comparison import Choice, ImageMasks, Reasons
 from unhans.experiment.compare.compared_model import Asked, ComparedModel, SampleSet, Viewing, see_through
 from unhans.experiment.compare.comparison_files import _write_before_after
-from unhans.experiment.compare.comparison_run import check_twins, compare_views, differing, sample_set, twins_of
+from unhans.experiment.compare.comparison_run import compare_views, sample_set
 from unhans.experiment.compare.model_loading import check_squaring, folder_names, renamed, training_settings
+from unhans.experiment.compare.model_settings import check_twins, differing, twins_of
 from unhans.influence import last_stages, two_clusters
 from unhans.report.text.models import comparison_sentences
 from unhans.spray import SpRAy

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -78,14 +79,12 @@ def fit_class(spray: SpRAy, heatmaps: ArrayLike, advance: Advance | None = None)
     Raises:
         ValueError: they cannot be clustered with it.
     """
-    plain = clone(spray).set_params(projection=None, clusterings=())
-    fitted = plain.fit(heatmaps, advance=advance)
+    fitted = _fitted(spray, heatmaps, advance)
     found = [sweep_cut(fitted.affinity_, vector, smallest_group(len(fitted.embedding_)))
              for vector in fitted.embedding_.T[int(fitted.eigenvalues_[1] > 0) :][:VECTORS]]  # fmt: skip
     cut, side = min(
         filter(None, found), key=lambda one: one[0], default=(math.nan, np.zeros(len(fitted.embedding_), bool))
     )
-    seed = spray.random_state if isinstance(spray.random_state, int) else 0
     return ClassFit(
         lambda_2=float(fitted.eigenvalues_[1]),
         tau=fitted.separability_,
@@ -93,8 +92,20 @@ def fit_class(spray: SpRAy, heatmaps: ArrayLike, advance: Advance | None = None)
         tau_clusters=int(fitted.n_clusters_.max()),
         cut=cut,
         group=side if 2 * side.sum() <= len(side) else ~side,
-        labels=_labels(fitted, seed),
+        labels=_labels(fitted, _seed(spray)),
     )
+
+
+def _fitted(spray: SpRAy, heatmaps: ArrayLike, advance: Advance | None = None) -> SpRAy:
+    return clone(spray).set_params(projection=None, clusterings=()).fit(heatmaps, advance=advance)
+
+
+def _seed(spray: SpRAy) -> int:
+    return spray.random_state if isinstance(spray.random_state, int) else 0
+
+
+def _cluster_count(eigengap: int) -> int:
+    return int(np.clip(eigengap, NUMBERS[0], NUMBERS[-1]))
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ class ClassMaps:
     labels: NDArray[np.integer]
     points: Mapping[Layout, NDArray[np.float64]]
 
-    @property
+    @cached_property
     def quality(self) -> dict[Layout, MapQuality]:
         """How the clusters lie in each map; they come from Φ, so that maps of Φ have an advantage."""
         return {layout: map_quality(points, self.labels) for layout, points in self.points.items()}
@@ -121,10 +132,9 @@ def map_class(spray: SpRAy, heatmaps: ArrayLike) -> ClassMaps:
     Raises:
         ValueError: they cannot be clustered with it, or fall into no clusters.
     """
-    fitted = clone(spray).set_params(projection=None, clusterings=()).fit(heatmaps)
-    k = int(np.clip(fitted.eigengap_, NUMBERS[0], NUMBERS[-1]))
-    seed = spray.random_state if isinstance(spray.random_state, int) else 0
-    labels = spectral_labels(fitted, k, seed)
+    fitted = _fitted(spray, heatmaps)
+    k = _cluster_count(fitted.eigengap_)
+    labels = spectral_labels(fitted, k, _seed(spray))
     if labels is None:
         raise ValueError(f"maps are compared by their clusters, but Φ has no {k} clusters")
     points = {}
@@ -158,7 +168,7 @@ def spectral_labels(fitted: SpRAy, k: int, seed: int = 0) -> NDArray[np.integer]
 
 def agreement(reference: ClassFit, other: ClassFit) -> Agreement:
     """Compare the groups of a class with two settings; the number of clusters is that of the reference's eigengap."""
-    k = int(np.clip(reference.eigengap, NUMBERS[0], NUMBERS[-1]))
+    k = _cluster_count(reference.eigengap)
     left, right = (one.labels[k - NUMBERS[0]] for one in (reference, other))
     known = left.min() >= 0 and right.min() >= 0
     cut = not (math.isnan(reference.cut) or math.isnan(other.cut))

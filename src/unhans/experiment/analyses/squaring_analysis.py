@@ -254,7 +254,7 @@ def _bordered(subject: Subject, color_from: str, samples: int) -> Iterator[Tenso
             f"analysis.color_from expects a class or a picture file, got {color_from!r}"
             + near(color_from, list(subject.classes.values()), ".")
         )
-    (label,) = labels_named([color_from], subject.classes, "analysis.color_from")
+    label = next(number for number, name in subject.classes.items() if name == color_from)
     for index in draw_per_class(subject.dataset.labels, samples, subject.seed).get(label, ()):
         try:
             yield subject.dataset.clean(int(index))

@@ -6,14 +6,7 @@ The models are asked about the same images; what can be said of their answers is
 from unhans.experiment.compare.compare_command import EXAMPLES, compare_models, displayed
 from unhans.experiment.compare.compared_model import Asked, ComparedModel, SampleSet, Viewing
 from unhans.experiment.compare.comparison_files import write_comparison
-from unhans.experiment.compare.comparison_run import (
-    check_twins,
-    compare_views,
-    differing,
-    is_seed,
-    sample_set,
-    twins_of,
-)
+from unhans.experiment.compare.comparison_run import compare_views, sample_set
 from unhans.experiment.compare.difference_groups import difference_groups
 from unhans.experiment.compare.model_loading import (
     build_otherwise,
@@ -25,6 +18,7 @@ from unhans.experiment.compare.model_loading import (
     split_images,
     training_settings,
 )
+from unhans.experiment.compare.model_settings import check_twins, differing, is_seed, twins_of
 
 __all__ = [
     "EXAMPLES",

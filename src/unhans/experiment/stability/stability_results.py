@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 from rich.markup import escape
 
 from unhans.experiment.stability.stability_run import StabilityRun
+from unhans.report import progress
 from unhans.report.figures.quality import class_maps_figure, places_figure, stability_figure
 from unhans.report.loggers import log_once
 from unhans.report.tables import Rows
@@ -98,13 +99,15 @@ class StabilityResults:
     @cached_property
     def maps(self) -> dict[str, ClassMaps]:
         """The first classes by name, laid out; those without clusters are told and left out."""
-        found = {}
-        for one in self.followed[: self.mapped]:
-            name = self.names[one.label]
-            try:
-                found[name] = map_class(self.run.settings[REFERENCE], open_maps(self.run.survey.files(one.label)).maps)
-            except ValueError as error:
-                CONSOLE.print(f"[yellow]{escape(f'class {name} has no maps: {error}.')}[/]")
+        found, survey, labels = {}, self.run.survey, [one.label for one in self.followed[: self.mapped]]
+        with progress(len(labels)) as say:
+            for label in labels:
+                name = self.names[label]
+                try:
+                    found[name] = map_class(self.run.settings[REFERENCE], open_maps(survey.files(label)).maps)
+                except ValueError as error:
+                    CONSOLE.print(f"[yellow]{escape(f'class {name} has no maps: {error}.')}[/]")
+                say(f"laid out class {name}", 1)
         return found
 
     def _sentence(self, one: Holding) -> str:
